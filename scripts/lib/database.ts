@@ -1,0 +1,39 @@
+import 'reflect-metadata';
+import path from 'node:path';
+import { DataSource } from 'typeorm';
+import { migrations } from '../../migrations/index.js';
+import { databaseOptions } from '../../src/config/database.js';
+import { startEmbeddedPostgres } from '../../src/config/embedded-postgres.js';
+import { loadSettings } from '../../src/config/load.js';
+import type { Settings } from '../../src/config/settings.js';
+import { entities } from '../../src/entities.js';
+
+export interface ScriptDatabase {
+  settings: Settings;
+  url: string;
+  /** Connected, with all entities and migrations. */
+  dataSource: DataSource;
+  close(): Promise<void>;
+}
+
+/** The database a script works on: the configured one, else the service's embedded one (joined, or started for the while). */
+export async function openDatabase(): Promise<ScriptDatabase> {
+  const settings = loadSettings();
+  const configured = settings.database.directUrl;
+  const embedded = configured
+    ? null
+    : await startEmbeddedPostgres({ dataDir: path.join(settings.dataDir, 'postgres'), log: console.error });
+  const url = configured ?? embedded!.url;
+  const dataSource = new DataSource({ ...databaseOptions(settings, url), entities, migrations });
+  const close = async () => {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    await embedded?.stop();
+  };
+  try {
+    await dataSource.initialize();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { settings, url, dataSource, close };
+}

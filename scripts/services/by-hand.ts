@@ -1,0 +1,21 @@
+import path from 'node:path';
+import { startServices } from './index.js';
+
+/** The servers for work by hand: those the environment names, else own ones on the usual ports; PostgreSQL keeps its data. */
+export async function startByHand() {
+  const { DATA_DIR, DATABASE_URL, REDIS_URL, KAFKA_BOOTSTRAP_SERVERS } = process.env;
+  const services = await startServices({
+    given: { postgres: DATABASE_URL, redis: REDIS_URL, kafka: KAFKA_BOOTSTRAP_SERVERS },
+    ports: { postgres: 5432, redis: 6379, kafka: 9092 },
+    // The same data as under `npm run dev`.
+    dataDir: path.join(DATA_DIR || '.data', 'postgres'),
+    log: console.error,
+  });
+  const environment = Object.entries({
+    DATABASE_URL: services.postgres?.adminUrl,
+    REDIS_URL: services.redis?.url,
+    KAFKA_BOOTSTRAP_SERVERS: services.kafka?.brokers,
+  }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  for (const { name, reason } of services.missing) console.error(`${name} cannot be had: ${reason}`);
+  return { environment: Object.fromEntries(environment), stop: services.stop };
+}

@@ -1,0 +1,48 @@
+import { DynamicModule, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { migrations } from '../migrations/index.js';
+import { AuditModule } from './audit/audit.module.js';
+import { AuthModule } from './auth/auth.module.js';
+import { CacheModule } from './cache/cache.module.js';
+import type { Logger } from './common/logger.js';
+import { LifecycleModule } from './common/lifecycle.js';
+import { LoggerModule } from './common/logger.module.js';
+import { databaseOptions } from './config/database.js';
+import { Settings } from './config/settings.js';
+import { SettingsModule } from './config/settings.module.js';
+import { CryptoModule } from './crypto/crypto.module.js';
+import { EventsModule } from './events/events.module.js';
+import { HealthModule } from './health/health.module.js';
+import { PreferencesModule } from './preferences/preferences.module.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { UsersModule } from './users/users.module.js';
+
+@Module({})
+export class AppModule {
+  static with(settings: Settings, logger: Logger): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        SettingsModule.with(settings),
+        LoggerModule.with(logger),
+        TypeOrmModule.forRoot({
+          ...databaseOptions(settings),
+          autoLoadEntities: true,
+          migrations,
+          retryAttempts: 10,
+          retryDelay: 1000,
+        }),
+        LifecycleModule,
+        CryptoModule,
+        CacheModule,
+        AuditModule,
+        EventsModule,
+        UsersModule,
+        PreferencesModule,
+        SessionsModule,
+        AuthModule,
+        HealthModule,
+      ],
+    };
+  }
+}

@@ -1,0 +1,88 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AppModule } from './app.module.js';
+import { useAccessLog } from './common/access-log.js';
+import { useJsonOnly } from './common/body-parser.js';
+import { useDocs } from './common/docs.js';
+import { ErrorFilter, toAppError } from './common/error.filter.js';
+import { answerClientError, AppError, errorBody, errorHeaders } from './common/errors.js';
+import { createLogger, NestLogger } from './common/logger.js';
+import { makeContext, requestId } from './common/request-context.js';
+import { RouteTable } from './common/route-table.js';
+import { SECURITY_HEADERS } from './common/security-headers.js';
+import { validationPipe } from './common/validation.js';
+import { Settings } from './config/settings.js';
+
+/** Bytes of a JSON body; the largest legitimate one is a profile of a few kilobytes. */
+const BODY_LIMIT = 256 * 1024;
+
+function createAdapter(): FastifyAdapter {
+  return new FastifyAdapter({
+    logger: false,
+    bodyLimit: BODY_LIMIT,
+    genReqId: requestId,
+    // Requests on connections kept alive are still answered while the process drains.
+    return503OnClosing: false,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    // An ingress may send everything under /api, the gateway strips it.
+    rewriteUrl: ({ url = '/' }) => (url.startsWith('/api/') ? url.slice(4) : url),
+    // A malformed URL fails before Nest sees it.
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      const known = error.statusCode === 400 ? new AppError('bad_request') : toAppError(error);
+      void reply
+        .status(known.status)
+        .headers({ ...SECURITY_HEADERS, ...errorHeaders(known), 'x-request-id': request.id })
+        .send(errorBody(known, request.id));
+    },
+    clientErrorHandler: answerClientError,
+  });
+}
+
+function useRequestContext(fastify: FastifyInstance, settings: Settings): void {
+  fastify.decorateRequest('context');
+  fastify.decorateRequest('principal');
+  fastify.addHook('onRequest', (request, reply, done) => {
+    request.context = makeContext(request.raw, request.id, settings.trustProxyHops);
+    reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+    if (request.context.traceparent) reply.header('traceparent', request.context.traceparent);
+    done();
+  });
+}
+
+/** The whole application, not listening yet; `main.ts` and the tests start the same one. */
+export async function createApp(settings: Settings): Promise<NestFastifyApplication> {
+  const logger = createLogger(settings.logging.level, settings.logging.file);
+  const adapter = createAdapter();
+  const fastify = adapter.getInstance<FastifyInstance>();
+  const routes = new RouteTable(fastify);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, logger), adapter, {
+    bodyParser: false,
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  useRequestContext(fastify, settings);
+  useJsonOnly(fastify);
+  useAccessLog(fastify, settings.logging.access ? logger : null);
+  app.enableCors({
+    origin: settings.corsOrigins,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+    allowedHeaders: [
+      'Authorization',
+      'Content-Type',
+      'X-Request-ID',
+      'X-Client-Version',
+      'X-Client-Platform',
+      'traceparent',
+    ],
+    exposedHeaders: ['X-Request-ID', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
+    maxAge: 600,
+    strictPreflight: false,
+  });
+  app.useGlobalPipes(validationPipe());
+  app.useGlobalFilters(new ErrorFilter(logger, routes));
+  useDocs(app);
+  return app;
+}

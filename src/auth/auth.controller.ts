@@ -1,0 +1,55 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
+import { ApiErrors, CurrentUser, Public } from '../common/decorators.js';
+import { Context } from '../common/request-context.js';
+import type { Principal, RequestContext } from '../common/request-context.js';
+import { LoginBody, LogoutBody, RegisterBody, TokenBody } from './auth.dto.js';
+import { LoginService } from './login.service.js';
+import { LogoutService } from './logout.service.js';
+import { RegisterService } from './register.service.js';
+
+@ApiTags('auth')
+@Controller('auth')
+export class AuthController {
+  constructor(
+    private readonly registration: RegisterService,
+    private readonly logins: LoginService,
+    private readonly logouts: LogoutService,
+  ) {}
+
+  @Public()
+  @Post('register')
+  @ApiOperation({ summary: 'Create an account and sign in' })
+  @ApiCreatedResponse({ type: TokenBody })
+  @ApiErrors('validation_failed', 'weak_password', 'invalid_json', 'email_taken', 'rate_limited', 'busy')
+  register(@Body() body: RegisterBody, @Context() context: RequestContext): Promise<TokenBody> {
+    return this.registration.register(body, context);
+  }
+
+  @Public()
+  @Post('login')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Sign in with e-mail and password' })
+  @ApiOkResponse({ type: TokenBody })
+  @ApiErrors('validation_failed', 'invalid_json', 'invalid_credentials', 'account_disabled', 'rate_limited', 'busy')
+  login(@Body() body: LoginBody, @Context() context: RequestContext): Promise<TokenBody> {
+    return this.logins.login(body, context);
+  }
+
+  @Post('logout')
+  @HttpCode(204)
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'End this session, or all of them' })
+  @ApiNoContentResponse()
+  @ApiErrors('validation_failed', 'unauthenticated')
+  logout(@CurrentUser() user: Principal, @Body() body: LogoutBody, @Context() context: RequestContext): Promise<void> {
+    return this.logouts.logout(user, body.all ?? false, context);
+  }
+}

@@ -1,0 +1,60 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsBoolean, IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
+import { Omittable, Satisfies, TextField } from '../common/fields.js';
+import { EmailField } from '../users/email.js';
+import { ProfileBody } from '../users/profile.dto.js';
+
+/** Bytes of the JSON that a client may say of its device. */
+const DEVICE_INFO_BYTES = 2048;
+
+const fitsDeviceInfo = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '') <= DEVICE_INFO_BYTES;
+
+/** Requests that open a session may describe the device; without it the user agent stands in. */
+export class DeviceBody {
+  @ApiPropertyOptional({ type: Object, example: { model: 'Pixel 9', os: 'Android 16' } })
+  @IsOptional()
+  @IsObject()
+  @Satisfies(fitsDeviceInfo, `must be at most ${DEVICE_INFO_BYTES} bytes of JSON`)
+  device_info?: Record<string, unknown>;
+}
+
+export class RegisterBody extends DeviceBody {
+  @EmailField()
+  email: string;
+
+  @TextField(255, 'John Doe')
+  name: string;
+
+  @ApiProperty({ example: 'securepassword', minLength: 8, description: 'At most 72 bytes' })
+  @IsString()
+  @MaxLength(1024)
+  password: string;
+}
+
+export class LoginBody extends DeviceBody {
+  @EmailField()
+  email: string;
+
+  @ApiProperty({ example: 'securepassword' })
+  @IsString()
+  @MaxLength(1024)
+  password: string;
+}
+
+export class LogoutBody {
+  @ApiPropertyOptional({ description: 'true ends every session of the user' })
+  @Omittable()
+  @IsBoolean()
+  all?: boolean;
+}
+
+/** What every way in answers: registration, sign-in, refresh, a provider. Times in seconds. */
+export class TokenBody {
+  @ApiProperty() access_token: string;
+  @ApiProperty({ description: 'The same as access_token, under the name of older clients' }) token: string;
+  @ApiProperty({ enum: ['Bearer'] }) token_type: string;
+  @ApiProperty({ example: 86_400 }) expires_in: number;
+  @ApiProperty() refresh_token: string;
+  @ApiProperty({ example: 2_592_000 }) refresh_expires_in: number;
+  @ApiProperty({ type: ProfileBody }) user: ProfileBody;
+}

@@ -1,0 +1,40 @@
+import { CanActivate, ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { IS_PUBLIC } from '../common/decorators.js';
+import { AppError } from '../common/errors.js';
+import type { Principal } from '../common/request-context.js';
+import { SessionsService } from '../sessions/sessions.service.js';
+import { AccessTokens } from './access-tokens.js';
+
+/** The token of an `Authorization: Bearer` header (RFC 6750). */
+function bearer(request: FastifyRequest): string | null {
+  const header = request.headers.authorization;
+  return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : null;
+}
+
+/** Every route that is not `@Public()` needs an access token of a session that is still live. */
+@Injectable()
+export class JwtGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly tokens: AccessTokens,
+    private readonly sessions: SessionsService,
+  ) {}
+
+  async canActivate(host: ExecutionContext): Promise<boolean> {
+    if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [host.getHandler(), host.getClass()])) return true;
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    request.principal = await this.authenticate(bearer(request));
+    return true;
+  }
+
+  /** @throws AppError `unauthenticated` */
+  async authenticate(token: string | null): Promise<Principal> {
+    if (token === null) throw new AppError('unauthenticated');
+    const { sid, sub } = this.tokens.verify(token);
+    const principal = await this.sessions.findLive(sid, sub);
+    if (!principal) throw new AppError('unauthenticated');
+    return principal;
+  }
+}

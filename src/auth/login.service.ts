@@ -1,0 +1,52 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { AppError } from '../common/errors.js';
+import { authResults } from '../common/metrics.js';
+import type { RequestContext } from '../common/request-context.js';
+import { PasswordHasher } from '../crypto/password-hasher.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+import type { LoginBody, TokenBody } from './auth.dto.js';
+import { SignInService } from './sign-in.service.js';
+
+@Injectable()
+export class LoginService {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly hasher: PasswordHasher,
+    private readonly signIn: SignInService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /**
+   * The same answer in the same time for an unknown address, a wrong password and an account without one.
+   * @throws AppError `invalid_credentials`, `account_disabled`, `busy`
+   */
+  async login(body: LoginBody, context: RequestContext): Promise<TokenBody> {
+    const user = await this.users.findByEmail(body.email);
+    const matches = await this.hasher.matches(body.password, user?.passwordHash ?? null);
+    if (!user || !matches) throw this.refused('invalid_credentials');
+    if (!user.isActive) throw this.refused('account_disabled');
+    const rehashed = await this.rehash(user, body.password);
+    const session = await this.database.transaction(async (tx) => {
+      if (!(await this.users.markLogin(tx, user, rehashed))) throw this.refused('invalid_credentials');
+      await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
+      return this.signIn.openSession(tx, user, context, body.device_info);
+    });
+    authResults.inc({ action: 'login', result: 'ok' });
+    return this.signIn.answer(user, session);
+  }
+
+  /** A hash of another cost is renewed while the password is at hand. */
+  private async rehash(user: User, password: string): Promise<Partial<User>> {
+    if (!user.passwordHash || !this.hasher.needsRehash(user.passwordHash)) return {};
+    return { passwordHash: await this.hasher.hash(password) };
+  }
+
+  private refused(type: 'invalid_credentials' | 'account_disabled'): AppError {
+    authResults.inc({ action: 'login', result: type });
+    return new AppError(type);
+  }
+}

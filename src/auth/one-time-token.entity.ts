@@ -1,0 +1,38 @@
+import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
+import type { Relation } from 'typeorm';
+import { User } from '../users/user.entity.js';
+
+export type TokenPurpose = 'password_reset' | 'email_verification';
+
+/** A mailed link's token: stored as a SHA-256 in hex, good for one use until it expires. */
+@Entity('one_time_tokens')
+@Check('one_time_tokens_purpose_check', `purpose IN ('password_reset', 'email_verification')`)
+@Index('idx_one_time_tokens_hash', ['tokenHash'], { unique: true })
+@Index('idx_one_time_tokens_user', ['userId', 'purpose'])
+@Index('idx_one_time_tokens_expires', ['expiresAt'])
+export class OneTimeToken {
+  @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'one_time_tokens_pkey' })
+  id: string;
+
+  @Column({ name: 'user_id', type: 'uuid' })
+  userId: string;
+
+  @ManyToOne(() => User, { onDelete: 'CASCADE', nullable: false })
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'one_time_tokens_user_id_fkey' })
+  user: Relation<User>;
+
+  @Column({ type: 'varchar', length: 30 })
+  purpose: TokenPurpose;
+
+  @Column({ name: 'token_hash', type: 'varchar', length: 64 })
+  tokenHash: string;
+
+  @Column({ name: 'expires_at', type: 'timestamptz' })
+  expiresAt: Date;
+
+  @Column({ name: 'used_at', type: 'timestamptz', nullable: true })
+  usedAt: Date | null;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt: Date;
+}

@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { RequestContext } from '../common/request-context.js';
+import { OpenedSession, SessionsService } from '../sessions/sessions.service.js';
+import { ProfileService } from '../users/profile.service.js';
+import type { User } from '../users/user.entity.js';
+import { AccessTokens } from './access-tokens.js';
+import type { TokenBody } from './auth.dto.js';
+
+/** The last step of every way in: a session, and the tokens that open it. */
+@Injectable()
+export class SignInService {
+  constructor(
+    private readonly sessions: SessionsService,
+    private readonly accessTokens: AccessTokens,
+    private readonly profiles: ProfileService,
+  ) {}
+
+  openSession(
+    tx: EntityManager,
+    user: User,
+    context: RequestContext,
+    deviceInfo: Record<string, unknown> | undefined,
+  ): Promise<OpenedSession> {
+    return this.sessions.open(tx, user.id, context, deviceInfo ?? { user_agent: context.userAgent });
+  }
+
+  /** @param user as it stands after the commit */
+  answer(user: User, session: OpenedSession): TokenBody {
+    const token = this.accessTokens.sign(user, session.id);
+    return {
+      access_token: token,
+      token,
+      token_type: 'Bearer',
+      expires_in: this.accessTokens.lifetime,
+      refresh_token: session.refreshToken,
+      refresh_expires_in: Math.floor((session.expiresAt.getTime() - Date.now()) / 1000),
+      user: this.profiles.present(user),
+    };
+  }
+}

@@ -1,0 +1,73 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from '../common/logger.js';
+
+/** Redis is not configured, or was found not to answer a moment ago. Callers go to PostgreSQL or to memory instead. */
+export class RedisUnavailable extends Error {}
+
+/** Milliseconds between the probes that look whether Redis is back. */
+const PROBE_INTERVAL = 250;
+
+/**
+ * A circuit breaker (Nygard, Release It!) around the one Redis connection: the first command that fails or times out opens it,
+ * everybody after that is refused at once, and a probe in the background, never a request, finds out when Redis is back.
+ */
+export class CircuitBreaker {
+  private opened = false;
+  private probe: NodeJS.Timeout | undefined;
+  private readonly listeners: (() => void)[] = [];
+
+  constructor(
+    /** null: not configured, every call is refused. */
+    readonly redis: Redis | null,
+    private readonly logger: Logger,
+  ) {}
+
+  get available(): boolean {
+    return this.redis !== null && !this.opened;
+  }
+
+  /** @throws RedisUnavailable at once while open, and after the command's own time-out when it opens */
+  async run<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
+    if (!this.redis || this.opened) throw new RedisUnavailable();
+    try {
+      return await command(this.redis);
+    } catch (error) {
+      // A refusal by a healthy server (a wrong type, a script error) is a bug, not an outage.
+      if (error instanceof Error && error.name === 'ReplyError') throw error;
+      this.open(error);
+      throw new RedisUnavailable(undefined, { cause: error });
+    }
+  }
+
+  /** Called each time Redis answers again after an outage, when what it holds may be out of date. */
+  onRecovery(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  stop(): void {
+    clearTimeout(this.probe);
+    this.redis?.disconnect();
+  }
+
+  private open(cause: unknown): void {
+    if (this.opened) return;
+    this.opened = true;
+    this.logger.warn({ err: cause }, 'Redis does not answer; working without it');
+    this.schedule();
+  }
+
+  private schedule(): void {
+    this.probe = setTimeout(() => {
+      this.redis!.ping().then(
+        () => this.close(),
+        () => this.schedule(),
+      );
+    }, PROBE_INTERVAL).unref();
+  }
+
+  private close(): void {
+    this.opened = false;
+    this.logger.info('Redis answers again');
+    for (const listener of this.listeners) listener();
+  }
+}

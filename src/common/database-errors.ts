@@ -1,0 +1,42 @@
+import { AppError } from './errors.js';
+
+interface DriverError {
+  code?: string;
+  constraint?: string;
+  message?: string;
+}
+
+function driverError(thrown: unknown): DriverError | null {
+  if (!(thrown instanceof Error)) return null;
+  return ((thrown as { driverError?: DriverError }).driverError ?? thrown) as DriverError;
+}
+
+/** Socket errors, SQLSTATE class 08, and the server's own goodbyes: PostgreSQL cannot be reached. */
+const UNREACHABLE = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|57P0|53300)/;
+const CONNECTION_LOST =
+  /Connection terminated|connection timeout|Client has encountered a connection error|ECONNREFUSED/i;
+
+/** No free connection, a statement or a lock that took too long, a deadlock: overload, worth another try later. */
+const OVERLOAD = /^(57014|55P03|40P01|40001)$/;
+const POOL_EXHAUSTED = /timeout exceeded when trying to connect/;
+
+/** Text that PostgreSQL cannot store (U+0000, a broken encoding); it can only have come from the client. */
+const UNSTORABLE_TEXT = /^(22021|22P05)$/;
+
+/** What a failure of PostgreSQL means to a client, or null where it is a bug of ours. */
+export function databaseError(thrown: unknown): AppError | null {
+  const error = driverError(thrown);
+  if (!error) return null;
+  const code = error.code ?? '';
+  const message = error.message ?? '';
+  if (OVERLOAD.test(code) || POOL_EXHAUSTED.test(message)) return new AppError('busy', { retryAfter: 1 });
+  if (UNSTORABLE_TEXT.test(code)) return new AppError('bad_request');
+  if (UNREACHABLE.test(code) || CONNECTION_LOST.test(message)) return new AppError('database_unavailable');
+  return null;
+}
+
+/** True where the error is the violation of this unique index or constraint (SQLSTATE 23505). */
+export function violates(thrown: unknown, constraint: string): boolean {
+  const error = driverError(thrown);
+  return error?.code === '23505' && error.constraint === constraint;
+}

@@ -1,0 +1,55 @@
+import { ArgumentsHost, Catch, ExceptionFilter, HttpException, NotFoundException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { databaseError } from './database-errors.js';
+import { AppError, errorBody, ErrorType, errorHeaders } from './errors.js';
+import type { Logger } from './logger.js';
+import type { RouteTable } from './route-table.js';
+
+/** Statuses of errors that Fastify and Nest raise themselves, before a handler runs. */
+const BY_STATUS: Record<number, ErrorType> = {
+  400: 'bad_request',
+  403: 'forbidden',
+  404: 'not_found',
+  413: 'payload_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+  431: 'headers_too_large',
+};
+
+/** Turns whatever was thrown into an AppError; what nobody foresaw becomes `internal_error`. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: number })?.statusCode;
+  const type = status === undefined ? undefined : BY_STATUS[status];
+  if (type === 'bad_request' && /JSON/.test(String((thrown as Error).message))) return new AppError('invalid_json');
+  return type ? new AppError(type) : (databaseError(thrown) ?? new AppError('internal_error'));
+}
+
+/** Writes every error as the one body; the cause of a 5xx goes to the log only. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(
+    private readonly logger: Logger,
+    private readonly routes: RouteTable,
+  ) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    // Nothing can be said any more where the answer has begun or a strategy has answered itself.
+    if (reply.sent) return;
+    const error = this.translate(thrown, request);
+    if (error.status >= 500 || error.type === 'busy')
+      this.logger.error({ err: thrown, request_id: request.id, route: request.routeOptions?.url }, error.type);
+    void reply.status(error.status).headers(errorHeaders(error)).send(errorBody(error, request.id));
+  }
+
+  private translate(thrown: unknown, request: FastifyRequest): AppError {
+    if (thrown instanceof NotFoundException) {
+      const allow = this.routes.methodsOf(request.url);
+      if (allow.length > 0) return new AppError('method_not_allowed', { allow: allow.join(', ') });
+    }
+    return toAppError(thrown);
+  }
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** Every error the service answers: status and text in one table. The words are stable; clients branch on them. */
+export const ERRORS = {
+  validation_failed: [400, 'Some fields are not valid'],
+  invalid_json: [400, 'The body is not valid JSON'],
+  bad_request: [400, 'The request is not valid'],
+  weak_password: [400, 'The password does not meet the rules'],
+  invalid_or_expired_token: [400, 'The link is not valid, has been used or has expired'],
+  invalid_state: [400, 'The sign-in was not started here, has expired or was used already'],
+  invalid_code: [400, 'The code is not valid, has been used or has expired'],
+  redirect_not_allowed: [400, 'The redirect address is not on the list of allowed ones'],
+  oauth_denied: [400, 'The sign-in was declined at the provider'],
+  unauthenticated: [401, 'A valid access token is required'],
+  invalid_credentials: [401, 'E-mail or password is wrong'],
+  invalid_refresh_token: [401, 'The refresh token is not valid or has expired'],
+  refresh_token_reused: [401, 'The refresh token was used before; the session has been ended'],
+  oauth_failed: [401, 'The provider did not confirm the sign-in'],
+  forbidden: [403, 'You may not do this'],
+  account_disabled: [403, 'This account is disabled'],
+  email_not_verified: [403, 'Confirm your e-mail address first'],
+  provider_email_unverified: [403, 'The provider has not verified your e-mail address'],
+  recent_sign_in_required: [403, 'Sign in again before you do this'],
+  not_found: [404, 'There is nothing here'],
+  provider_not_configured: [404, 'Sign-in with this provider is not set up'],
+  method_not_allowed: [405, 'This address does not answer that method'],
+  email_taken: [409, 'An account with this e-mail address exists already'],
+  identity_taken: [409, 'This provider account belongs to another user'],
+  last_sign_in_method: [409, 'This is the only way into the account'],
+  own_account: [409, 'You cannot do this to your own account'],
+  last_admin: [409, 'At least one active administrator must remain'],
+  payload_too_large: [413, 'The body is too large'],
+  uri_too_long: [414, 'The address is too long'],
+  unsupported_media_type: [415, 'This type of content is not accepted here'],
+  invalid_image: [422, 'The file is not an image that can be used'],
+  provider_unavailable: [424, 'The sign-in provider does not answer'],
+  rate_limited: [429, 'Too many attempts; try again later'],
+  busy: [429, 'Too much is going on right now; try again in a moment'],
+  headers_too_large: [431, 'The request headers are too large'],
+  internal_error: [500, 'Something went wrong on our side'],
+  database_unavailable: [503, 'The database cannot be reached'],
+} as const satisfies Record<string, readonly [status: number, message: string]>;
+
+export type ErrorType = keyof typeof ERRORS;
+
+export interface ErrorDetail {
+  field: string;
+  message: string;
+}
+
+interface ErrorExtras {
+  details?: ErrorDetail[];
+  /** Seconds, sent as `Retry-After`. */
+  retryAfter?: number;
+  /** Sent as `Allow`. */
+  allow?: string;
+}
+
+/** An outcome that the client is told of; anything else thrown is a 500 whose cause only the log learns. */
+export class AppError extends Error {
+  readonly status: number;
+
+  constructor(
+    readonly type: ErrorType,
+    readonly extras: ErrorExtras = {},
+  ) {
+    super(ERRORS[type][1]);
+    this.status = ERRORS[type][0];
+  }
+
+  /** Fastify reads this name when an error is thrown outside Nest, in a hook or a body parser. */
+  get statusCode(): number {
+    return this.status;
+  }
+}
+
+/** The one body of every answer that is not 2xx. `message` stands twice: older clients read it at the top. */
+export function errorBody(error: AppError, requestId: string) {
+  const { type, status, message, extras } = error;
+  return { error: { code: status, type, message, details: extras.details ?? [] }, message, request_id: requestId };
+}
+
+/** The headers that go with an error. */
+export function errorHeaders(error: AppError): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (error.type === 'unauthenticated') headers['www-authenticate'] = 'Bearer';
+  if (error.extras.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, error.extras.retryAfter));
+  if (error.extras.allow !== undefined) headers.allow = error.extras.allow;
+  return headers;
+}
+
+const PARSER_ERRORS: Record<string, ErrorType> = { HPE_HEADER_OVERFLOW: 'headers_too_large' };
+
+/** Answers what Node's HTTP parser refuses before there is a request; then the connection closes. */
+export function answerClientError(thrown: NodeJS.ErrnoException, socket: Socket): void {
+  if (thrown.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const error = new AppError(PARSER_ERRORS[thrown.code ?? ''] ?? 'bad_request');
+  const id = randomUUID();
+  const body = JSON.stringify(errorBody(error, id));
+  socket.end(
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nX-Request-ID: ${id}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

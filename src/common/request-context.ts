@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { createParamDecorator, ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+
+/** Where a request came from; use cases take it for audit rows, sessions and events. */
+export interface RequestContext {
+  requestId: string;
+  /** W3C trace context (https://www.w3.org/TR/trace-context/), null where the caller sent none. */
+  traceparent: string | null;
+  ipAddress: string;
+  userAgent: string | null;
+}
+
+/** Who acts, as the guard found it in a live session. */
+export interface Principal {
+  userId: string;
+  sessionId: string;
+  role: 'user' | 'moderator' | 'admin';
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    context: RequestContext;
+    principal?: Principal;
+  }
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+function header(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+export function requestId(request: IncomingMessage): string {
+  const given = header(request, 'x-request-id');
+  return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/**
+ * The address of the client. Proxies append to `X-Forwarded-For`, so only the right-most `hops` entries were written by ours;
+ * everything to their left is the client's own claim.
+ */
+export function clientAddress(request: IncomingMessage, hops: number): string {
+  const peer = request.socket.remoteAddress ?? '0.0.0.0';
+  const forwarded = header(request, 'x-forwarded-for');
+  if (hops === 0 || forwarded === undefined) return normalAddress(peer);
+  const entries = forwarded.split(',').map((entry) => entry.trim());
+  const found = entries[Math.max(0, entries.length - hops)] ?? '';
+  const address = normalAddress(found);
+  return isIP(address) ? address : normalAddress(peer);
+}
+
+/** An IPv4 client on a dual-stack socket shows as `::ffff:192.0.2.1`. */
+function normalAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
+}
+
+export function makeContext(request: IncomingMessage, id: string, hops: number): RequestContext {
+  const traceparent = header(request, 'traceparent');
+  return {
+    requestId: id,
+    traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : null,
+    ipAddress: clientAddress(request, hops),
+    userAgent: header(request, 'user-agent')?.slice(0, 500) ?? null,
+  };
+}
+
+/** The context of the current request, as a handler's parameter. */
+export const Context = createParamDecorator((_: unknown, host: ExecutionContext): RequestContext => {
+  return host.switchToHttp().getRequest<FastifyRequest>().context;
+});

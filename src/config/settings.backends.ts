@@ -1,0 +1,78 @@
+import { Environment, SettingsError } from './environment.js';
+
+const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+psycopg2):\/\//;
+
+/** SQLAlchemy's spelling of the driver is accepted: the platform's existing deployments carry it. */
+function readPostgresUrl(env: Environment, name: string): string | null {
+  const value = env.text(name);
+  if (value === undefined) return null;
+  if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value))
+    throw new SettingsError(`${name} must be a URL that starts with postgresql:// or postgres://`);
+  return value.replace(POSTGRES_PROTOCOLS, 'postgresql://');
+}
+
+export function readDatabase(env: Environment, production: boolean) {
+  const url = readPostgresUrl(env, 'DATABASE_URL');
+  if (production && !url) throw new SettingsError('DATABASE_URL is required when NODE_ENV is production');
+  return {
+    /** null: the service starts a PostgreSQL of its own. */
+    url,
+    /** Set by the process that started that server. */
+    embedded: false,
+    /** For what is bound to one connection: migrations, LISTEN, advisory locks. A pooler in transaction mode breaks those. */
+    directUrl: readPostgresUrl(env, 'DATABASE_DIRECT_URL') ?? url,
+    replicaUrl: readPostgresUrl(env, 'DATABASE_REPLICA_URL'),
+    preparedStatements: env.flag('DATABASE_PREPARED_STATEMENTS', true),
+    poolSize: env.number('DATABASE_POOL_SIZE', 10, 2, 200),
+    statementTimeoutMs: env.number('DATABASE_STATEMENT_TIMEOUT_MS', 5000, 100, 60_000),
+  };
+}
+
+function readSentinels(env: Environment) {
+  return env.list('REDIS_SENTINELS').map((entry) => {
+    const match = /^(?<host>[^:\s]+):(?<port>\d{1,5})$/.exec(entry);
+    if (!match?.groups) throw new SettingsError('REDIS_SENTINELS must be a list of host:port');
+    return { host: match.groups.host!, port: Number(match.groups.port) };
+  });
+}
+
+export function readRedis(env: Environment) {
+  const sentinels = readSentinels(env);
+  const url = env.url('REDIS_URL', ['redis:', 'rediss:']) ?? null;
+  if (sentinels.length > 0 && !url)
+    throw new SettingsError('REDIS_SENTINELS needs REDIS_URL too, for the password and the database number');
+  return { url, sentinels, sentinelName: env.text('REDIS_SENTINEL_NAME') ?? 'mymaster' };
+}
+
+const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+
+export function readKafka(env: Environment) {
+  const brokers = env.list('KAFKA_BOOTSTRAP_SERVERS');
+  if (brokers.some((broker) => !/^[^\s:]+:\d{1,5}$/.test(broker)))
+    throw new SettingsError('KAFKA_BOOTSTRAP_SERVERS must be a list of host:port');
+  const topic = env.text('KAFKA_USER_TOPIC') ?? 'user.events';
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
+    throw new SettingsError('KAFKA_USER_TOPIC must be 1 to 249 of letters, digits, ".", "_" and "-"');
+  const protocol = env.oneOf(
+    'KAFKA_SECURITY_PROTOCOL',
+    ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const,
+    'PLAINTEXT',
+  );
+  const username = env.text('KAFKA_SASL_USERNAME');
+  const password = env.text('KAFKA_SASL_PASSWORD');
+  if (protocol.startsWith('SASL') && (!username || !password))
+    throw new SettingsError(`KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are required with ${protocol}`);
+  return {
+    /** Empty: events stay in the outbox. */
+    brokers,
+    topic,
+    ssl: protocol.endsWith('SSL'),
+    sasl: protocol.startsWith('SASL')
+      ? {
+          mechanism: env.oneOf('KAFKA_SASL_MECHANISM', SASL_MECHANISMS, 'PLAIN'),
+          username: username!,
+          password: password!,
+        }
+      : null,
+  };
+}

@@ -1,0 +1,80 @@
+import { Environment, SettingsError } from './environment.js';
+
+/** Values that stand in documentation and examples; a secret that everybody knows is none. */
+const EXAMPLE_SECRETS = /your-|example|change-?me|secret-key|placeholder|<.*>/i;
+
+export function readJwtSecret(env: Environment, production: boolean): string {
+  const secret = env.text('JWT_SECRET');
+  if (!secret) throw new SettingsError('JWT_SECRET is required');
+  if (!production) return secret;
+  if (Buffer.byteLength(secret) < 32) throw new SettingsError('JWT_SECRET must be at least 32 bytes in production');
+  if (EXAMPLE_SECRETS.test(secret) || new Set(secret).size < 8)
+    throw new SettingsError('JWT_SECRET looks like an example value; make one with: openssl rand -base64 48');
+  return secret;
+}
+
+export interface EncryptionKey {
+  /** Key id, written into every ciphertext. */
+  kid: string;
+  /** 32 bytes. */
+  key: Buffer;
+}
+
+/** `kid:base64,…`: the first key encrypts, all of them decrypt. */
+export function readEncryptionKeys(env: Environment, production: boolean): EncryptionKey[] {
+  const keys = env.list('ENCRYPTION_KEYS').map((entry) => {
+    const match = /^(?<kid>[A-Za-z0-9_-]{1,32}):(?<key>[A-Za-z0-9+/_-]{43}=?)$/.exec(entry);
+    const key = Buffer.from(match?.groups?.key ?? '', 'base64');
+    if (!match?.groups || key.length !== 32)
+      throw new SettingsError('ENCRYPTION_KEYS must be a list of kid:key, each key 32 bytes in base64');
+    if (production && new Set(key).size < 8)
+      throw new SettingsError('ENCRYPTION_KEYS looks like an example value; make a key with: openssl rand -base64 32');
+    return { kid: match.groups.kid!, key };
+  });
+  if (keys.length === 0) throw new SettingsError('ENCRYPTION_KEYS is required');
+  if (new Set(keys.map(({ kid }) => kid)).size !== keys.length)
+    throw new SettingsError('ENCRYPTION_KEYS names the same key id twice');
+  return keys;
+}
+
+const PROVIDER_URLS = {
+  google: {
+    authorizationUrl: 'https://accounts.google.com/o/oauth2/v2/auth',
+    tokenUrl: 'https://oauth2.googleapis.com/token',
+    userinfoUrl: 'https://openidconnect.googleapis.com/v1/userinfo',
+  },
+  linkedin: {
+    authorizationUrl: 'https://www.linkedin.com/oauth/v2/authorization',
+    tokenUrl: 'https://www.linkedin.com/oauth/v2/accessToken',
+    userinfoUrl: 'https://api.linkedin.com/v2/userinfo',
+  },
+} as const;
+
+export const PROVIDERS = ['google', 'linkedin'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
+function readProvider(env: Environment, provider: Provider) {
+  const prefix = `OAUTH_${provider.toUpperCase()}`;
+  const web = ['http:', 'https:'];
+  const clientId = env.text(`${prefix}_CLIENT_ID`);
+  const clientSecret = env.text(`${prefix}_CLIENT_SECRET`);
+  if (!clientId !== !clientSecret)
+    throw new SettingsError(`${prefix}_CLIENT_ID and ${prefix}_CLIENT_SECRET must be set together`);
+  const urls = PROVIDER_URLS[provider];
+  const configured = {
+    redirectUri: env.url(`${prefix}_REDIRECT_URI`, web, `http://localhost:8081/auth/oauth/${provider}/callback`)!,
+    authorizationUrl: env.url(`${prefix}_AUTHORIZATION_URL`, web, urls.authorizationUrl)!,
+    tokenUrl: env.url(`${prefix}_TOKEN_URL`, web, urls.tokenUrl)!,
+    userinfoUrl: env.url(`${prefix}_USERINFO_URL`, web, urls.userinfoUrl)!,
+  };
+  return clientId && clientSecret ? { clientId, clientSecret, ...configured } : null;
+}
+
+/** A provider without credentials is null and its routes answer `provider_not_configured`. */
+export function readOAuth(env: Environment) {
+  return {
+    google: readProvider(env, 'google'),
+    linkedin: readProvider(env, 'linkedin'),
+    redirectAllowlist: env.list('OAUTH_REDIRECT_ALLOWLIST'),
+  };
+}

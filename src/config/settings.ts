@@ -1,0 +1,139 @@
+import { Environment, SettingsError } from './environment.js';
+import { readDatabase, readKafka, readRedis } from './settings.backends.js';
+import { readEncryptionKeys, readJwtSecret, readOAuth } from './settings.secrets.js';
+
+export { SettingsError };
+
+/** Failed attempts or requests allowed per window; names follow the variables `RATE_LIMIT_*`. */
+export type RateLimits = ReturnType<typeof readRateLimits>;
+
+const DAY = 86_400;
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace', 'silent'] as const;
+
+function readRateLimits(env: Environment) {
+  const count = (name: string, fallback: number) => env.number(`RATE_LIMIT_${name}`, fallback, 1, 1_000_000_000);
+  return {
+    enabled: env.flag('RATE_LIMIT_ENABLED', true),
+    /** Length of the sign-in windows and of a lock, seconds. */
+    loginWindowSeconds: count('LOGIN_WINDOW_SECONDS', 900),
+    loginPairFailures: count('LOGIN_PAIR', 10),
+    loginAddressFailures: count('LOGIN_ADDRESS', 100),
+    loginIpFailures: count('LOGIN_IP', 300),
+    /** Per client IP and hour. */
+    registerPerIp: count('REGISTER_IP', 60),
+    forgotPerIp: count('FORGOT_IP', 60),
+    /** Mails (reset, verification) per address and hour. */
+    mailPerAddress: count('MAIL_ADDRESS', 5),
+    /** Token guesses (reset, verification, exchange, refresh of forged tokens) per client IP and minute. */
+    tokenPerIp: count('TOKEN_IP', 120),
+    /** Sign-ins started at a provider per client IP and minute. */
+    oauthPerIp: count('OAUTH_IP', 120),
+  };
+}
+
+function readUploads(env: Environment) {
+  const bucket = env.text('S3_BUCKET');
+  return {
+    folder: env.text('UPLOAD_FOLDER') ?? 'uploads',
+    /** Bytes of one uploaded file. */
+    maxBytes: env.number('MAX_CONTENT_LENGTH', 16_777_216, 1024, 104_857_600),
+    extensions: env.list('ALLOWED_EXTENSIONS', ['jpg', 'jpeg', 'png', 'gif']).map((e) => e.toLowerCase()),
+    s3: bucket
+      ? {
+          bucket,
+          endpoint: env.url('S3_ENDPOINT', ['http:', 'https:']),
+          region: env.text('S3_REGION') ?? 'us-east-1',
+          accessKeyId: env.text('S3_ACCESS_KEY_ID'),
+          secretAccessKey: env.text('S3_SECRET_ACCESS_KEY'),
+        }
+      : null,
+  };
+}
+
+function readMail(env: Environment, dataDir: string) {
+  return {
+    smtpUrl: env.url('SMTP_URL', ['smtp:', 'smtps:']) ?? null,
+    from: env.text('MAIL_FROM') ?? 'Meetinity <no-reply@meetinity.local>',
+    directory: env.text('MAIL_DIR') ?? `${dataDir}/mail`,
+  };
+}
+
+function readJwt(env: Environment, production: boolean) {
+  const hours = env.number('JWT_EXPIRATION_HOURS', 24, 1, 24 * 365);
+  const minutes = env.number('JWT_EXPIRATION_MINUTES', hours * 60, 1, 60 * 24 * 365);
+  return {
+    secret: readJwtSecret(env, production),
+    previousSecret: env.text('JWT_SECRET_PREVIOUS') ?? null,
+    accessSeconds: minutes * 60,
+    refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY,
+    refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),
+  };
+}
+
+function readPort(env: Environment): number {
+  // Platforms set PORT; the specification's own name wins.
+  const name = env.text('APP_PORT') === undefined && env.text('PORT') !== undefined ? 'PORT' : 'APP_PORT';
+  return env.number(name, 8081, 0, 65_535);
+}
+
+function readLogging(env: Environment) {
+  const level = env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info');
+  return {
+    level: level === 'warning' ? ('warn' as const) : level,
+    file: env.text('LOG_FILE') ?? null,
+    access: env.flag('ACCESS_LOG', true),
+  };
+}
+
+/**
+ * Every setting of the service, read and checked once at start.
+ * @throws SettingsError with one line that names the first variable at fault
+ */
+export function readSettings(values: Record<string, string | undefined>) {
+  const env = new Environment(values);
+  const environment = env.oneOf('NODE_ENV', ['development', 'test', 'production'], 'development');
+  const production = environment === 'production';
+  const dataDir = env.text('DATA_DIR') ?? '.data';
+  const port = readPort(env);
+  const publicBaseUrl = env.url('PUBLIC_BASE_URL', ['http:', 'https:'], `http://localhost:${port}`)!;
+  return {
+    environment,
+    production,
+    port,
+    host: env.text('APP_HOST') ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    dataDir,
+    publicBaseUrl,
+    /** The front end that mail links open; null means the small pages of the service itself. */
+    appPublicUrl: env.url('APP_PUBLIC_URL', ['http:', 'https:']) ?? null,
+    /** Proxies in front of the service that append to `X-Forwarded-For`; 0 ignores the header. */
+    trustProxyHops: env.number('TRUST_PROXY_HOPS', 0, 0, 10),
+    corsOrigins: env.list('CORS_ORIGINS', ['http://localhost:3000', 'http://localhost:3001', 'http://localhost:8080']),
+    metricsEnabled: env.flag('METRICS_ENABLED', true),
+    /** Time between the end of readiness and the end of listening, for balancers to notice. */
+    shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 20),
+    migrateOnStart: env.flag('MIGRATE_ON_START', true),
+    adminBootstrapEmail: env.text('ADMIN_BOOTSTRAP_EMAIL')?.toLowerCase() ?? null,
+    requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),
+    /** log2 of bcrypt's rounds. */
+    bcryptCost: env.number('BCRYPT_COST', 12, production ? 10 : 4, 16),
+    encryptionKeys: readEncryptionKeys(env, production),
+    outboxRetentionDays: env.number('OUTBOX_RETENTION_DAYS', 7, 1, 3650),
+    logging: readLogging(env),
+    database: readDatabase(env, production),
+    redis: readRedis(env),
+    kafka: readKafka(env),
+    jwt: readJwt(env, production),
+    oauth: readOAuth(env),
+    uploads: readUploads(env),
+    mail: readMail(env, dataDir),
+    rateLimits: readRateLimits(env),
+  };
+}
+
+type SettingsShape = ReturnType<typeof readSettings>;
+
+/** The type and the injection token of the checked settings. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging
+export abstract class Settings {}
+export interface Settings extends SettingsShape {}

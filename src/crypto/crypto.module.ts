@@ -1,0 +1,18 @@
+import { Global, Module } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { FieldCipher } from './field-cipher.js';
+import { PasswordHasher } from './password-hasher.js';
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: FieldCipher,
+      inject: [Settings],
+      useFactory: (settings: Settings) => new FieldCipher(settings.encryptionKeys),
+    },
+    PasswordHasher,
+  ],
+  exports: [FieldCipher, PasswordHasher],
+})
+export class CryptoModule {}

@@ -1,0 +1,26 @@
+import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+
+/** A random token of 256 bits, base64url. */
+export function randomToken(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** What is stored of a secret of full entropy: SHA-256, hex. A slow hash would add nothing to 256 random bits. */
+export function tokenHash(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/** A 256-bit key for one purpose (HKDF-SHA-256, RFC 5869), so that no two features share a key. */
+export function deriveKey(secret: string, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', purpose, 32));
+}
+
+/** HMAC-SHA-256 (RFC 2104). */
+export function mac(key: Buffer, message: string): Buffer {
+  return createHmac('sha256', key).update(message).digest();
+}
+
+/** Compares in constant time; false where the lengths differ. */
+export function sameBytes(a: Buffer, b: Buffer): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,10 @@
+import { AuditLog } from './audit/audit-log.entity.js';
+import { OneTimeToken } from './auth/one-time-token.entity.js';
+import { OutboxEvent } from './events/outbox-event.entity.js';
+import { Preferences } from './preferences/preferences.entity.js';
+import { Session } from './sessions/session.entity.js';
+import { Identity } from './users/identity.entity.js';
+import { User } from './users/user.entity.js';
+
+/** All tables, for what works beside the application: command line, scripts, schema checks. */
+export const entities = [User, Identity, Preferences, Session, OneTimeToken, OutboxEvent, AuditLog];

@@ -1,0 +1,52 @@
+import { Check, Column, Entity, Generated, Index, PrimaryGeneratedColumn } from 'typeorm';
+import type { EventType } from './user-events.js';
+
+/** An event that waits for, or has been given to, the broker; written in the transaction of the change it tells of. */
+@Entity('outbox_events')
+@Check('outbox_events_type_check', `event_type IN ('user.created', 'user.updated', 'user.deleted')`)
+@Index('idx_outbox_event_id', ['eventId'], { unique: true })
+@Index('idx_outbox_pending', ['id'], { where: '((published_at IS NULL) AND (parked_at IS NULL))' })
+@Index('idx_outbox_parked', ['userId'], { where: '(parked_at IS NOT NULL)' })
+@Index('idx_outbox_user', ['userId', 'id'])
+@Index('idx_outbox_created_at', ['createdAt'])
+export class OutboxEvent {
+  /** Order of publication; per user it is the order of commit, since the user's row is locked first. */
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'outbox_events_pkey',
+  })
+  id: string;
+
+  @Column({ name: 'event_id', type: 'uuid' })
+  @Generated('uuid')
+  eventId: string;
+
+  // No foreign key: the event outlives the user it is about.
+  @Column({ name: 'user_id', type: 'uuid' })
+  userId: string;
+
+  @Column({ name: 'event_type', type: 'varchar', length: 50 })
+  eventType: EventType;
+
+  /** The message value without `event_id`, `event_type`, `user_id`, `timestamp` and `schema_version`. */
+  @Column({ type: 'jsonb', default: {} })
+  payload: Record<string, unknown>;
+
+  /** W3C trace context of the request that made the change. */
+  @Column({ type: 'varchar', length: 55, nullable: true })
+  traceparent: string | null;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt: Date;
+
+  @Column({ name: 'published_at', type: 'timestamptz', nullable: true })
+  publishedAt: Date | null;
+
+  /** Set when the broker refused the event for what it is; such an event is shown, not retried. */
+  @Column({ name: 'parked_at', type: 'timestamptz', nullable: true })
+  parkedAt: Date | null;
+
+  @Column({ name: 'last_error', type: 'text', nullable: true })
+  lastError: string | null;
+}

@@ -1,0 +1,70 @@
+import { Injectable, ServiceUnavailableException } from '@nestjs/common';
+import { HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
+import { DataSource } from 'typeorm';
+import { AppError } from '../common/errors.js';
+import { Lifecycle } from '../common/lifecycle.js';
+import { VERSION } from '../common/version.js';
+import { pendingMigrations } from '../config/migrate.js';
+import { Dependencies, DependencyName } from './dependencies.js';
+import type { HealthBody } from './health.dto.js';
+import { UserCountsService } from './user-counts.js';
+
+const UNKNOWN = { active_users: null, total_users: null, oauth_providers: null };
+
+/** Milliseconds; the report never waits longer for the counts. */
+const COUNTS_TIMEOUT = 1000;
+
+@Injectable()
+export class HealthService {
+  private migrated = false;
+
+  constructor(
+    private readonly checks: HealthCheckService,
+    private readonly dependencies: Dependencies,
+    private readonly counts: UserCountsService,
+    private readonly lifecycle: Lifecycle,
+    private readonly database: DataSource,
+  ) {}
+
+  async report(): Promise<HealthBody> {
+    const { details } = await this.check();
+    const state = (name: DependencyName) =>
+      details[name]?.status === 'up' ? String((details[name] as { state?: string }).state) : 'down';
+    const states = { database: state('database'), redis: state('redis'), kafka: state('kafka') };
+    const degraded = Object.values(states).includes('down');
+    return {
+      status: states.database === 'down' ? 'down' : degraded ? 'degraded' : 'ok',
+      service: 'user-service',
+      version: VERSION,
+      dependencies: states,
+      metrics: states.database === 'down' ? UNKNOWN : await this.boundedCounts(),
+    };
+  }
+
+  /** @throws AppError `database_unavailable` while the process should get no requests */
+  async requireReady(): Promise<void> {
+    if (this.lifecycle.draining) throw new AppError('database_unavailable');
+    const { database } = await this.dependencies.databaseUp();
+    if (database?.status !== 'up') throw new AppError('database_unavailable');
+    this.migrated ||= (await pendingMigrations(this.database)).length === 0;
+    if (!this.migrated) throw new AppError('database_unavailable');
+  }
+
+  private async check(): Promise<HealthCheckResult> {
+    try {
+      return await this.checks.check([
+        () => this.dependencies.databaseUp(),
+        () => this.dependencies.redisUp(),
+        () => this.dependencies.kafkaUp(),
+      ]);
+    } catch (error) {
+      if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;
+      throw error;
+    }
+  }
+
+  private async boundedCounts(): Promise<HealthBody['metrics']> {
+    const late = new Promise<typeof UNKNOWN>((resolve) => setTimeout(resolve, COUNTS_TIMEOUT, UNKNOWN).unref());
+    return Promise.race([this.counts.get().catch(() => UNKNOWN), late]);
+  }
+}

@@ -1,0 +1,24 @@
+import { Controller, Get, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { ApiErrors, Public } from '../common/decorators.js';
+import { AppError } from '../common/errors.js';
+import { registry } from '../common/metrics.js';
+import { Settings } from '../config/settings.js';
+
+@ApiTags('health')
+@Public()
+@Controller()
+export class MetricsController {
+  constructor(private readonly settings: Settings) {}
+
+  @Get('metrics')
+  @ApiOperation({ summary: 'Metrics in the Prometheus text format' })
+  @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
+  @ApiErrors('not_found')
+  async metrics(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    if (!this.settings.metricsEnabled) throw new AppError('not_found');
+    reply.header('content-type', registry.contentType);
+    return registry.metrics();
+  }
+}

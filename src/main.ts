@@ -1,0 +1,82 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { migrations } from '../migrations/index.js';
+import { createApp } from './app.js';
+import { Lifecycle } from './common/lifecycle.js';
+import { createLogger } from './common/logger.js';
+import { onParentExit } from './config/parent-process.js';
+import { startEmbeddedPostgres } from './config/embedded-postgres.js';
+import { loadSettings } from './config/load.js';
+import { migrateDatabase } from './config/migrate.js';
+import type { Settings } from './config/settings.js';
+
+/** Seconds after which a shutdown that hangs is cut; Kubernetes kills at 30. */
+const SHUTDOWN_LIMIT = 25;
+
+type Stop = () => Promise<void>;
+
+/** Uses the configured database, or starts one of its own outside production. */
+async function withDatabase(settings: Settings, log: (line: string) => void): Promise<[Settings, Stop]> {
+  if (settings.database.url) return [settings, async () => undefined];
+  const server = await startEmbeddedPostgres({ dataDir: `${settings.dataDir}/postgres`, log });
+  const database = { ...settings.database, url: server.url, directUrl: server.url, embedded: true };
+  return [{ ...settings, database }, () => server.stop()];
+}
+
+function describe(settings: Settings, address: string): string[] {
+  const parts = [
+    settings.database.embedded ? `PostgreSQL embedded under ${settings.dataDir}/postgres` : 'PostgreSQL configured',
+    settings.redis.url ? 'Redis configured' : 'Redis replaced by memory',
+    settings.kafka.brokers.length > 0 ? 'Kafka configured' : 'Kafka disabled (events stay in the outbox)',
+    settings.mail.smtpUrl ? 'mail by SMTP' : `mail written to ${settings.mail.directory}`,
+  ];
+  return [
+    `Ready: Swagger UI is at ${address}/docs`,
+    `Parts: ${parts.join(', ')}`,
+    'To make an administrator: npm run admin:create -- --email you@example.com',
+  ];
+}
+
+async function start(): Promise<void> {
+  const loaded = loadSettings();
+  const logger = createLogger(loaded.logging.level, loaded.logging.file);
+  const log = (line: string) => logger.info(line);
+  const [settings, stopDatabase] = await withDatabase(loaded, log);
+  let app: NestFastifyApplication | undefined;
+  let stopping = false;
+
+  async function stop(cause: string): Promise<void> {
+    if (stopping) return;
+    stopping = true;
+    logger.info(`Stopping on ${cause}`);
+    setTimeout(() => process.exit(1), SHUTDOWN_LIMIT * 1000).unref();
+    if (app) {
+      app.get(Lifecycle).draining = true;
+      await new Promise((resolve) => setTimeout(resolve, settings.shutdownDelaySeconds * 1000));
+      await app.close();
+    }
+    await stopDatabase();
+    logger.flush();
+    process.exit(0);
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  onParentExit(() => void stop('the end of npm'));
+  try {
+    if (settings.migrateOnStart) await migrateDatabase(settings, migrations, { log });
+    app = await createApp(settings);
+    await app.listen(settings.port, settings.host);
+  } catch (error) {
+    await stopDatabase();
+    throw error;
+  }
+  const { port } = app.getHttpServer().address() as { port: number };
+  for (const line of describe(settings, `http://localhost:${port}`)) log(line);
+}
+
+try {
+  await start();
+} catch (error) {
+  // One clear line: the message names the variable, the port or the server at fault.
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}

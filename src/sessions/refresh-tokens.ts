@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+import { deriveKey, mac, sameBytes } from '../crypto/tokens.js';
+
+/** What a refresh token says once its signature holds. */
+export interface RefreshClaim {
+  sessionId: string;
+  counter: number;
+}
+
+/**
+ * Refresh tokens are computed, not drawn: `<session>.<counter>.<HMAC-SHA-256>` under a key derived from the secret. Every
+ * instance computes the same child for the same parent, so parallel and retried refreshes agree, and a forged token is
+ * refused without a query.
+ */
+@Injectable()
+export class RefreshTokens {
+  private readonly keys: Buffer[];
+
+  constructor(settings: Settings) {
+    const { secret, previousSecret } = settings.jwt;
+    const secrets = previousSecret ? [secret, previousSecret] : [secret];
+    this.keys = secrets.map((value) => deriveKey(value, 'refresh-token'));
+  }
+
+  make(sessionId: string, counter: number): string {
+    const body = this.body(sessionId, counter);
+    return `${body}.${mac(this.keys[0]!, body).toString('base64url')}`;
+  }
+
+  /** @returns null for anything this service did not sign */
+  read(token: string): RefreshClaim | null {
+    const match = /^(?<session>[A-Za-z0-9_-]{22})\.(?<counter>\d{1,9})\.(?<mac>[A-Za-z0-9_-]{43})$/.exec(token);
+    if (!match?.groups) return null;
+    const { session, counter, mac: given } = match.groups as Record<'session' | 'counter' | 'mac', string>;
+    const signature = Buffer.from(given, 'base64url');
+    const body = `${session}.${counter}`;
+    if (!this.keys.some((key) => sameBytes(mac(key, body), signature))) return null;
+    const hex = Buffer.from(session, 'base64url').toString('hex');
+    const sessionId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    return { sessionId, counter: Number(counter) };
+  }
+
+  private body(sessionId: string, counter: number): string {
+    return `${Buffer.from(sessionId.replaceAll('-', ''), 'hex').toString('base64url')}.${counter}`;
+  }
+}

@@ -1,0 +1,57 @@
+import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
+import type { Relation } from 'typeorm';
+import { User } from '../users/user.entity.js';
+
+/** One signed-in device. `refresh_token` is the SHA-256 of the current refresh token, in hex. */
+@Entity('user_sessions')
+@Check('user_sessions_counter_check', `counter >= 0`)
+@Check('user_sessions_revoked_check', `(revoked_at IS NULL) = (revoked_reason IS NULL)`)
+@Index('idx_sessions_user', ['userId'])
+@Index('idx_sessions_token', ['refreshToken'], { unique: true })
+@Index('idx_sessions_expires', ['expiresAt'])
+@Index('idx_sessions_revoked', ['revokedAt'], { where: '(revoked_at IS NOT NULL)' })
+export class Session {
+  @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'user_sessions_pkey' })
+  id: string;
+
+  @Column({ name: 'user_id', type: 'uuid' })
+  userId: string;
+
+  @ManyToOne(() => User, { onDelete: 'CASCADE', nullable: false })
+  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'user_sessions_user_id_fkey' })
+  user: Relation<User>;
+
+  @Column({ name: 'refresh_token', type: 'varchar', length: 500 })
+  refreshToken: string;
+
+  /** Rotations so far; a refresh token carries the count it was made at. */
+  @Column({ type: 'integer', default: 0 })
+  counter: number;
+
+  @Column({ name: 'rotated_at', type: 'timestamptz', nullable: true })
+  rotatedAt: Date | null;
+
+  @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
+  revokedAt: Date | null;
+
+  @Column({ name: 'revoked_reason', type: 'varchar', length: 50, nullable: true })
+  revokedReason: string | null;
+
+  @Column({ name: 'device_info', type: 'jsonb', nullable: true })
+  deviceInfo: Record<string, unknown> | null;
+
+  @Column({ name: 'ip_address', type: 'inet', nullable: true })
+  ipAddress: string | null;
+
+  @Column({ name: 'user_agent', type: 'varchar', length: 500, nullable: true })
+  userAgent: string | null;
+
+  @Column({ name: 'expires_at', type: 'timestamptz' })
+  expiresAt: Date;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt: Date;
+
+  @Column({ name: 'last_used', type: 'timestamptz', default: () => 'now()' })
+  lastUsed: Date;
+}

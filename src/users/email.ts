@@ -1,0 +1,19 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsEmail, MaxLength } from 'class-validator';
+
+/** One spelling per mailbox: trimmed, NFKC (UAX #15), lower case. */
+export function normalizeEmail(email: string): string {
+  return email.normalize('NFKC').trim().toLowerCase();
+}
+
+/** A request field that is an e-mail address, normalized before it is checked; at most 254 characters (RFC 5321). */
+export function EmailField() {
+  return applyDecorators(
+    ApiProperty({ example: 'user@example.com', maxLength: 254, format: 'email' }),
+    Transform(({ value }) => (typeof value === 'string' ? normalizeEmail(value) : value)),
+    IsEmail(),
+    MaxLength(254),
+  );
+}

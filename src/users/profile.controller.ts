@@ -1,0 +1,34 @@
+import { Body, Controller, Get, Put } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, CurrentUser } from '../common/decorators.js';
+import { Context } from '../common/request-context.js';
+import type { Principal, RequestContext } from '../common/request-context.js';
+import { ProfileBody, UpdateProfileBody } from './profile.dto.js';
+import { ProfileService } from './profile.service.js';
+
+@ApiTags('profile')
+@ApiBearerAuth()
+@Controller()
+export class ProfileController {
+  constructor(private readonly profiles: ProfileService) {}
+
+  @Get(['users/profile', 'auth/profile'])
+  @ApiOperation({ summary: 'The own profile' })
+  @ApiOkResponse({ type: ProfileBody })
+  @ApiErrors('unauthenticated', 'database_unavailable')
+  get(@CurrentUser() { userId }: Principal): Promise<ProfileBody> {
+    return this.profiles.get(userId);
+  }
+
+  @Put('users/profile')
+  @ApiOperation({ summary: 'Change the own profile', description: 'An omitted field stays, null clears it.' })
+  @ApiOkResponse({ type: ProfileBody })
+  @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'payload_too_large', 'unsupported_media_type')
+  update(
+    @CurrentUser() { userId }: Principal,
+    @Body() body: UpdateProfileBody,
+    @Context() context: RequestContext,
+  ): Promise<ProfileBody> {
+    return this.profiles.update(userId, body, context);
+  }
+}

@@ -1,0 +1,117 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsPhoneNumber, IsString, Length, Matches } from 'class-validator';
+import { Clearable, ClearableText, Omittable, Satisfies, Trim } from '../common/fields.js';
+import type { User } from './user.entity.js';
+
+const ADULT_AGE = 18;
+
+/** True for a real calendar day (`YYYY-MM-DD`) at least 18 and at most 130 years ago. */
+export function isAdultBirthDate(value: unknown, now = new Date()): boolean {
+  if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
+  const day = new Date(`${value}T00:00:00Z`);
+  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== value) return false;
+  const latest = new Date(Date.UTC(now.getUTCFullYear() - ADULT_AGE, now.getUTCMonth(), now.getUTCDate()));
+  return day <= latest && day.getUTCFullYear() >= now.getUTCFullYear() - 130;
+}
+
+/** True for an https address on linkedin.com or a host beneath it, without credentials or a port. */
+export function isLinkedinUrl(value: unknown): boolean {
+  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  const { protocol, hostname, username, password, port } = new URL(value);
+  return protocol === 'https:' && /(^|\.)linkedin\.com$/.test(hostname) && !username && !password && !port;
+}
+
+/** What a member may change of the own profile; an omitted field stays, null clears. */
+export class UpdateProfileBody {
+  @ApiPropertyOptional({ example: 'John Doe', minLength: 1, maxLength: 255 })
+  @Omittable()
+  @Trim()
+  @IsString()
+  @Length(1, 255)
+  name?: string;
+
+  @ClearableText(2000, 'Software Engineer passionate about networking')
+  bio?: string | null;
+
+  @ClearableText(255, 'San Francisco, CA')
+  location?: string | null;
+
+  @ClearableText(100, 'Technology')
+  industry?: string | null;
+
+  @ClearableText(255, 'Senior Software Engineer')
+  job_title?: string | null;
+
+  @ClearableText(255, 'Tech Corp')
+  company?: string | null;
+
+  @ClearableText(500, 'https://linkedin.com/in/johndoe')
+  @Satisfies(isLinkedinUrl, 'must be an https address on linkedin.com')
+  linkedin_url?: string | null;
+
+  @ApiPropertyOptional({ type: String, example: '+14155552671', nullable: true, description: 'E.164' })
+  @Clearable()
+  @Matches(/^\+[1-9]\d{6,14}$/, { message: 'phone must be an E.164 number such as +14155552671' })
+  @IsPhoneNumber(undefined, { message: 'phone must be a number that can exist' })
+  phone?: string | null;
+
+  @ApiPropertyOptional({ type: String, example: '1990-05-17', nullable: true, format: 'date' })
+  @Clearable()
+  @Satisfies(isAdultBirthDate, 'must be a date (YYYY-MM-DD) at least 18 years ago')
+  date_of_birth?: string | null;
+
+  @ClearableText(20, 'female')
+  gender?: string | null;
+}
+
+const nullable = { type: String, nullable: true } as const;
+
+/** The profile as its owner sees it. */
+export class ProfileBody {
+  @ApiProperty({ format: 'uuid' }) id: string;
+  @ApiProperty({ format: 'email', example: 'user@example.com' }) email: string;
+  @ApiProperty({ example: 'John Doe' }) name: string;
+  @ApiProperty({ enum: ['user', 'moderator', 'admin'] }) role: string;
+  @ApiProperty() is_active: boolean;
+  @ApiProperty() is_verified: boolean;
+  @ApiProperty() has_password: boolean;
+  @ApiProperty({ ...nullable, enum: ['google', 'linkedin', null] }) oauth_provider: string | null;
+  @ApiProperty(nullable) profile_picture_url: string | null;
+  @ApiProperty(nullable) bio: string | null;
+  @ApiProperty(nullable) location: string | null;
+  @ApiProperty(nullable) industry: string | null;
+  @ApiProperty(nullable) job_title: string | null;
+  @ApiProperty(nullable) company: string | null;
+  @ApiProperty(nullable) linkedin_url: string | null;
+  @ApiProperty(nullable) phone: string | null;
+  @ApiProperty({ ...nullable, format: 'date' }) date_of_birth: string | null;
+  @ApiProperty(nullable) gender: string | null;
+  @ApiProperty({ ...nullable, format: 'date-time' }) last_login: string | null;
+  @ApiProperty({ format: 'date-time' }) created_at: string;
+  @ApiProperty({ format: 'date-time' }) updated_at: string;
+}
+
+/** The fields of a profile that are stored in clear; the caller adds the two that are not. */
+export function toProfile(user: User): Omit<ProfileBody, 'phone' | 'date_of_birth'> {
+  return {
+    id: user.id,
+    email: user.email,
+    name: user.name,
+    role: user.role,
+    is_active: user.isActive,
+    is_verified: user.isVerified,
+    has_password: user.passwordHash !== null,
+    oauth_provider: user.oauthProvider,
+    profile_picture_url: user.profilePictureUrl,
+    bio: user.bio,
+    location: user.location,
+    industry: user.industry,
+    job_title: user.jobTitle,
+    company: user.company,
+    linkedin_url: user.linkedinUrl,
+    gender: user.gender,
+    last_login: user.lastLogin?.toISOString() ?? null,
+    created_at: user.createdAt.toISOString(),
+    updated_at: user.updatedAt.toISOString(),
+  };
+}

@@ -1,0 +1,82 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import type { RequestContext } from '../common/request-context.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { userUpdated } from '../events/user-events.js';
+import { PERSONAL_FIELDS, PersonalData } from './personal-data.js';
+import { ProfileBody, toProfile, UpdateProfileBody } from './profile.dto.js';
+import type { User } from './user.entity.js';
+import { UsersService } from './users.service.js';
+
+/** The columns behind the API names that are stored in clear. */
+const COLUMNS = {
+  name: 'name',
+  bio: 'bio',
+  location: 'location',
+  industry: 'industry',
+  job_title: 'jobTitle',
+  company: 'company',
+  linkedin_url: 'linkedinUrl',
+  gender: 'gender',
+} as const satisfies Partial<Record<keyof UpdateProfileBody, keyof User>>;
+
+@Injectable()
+export class ProfileService {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly personal: PersonalData,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+  ) {}
+
+  async get(userId: string): Promise<ProfileBody> {
+    return this.present(await this.users.get(userId));
+  }
+
+  /** The profile as its owner sees it, the encrypted fields opened. */
+  present(user: User): ProfileBody {
+    return {
+      ...toProfile(user),
+      phone: this.personal.open(user.id, 'phone', user.phone),
+      date_of_birth: this.personal.open(user.id, 'date_of_birth', user.dateOfBirth),
+    };
+  }
+
+  /** Merges the body into the profile; a body that changes nothing writes nothing and tells nobody. */
+  async update(userId: string, body: UpdateProfileBody, context: RequestContext): Promise<ProfileBody> {
+    const user = await this.database.transaction(async (tx) => {
+      const current = await this.users.lock(tx, userId);
+      const { changes, fields } = this.difference(current, body);
+      if (fields.length === 0) return current;
+      const changed = await this.users.change(tx, current, changes);
+      await this.outbox.add(tx, userUpdated(userId, fields), context);
+      await this.audit.record(
+        tx,
+        { action: 'profile.updated', actorId: userId, targetId: userId, after: { updated_fields: fields } },
+        context,
+      );
+      return changed;
+    });
+    return this.present(user);
+  }
+
+  private difference(user: User, body: UpdateProfileBody): { changes: Partial<User>; fields: string[] } {
+    const changes: Partial<User> = {};
+    const fields: string[] = [];
+    for (const [field, column] of Object.entries(COLUMNS) as [keyof typeof COLUMNS, keyof User][]) {
+      if (body[field] === undefined || body[field] === user[column]) continue;
+      Object.assign(changes, { [column]: body[field] });
+      fields.push(field);
+    }
+    for (const field of PERSONAL_FIELDS) {
+      const column = field === 'phone' ? 'phone' : 'dateOfBirth';
+      // Ciphertexts of one value differ, so the clear values are compared.
+      if (body[field] === undefined || body[field] === this.personal.open(user.id, field, user[column])) continue;
+      changes[column] = this.personal.seal(user.id, field, body[field]);
+      fields.push(field);
+    }
+    return { changes, fields: fields.sort() };
+  }
+}

@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import type { EntityManager, Repository } from 'typeorm';
+import { violates } from '../common/database-errors.js';
+import { AppError } from '../common/errors.js';
+import { User } from './user.entity.js';
+
+type NewUser = Pick<User, 'email' | 'name'> & Partial<User>;
+
+/** The account row: found, created, locked and changed. Use cases around it live in their own files. */
+@Injectable()
+export class UsersService {
+  constructor(@InjectRepository(User) private readonly users: Repository<User>) {}
+
+  /** @param email normalized */
+  async findByEmail(email: string): Promise<User | null> {
+    return this.users.createQueryBuilder('user').where('lower(user.email) = :email', { email }).getOne();
+  }
+
+  async get(id: string): Promise<User> {
+    const user = await this.users.findOneBy({ id });
+    if (!user) throw new AppError('not_found');
+    return user;
+  }
+
+  /**
+   * Reads the row and holds it until the transaction ends. Whatever publishes an event of this user does so under this lock.
+   * @throws AppError `not_found`
+   */
+  async lock(tx: EntityManager, id: string): Promise<User> {
+    const user = await tx.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (!user) throw new AppError('not_found');
+    return user;
+  }
+
+  /** @throws AppError `email_taken` */
+  async create(tx: EntityManager, values: NewUser): Promise<User> {
+    try {
+      return await tx.save(User, tx.create(User, values));
+    } catch (error) {
+      // The unique index decides, not a look-up before it: two sign-ups may race.
+      if (violates(error, 'idx_users_email')) throw new AppError('email_taken');
+      throw error;
+    }
+  }
+
+  /** Writes the changed columns of a row that the caller holds, and the moment of the change. */
+  async change(tx: EntityManager, user: User, changes: Partial<User>): Promise<User> {
+    const changed = { ...changes, updatedAt: new Date() };
+    await tx.update(User, { id: user.id }, changed as never);
+    return Object.assign(user, changed);
+  }
+
+  /**
+   * Notes a sign-in, in one statement with the check that the account is still active and the password the one compared.
+   * @returns false where a deactivation or a password change came first
+   */
+  async markLogin(tx: EntityManager, user: User, changes: Partial<User> = {}): Promise<boolean> {
+    const lastLogin = new Date();
+    const { affected } = await tx
+      .createQueryBuilder()
+      .update(User)
+      .set({ ...changes, lastLogin } as never)
+      .where('id = :id AND is_active AND password_hash IS NOT DISTINCT FROM :hash', {
+        id: user.id,
+        hash: user.passwordHash,
+      })
+      .execute();
+    Object.assign(user, changes, { lastLogin });
+    return affected === 1;
+  }
+}

@@ -1,0 +1,192 @@
+import { decode } from 'jsonwebtoken';
+import { TestApp, uniqueEmail } from './support/app.js';
+
+const PASSWORD = 'correct horse battery';
+let service: TestApp;
+
+beforeAll(async () => {
+  service = await TestApp.start();
+});
+afterAll(() => service.stopAndDrop());
+
+describe('POST /auth/register', () => {
+  it('accepts the example of the specification and signs the user in', async () => {
+    const body = { email: ' User@Example.com', name: ' John Doe ', password: 'securepassword' };
+    const answer = await service.post('/auth/register', body);
+    expect(answer.status).toBe(201);
+    expect(answer.body).toMatchObject({ token: answer.body.access_token, token_type: 'Bearer', expires_in: 86_400 });
+    expect(answer.body.user).toMatchObject({ email: 'user@example.com', name: 'John Doe', has_password: true });
+    const profile = await service.get('/users/profile', answer.body.access_token);
+    expect(profile.body).toEqual(answer.body.user);
+  });
+
+  it('writes account, preferences, session, event and audit entry together', async () => {
+    const { id, email } = await service.member({ name: 'Grace' });
+    const [row] = await service.sql(
+      `SELECT (SELECT count(*)::int FROM user_preferences WHERE user_id = $1) AS preferences,
+              (SELECT count(*)::int FROM user_sessions WHERE user_id = $1) AS sessions,
+              (SELECT jsonb_agg(payload || jsonb_build_object('type', event_type)) FROM outbox_events WHERE user_id = $1) AS events,
+              (SELECT jsonb_agg(action) FROM audit_logs WHERE target_id = $1) AS audit`,
+      [id],
+    );
+    expect(row).toEqual({
+      preferences: 1,
+      sessions: 1,
+      events: [{ type: 'user.created', email, name: 'Grace' }],
+      audit: ['user.registered'],
+    });
+  });
+
+  it('lets exactly one of 50 parallel registrations of an address through and keeps nothing of the others', async () => {
+    const body = { email: uniqueEmail(), name: 'Race', password: PASSWORD };
+    const answers = await Promise.all(Array.from({ length: 50 }, () => service.post('/auth/register', body)));
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 201)).toHaveLength(1);
+    expect(new Set(statuses)).toEqual(new Set([201, 409]));
+    expect(answers.find(({ status }) => status === 409)!.body.error.type).toBe('email_taken');
+    const [rows] = await service.sql(
+      `SELECT count(*)::int AS users, (SELECT count(*)::int FROM outbox_events WHERE payload->>'email' = $1) AS events
+         FROM users WHERE email = $1`,
+      [body.email],
+    );
+    expect(rows).toEqual({ users: 1, events: 1 });
+  });
+
+  it('takes two spellings of one address for the same', async () => {
+    const { email } = await service.member();
+    const body = { email: email.toUpperCase(), name: 'Twin', password: PASSWORD };
+    expect((await service.post('/auth/register', body)).body.error.type).toBe('email_taken');
+  });
+
+  it.each([
+    ['too short', 'Ab1!xyz', /at least 8/],
+    ['long but of one class', 'abcdefghijk', /12 characters, or three of/],
+    ['over 72 bytes', `${'ä'.repeat(36)}1`, /72 bytes/],
+    ['the name', 'Margaret Hamilton', /name/],
+    ['the e-mail address', 'margaret@example.com', /e-mail/],
+  ])('refuses a password that is %s', async (_, password, rule) => {
+    const body = { email: 'margaret@example.com', name: 'Margaret Hamilton', password };
+    const answer = await service.post('/auth/register', body);
+    expect(answer.status).toBe(400);
+    expect(answer.body.error).toMatchObject({ type: 'weak_password', details: [{ field: 'password' }] });
+    expect(answer.body.error.details[0].message).toMatch(rule);
+    expect(await service.sql('SELECT 1 FROM users WHERE email = $1', [body.email])).toEqual([]);
+  });
+
+  it('names every field that is wrong', async () => {
+    const answer = await service.post('/auth/register', { email: 'nobody', name: '', role: 'admin' });
+    expect(answer.status).toBe(400);
+    const fields = answer.body.error.details.map(({ field }: { field: string }) => field);
+    expect(new Set(fields)).toEqual(new Set(['email', 'name', 'password', 'role']));
+  });
+});
+
+describe('POST /auth/login', () => {
+  it('opens a session of its own and notes the sign-in', async () => {
+    const member = await service.member();
+    const answer = await service.post('/auth/login', { email: member.email, password: member.password });
+    expect(answer.status).toBe(200);
+    expect(answer.body.refresh_token).not.toBe(member.refresh);
+    const rows = await service.sql('SELECT 1 FROM user_sessions WHERE user_id = $1', [member.id]);
+    expect(rows).toHaveLength(2);
+  });
+
+  it('answers an unknown address, a wrong password and an account without one alike', async () => {
+    const member = await service.member();
+    const without = await service.member();
+    await service.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [without.id]);
+    const answers = await Promise.all([
+      service.post('/auth/login', { email: uniqueEmail(), password: PASSWORD }),
+      service.post('/auth/login', { email: member.email, password: 'wrong password 1' }),
+      service.post('/auth/login', { email: without.email, password: PASSWORD }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401]);
+    const bodies = answers.map(({ body }) => ({ ...body, request_id: null }));
+    expect(bodies[1]).toEqual(bodies[0]);
+    expect(bodies[2]).toEqual(bodies[0]);
+    expect(bodies[0].error.type).toBe('invalid_credentials');
+  });
+
+  it('tells a disabled account so only after the right password', async () => {
+    const member = await service.member();
+    await service.sql('UPDATE users SET is_active = false WHERE id = $1', [member.id]);
+    const right = await service.post('/auth/login', { email: member.email, password: member.password });
+    const wrong = await service.post('/auth/login', { email: member.email, password: 'wrong password 1' });
+    expect([right.body.error.type, wrong.body.error.type]).toEqual(['account_disabled', 'invalid_credentials']);
+  });
+
+  it('renews a hash of another cost', async () => {
+    const member = await service.member();
+    const dearer = await TestApp.start({ BCRYPT_COST: '5' });
+    await dearer.post('/auth/login', { email: member.email, password: member.password });
+    await dearer.stop();
+    const [{ password_hash: hash }] = await service.sql('SELECT password_hash FROM users WHERE id = $1', [member.id]);
+    expect(hash).toMatch(/^\$2b\$05\$/);
+    expect((await service.post('/auth/login', { email: member.email, password: member.password })).status).toBe(200);
+  });
+
+  it('keeps at most 20 sessions; the oldest goes', async () => {
+    const member = await service.member();
+    for (let count = 0; count < 20; count += 1)
+      await service.post('/auth/login', { email: member.email, password: member.password });
+    const live = await service.sql('SELECT 1 FROM user_sessions WHERE user_id = $1 AND revoked_at IS NULL', [
+      member.id,
+    ]);
+    expect(live).toHaveLength(20);
+    expect((await service.get('/users/profile', member.access)).status).toBe(401);
+  });
+});
+
+describe('access tokens', () => {
+  it('carry the claims of the specification, the subject and the session, and nothing else', async () => {
+    const { id, email, access } = await service.member({ name: 'Claims' });
+    const claims = decode(access) as Record<string, unknown>;
+    const [{ id: session }] = await service.sql('SELECT id FROM user_sessions WHERE user_id = $1', [id]);
+    const { iat, exp, jti, ...rest } = claims;
+    expect(rest).toEqual({ sub: id, user_id: id, email, name: 'Claims', role: 'user', sid: session });
+    expect(jti).toEqual(expect.any(String));
+    expect((exp as number) - (iat as number)).toBe(86_400);
+    expect(iat as number).toBeLessThanOrEqual(Date.now() / 1000);
+  });
+
+  it('are still good after the secret was replaced, until they expire', async () => {
+    const { access } = await service.member();
+    const rotated = await TestApp.start({
+      JWT_SECRET: 'the secret that came after the first one',
+      JWT_SECRET_PREVIOUS: service.settings.jwt.secret,
+    });
+    const foreign = await TestApp.start({ JWT_SECRET: 'a secret that nobody signed with' });
+    expect((await rotated.get('/users/profile', access)).status).toBe(200);
+    expect((await foreign.get('/users/profile', access)).status).toBe(401);
+    await rotated.stop();
+    await foreign.stop();
+  });
+
+  it.each([
+    ['no token', undefined],
+    ['a token of another signature', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.AAAA'],
+    ['an unsigned token', `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`],
+  ])('refuses %s', async (_, token) => {
+    const answer = await service.get('/users/profile', token);
+    expect(answer.status).toBe(401);
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+    expect(answer.body.error.type).toBe('unauthenticated');
+  });
+});
+
+describe('POST /auth/logout', () => {
+  it('ends this session and leaves the others', async () => {
+    const member = await service.member();
+    const { body } = await service.post('/auth/login', { email: member.email, password: member.password });
+    expect((await service.post('/auth/logout', undefined, member.access)).status).toBe(204);
+    expect((await service.get('/users/profile', member.access)).status).toBe(401);
+    expect((await service.get('/users/profile', body.access_token)).status).toBe(200);
+  });
+
+  it('ends every session where asked to', async () => {
+    const member = await service.member();
+    const { body } = await service.post('/auth/login', { email: member.email, password: member.password });
+    expect((await service.post('/auth/logout', { all: true }, member.access)).status).toBe(204);
+    expect((await service.get('/users/profile', body.access_token)).status).toBe(401);
+  });
+});

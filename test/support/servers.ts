@@ -1,0 +1,81 @@
+// The test run's servers, in a process of their own: it ends with Jest, however Jest ends, because its pipe closes.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { Client } from 'pg';
+import { migrations } from '../../migrations/index.js';
+import { type ServiceName, startServices } from '../../scripts/services/index.js';
+import { migrateDatabase } from '../../src/config/migrate.js';
+import { readSettings } from '../../src/config/settings.js';
+
+const template = `meetinity_template_${process.pid}`;
+const log = (line: string) => console.error(`[servers] ${line}`);
+
+async function asAdmin(adminUrl: string, ...statements: string[]): Promise<{ datname: string }[]> {
+  const client = new Client({ connectionString: adminUrl });
+  await client.connect();
+  try {
+    let rows: { datname: string }[] = [];
+    for (const statement of statements) rows = (await client.query(statement)).rows;
+    return rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** An empty, migrated database that every worker copies. Nobody can connect to it: a connection blocks copying. */
+async function createTemplate(adminUrl: string): Promise<void> {
+  await asAdmin(adminUrl, `CREATE DATABASE ${template}`);
+  const url = new URL(adminUrl);
+  url.pathname = `/${template}`;
+  const secrets = { JWT_SECRET: 'unused', ENCRYPTION_KEYS: `unused:${randomBytes(32).toString('base64')}` };
+  const settings = readSettings({ NODE_ENV: 'test', DATABASE_URL: url.href, ...secrets });
+  await migrateDatabase(settings, migrations);
+  await asAdmin(adminUrl, `ALTER DATABASE ${template} ALLOW_CONNECTIONS false`);
+}
+
+async function dropDatabases(adminUrl: string): Promise<void> {
+  const rows = await asAdmin(adminUrl, `SELECT datname FROM pg_database WHERE datname LIKE '${template}%'`);
+  await asAdmin(adminUrl, ...rows.map(({ datname }) => `DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`));
+}
+
+async function start() {
+  const { TEST_DATABASE_URL, REDIS_URL, KAFKA_BOOTSTRAP_SERVERS, TEST_SERVICES } = process.env;
+  const names = (TEST_SERVICES?.split(',') ?? ['redis', 'kafka']) as ServiceName[];
+  const given = { postgres: TEST_DATABASE_URL, redis: REDIS_URL, kafka: KAFKA_BOOTSTRAP_SERVERS };
+  const want = names.filter((name) => name !== 'postgres');
+  const first = startServices({ want: ['postgres'], given, log }).then(async (services) => {
+    if (!services.postgres) throw new Error(`the tests need PostgreSQL: ${services.missing[0]?.reason}`);
+    await createTemplate(services.postgres.adminUrl);
+    return services;
+  });
+  const [database, others] = await Promise.all([first, startServices({ want, given, log })]);
+  const { adminUrl } = database.postgres!;
+  const unwanted = (['redis', 'kafka'] as const).filter((name) => !want.includes(name));
+  const missing = [...others.missing, ...unwanted.map((name) => ({ name, reason: 'not in TEST_SERVICES' }))];
+  const stop = async () => {
+    // Of a server that is not ours nothing may be left behind.
+    if (TEST_DATABASE_URL) await dropDatabases(adminUrl);
+    await Promise.all([database.stop(), others.stop()]);
+  };
+  const exports = {
+    TEST_PG_ADMIN_URL: adminUrl,
+    TEST_PG_TEMPLATE: template,
+    TEST_REDIS_URL: others.redis?.url ?? '',
+    TEST_KAFKA_BROKERS: others.kafka?.brokers ?? '',
+    TEST_MISSING_SERVICES: JSON.stringify(missing),
+  };
+  return { exports, stop };
+}
+
+const parentGone = once(process.stdin.resume(), 'end');
+process.stdin.on('error', () => undefined);
+try {
+  const { exports, stop } = await start();
+  console.log(JSON.stringify(exports));
+  await parentGone;
+  await stop();
+  process.exit(0);
+} catch (error) {
+  log((error as Error).message.trim());
+  process.exit(1);
+}

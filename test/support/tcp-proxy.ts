@@ -1,0 +1,86 @@
+import { AddressInfo, connect, createServer, Server, Socket } from 'node:net';
+
+/** A TCP proxy that can fail the way networks do; one stands between the service and a server in fault specs. */
+export class TcpProxy {
+  private readonly pairs = new Set<[Socket, Socket]>();
+  private refusing = false;
+  private frozen = false;
+  /** Milliseconds that every chunk waits, in both directions. */
+  delay = 0;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: URL,
+  ) {}
+
+  static async before(url: string): Promise<TcpProxy> {
+    const server = createServer();
+    const proxy = new TcpProxy(server, new URL(url));
+    server.on('connection', (socket) => proxy.accept(socket));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** The target's URL, by way of this proxy. */
+  get url(): string {
+    const url = new URL(this.target.href);
+    url.hostname = '127.0.0.1';
+    url.port = String(this.port);
+    return url.href;
+  }
+
+  /** Closes what is open and every new connection at once, like a server that died. */
+  cut(): void {
+    this.refusing = true;
+    for (const pair of this.pairs) this.close(pair);
+  }
+
+  /** Keeps connections open and passes nothing on, like a host that hangs. */
+  freeze(): void {
+    this.frozen = true;
+    for (const pair of this.pairs) for (const socket of pair) socket.pause();
+  }
+
+  /** Lets everything through again; what was held while frozen arrives now. */
+  restore(): void {
+    this.refusing = false;
+    this.frozen = false;
+    for (const pair of this.pairs) for (const socket of pair) socket.resume();
+  }
+
+  async stop(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private accept(client: Socket): void {
+    if (this.refusing) return void client.resetAndDestroy();
+    const upstream = connect(Number(this.target.port), this.target.hostname);
+    const pair: [Socket, Socket] = [client, upstream];
+    this.pairs.add(pair);
+    this.pass(client, upstream);
+    this.pass(upstream, client);
+    for (const socket of pair) {
+      socket.setNoDelay(true);
+      if (this.frozen) socket.pause();
+      socket.on('error', () => this.close(pair));
+      socket.on('close', () => this.close(pair));
+    }
+  }
+
+  private pass(from: Socket, to: Socket): void {
+    from.on('data', (chunk) => {
+      if (this.delay === 0) to.write(chunk);
+      else setTimeout(() => to.writable && to.write(chunk), this.delay);
+    });
+  }
+
+  private close(pair: [Socket, Socket]): void {
+    this.pairs.delete(pair);
+    for (const socket of pair) socket.destroy();
+  }
+}

@@ -47,7 +47,7 @@ async function refuseOthers(client: Client, seeded: number): Promise<void> {
     seeded + 1,
   ]);
   if (rows[0].count > seeded)
-    throw new Error('the database holds users that this seed did not make; --force adds to them (events: none)');
+    throw new Error('the database holds users that this seed did not make; --force adds to them');
 }
 
 async function prepareSchema({ dataSource, settings }: ScriptDatabase): Promise<void> {
@@ -104,11 +104,11 @@ async function run(database: ScriptDatabase, { users, seed, force }: ReturnType<
   await client.connect();
   try {
     const seeded = await countSeeded(client, seed);
-    if (!force) await refuseOthers(client, seeded);
     if (seeded >= users) {
       console.log(`seed ${seed} has ${seeded} users already: nothing to do`);
       return;
     }
+    if (!force) await refuseOthers(client, seeded);
     if (seeded > 0) console.log(`seed ${seed} has ${seeded} users already: going on from there`);
     await seedUsers(client, database.settings, seeded, users, seed);
     // Statistics for the planner, the visibility map for index-only scans, and the search index's pending entries.

@@ -24,7 +24,13 @@ export class ScratchDatabases {
 
   /** A connection that knows all entities and migrations, closed by `drop`. */
   async connect(url: string): Promise<DataSource> {
-    const dataSource = new DataSource({ ...databaseOptions(testSettings(url)), entities, migrations, poolSize: 3 });
+    const dataSource = new DataSource({
+      ...databaseOptions(testSettings(url)),
+      entities,
+      migrations,
+      poolSize: 3,
+      logger: 'debug',
+    });
     this.open.push(await dataSource.initialize());
     return dataSource;
   }

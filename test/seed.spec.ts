@@ -1,0 +1,89 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import type { DataSource } from 'typeorm';
+import { FieldCipher } from '../src/crypto/field-cipher.js';
+import { dropWorkerDatabase } from './support/environment.js';
+import { ScratchDatabases, testSettings } from './support/scratch-database.js';
+
+const scratch = new ScratchDatabases();
+const key = Buffer.alloc(32, 7).toString('base64');
+
+afterAll(async () => {
+  await scratch.drop();
+  await dropWorkerDatabase();
+});
+
+function seed(url: string, args: string, variables: Record<string, string> = {}) {
+  const env = { ...process.env, NODE_ENV: 'test', DATABASE_URL: url, ENCRYPTION_KEYS: `test:${key}`, BCRYPT_COST: '4' };
+  const { status, stdout, stderr } = spawnSync('node', ['scripts/run.mjs', 'seed', ...args.split(' ')], {
+    cwd: path.resolve(__dirname, '..'),
+    env: { ...env, JWT_SECRET: 'only-for-the-seed-spec-0123456789-abcdef', ...variables },
+    encoding: 'utf8',
+  });
+  return { status, output: stdout + stderr };
+}
+
+/** Everything but what is random by design: hash, ciphertexts. */
+function people(dataSource: DataSource): Promise<unknown[]> {
+  return dataSource.query(
+    `SELECT u.id, email, name, company, oauth_id, phone IS NULL AS no_phone, u.created_at, interests, refresh_token
+     FROM users u JOIN user_preferences p ON p.user_id = u.id LEFT JOIN user_sessions s ON s.user_id = u.id ORDER BY u.id`,
+  );
+}
+
+describe('npm run seed', () => {
+  let url: string;
+  let dataSource: DataSource;
+  let first: ReturnType<typeof seed>;
+
+  beforeAll(async () => {
+    url = await scratch.create();
+    first = seed(url, '--users 300');
+    dataSource = await scratch.connect(url);
+  }, 30_000);
+
+  it('fills an empty database, writes no event and says so', async () => {
+    expect(first).toMatchObject({ status: 0, output: expect.stringContaining('No events were written') });
+    expect(await people(dataSource)).toHaveLength(300);
+    expect(await dataSource.query('SELECT count(*)::int FROM outbox_events')).toEqual([{ count: 0 }]);
+    const identities = `SELECT count(*)::int FROM users u LEFT JOIN user_identities i ON i.user_id = u.id
+      WHERE (u.oauth_provider, u.oauth_id) IS DISTINCT FROM (i.provider, i.provider_user_id)`;
+    expect(await dataSource.query(identities)).toEqual([{ count: 0 }]);
+    expect(seed(url, '--users 300')).toMatchObject({ status: 0, output: expect.stringContaining('nothing to do') });
+  });
+
+  it('encrypts what the service encrypts', async () => {
+    const cipher = new FieldCipher(testSettings(url).encryptionKeys);
+    const rows = await dataSource.query<{ id: string; phone: string }[]>(
+      'SELECT id, phone FROM users WHERE phone IS NOT NULL',
+    );
+    expect(rows.length).toBeGreaterThan(50);
+    for (const { id, phone } of rows) expect(cipher.decrypt(id, 'phone', phone)).toMatch(/^\+\d{8,15}$/);
+  });
+
+  it('makes the same people in two steps as in one', async () => {
+    const other = await scratch.create();
+    expect(seed(other, '--users 120')).toMatchObject({ status: 0 });
+    expect(seed(other, '--users 300').output).toContain('has 120 users already: going on from there');
+    expect(await people(await scratch.connect(other))).toEqual(await people(dataSource));
+  });
+
+  it('refuses a database with users of others, unless forced', async () => {
+    expect(seed(url, '--users 10 --seed 2')).toMatchObject({ status: 1, output: expect.stringContaining('--force') });
+    expect(seed(url, '--users 10 --seed 2 --force')).toMatchObject({ status: 0 });
+    expect(await people(dataSource)).toHaveLength(310);
+  });
+
+  it('refuses production without the second word', () => {
+    const production = {
+      NODE_ENV: 'production',
+      ENCRYPTION_KEYS: 'p:MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=',
+      BCRYPT_COST: '10',
+    };
+    expect(seed(url, '--users 400 --force', production).output).toContain('SEED_PRODUCTION=yes');
+  });
+
+  it('answers a wrong number with how it is used', () => {
+    expect(seed(url, '--users 0')).toMatchObject({ status: 1, output: expect.stringContaining('usage:') });
+  });
+});

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
@@ -30,7 +31,7 @@ export class LoginService {
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
     const rehashed = await this.rehash(user, body.password);
-    const session = await this.database.transaction(async (tx) => {
+    const session = await runInTransaction(this.database, async (tx) => {
       if (!(await this.users.markLogin(tx, user, rehashed))) throw this.refused('invalid_credentials');
       await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
       return this.signIn.openSession(tx, user, context, body.device_info);

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import { runInTransaction } from '../common/after-commit.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 
@@ -13,7 +14,7 @@ export class LogoutService {
   ) {}
 
   async logout({ userId, sessionId }: Principal, all: boolean, context: RequestContext): Promise<void> {
-    await this.database.transaction(async (tx) => {
+    await runInTransaction(this.database, async (tx) => {
       if (all) await this.sessions.revokeAllOf(tx, userId, 'logout');
       else await this.sessions.revoke(tx, sessionId, 'logout');
       const action = all ? 'session.closed_all' : 'session.closed';

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import { runInTransaction } from '../common/after-commit.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
@@ -28,7 +29,7 @@ export class RegisterService {
   async register(body: RegisterBody, context: RequestContext): Promise<TokenBody> {
     requireGoodPassword(body.password, body);
     const passwordHash = await this.hasher.hash(body.password);
-    const { user, session } = await this.database.transaction(async (tx) => {
+    const { user, session } = await runInTransaction(this.database, async (tx) => {
       const created = await this.users.create(tx, {
         email: body.email,
         name: body.name,

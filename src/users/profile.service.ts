@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import { runInTransaction } from '../common/after-commit.js';
 import type { RequestContext } from '../common/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
@@ -46,7 +47,7 @@ export class ProfileService {
 
   /** Merges the body into the profile; a body that changes nothing writes nothing and tells nobody. */
   async update(userId: string, body: UpdateProfileBody, context: RequestContext): Promise<ProfileBody> {
-    const user = await this.database.transaction(async (tx) => {
+    const user = await runInTransaction(this.database, async (tx) => {
       const current = await this.users.lock(tx, userId);
       const { changes, fields } = this.difference(current, body);
       if (fields.length === 0) return current;

@@ -33,3 +33,16 @@ export const undecryptableFields = new Counter({
   labelNames: ['field'] as const,
   registers,
 });
+
+export const mails = new Counter({
+  name: 'mails_total',
+  help: 'Messages by kind and what became of them: sent, retried, failed (given up), dropped (queue full)',
+  labelNames: ['kind', 'result'] as const,
+  registers,
+});
+
+export const mailsWaiting = new Gauge({
+  name: 'mails_waiting',
+  help: 'Messages that wait to be sent, retries included',
+  registers,
+});

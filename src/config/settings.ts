@@ -52,9 +52,12 @@ function readUploads(env: Environment) {
 }
 
 function readMail(env: Environment, dataDir: string) {
+  const from = env.text('MAIL_FROM') ?? 'Meetinity <no-reply@meetinity.local>';
+  if (!/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/.test(from))
+    throw new SettingsError('MAIL_FROM must be an e-mail address, or a name and an address in angle brackets');
   return {
     smtpUrl: env.url('SMTP_URL', ['smtp:', 'smtps:']) ?? null,
-    from: env.text('MAIL_FROM') ?? 'Meetinity <no-reply@meetinity.local>',
+    from,
     directory: env.text('MAIL_DIR') ?? `${dataDir}/mail`,
   };
 }

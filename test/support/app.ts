@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { createApp } from '../../src/app.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
 import { dropWorkerDatabase, workerDatabase } from './environment.js';
+import { emptyMailbox, MAIL_DIRECTORY } from './mailbox.js';
 
 type Values = Record<string, string | undefined>;
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'OPTIONS';
@@ -44,6 +45,7 @@ export function testValues(overrides: Values = {}): Values {
     BCRYPT_COST: '4',
     LOG_LEVEL: 'silent',
     RATE_LIMIT_ENABLED: 'false',
+    MAIL_DIR: MAIL_DIRECTORY,
     ...overrides,
   };
 }
@@ -120,6 +122,7 @@ export class TestApp {
   async stopAndDrop(): Promise<void> {
     await this.stop();
     await dropWorkerDatabase();
+    await emptyMailbox();
   }
 }
 

@@ -1,0 +1,22 @@
+import { Injectable } from '@nestjs/common';
+import { Settings } from '../config/settings.js';
+
+/** Where mailed links lead: pages of the front end, or, where none is configured, small pages of the service itself. */
+@Injectable()
+export class MailLinks {
+  private readonly resetPage: string;
+  private readonly verifyPage: string;
+
+  constructor({ appPublicUrl, publicBaseUrl }: Settings) {
+    this.resetPage = appPublicUrl ? `${appPublicUrl}/reset-password` : `${publicBaseUrl}/auth/password/reset`;
+    this.verifyPage = appPublicUrl ? `${appPublicUrl}/verify-email` : `${publicBaseUrl}/auth/email/verify`;
+  }
+
+  reset(token: string): string {
+    return `${this.resetPage}?token=${token}`;
+  }
+
+  verify(token: string): string {
+    return `${this.verifyPage}?token=${token}`;
+  }
+}

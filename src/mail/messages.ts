@@ -1,0 +1,131 @@
+import { html, Html } from '../common/html.js';
+import type { Mail, MailKind } from './mail.js';
+
+export interface Recipient {
+  id: string;
+  email: string;
+  name: string;
+}
+
+interface Content {
+  subject: string;
+  paragraphs: string[];
+  action?: { label: string; link: string };
+  closing: string;
+}
+
+/**
+ * A name as it may stand in a mail. Anybody can register anybody's address under any name, so what mail programs could turn
+ * into a link is left out, and no name can add a line.
+ */
+export function greetingName(name: string): string | null {
+  const clean = name
+    .replace(/[\p{C}\p{Z}]+/gu, ' ')
+    .trim()
+    .slice(0, 60);
+  return clean === '' || /[/:@\\]|www|\.\p{L}{2}/iu.test(clean) ? null : clean;
+}
+
+function toText(greeting: string, { paragraphs, action, closing }: Content): string {
+  const link = action ? [`${action.label}:\n${action.link}`] : [];
+  return `${[greeting, ...paragraphs, ...link, closing, 'Meetinity'].join('\n\n')}\n`;
+}
+
+function toHtml(greeting: string, { subject, paragraphs, action, closing }: Content): Html {
+  const button = action
+    ? html`<p style="margin:24px 0">
+          <a
+            href="${action.link}"
+            style="background:#1d4ed8;color:#ffffff;padding:12px 20px;border-radius:6px;text-decoration:none;display:inline-block"
+            >${action.label}</a
+          >
+        </p>
+        <p style="font-size:13px;color:#475569">If the button does not work, open this address:<br />${action.link}</p>`
+    : '';
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <title>${subject}</title>
+      </head>
+      <body
+        style="margin:0;padding:24px;background:#f1f5f9;font-family:Arial,Helvetica,sans-serif;color:#0f172a;line-height:1.5"
+      >
+        <div style="max-width:520px;margin:0 auto;background:#ffffff;padding:28px;border-radius:8px">
+          <p>${greeting}</p>
+          ${paragraphs.map((paragraph) => html`<p>${paragraph}</p>`)} ${button}
+          <p style="font-size:13px;color:#475569">${closing}</p>
+          <p>Meetinity</p>
+        </div>
+      </body>
+    </html> `;
+}
+
+function compose(kind: MailKind, to: Recipient, content: Content): Mail {
+  const name = greetingName(to.name);
+  const greeting = name ? `Hello ${name},` : 'Hello,';
+  return {
+    kind,
+    userId: to.id,
+    to: to.email,
+    subject: content.subject,
+    text: toText(greeting, content),
+    html: toHtml(greeting, content).markup,
+    link: content.action?.link ?? null,
+  };
+}
+
+export function passwordResetMail(to: Recipient, link: string): Mail {
+  return compose('password_reset', to, {
+    subject: 'Set a new password',
+    paragraphs: [
+      'Somebody, we hope you, asked for a new password for your Meetinity account. The link works once, for one hour.',
+    ],
+    action: { label: 'Set a new password', link },
+    closing: 'If it was not you, do nothing: your password stays as it is.',
+  });
+}
+
+export function passwordChangedMail(to: Recipient): Mail {
+  return compose('password_changed', to, {
+    subject: 'Your password was changed',
+    paragraphs: ['The password of your Meetinity account was changed a moment ago, and other devices were signed out.'],
+    closing: 'If it was not you, ask for a new password at once from the sign-in page.',
+  });
+}
+
+export function verificationMail(to: Recipient, link: string): Mail {
+  return compose('email_verification', to, {
+    subject: 'Confirm your e-mail address',
+    paragraphs: [
+      'This address was used to make a Meetinity account. Please confirm that it is yours. The link works for 24 hours.',
+    ],
+    action: { label: 'Confirm this address', link },
+    closing: 'If you did not make an account, do not confirm it.',
+  });
+}
+
+/** For the owner of an address that somebody tried to register again. */
+export function alreadyRegisteredMail(to: Recipient, resetLink: string): Mail {
+  return compose('already_registered', to, {
+    subject: 'You already have an account',
+    paragraphs: [
+      'Somebody, we hope you, tried to register with this address. There is an account with it already, so nothing was changed.',
+      'Sign in as usual, or set a new password if you do not know it. The link works once, for one hour.',
+    ],
+    action: { label: 'Set a new password', link: resetLink },
+    closing: 'If it was not you, do nothing.',
+  });
+}
+
+/** @param provider as people know it, such as `Google` */
+export function accountLinkedMail(to: Recipient, provider: string): Mail {
+  return compose('account_linked', to, {
+    subject: `Your account can now be opened with ${provider}`,
+    paragraphs: [
+      `A ${provider} account with this e-mail address was linked to your Meetinity account and signs you in from now on.`,
+    ],
+    closing: 'If it was not you, remove the link in your account and change your password.',
+  });
+}

@@ -1,0 +1,188 @@
+import { readdirSync, statSync } from 'node:fs';
+import { createServer, type Server, Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Logger } from '../src/common/logger.js';
+import { registry } from '../src/common/metrics.js';
+import { readSettings } from '../src/config/settings.js';
+import { Mailer } from '../src/mail/mailer.js';
+import { greetingName, passwordChangedMail, passwordResetMail } from '../src/mail/messages.js';
+import { testValues } from './support/app.js';
+import { MailServer, until } from './support/mail-server.js';
+import { emptyMailbox, linkIn, MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
+
+const LINK = 'https://app.example/reset-password?token=secret-of-the-link';
+const ada = { id: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'ada@example.com', name: 'Ada' };
+
+let server: MailServer;
+let lines: string[];
+const open: Mailer[] = [];
+
+function mailer(overrides: Record<string, string> = {}): Mailer {
+  const write = (facts: unknown, message: string) => void lines.push(JSON.stringify([facts, message]));
+  const logger = { debug: write, info: write, warn: write, error: write } as unknown as Logger;
+  const made = new Mailer(readSettings(testValues({ DATABASE_URL: 'postgres://unused/db', ...overrides })), logger);
+  made.timing.retryDelays = [10, 10, 10];
+  made.timing.drainLimit = 500;
+  open.push(made);
+  return made;
+}
+
+async function counted(kind: string, result: string): Promise<number> {
+  const { values } = (await registry.getSingleMetric('mails_total')!.get()) as {
+    values: { labels: Record<string, string>; value: number }[];
+  };
+  return values.find(({ labels }) => labels.kind === kind && labels.result === result)?.value ?? 0;
+}
+
+beforeEach(async () => {
+  lines = [];
+  server = await MailServer.start();
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((made) => made.onApplicationShutdown()));
+  await server.stop();
+});
+afterAll(emptyMailbox);
+
+describe('a message', () => {
+  it('has a text and an HTML part with the link, and says that it was made by a machine', async () => {
+    mailer({ SMTP_URL: server.url, MAIL_FROM: 'Meetinity <hello@meetinity.example>' }).send(
+      passwordResetMail(ada, LINK),
+    );
+    const { mail, recipients } = await server.delivery(ada.email);
+    expect(recipients).toEqual([ada.email]);
+    expect(mail.from!.value).toEqual([{ name: 'Meetinity', address: 'hello@meetinity.example' }]);
+    expect(mail.subject).toBe('Set a new password');
+    expect(mail.headers.get('auto-submitted')).toBe('auto-generated');
+    expect(linkIn(mail).href).toBe(LINK);
+    expect(mail.text).toContain('Hello Ada,');
+    expect(mail.html).toContain(`href="${LINK}"`);
+  });
+
+  it('lets a name add neither a header, nor a recipient, nor markup, nor a link', async () => {
+    const sender = mailer({ SMTP_URL: server.url });
+    const names = [
+      'Eve\r\nBcc: victim@example.com\r\n\r\nBuy this',
+      '<img src=x onerror=alert(1)>"\'&',
+      'You won, see http://evil.example',
+      'evil.example',
+    ];
+    names.forEach((name, index) =>
+      sender.send(passwordChangedMail({ ...ada, name, email: `eve${index}@example.com` })),
+    );
+    const deliveries = await Promise.all(names.map((_, index) => server.delivery(`eve${index}@example.com`)));
+    for (const { mail, recipients } of deliveries) {
+      expect(recipients).toHaveLength(1);
+      expect(mail.headers.has('bcc')).toBe(false);
+      expect(mail.html).not.toContain('<img');
+      expect(`${mail.text}${mail.html as string}`).not.toContain('evil.example');
+    }
+    expect(deliveries[1]!.mail.html).toContain('&lt;img src=x onerror=alert(1)&gt;');
+  });
+
+  it.each([
+    ['Ada Lovelace', 'Ada Lovelace'],
+    ['J.R.R. Tolkien', 'J.R.R. Tolkien'],
+    ['Анна\u202Eevil', 'Анна evil'],
+    ['www evil', null],
+    ['a@b', null],
+    ['\u200B', null],
+  ])('greets %j as %j', (name, greeting) => {
+    expect(greetingName(name)).toBe(greeting);
+  });
+});
+
+describe('sending', () => {
+  it('tries again after a temporary refusal, under the same Message-ID', async () => {
+    server.refusals.push({ status: 451, text: 'try later' }, { status: 421, text: 'try later' });
+    const before = await counted('password_changed', 'sent');
+    mailer({ SMTP_URL: server.url }).send(passwordChangedMail(ada));
+    await server.delivery(ada.email);
+    expect(server.offered).toHaveLength(3);
+    expect(new Set(server.offered).size).toBe(1);
+    expect(server.offered[0]).toMatch(/^<[0-9a-f-]{36}@meetinity\.local>$/);
+    await until(async () => (await counted('password_changed', 'sent')) === before + 1);
+  });
+
+  it('gives a message up at a final refusal, counts it and names nobody in the log', async () => {
+    server.refusals.push({ status: 550, text: `no mailbox ${ada.email} here` });
+    const before = await counted('password_reset', 'failed');
+    mailer({ SMTP_URL: server.url }).send(passwordResetMail(ada, LINK));
+    await until(async () => (await counted('password_reset', 'failed')) === before + 1);
+    expect(server.offered).toHaveLength(1);
+    expect(lines.join()).toContain(ada.id);
+    expect(lines.join()).not.toMatch(/ada@example\.com|secret-of-the-link/);
+  });
+
+  it('gives up after the last retry', async () => {
+    const before = await counted('password_changed', 'failed');
+    mailer({ SMTP_URL: 'smtp://127.0.0.1:1' }).send(passwordChangedMail(ada));
+    await until(async () => (await counted('password_changed', 'failed')) === before + 1);
+    expect(lines.filter((line) => line.includes('tried again'))).toHaveLength(3);
+  });
+
+  it('delivers once the server is back', async () => {
+    const { url } = server;
+    await server.stop();
+    const sender = mailer({ SMTP_URL: url });
+    sender.timing.retryDelays = Array.from({ length: 50 }, () => 50);
+    sender.send(passwordChangedMail(ada));
+    await until(() => lines.some((line) => line.includes('tried again')));
+    server = await MailServer.start(Number(new URL(url).port));
+    expect((await server.delivery(ada.email)).recipients).toEqual([ada.email]);
+  });
+
+  it('drops what does not fit into the queue', async () => {
+    const before = await counted('password_changed', 'dropped');
+    const sender = mailer({ SMTP_URL: server.url });
+    for (let count = 0; count < 1010; count += 1) sender.sendLater('password_changed', () => null);
+    expect(await counted('password_changed', 'dropped')).toBe(before + 10);
+  });
+});
+
+describe('the end of the process', () => {
+  it('sends what waits, a retry that is due later included', async () => {
+    server.refusals.push({ status: 451, text: 'try later' });
+    const sender = mailer({ SMTP_URL: server.url });
+    sender.timing.retryDelays = [600_000];
+    sender.send(passwordChangedMail(ada));
+    await until(() => lines.some((line) => line.includes('tried again')));
+    for (let count = 0; count < 20; count += 1)
+      sender.send(passwordChangedMail({ ...ada, email: `m${count}@example.com` }));
+    await sender.onApplicationShutdown();
+    expect(server.deliveries).toHaveLength(21);
+  });
+
+  it('does not wait for ever for a server that is silent', async () => {
+    const sockets: Socket[] = [];
+    const silent: Server = createServer((socket) => sockets.push(socket));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const sender = mailer({ SMTP_URL: `smtp://127.0.0.1:${(silent.address() as { port: number }).port}` });
+    sender.send(passwordChangedMail(ada));
+    const started = Date.now();
+    await sender.onApplicationShutdown();
+    expect(Date.now() - started).toBeLessThan(1500);
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+});
+
+describe('without a mail server', () => {
+  it('writes files that only the owner reads, and logs the link for the developer', async () => {
+    mailer().send(passwordResetMail(ada, LINK));
+    expect(linkIn(await mailTo(ada.email, 'password_reset')).href).toBe(LINK);
+    const [file] = readdirSync(MAIL_DIRECTORY);
+    expect(statSync(join(MAIL_DIRECTORY, file!)).mode & 0o077).toBe(0);
+    await until(() => lines.some((line) => line.includes(LINK)));
+  });
+
+  it('logs no link in production', async () => {
+    mailer({ NODE_ENV: 'production', BCRYPT_COST: '10' }).send(
+      passwordResetMail({ ...ada, email: 'grace@example.com' }, LINK),
+    );
+    await mailTo('grace@example.com', 'password_reset');
+    await until(() => lines.some((line) => line.includes('written')));
+    expect(lines.join()).not.toMatch(/secret-of-the-link|grace/);
+    expect(lines.join()).toContain('SMTP_URL is not set');
+  });
+});

@@ -1,0 +1,64 @@
+import type { AddressInfo } from 'node:net';
+import { ParsedMail, simpleParser } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
+
+export interface Delivery {
+  recipients: string[];
+  mail: ParsedMail;
+}
+
+/** A real SMTP listener that keeps what it is given and can be told to refuse. */
+export class MailServer {
+  readonly deliveries: Delivery[] = [];
+  /** Replies to the next messages, in order; then they are accepted. */
+  readonly refusals: { status: number; text: string }[] = [];
+  /** The Message-ID of whatever was offered, refused or not. */
+  readonly offered: string[] = [];
+
+  private constructor(private readonly server: SMTPServer) {}
+
+  static async start(port = 0): Promise<MailServer> {
+    const server = new SMTPServer({
+      disabledCommands: ['STARTTLS'],
+      authOptional: true,
+      onData: (stream, session, done) => {
+        const refusal = mailServer.refusals.shift();
+        simpleParser(stream, (error, mail) => {
+          if (error) return done(error);
+          mailServer.offered.push(mail.messageId!);
+          if (refusal) return done(Object.assign(new Error(refusal.text), { responseCode: refusal.status }));
+          mailServer.deliveries.push({ recipients: session.envelope.rcptTo.map(({ address }) => address), mail });
+          done();
+        });
+      },
+    });
+    const mailServer = new MailServer(server);
+    server.on('error', () => undefined);
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    return mailServer;
+  }
+
+  get url(): string {
+    return `smtp://127.0.0.1:${(this.server.server.address() as AddressInfo).port}`;
+  }
+
+  /** The first message to the address, as soon as it is there. */
+  async delivery(to: string): Promise<Delivery> {
+    return until(() => this.deliveries.find(({ recipients }) => recipients.includes(to)));
+  }
+
+  async stop(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.close(resolve));
+  }
+}
+
+/** Asks until there is an answer; fails after five seconds. */
+export async function until<T>(ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
+  const deadline = Date.now() + 5000;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > deadline) throw new Error('what was waited for did not happen within 5 s');
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,38 @@
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ParsedMail, simpleParser } from 'mailparser';
+import type { MailKind } from '../../src/mail/mail.js';
+import { until } from './mail-server.js';
+
+/** Where the apps of this worker write their mail. */
+export const MAIL_DIRECTORY = join(tmpdir(), `meetinity-mail-${process.pid}`);
+
+/** The messages of a kind to an address, oldest first. */
+export async function mailsTo(address: string, kind: MailKind): Promise<ParsedMail[]> {
+  const names = await readdir(MAIL_DIRECTORY).catch(() => []);
+  const files = names.filter((name) => name.includes(`-${kind}-`)).sort();
+  const texts = await Promise.all(files.map((name) => readFile(join(MAIL_DIRECTORY, name))));
+  return Promise.all(texts.filter((text) => text.includes(`To: ${address}\r\n`)).map((text) => simpleParser(text)));
+}
+
+/** The message of the kind, as soon as it is there. @param count which one, 1 for the first */
+export async function mailTo(address: string, kind: MailKind, count = 1): Promise<ParsedMail> {
+  return until(async () => (await mailsTo(address, kind))[count - 1]);
+}
+
+/** The address that the message asks to open. */
+export function linkIn(mail: ParsedMail): URL {
+  const [link] = /https?:\/\/\S+/.exec(mail.text ?? '') ?? [];
+  if (!link) throw new Error('the message has no link');
+  return new URL(link);
+}
+
+/** The one-time token that was mailed. */
+export async function mailedToken(address: string, kind: MailKind, count = 1): Promise<string> {
+  return linkIn(await mailTo(address, kind, count)).searchParams.get('token')!;
+}
+
+export async function emptyMailbox(): Promise<void> {
+  await rm(MAIL_DIRECTORY, { recursive: true, force: true });
+}

@@ -1,11 +1,98 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { runInTransaction } from '../common/after-commit.js';
+import { AppError } from '../common/errors.js';
+import type { RequestContext } from '../common/request-context.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { userUpdated } from '../events/user-events.js';
+import { UsersService } from '../users/users.service.js';
+import { PreferencesBody, toPreferences, UpdatePreferencesBody } from './preferences.dto.js';
 import { Preferences } from './preferences.entity.js';
+
+/** The columns behind the API names. */
+const COLUMNS = {
+  age_min: 'ageMin',
+  age_max: 'ageMax',
+  location_radius: 'locationRadius',
+  industries: 'industries',
+  job_levels: 'jobLevels',
+  interests: 'interests',
+  notification_email: 'notificationEmail',
+  notification_push: 'notificationPush',
+  privacy_profile: 'privacyProfile',
+  privacy_location: 'privacyLocation',
+} as const satisfies Record<keyof UpdatePreferencesBody, keyof Preferences>;
+
+const FIELDS = Object.keys(COLUMNS) as (keyof UpdatePreferencesBody)[];
 
 @Injectable()
 export class PreferencesService {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+  ) {}
+
   /** Every account has its row from the first moment on, with the defaults of the table. */
   async createDefaults(tx: EntityManager, userId: string): Promise<void> {
     await tx.insert(Preferences, { userId });
   }
+
+  async get(userId: string): Promise<PreferencesBody> {
+    return toPreferences(await this.row(this.database.manager, userId));
+  }
+
+  /**
+   * Merges the body into the preferences; a body that changes nothing writes nothing and tells nobody.
+   * @throws AppError `validation_failed` where the merged ages contradict each other
+   */
+  async update(userId: string, body: UpdatePreferencesBody, context: RequestContext): Promise<PreferencesBody> {
+    const row = await runInTransaction(this.database, async (tx) => {
+      // The user's row stands for all that is theirs: parallel changes merge one after the other, and events keep their order.
+      await this.users.lock(tx, userId);
+      const current = await this.row(tx, userId);
+      const fields = FIELDS.filter(
+        (field) => body[field] !== undefined && !isDeepStrictEqual(body[field], current[COLUMNS[field]]),
+      ).sort();
+      if (fields.length === 0) return current;
+      const changes = Object.fromEntries(fields.map((field) => [COLUMNS[field], body[field]]));
+      const changed = Object.assign(current, changes, { updatedAt: new Date() });
+      requireAgesInOrder(changed, body);
+      await tx.update(Preferences, { userId }, { ...changes, updatedAt: changed.updatedAt });
+      const names = fields.map((field) => `preferences.${field}`);
+      await this.outbox.add(tx, userUpdated(userId, names), context);
+      await this.audit.record(
+        tx,
+        { action: 'preferences.updated', actorId: userId, targetId: userId, after: { updated_fields: fields } },
+        context,
+      );
+      return changed;
+    });
+    return toPreferences(row);
+  }
+
+  /** The row of the user; one that is missing, as old data may have it, is made with the defaults. */
+  private async row(tx: EntityManager, userId: string): Promise<Preferences> {
+    const found = await tx.findOneBy(Preferences, { userId });
+    if (found) return found;
+    await tx.query(
+      `INSERT INTO user_preferences (user_id) SELECT id FROM users WHERE id = $1 ON CONFLICT (user_id) DO NOTHING`,
+      [userId],
+    );
+    const made = await tx.findOneBy(Preferences, { userId });
+    if (!made) throw new AppError('not_found');
+    return made;
+  }
+}
+
+/** Only the merged row can tell: a body may name one of the two ages. */
+function requireAgesInOrder({ ageMin, ageMax }: Preferences, body: UpdatePreferencesBody): void {
+  if (ageMin <= ageMax) return;
+  const details = (['age_min', 'age_max'] as const)
+    .filter((field) => body[field] !== undefined)
+    .map((field) => ({ field, message: `age_min (${ageMin}) must not be above age_max (${ageMax})` }));
+  throw new AppError('validation_failed', { details });
 }

@@ -1,0 +1,28 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { AppError } from '../common/errors.js';
+import type { MemberCardBody } from './member-card.dto.js';
+
+@Injectable()
+export class MemberCardService {
+  constructor(private readonly database: DataSource) {}
+
+  /**
+   * The card of a member for a signed-in reader; one's own is always there, and shows what the others see.
+   * @throws AppError `not_found` for nobody, somebody inactive, and whoever does not want to be seen: the three look alike
+   */
+  async get(id: string, readerId: string): Promise<MemberCardBody> {
+    // One statement, so that the wish not to be seen and what is shown are of the same moment; never from a cache.
+    // `connections` hides like `private` until the platform knows connections.
+    const [card] = await this.database.query<MemberCardBody[]>(
+      `SELECT u.id, u.name, u.profile_picture_url, u.bio,
+              CASE WHEN coalesce(p.privacy_location, true) THEN u.location END AS location,
+              u.industry, u.job_title, u.company, u.linkedin_url
+         FROM users u LEFT JOIN user_preferences p ON p.user_id = u.id
+        WHERE u.id = $1 AND u.is_active AND (u.id = $2 OR coalesce(p.privacy_profile, 'public') = 'public')`,
+      [id, readerId],
+    );
+    if (!card) throw new AppError('not_found');
+    return card;
+  }
+}

@@ -1,0 +1,102 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsString,
+  Length,
+  Max,
+  Min,
+} from 'class-validator';
+import { Omittable } from '../common/fields.js';
+import { PROFILE_VISIBILITIES } from './preferences.entity.js';
+import type { Preferences, ProfileVisibility } from './preferences.entity.js';
+
+/** Years. */
+const AGES = { minimum: 18, maximum: 120 };
+/** Kilometres; half of the equator is as far as anybody can be. */
+const RADIUS = { minimum: 1, maximum: 20_000 };
+
+function Whole({ minimum, maximum }: typeof AGES, example: number) {
+  return applyDecorators(
+    ApiPropertyOptional({ type: 'integer', minimum, maximum, example }),
+    Omittable(),
+    IsInt(),
+    Min(minimum),
+    Max(maximum),
+  );
+}
+
+/** At most 50 entries of 1 to 100 characters, trimmed, none twice; the list replaces the stored one. */
+function Entries(example: string[]) {
+  return applyDecorators(
+    ApiPropertyOptional({ type: [String], maxItems: 50, uniqueItems: true, example }),
+    Transform(({ value }) => (Array.isArray(value) ? value.map(trimmed) : value)),
+    Omittable(),
+    IsArray(),
+    ArrayMaxSize(50),
+    ArrayUnique(),
+    IsString({ each: true }),
+    Length(1, 100, { each: true }),
+  );
+}
+
+const trimmed = (entry: unknown) => (typeof entry === 'string' ? entry.trim() : entry);
+
+const Flag = () => applyDecorators(ApiPropertyOptional(), Omittable(), IsBoolean());
+
+/** An omitted field stays; none of them can be null. */
+export class UpdatePreferencesBody {
+  @Whole(AGES, 25) age_min?: number;
+  @Whole(AGES, 45) age_max?: number;
+  @Whole(RADIUS, 30) location_radius?: number;
+  @Entries(['Technology', 'Finance']) industries?: string[];
+  @Entries(['Senior', 'Lead']) job_levels?: string[];
+  @Entries(['AI', 'Blockchain', 'Startups']) interests?: string[];
+  @Flag() notification_email?: boolean;
+  @Flag() notification_push?: boolean;
+
+  @ApiPropertyOptional({ enum: PROFILE_VISIBILITIES })
+  @Omittable()
+  @IsIn(PROFILE_VISIBILITIES)
+  privacy_profile?: ProfileVisibility;
+
+  @Flag() privacy_location?: boolean;
+}
+
+export class PreferencesBody {
+  @ApiProperty({ type: 'integer', example: 18 }) age_min: number;
+  @ApiProperty({ type: 'integer', example: 65 }) age_max: number;
+  @ApiProperty({ type: 'integer', example: 50, description: 'Kilometres' }) location_radius: number;
+  @ApiProperty({ type: [String], example: ['Technology'] }) industries: string[];
+  @ApiProperty({ type: [String], example: ['Senior'] }) job_levels: string[];
+  @ApiProperty({ type: [String], example: ['AI'] }) interests: string[];
+  @ApiProperty() notification_email: boolean;
+  @ApiProperty() notification_push: boolean;
+  @ApiProperty({ enum: PROFILE_VISIBILITIES }) privacy_profile: ProfileVisibility;
+  @ApiProperty({ description: 'false hides the location from other members' }) privacy_location: boolean;
+  @ApiProperty({ format: 'date-time' }) created_at: string;
+  @ApiProperty({ format: 'date-time' }) updated_at: string;
+}
+
+export function toPreferences(row: Preferences): PreferencesBody {
+  return {
+    age_min: row.ageMin,
+    age_max: row.ageMax,
+    location_radius: row.locationRadius,
+    industries: row.industries,
+    job_levels: row.jobLevels,
+    interests: row.interests,
+    notification_email: row.notificationEmail,
+    notification_push: row.notificationPush,
+    privacy_profile: row.privacyProfile,
+    privacy_location: row.privacyLocation,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  };
+}

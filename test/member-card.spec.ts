@@ -1,0 +1,94 @@
+import { Member, TestApp } from './support/app.js';
+
+let service: TestApp;
+let reader: Member;
+
+beforeAll(async () => {
+  service = await TestApp.start();
+  reader = await service.member({ name: 'Reader' });
+});
+afterAll(() => service.stopAndDrop());
+
+const card = (id: string, token: string | undefined = reader.access) => service.get(`/users/${id}`, token);
+
+async function described(): Promise<Member> {
+  const member = await service.member({ name: 'Grace' });
+  const profile = {
+    bio: 'Compilers',
+    location: 'Bern',
+    industry: 'Technology',
+    job_title: 'Engineer',
+    company: 'Acme',
+    linkedin_url: 'https://linkedin.com/in/grace',
+    phone: '+14155552671',
+    date_of_birth: '1990-05-17',
+    gender: 'female',
+  };
+  await service.put('/users/profile', profile, member.access);
+  return member;
+}
+
+describe('GET /users/{id}', () => {
+  it('shows the fields of the card and nothing that could reach the member', async () => {
+    const { id, email } = await described();
+    const { status, body, text } = await card(id);
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      id,
+      name: 'Grace',
+      profile_picture_url: null,
+      bio: 'Compilers',
+      location: 'Bern',
+      industry: 'Technology',
+      job_title: 'Engineer',
+      company: 'Acme',
+      linkedin_url: 'https://linkedin.com/in/grace',
+    });
+    for (const secret of [email, '4155552671', '1990', 'female']) expect(text).not.toContain(secret);
+  });
+
+  it.each(['private', 'connections'])('finds nobody who is %s, but for themselves', async (visibility) => {
+    const { id, access } = await described();
+    await service.put('/users/preferences', { privacy_profile: visibility }, access);
+    const answer = await card(id);
+    expect([answer.status, answer.body.error.type]).toEqual([404, 'not_found']);
+    expect((await card(id, access)).body).toMatchObject({ id, name: 'Grace' });
+    await service.put('/users/preferences', { privacy_profile: 'public' }, access);
+    expect((await card(id)).status).toBe(200);
+  });
+
+  it('hides the location on request', async () => {
+    const { id, access } = await described();
+    await service.put('/users/preferences', { privacy_location: false }, access);
+    expect((await card(id)).body).toMatchObject({ location: null, company: 'Acme' });
+  });
+
+  it('finds nobody inactive, and shows a member whose preferences row is missing', async () => {
+    const { id } = await described();
+    await service.sql('DELETE FROM user_preferences WHERE user_id = $1', [id]);
+    expect((await card(id)).body.location).toBe('Bern');
+    await service.sql('UPDATE users SET is_active = false WHERE id = $1', [id]);
+    expect((await card(id)).status).toBe(404);
+  });
+
+  it('answers alike for nobody and for whoever hides', async () => {
+    const { id, access } = await described();
+    await service.put('/users/preferences', { privacy_profile: 'private' }, access);
+    const [nobody, hidden] = [await card('00000000-0000-4000-8000-000000000000'), await card(id)];
+    expect({ ...nobody.body, request_id: '' }).toEqual({ ...hidden.body, request_id: '' });
+  });
+
+  it.each(['me', '1', "1' OR 1=1", '00000000-0000-4000-8000-00000000000g', '%00'])('refuses the id %s', async (id) => {
+    const answer = await card(encodeURIComponent(id));
+    expect([answer.status, answer.body.error.type]).toEqual([400, 'validation_failed']);
+    expect(answer.body.error.details[0].field).toBe('id');
+  });
+
+  it('leaves the addresses beside it alone, and is for the signed-in', async () => {
+    expect((await card('profile')).body.email).toBe(reader.email);
+    expect((await card('preferences')).body.age_min).toBe(18);
+    expect((await service.get(`/users/${reader.id}`)).status).toBe(401);
+    const wrong = await service.delete(`/users/${reader.id}`, reader.access);
+    expect([wrong.status, wrong.headers.allow]).toEqual([405, 'GET, HEAD']);
+  });
+});

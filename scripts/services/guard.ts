@@ -65,6 +65,8 @@ function guard(args: string[], { folder = '', container = '' }: Leftovers, pid?:
     stop: async () => {
       shell.stdin!.end();
       await exit;
+      // A child of the server that outlives it would keep the pipes, and with them this process, open.
+      for (const stream of [shell.stdout!, shell.stderr!]) stream.destroy();
     },
   };
 }

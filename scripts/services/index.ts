@@ -41,7 +41,8 @@ export async function startServices(options: ServicesOptions): Promise<Services>
       started.push(service);
       return service;
     } catch (error) {
-      missing.push({ name, reason: (error as Error).message.trim().split('\n')[0]! });
+      const reason = (error as Error).message.trim().split('\n')[0]!;
+      missing.push({ name, reason: given[name] ? `the given server does not answer: ${reason}` : reason });
       return null;
     }
   };

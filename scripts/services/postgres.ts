@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
@@ -39,6 +39,8 @@ export async function startPostgres({ given, port, dataDir, log }: Options): Pro
   const stop = async () => {
     await server.stop();
     await guard.stop();
+    // Elsewhere than in the folder if the temporary files of root are closed to others.
+    rmSync(path.dirname(server.dataDir), { recursive: true, force: true });
   };
   return { adminUrl: server.url, stop };
 }

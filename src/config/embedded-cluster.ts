@@ -58,11 +58,13 @@ export async function runTool(home: EmbeddedHome, tool: 'initdb' | 'pg_ctl', arg
   // The working folder may be closed to the account, and the tools go back to it: hence "/".
   const options = { ...home.account, cwd: '/', env: { ...process.env, LC_ALL: 'C' } };
   await promisify(execFile)(path.join(home.bin, tool), args, options).catch((error: Error & { stderr?: string }) => {
-    throw new Error(`embedded PostgreSQL: ${tool} failed: ${lastLine(error.stderr) ?? error.message}`);
+    throw new Error(
+      `embedded PostgreSQL: ${tool} failed (${lastLine(error.stderr) ?? error.message}): set DATABASE_URL`,
+    );
   });
 }
 
-export function lastLine(text = ''): string | undefined {
+function lastLine(text = ''): string | undefined {
   return text.trim().split('\n').at(-1) || undefined;
 }
 

@@ -34,7 +34,12 @@ export function prepareHome(wanted: string, log: Log): EmbeddedHome {
   mkdirSync(path.dirname(path.resolve(wanted)), { recursive: true });
   // One spelling of the path: a running server is recognised by it.
   const folder = path.join(realpathSync(path.dirname(path.resolve(wanted))), path.basename(wanted));
-  if (process.getuid?.() !== 0) return { dataDir: folder, bin: path.join(native, 'bin'), account: {} };
+  const user = process.getuid?.();
+  if (user !== 0) {
+    if (user !== undefined && existsSync(folder) && statSync(folder).uid !== user)
+      throw new Error(`${folder} belongs to another user: remove it or set DATABASE_URL`);
+    return { dataDir: folder, bin: path.join(native, 'bin'), account: {} };
+  }
   // PostgreSQL refuses to run as root.
   const account = ownerOf(folder) ?? unprivilegedAccount();
   const dataDir = reachableData(folder, account, log);
@@ -87,7 +92,7 @@ function reachableData(folder: string, account: EmbeddedHome['account'], log: Lo
     symlinkSync(openFolder(path.join(parent, 'postgres')), folder);
   }
   const real = realpathSync(folder);
-  log(`PostgreSQL cannot run as root nor reach ${folder}; its data is in ${real}`);
+  log(`PostgreSQL does not run as root, and its user cannot reach ${folder}: its data is in ${real}`);
   return real;
 }
 
@@ -96,7 +101,7 @@ function reachableBinaries(native: string, account: EmbeddedHome['account'], log
   const { version } = JSON.parse(readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as { version: string };
   const copy = path.join(SHARED_FOLDER, `binaries-${version}`);
   if (!existsSync(copy)) {
-    log(`PostgreSQL cannot run as root nor reach ${native}; its binaries are copied to ${copy}`);
+    log(`PostgreSQL does not run as root, and its user cannot reach ${native}: copied to ${copy}`);
     openFolder(SHARED_FOLDER);
     const staging = openFolder(mkdtempSync(`${copy}.new-`));
     cpSync(native, staging, { recursive: true, verbatimSymlinks: true });
@@ -117,5 +122,5 @@ function openFolder(folder: string): string {
 }
 
 function canUse(file: string, account: EmbeddedHome['account']): boolean {
-  return spawnSync('test', ['-x', file], { ...account, cwd: '/' }).status === 0;
+  return spawnSync('test', ['-x', file], { ...account, cwd: '/' }).status !== 1;
 }

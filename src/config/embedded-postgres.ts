@@ -67,7 +67,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const reason = running ? undefined : fatalLine(home);
     const passing = !reason || /lock file|TCP\/IP socket|bind|shared memory block/i.test(reason);
     if (!passing || Date.now() > deadline)
-      throw new Error(`embedded PostgreSQL does not start: ${reason ?? 'timeout'}`);
+      throw new Error(`embedded PostgreSQL does not start (${reason ?? 'timeout'}): set DATABASE_URL`);
     await sleep(100);
   }
 }

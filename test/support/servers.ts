@@ -38,6 +38,7 @@ async function dropDatabases(adminUrl: string): Promise<void> {
   await asAdmin(adminUrl, ...rows.map(({ datname }) => `DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`));
 }
 
+/** `TEST_SERVICES=redis` (or kafka, or neither) makes a run of a few specs start faster; PostgreSQL is always there. */
 async function start() {
   const { TEST_DATABASE_URL, REDIS_URL, KAFKA_BOOTSTRAP_SERVERS, TEST_SERVICES } = process.env;
   const names = (TEST_SERVICES?.split(',') ?? ['redis', 'kafka']) as ServiceName[];

@@ -2,16 +2,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
+import { onParentExit } from '../src/config/parent-process.js';
 import { startByHand } from './services/by-hand.js';
 
 let ending = false;
 let child: ReturnType<typeof spawn> | undefined;
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
-  process.on(signal, () => {
-    // npm may pass a Ctrl-C on a second time.
-    if (!ending) child?.kill(signal);
-    ending = true;
-  });
+function end(signal: NodeJS.Signals): void {
+  // npm may pass a Ctrl-C on a second time.
+  if (!ending) child?.kill(signal);
+  ending = true;
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end(signal));
+onParentExit(() => end('SIGTERM'));
 
 const { environment, stop } = await startByHand();
 if (!ending) {

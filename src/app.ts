@@ -9,7 +9,7 @@ import { useDocs } from './common/docs.js';
 import { ErrorFilter, toAppError } from './common/error.filter.js';
 import { answerClientError, AppError, errorBody, errorHeaders } from './common/errors.js';
 import { createLogger, NestLogger } from './common/logger.js';
-import { makeContext, requestId } from './common/request-context.js';
+import { makeContext, rateLimitHeaders, requestId } from './common/request-context.js';
 import { RouteTable } from './common/route-table.js';
 import { SECURITY_HEADERS } from './common/security-headers.js';
 import { validationPipe } from './common/validation.js';
@@ -48,6 +48,11 @@ function useRequestContext(fastify: FastifyInstance, settings: Settings): void {
     request.context = makeContext(request.raw, request.id, settings.trustProxyHops);
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
     if (request.context.traceparent) reply.header('traceparent', request.context.traceparent);
+    done();
+  });
+  fastify.addHook('onSend', (request, reply, _, done) => {
+    const rateLimit = request.context?.rateLimit;
+    if (rateLimit) reply.headers(rateLimitHeaders(rateLimit));
     done();
   });
 }

@@ -7,8 +7,9 @@ import { readSettings } from '../src/config/settings.js';
 import { Mailer } from '../src/mail/mailer.js';
 import { greetingName, passwordChangedMail, passwordResetMail } from '../src/mail/messages.js';
 import { testValues } from './support/app.js';
-import { MailServer, until } from './support/mail-server.js';
+import { MailServer } from './support/mail-server.js';
 import { emptyMailbox, linkIn, MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
+import { until } from './support/until.js';
 
 const LINK = 'https://app.example/reset-password?token=secret-of-the-link';
 const ada = { id: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'ada@example.com', name: 'Ada' };
@@ -22,7 +23,6 @@ function mailer(overrides: Record<string, string> = {}): Mailer {
   const logger = { debug: write, info: write, warn: write, error: write } as unknown as Logger;
   const made = new Mailer(readSettings(testValues({ DATABASE_URL: 'postgres://unused/db', ...overrides })), logger);
   made.timing.retryDelays = [10, 10, 10];
-  made.timing.drainLimit = 500;
   open.push(made);
   return made;
 }
@@ -158,6 +158,7 @@ describe('the end of the process', () => {
     const silent: Server = createServer((socket) => sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const sender = mailer({ SMTP_URL: `smtp://127.0.0.1:${(silent.address() as { port: number }).port}` });
+    sender.timing.drainLimit = 300;
     sender.send(passwordChangedMail(ada));
     const started = Date.now();
     await sender.onApplicationShutdown();

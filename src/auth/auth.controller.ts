@@ -7,6 +7,7 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
+import { Throttle } from '../cache/throttle.js';
 import { ApiErrors, CurrentUser, Public } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
@@ -25,6 +26,7 @@ export class AuthController {
   ) {}
 
   @Public()
+  @Throttle('registerPerIp')
   @Post('register')
   @ApiOperation({ summary: 'Create an account and sign in' })
   @ApiCreatedResponse({ type: TokenBody })

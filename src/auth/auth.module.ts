@@ -9,6 +9,7 @@ import { AccessTokens } from './access-tokens.js';
 import { AuthController } from './auth.controller.js';
 import { JwtGuard } from './jwt.guard.js';
 import { LoginService } from './login.service.js';
+import { LoginThrottle } from './login-throttle.js';
 import { LogoutService } from './logout.service.js';
 import { OneTimeToken } from './one-time-token.entity.js';
 import { RegisterService } from './register.service.js';
@@ -28,6 +29,7 @@ import { SignInService } from './sign-in.service.js';
     SignInService,
     RegisterService,
     LoginService,
+    LoginThrottle,
     LogoutService,
     JwtGuard,
     { provide: APP_GUARD, useExisting: JwtGuard },

@@ -9,6 +9,7 @@ import { PasswordHasher } from '../crypto/password-hasher.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { LoginBody, TokenBody } from './auth.dto.js';
+import { LoginThrottle } from './login-throttle.js';
 import { SignInService } from './sign-in.service.js';
 
 @Injectable()
@@ -17,17 +18,21 @@ export class LoginService {
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
+    private readonly throttle: LoginThrottle,
     private readonly signIn: SignInService,
     private readonly audit: AuditService,
   ) {}
 
   /**
    * The same answer in the same time for an unknown address, a wrong password and an account without one.
-   * @throws AppError `invalid_credentials`, `account_disabled`, `busy`
+   * @throws AppError `invalid_credentials`, `account_disabled`, `rate_limited`, `busy`
    */
   async login(body: LoginBody, context: RequestContext): Promise<TokenBody> {
     const user = await this.users.findByEmail(body.email);
-    const matches = await this.hasher.matches(body.password, user?.passwordHash ?? null);
+    const passwordHash = user?.passwordHash ?? null;
+    const matches = await this.throttle.check({ email: body.email, passwordHash }, context, () =>
+      this.hasher.matches(body.password, passwordHash),
+    );
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
     const rehashed = await this.rehash(user, body.password);

@@ -3,6 +3,7 @@ import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { CircuitBreaker } from './circuit-breaker.js';
+import { Limits } from './limits.js';
 import { connectRedis } from './redis.js';
 
 @Global()
@@ -13,8 +14,9 @@ import { connectRedis } from './redis.js';
       inject: [Settings, LOGGER],
       useFactory: (settings: Settings, logger: Logger) => new CircuitBreaker(connectRedis(settings), logger),
     },
+    Limits,
   ],
-  exports: [CircuitBreaker],
+  exports: [CircuitBreaker, Limits],
 })
 export class CacheModule implements OnApplicationShutdown {
   constructor(private readonly breaker: CircuitBreaker) {}

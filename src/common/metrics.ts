@@ -46,3 +46,10 @@ export const mailsWaiting = new Gauge({
   help: 'Messages that wait to be sent, retries included',
   registers,
 });
+
+export const rateLimited = new Counter({
+  name: 'rate_limited_total',
+  help: 'Requests refused by a limit',
+  labelNames: ['limit'] as const,
+  registers,
+});

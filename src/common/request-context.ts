@@ -11,6 +11,8 @@ export interface RequestContext {
   traceparent: string | null;
   ipAddress: string;
   userAgent: string | null;
+  /** The limit that this request came closest to, once it was counted; sent as `RateLimit-*`. `reset` in seconds. */
+  rateLimit?: { limit: number; remaining: number; reset: number };
 }
 
 /** Who acts, as the guard found it in a live session. */
@@ -67,6 +69,11 @@ export function makeContext(request: IncomingMessage, id: string, hops: number):
     ipAddress: clientAddress(request, hops),
     userAgent: header(request, 'user-agent')?.slice(0, 500) ?? null,
   };
+}
+
+/** Names of the IETF draft "RateLimit header fields for HTTP" in the form that clients know. */
+export function rateLimitHeaders({ limit, remaining, reset }: NonNullable<RequestContext['rateLimit']>) {
+  return { 'ratelimit-limit': limit, 'ratelimit-remaining': remaining, 'ratelimit-reset': reset };
 }
 
 /** The context of the current request, as a handler's parameter. */

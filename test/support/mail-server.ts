@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { ParsedMail, simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
+import { until } from './until.js';
 
 export interface Delivery {
   recipients: string[];
@@ -49,16 +50,5 @@ export class MailServer {
 
   async stop(): Promise<void> {
     await new Promise<void>((resolve) => this.server.close(resolve));
-  }
-}
-
-/** Asks until there is an answer; fails after five seconds. */
-export async function until<T>(ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 5000;
-  for (;;) {
-    const answer = await ask();
-    if (answer) return answer;
-    if (Date.now() > deadline) throw new Error('what was waited for did not happen within 5 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

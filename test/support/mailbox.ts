@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ParsedMail, simpleParser } from 'mailparser';
 import type { MailKind } from '../../src/mail/mail.js';
-import { until } from './mail-server.js';
+import { until } from './until.js';
 
 /** Where the apps of this worker write their mail. */
 export const MAIL_DIRECTORY = join(tmpdir(), `meetinity-mail-${process.pid}`);

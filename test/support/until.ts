@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits for something that happens by itself; fails where it does not. Times in milliseconds. */
-export async function until(condition: () => unknown, limit = 5000): Promise<void> {
-  for (const end = performance.now() + limit; !(await condition()); await sleep(5))
+type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
+
+/** Waits for something that happens by itself and hands it over; fails where it does not. Times in milliseconds. */
+export async function until<T>(condition: () => T | Promise<T>, limit = 5000): Promise<Truthy<T>> {
+  for (const end = performance.now() + limit; ; await sleep(5)) {
+    const found = await condition();
+    if (found) return found as Truthy<T>;
     if (performance.now() > end) throw new Error(`did not happen within ${limit} ms: ${condition}`);
+  }
 }

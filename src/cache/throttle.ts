@@ -1,0 +1,93 @@
+import {
+  applyDecorators,
+  CallHandler,
+  CanActivate,
+  ExecutionContext,
+  Injectable,
+  NestInterceptor,
+  SetMetadata,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { catchError, Observable } from 'rxjs';
+import { AppError, ErrorType } from '../common/errors.js';
+import type { RequestContext } from '../common/request-context.js';
+import { LimitName, Limits } from './limits.js';
+import { clientNetwork } from './network.js';
+
+const LIMIT = 'throttle:limit';
+
+/** Answers that say: this token was not one of ours. */
+const WRONG_GUESSES = new Set<ErrorType>([
+  'invalid_or_expired_token',
+  'invalid_refresh_token',
+  'invalid_code',
+  'invalid_state',
+]);
+
+/** Addresses refused for guessing that are remembered at once. */
+const REMEMBERED = 10_000;
+
+function contextOf(host: ExecutionContext): RequestContext {
+  return host.switchToHttp().getRequest<FastifyRequest>().context;
+}
+
+@Injectable()
+export class ThrottleGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly limits: Limits,
+  ) {}
+
+  async canActivate(host: ExecutionContext): Promise<boolean> {
+    await this.limits.requireByIp(this.reflector.get<LimitName>(LIMIT, host.getHandler()), contextOf(host));
+    return true;
+  }
+}
+
+/** Counts every request to the route by client address. */
+export function Throttle(limit: LimitName) {
+  return applyDecorators(SetMetadata(LIMIT, limit), UseGuards(ThrottleGuard));
+}
+
+/** Counts the wrong guesses at tokens; a right token costs nothing, not even a look into Redis. */
+@Injectable()
+export class GuessInterceptor implements NestInterceptor {
+  private readonly refusedUntil = new Map<string, number>();
+
+  constructor(private readonly limits: Limits) {}
+
+  intercept(host: ExecutionContext, next: CallHandler): Observable<unknown> {
+    if (!this.limits.enabled) return next.handle();
+    const context = contextOf(host);
+    const client = clientNetwork(context.ipAddress);
+    const wait = (this.refusedUntil.get(client) ?? 0) - Date.now();
+    if (wait > 0) throw this.limits.refuse('tokenPerIp', context, wait);
+    return next.handle().pipe(
+      catchError(async (error: unknown) => {
+        if (error instanceof AppError && WRONG_GUESSES.has(error.type)) await this.count(client, context);
+        throw error;
+      }),
+    );
+  }
+
+  private async count(client: string, context: RequestContext): Promise<void> {
+    const taken = await this.limits.take('tokenPerIp', client);
+    if (taken.allowed) return this.limits.show(context, taken);
+    this.remember(client, Date.now() + taken.resetsIn);
+    throw this.limits.refuse('tokenPerIp', context, taken.resetsIn);
+  }
+
+  private remember(client: string, until: number): void {
+    this.refusedUntil.delete(client);
+    this.refusedUntil.set(client, until);
+    if (this.refusedUntil.size > REMEMBERED) this.refusedUntil.delete(this.refusedUntil.keys().next().value!);
+  }
+}
+
+/** For routes that take a secret token: whoever guesses wrongly too often is refused for a while. */
+export function ThrottleGuesses() {
+  return UseInterceptors(GuessInterceptor);
+}

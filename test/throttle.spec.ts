@@ -1,0 +1,256 @@
+import { Redis } from 'ioredis';
+import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { Answer, TestApp, uniqueEmail } from './support/app.js';
+import { describeWith, workerRedisUrl } from './support/environment.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+import { until } from './support/until.js';
+
+const LIMITED = { RATE_LIMIT_ENABLED: 'true' };
+const WRONG = 'wrong password 1';
+let service: TestApp;
+let client = 0;
+
+/** An address that no other spec has counted against. */
+const newClient = () => `198.51.${(client += 1) >> 8}.${client & 255}`;
+
+function login(app: TestApp, email: string, password: string, from: string, headers = {}): Promise<Answer> {
+  return app.request('POST', '/auth/login', { body: { email, password }, remoteAddress: from, headers });
+}
+
+async function times<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  for (let index = 0; index < count; index += 1) results.push(await work(index));
+  return results;
+}
+
+const tally = (answers: Answer[]) =>
+  answers.reduce<Record<number, number>>((all, { status }) => ({ ...all, [status]: (all[status] ?? 0) + 1 }), {});
+
+const shown = ({ status, body, headers }: Answer) => [
+  status,
+  body.error?.type,
+  Number(headers['ratelimit-limit']),
+  Number(headers['ratelimit-remaining']),
+  Number(headers['ratelimit-reset']) > 890,
+  headers['retry-after'] === undefined ? null : Number(headers['retry-after']) > 890,
+];
+
+beforeAll(async () => {
+  service = await TestApp.start(LIMITED);
+});
+afterAll(() => service.stopAndDrop());
+
+describe('ten failures of an address from one client', () => {
+  it('lock the pair: the right password is refused too, for a whole window', async () => {
+    const { email, password } = await service.member();
+    const from = newClient();
+    const failures = await times(10, () => login(service, email, WRONG, from));
+    expect(failures.map(({ status }) => status)).toEqual(Array(10).fill(401));
+    expect(failures.map(({ headers }) => Number(headers['ratelimit-remaining']))).toEqual([
+      9, 8, 7, 6, 5, 4, 3, 2, 1, 0,
+    ]);
+    expect(shown(await login(service, email, password, from))).toEqual([429, 'rate_limited', 10, 0, true, true]);
+  });
+
+  it('look the same for an address without an account', async () => {
+    const { email } = await service.member();
+    const [known, unknown] = await Promise.all(
+      [email, uniqueEmail()].map((address) => {
+        const from = newClient();
+        return times(12, async () => shown(await login(service, address, WRONG, from)));
+      }),
+    );
+    expect(unknown).toEqual(known);
+    expect(known!.map(([status]) => status)).toEqual([...Array(10).fill(401), 429, 429]);
+  });
+
+  it('end no session, and hinder neither another client nor another account', async () => {
+    const member = await service.member();
+    const other = await service.member();
+    const from = newClient();
+    await times(11, () => login(service, member.email, WRONG, from));
+    const profile = await service.request('GET', '/users/profile', { token: member.access, remoteAddress: from });
+    expect(profile.status).toBe(200);
+    expect((await login(service, member.email, member.password, newClient())).status).toBe(200);
+    expect((await login(service, other.email, other.password, from)).status).toBe(200);
+  });
+
+  it('are no more than ten when they come at once', async () => {
+    const { email, password } = await service.member();
+    const from = newClient();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => login(service, email, WRONG, from)));
+    expect(tally(answers)).toEqual({ 401: 10, 429: 40 });
+    expect((await login(service, email, password, from)).status).toBe(429);
+  });
+});
+
+describe('right passwords', () => {
+  it('count for nothing, one after the other or at once', async () => {
+    const { email, password } = await service.member();
+    const from = newClient();
+    await times(9, () => login(service, email, WRONG, from));
+    expect(tally(await times(15, () => login(service, email, password, from)))).toEqual({ 200: 15 });
+    const atOnce = await Promise.all(Array.from({ length: 30 }, () => login(service, email, password, from)));
+    expect(tally(atOnce)).toEqual({ 200: 30 });
+    expect((await login(service, email, WRONG, from)).status).toBe(401);
+    expect((await login(service, email, password, from)).status).toBe(429);
+  });
+
+  it('are not locked out by one wrong one among them', async () => {
+    const { email, password } = await service.member();
+    const from = newClient();
+    const atOnce = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => login(service, email, index === 9 ? WRONG : password, from)),
+    );
+    expect(tally(atOnce)).toEqual({ 200: 19, 401: 1 });
+    expect((await login(service, email, password, from)).status).toBe(200);
+  });
+});
+
+describe('many clients and many addresses', () => {
+  it('are limited by the address that they share, and by the client that they share', async () => {
+    const strict = await TestApp.start({ ...LIMITED, RATE_LIMIT_LOGIN_ADDRESS: '12', RATE_LIMIT_LOGIN_IP: '15' });
+    const { email, password } = await strict.member();
+    const byAddress = await times(14, () => login(strict, email, WRONG, newClient()));
+    expect(tally(byAddress)).toEqual({ 401: 12, 429: 2 });
+    expect((await login(strict, email, password, newClient())).status).toBe(429);
+    const from = newClient();
+    const byClient = await times(17, () => login(strict, uniqueEmail(), WRONG, from));
+    expect(tally(byClient)).toEqual({ 401: 15, 429: 2 });
+    await strict.stop();
+  });
+
+  it('are the same client when only X-Forwarded-For differs', async () => {
+    const { email } = await service.member();
+    const from = newClient();
+    const direct = await times(11, (index) =>
+      login(service, email, WRONG, from, { 'x-forwarded-for': `203.0.113.${index}` }),
+    );
+    expect(tally(direct)).toEqual({ 401: 10, 429: 1 });
+    const proxied = await TestApp.start({ ...LIMITED, TRUST_PROXY_HOPS: '1' });
+    const behind = await times(11, (index) =>
+      login(proxied, email, WRONG, '10.0.0.1', {
+        'x-forwarded-for': `203.0.113.${index}, 192.0.2.9`,
+      }),
+    );
+    expect(tally(behind)).toEqual({ 401: 10, 429: 1 });
+    await proxied.stop();
+  });
+
+  it('are the same client within one IPv6 network', async () => {
+    const { email } = await service.member();
+    const answers = await times(11, (index) => login(service, email, WRONG, `2001:db8:7:7::${index + 1}`));
+    expect(tally(answers)).toEqual({ 401: 10, 429: 1 });
+    expect((await login(service, email, WRONG, '2001:db8:7:8::1')).status).toBe(401);
+  });
+});
+
+describe('registration', () => {
+  it('is limited by client, with the state in the headers', async () => {
+    const strict = await TestApp.start({ ...LIMITED, RATE_LIMIT_REGISTER_IP: '3' });
+    const remoteAddress = newClient();
+    const answers = await times(4, () =>
+      strict.request('POST', '/auth/register', {
+        body: { email: uniqueEmail(), name: 'Many', password: 'correct horse battery' },
+        remoteAddress,
+      }),
+    );
+    expect(answers.map(({ status, headers }) => [status, Number(headers['ratelimit-remaining'])])).toEqual([
+      [201, 2],
+      [201, 1],
+      [201, 0],
+      [429, 0],
+    ]);
+    await strict.stop();
+  });
+});
+
+describe('RATE_LIMIT_ENABLED=false', () => {
+  it('lifts the limits', async () => {
+    const open = await TestApp.start();
+    const { email, password } = await open.member();
+    const answers = await times(12, () => login(open, email, WRONG, '192.0.2.1'));
+    expect(tally(answers)).toEqual({ 401: 12 });
+    const answer = await login(open, email, password, '192.0.2.1');
+    expect([answer.status, answer.headers['ratelimit-limit']]).toEqual([200, undefined]);
+    await open.stop();
+  });
+});
+
+describeWith('redis', 'through Redis', () => {
+  let proxy: TcpProxy;
+  let instances: [TestApp, TestApp];
+
+  beforeAll(async () => {
+    proxy = await TcpProxy.before(await workerRedisUrl());
+    instances = [
+      await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url }),
+      await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url }),
+    ];
+  });
+  afterAll(async () => {
+    for (const instance of instances) await instance.stop();
+    await proxy.stop();
+  });
+
+  /** A busy machine must not look like a Redis that is down. */
+  const patient = (app: TestApp) => (app.app.get(CircuitBreaker).redis!.options.commandTimeout = 5000);
+
+  it('all instances count together, and no address stands there in clear', async () => {
+    instances.forEach(patient);
+    const { email, password } = await instances[0].member();
+    const from = newClient();
+    const answers = await times(10, (index) => login(instances[index % 2 === 0 ? 0 : 1], email, WRONG, from));
+    expect(tally(answers)).toEqual({ 401: 10 });
+    for (const instance of instances) expect((await login(instance, email, password, from)).status).toBe(429);
+    const redis = new Redis(await workerRedisUrl());
+    const keys = await redis.keys('limit:*');
+    const lives = await Promise.all(keys.map((key) => redis.ttl(key)));
+    await redis.quit();
+    expect(keys.length).toBeGreaterThanOrEqual(3);
+    expect(keys.join()).not.toMatch(/@|example|198\.51/);
+    expect(Math.min(...lives)).toBeGreaterThan(0);
+  });
+
+  it('50 guesses at once over two instances are at most ten', async () => {
+    instances.forEach(patient);
+    const { email } = await instances[0].member();
+    const from = newClient();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => login(instances[index % 2 === 0 ? 0 : 1], email, WRONG, from)),
+    );
+    expect(tally(answers)[401]).toBeLessThanOrEqual(10);
+    expect(tally(answers)[401]! + tally(answers)[429]!).toBe(50);
+  });
+
+  it.each(['cut', 'freeze'] as const)(
+    'each instance counts alone after a %s, without a delay, and joins again',
+    async (fault) => {
+      const app = await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url });
+      const { email, password } = await app.member();
+      const from = newClient();
+      proxy[fault]();
+      const spent: number[] = [];
+      const answers = await times(11, async () => {
+        const started = performance.now();
+        const answer = await login(app, email, WRONG, from);
+        spent.push(performance.now() - started);
+        return answer;
+      });
+      expect(tally(answers)).toEqual({ 401: 10, 429: 1 });
+      expect((await login(app, email, password, from)).status).toBe(429);
+      // The first one waits for the time-out of 50 ms, the others know already.
+      expect(spent[0]).toBeLessThan(300);
+      expect(Math.min(...spent.slice(1))).toBeLessThan(40);
+      proxy.restore();
+      const redis = new Redis(await workerRedisUrl());
+      const before = await redis.dbsize();
+      await until(async () => {
+        await login(app, uniqueEmail(), WRONG, newClient());
+        return (await redis.dbsize()) > before;
+      });
+      await redis.quit();
+      await app.stop();
+    },
+  );
+});

@@ -2,6 +2,7 @@ import { InitialSchema1795536000000 } from './1795536000000-InitialSchema.js';
 import { AuditLog1795536060000 } from './1795536060000-AuditLog.js';
 import { ConcurrentIndexes1795536120000 } from './1795536120000-ConcurrentIndexes.js';
 import { UserSearch1795536180000 } from './1795536180000-UserSearch.js';
+import { EphemeralValues1795540000000 } from './1795540000000-EphemeralValues.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -9,4 +10,5 @@ export const migrations = [
   AuditLog1795536060000,
   ConcurrentIndexes1795536120000,
   UserSearch1795536180000,
+  EphemeralValues1795540000000,
 ];

@@ -1,5 +1,6 @@
 import { AuditLog } from './audit/audit-log.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
+import { EphemeralValue } from './cache/ephemeral-value.entity.js';
 import { OutboxEvent } from './events/outbox-event.entity.js';
 import { Preferences } from './preferences/preferences.entity.js';
 import { Session } from './sessions/session.entity.js';
@@ -7,4 +8,4 @@ import { Identity } from './users/identity.entity.js';
 import { User } from './users/user.entity.js';
 
 /** All tables, for what works beside the application: command line, scripts, schema checks. */
-export const entities = [User, Identity, Preferences, Session, OneTimeToken, OutboxEvent, AuditLog];
+export const entities = [User, Identity, Preferences, Session, OneTimeToken, OutboxEvent, AuditLog, EphemeralValue];

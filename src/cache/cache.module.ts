@@ -1,14 +1,19 @@
 import { Global, Module, OnApplicationShutdown } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { CircuitBreaker } from './circuit-breaker.js';
+import { EphemeralStore } from './ephemeral-store.js';
+import { EphemeralValue } from './ephemeral-value.entity.js';
 import { Limits } from './limits.js';
 import { connectRedis } from './redis.js';
 
 @Global()
 @Module({
+  imports: [TypeOrmModule.forFeature([EphemeralValue])],
   providers: [
+    EphemeralStore,
     {
       provide: CircuitBreaker,
       inject: [Settings, LOGGER],
@@ -16,7 +21,7 @@ import { connectRedis } from './redis.js';
     },
     Limits,
   ],
-  exports: [CircuitBreaker, Limits],
+  exports: [CircuitBreaker, EphemeralStore, Limits],
 })
 export class CacheModule implements OnApplicationShutdown {
   constructor(private readonly breaker: CircuitBreaker) {}

@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { migrations } from '../migrations/index.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
+import { OAuthModule } from './auth/oauth.module.js';
 import { CacheModule } from './cache/cache.module.js';
 import type { Logger } from './common/logger.js';
 import { LifecycleModule } from './common/lifecycle.js';
@@ -44,6 +45,7 @@ export class AppModule {
         PreferencesModule,
         SessionsModule,
         AuthModule,
+        OAuthModule,
         HealthModule,
       ],
     };

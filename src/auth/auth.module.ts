@@ -34,5 +34,6 @@ import { SignInService } from './sign-in.service.js';
     JwtGuard,
     { provide: APP_GUARD, useExisting: JwtGuard },
   ],
+  exports: [SignInService],
 })
 export class AuthModule {}

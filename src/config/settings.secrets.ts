@@ -53,7 +53,7 @@ const PROVIDER_URLS = {
 export const PROVIDERS = ['google', 'linkedin'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
-function readProvider(env: Environment, provider: Provider) {
+function readProvider(env: Environment, provider: Provider, publicBaseUrl: string) {
   const prefix = `OAUTH_${provider.toUpperCase()}`;
   const web = ['http:', 'https:'];
   const clientId = env.text(`${prefix}_CLIENT_ID`);
@@ -62,7 +62,7 @@ function readProvider(env: Environment, provider: Provider) {
     throw new SettingsError(`${prefix}_CLIENT_ID and ${prefix}_CLIENT_SECRET must be set together`);
   const urls = PROVIDER_URLS[provider];
   const configured = {
-    redirectUri: env.url(`${prefix}_REDIRECT_URI`, web, `http://localhost:8081/auth/oauth/${provider}/callback`)!,
+    redirectUri: env.url(`${prefix}_REDIRECT_URI`, web, `${publicBaseUrl}/auth/oauth/${provider}/callback`)!,
     authorizationUrl: env.url(`${prefix}_AUTHORIZATION_URL`, web, urls.authorizationUrl)!,
     tokenUrl: env.url(`${prefix}_TOKEN_URL`, web, urls.tokenUrl)!,
     userinfoUrl: env.url(`${prefix}_USERINFO_URL`, web, urls.userinfoUrl)!,
@@ -70,11 +70,24 @@ function readProvider(env: Environment, provider: Provider) {
   return clientId && clientSecret ? { clientId, clientSecret, ...configured } : null;
 }
 
+/** Schemes that a browser would run or open itself; an app's own scheme (`meetinity:`) is fine. */
+const DANGEROUS_SCHEMES = /^(javascript|data|vbscript|file|blob|about):$/;
+
+function readRedirects(env: Environment): string[] {
+  const entries = env.list('OAUTH_REDIRECT_ALLOWLIST');
+  for (const entry of entries)
+    if (!URL.canParse(entry) || entry.includes('#') || DANGEROUS_SCHEMES.test(new URL(entry).protocol))
+      throw new SettingsError('OAUTH_REDIRECT_ALLOWLIST must be a list of absolute addresses without a fragment');
+  return entries;
+}
+
 /** A provider without credentials is null and its routes answer `provider_not_configured`. */
-export function readOAuth(env: Environment) {
+export function readOAuth(env: Environment, publicBaseUrl: string) {
   return {
-    google: readProvider(env, 'google'),
-    linkedin: readProvider(env, 'linkedin'),
-    redirectAllowlist: env.list('OAUTH_REDIRECT_ALLOWLIST'),
+    google: readProvider(env, 'google', publicBaseUrl),
+    linkedin: readProvider(env, 'linkedin', publicBaseUrl),
+    redirectAllowlist: readRedirects(env),
+    /** For all calls of one sign-in to the provider together; the gateway gives the whole request ten seconds. */
+    timeoutMs: env.number('OAUTH_TIMEOUT_MS', 5000, 100, 6000),
   };
 }

@@ -127,7 +127,7 @@ export function readSettings(values: Record<string, string | undefined>) {
     redis: readRedis(env),
     kafka: readKafka(env),
     jwt: readJwt(env, production),
-    oauth: readOAuth(env),
+    oauth: readOAuth(env, publicBaseUrl),
     uploads: readUploads(env),
     mail: readMail(env, dataDir),
     rateLimits: readRateLimits(env),

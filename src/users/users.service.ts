@@ -28,9 +28,22 @@ export class UsersService {
    * @throws AppError `not_found`
    */
   async lock(tx: EntityManager, id: string): Promise<User> {
-    const user = await tx.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    const user = await this.findAndLock(tx, id);
     if (!user) throw new AppError('not_found');
     return user;
+  }
+
+  async findAndLock(tx: EntityManager, id: string): Promise<User | null> {
+    return tx.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  }
+
+  /**
+   * Like `lock`, by address.
+   * @param email normalized
+   */
+  async lockByEmail(tx: EntityManager, email: string): Promise<User | null> {
+    const query = tx.createQueryBuilder(User, 'user').where('lower(user.email) = :email', { email });
+    return query.setLock('pessimistic_write').getOne();
   }
 
   /** @throws AppError `email_taken` */

@@ -1,0 +1,136 @@
+import { Redis } from 'ioredis';
+import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { EphemeralStore } from '../src/cache/ephemeral-store.js';
+import { randomToken } from '../src/crypto/tokens.js';
+import { TestApp } from './support/app.js';
+import { Browser, pathOf } from './support/browser.js';
+import { describeWith, workerRedisUrl } from './support/environment.js';
+import { OidcProvider, person } from './support/oidc-provider.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+import { until } from './support/until.js';
+
+let service: TestApp;
+
+afterAll(() => service.stopAndDrop());
+
+const store = () => service.app.get(EphemeralStore);
+const inTable = (key: string) => service.sql('SELECT value FROM ephemeral_values WHERE key = $1', [key]);
+
+async function takenAtOnce(key: string): Promise<(string | null)[]> {
+  const taken = await Promise.all(Array.from({ length: 20 }, () => store().take(key)));
+  return taken.filter((value) => value !== null);
+}
+
+describe('without Redis, a value for one use', () => {
+  beforeAll(async () => {
+    service = await TestApp.start();
+  });
+
+  it('waits in the table and is given once', async () => {
+    await store().put('once', 'value', 60);
+    expect(await inTable('once')).toEqual([{ value: 'value' }]);
+    expect(await takenAtOnce('once')).toEqual(['value']);
+    expect(await store().take('once')).toBeNull();
+    expect(await inTable('once')).toEqual([{ value: '' }]);
+  });
+
+  it('is gone when its time is over, and swept away by the next one', async () => {
+    await store().put('late', 'value', 60);
+    await service.sql(`UPDATE ephemeral_values SET expires_at = now() - interval '1 second' WHERE key = 'late'`);
+    expect(await store().take('late')).toBeNull();
+    await store().put('next', 'value', 60);
+    expect(await inTable('late')).toEqual([]);
+  });
+});
+
+describeWith('redis', 'with Redis, a value for one use', () => {
+  let oidc: OidcProvider;
+  let proxy: TcpProxy;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    oidc = await OidcProvider.start();
+    proxy = await TcpProxy.before(await workerRedisUrl());
+    redis = new Redis(await workerRedisUrl());
+    await service.stop();
+    service = await TestApp.start({ ...oidc.values, REDIS_URL: proxy.url });
+  });
+  beforeEach(async () => {
+    proxy.restore();
+    proxy.delay = 0;
+    await until(async () => (await probe()) && service.app.get(CircuitBreaker).available);
+  });
+  afterAll(async () => {
+    await proxy.stop();
+    await oidc.stop();
+    redis.disconnect();
+  });
+
+  const probe = () =>
+    service.app
+      .get(CircuitBreaker)
+      .run((client) => client.ping())
+      .catch(() => null);
+  const begun = async () => {
+    oidc.signedInAs(person());
+    const { body } = await service.post('/auth/google');
+    const { searchParams } = await oidc.authorize(body.auth_url);
+    return Object.fromEntries(searchParams) as { code: string; state: string };
+  };
+
+  it('waits there for as long as it is good, and not in the table', async () => {
+    const { state, code } = await begun();
+    const key = `oauth:state:${state}`;
+    const left = await redis.pttl(key);
+    expect(left).toBeGreaterThan(590_000);
+    expect(left).toBeLessThanOrEqual(600_000);
+    expect(await inTable(key)).toEqual([]);
+    expect((await service.post('/auth/google/callback', { state, code })).status).toBe(200);
+    expect(await redis.exists(key)).toBe(0);
+  });
+
+  it('is given once', async () => {
+    await store().put('shared', 'value', 60);
+    expect(await takenAtOnce('shared')).toEqual(['value']);
+  });
+
+  it('is lost with Redis between start and callback, which is told at once; the next try works without', async () => {
+    const lost = await begun();
+    proxy.cut();
+    const started = performance.now();
+    const answer = await service.post('/auth/google/callback', lost);
+    expect([answer.status, answer.body.error.type]).toEqual([400, 'invalid_state']);
+    expect(performance.now() - started).toBeLessThan(1000);
+    const browser = new Browser(service);
+    const back = await browser.start('google', oidc, person(), undefined);
+    expect((await browser.open(pathOf(back))).status).toBe(200);
+  });
+
+  it('is found after Redis has come back, and still only once', async () => {
+    proxy.cut();
+    const body = await begun();
+    proxy.restore();
+    await until(async () => (await probe()) !== null);
+    const answers = await Promise.all([1, 2, 3].map(() => service.post('/auth/google/callback', body)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
+  });
+
+  it('is given once where Redis stored it too late to say so', async () => {
+    const key = `late:${randomToken()}`;
+    // The command arrives, its answer comes after the time-out.
+    proxy.delay = 60;
+    await store().put(key, 'value', 60);
+    expect(await inTable(key)).toEqual([{ value: 'value' }]);
+    await until(() => redis.exists(key));
+    expect(await store().take(key)).toBe('value');
+    expect(await redis.exists(key)).toBe(1);
+    proxy.delay = 0;
+    await until(async () => (await probe()) !== null);
+    expect(await takenAtOnce(key)).toEqual([]);
+  });
+
+  it('is nothing where Redis refuses the command', async () => {
+    await redis.lpush('odd', 'x');
+    expect(await store().take('odd')).toBeNull();
+  });
+});

@@ -1,0 +1,78 @@
+import { auditOf, eventsOf, identitiesOf, member } from './support/accounts.js';
+import { TestApp } from './support/app.js';
+import { Browser } from './support/browser.js';
+import { Claims, OidcProvider, person } from './support/oidc-provider.js';
+
+let oidc: OidcProvider;
+let service: TestApp;
+
+beforeAll(async () => {
+  oidc = await OidcProvider.start();
+  service = await TestApp.start(oidc.values);
+});
+afterAll(async () => {
+  await service.stopAndDrop();
+  await oidc.stop();
+});
+
+const signIn = (claims: Claims, provider: 'google' | 'linkedin') => new Browser(service).signIn(provider, oidc, claims);
+
+describe('/users/identities', () => {
+  it('lists what opens the account', async () => {
+    const owner = await member(service, true);
+    await signIn(person({ email: owner.email }), 'linkedin');
+    await signIn(person({ email: owner.email }), 'google');
+    const { status, body } = await service.get('/users/identities', owner.access);
+    expect(status).toBe(200);
+    const created = expect.stringMatching(/^\d{4}-.*Z$/);
+    expect(body).toEqual({
+      identities: [
+        { provider: 'linkedin', email: owner.email, created_at: created },
+        { provider: 'google', email: owner.email, created_at: created },
+      ],
+      has_password: true,
+    });
+    expect((await service.get('/users/identities')).status).toBe(401);
+  });
+
+  it('unlinks one, and mirrors the next or none', async () => {
+    const owner = await member(service, true);
+    await signIn(person({ email: owner.email }), 'linkedin');
+    await signIn(person({ email: owner.email }), 'google');
+    expect((await service.delete('/users/identities/linkedin', owner.access)).status).toBe(204);
+    expect((await service.get('/users/profile', owner.access)).body.oauth_provider).toBe('google');
+    expect((await service.delete('/users/identities/google', owner.access)).status).toBe(204);
+    const [row] = await service.sql('SELECT * FROM users WHERE id = $1', [owner.id]);
+    expect([row!.oauth_provider, row!.oauth_id]).toEqual([null, null]);
+    expect((await eventsOf(service, owner.id)).slice(-2)).toEqual([
+      ['user.updated', ['oauth_provider']],
+      ['user.updated', ['oauth_provider']],
+    ]);
+    expect((await auditOf(service, owner.id)).filter(({ action }) => action === 'identity.unlinked')).toHaveLength(2);
+    const gone = await service.delete('/users/identities/google', owner.access);
+    expect([gone.status, gone.body.error.type]).toEqual([404, 'not_found']);
+  });
+
+  it('tells nobody where the mirrored identity stays', async () => {
+    const owner = await member(service, true);
+    await signIn(person({ email: owner.email }), 'linkedin');
+    await signIn(person({ email: owner.email }), 'google');
+    const before = await eventsOf(service, owner.id);
+    expect((await service.delete('/users/identities/google', owner.access)).status).toBe(204);
+    expect(await eventsOf(service, owner.id)).toEqual(before);
+  });
+
+  it('keeps the last way in, also from two requests at once', async () => {
+    const claims = person();
+    const { body } = await signIn(claims, 'google');
+    const token = body.access_token;
+    const only = await service.delete('/users/identities/google', token);
+    expect([only.status, only.body.error.type]).toEqual([409, 'last_sign_in_method']);
+    await signIn(person({ email: claims.email }), 'linkedin');
+    const both = ['google', 'linkedin'].map((provider) => service.delete(`/users/identities/${provider}`, token));
+    expect((await Promise.all(both)).map(({ status }) => status).sort()).toEqual([204, 409]);
+    expect(await identitiesOf(service, body.user.id)).toHaveLength(1);
+    const unknown = await service.delete('/users/identities/facebook', token);
+    expect([unknown.status, unknown.body.error.type]).toEqual([404, 'not_found']);
+  });
+});

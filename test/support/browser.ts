@@ -1,0 +1,39 @@
+import type { Answer, TestApp } from './app.js';
+import type { Claims, OidcProvider } from './oidc-provider.js';
+
+type Provider = 'google' | 'linkedin';
+
+/** What a browser does: keeps cookies, and goes where it is sent. */
+export class Browser {
+  private readonly cookies = new Map<string, string>();
+
+  constructor(private readonly service: TestApp) {}
+
+  async open(url: string): Promise<Answer> {
+    const cookie = [...this.cookies].map((pair) => pair.join('=')).join('; ');
+    const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...(cookie && { cookie }) };
+    const answer = await this.service.get(url, undefined, headers);
+    for (const line of [answer.headers['set-cookie'] ?? []].flat()) {
+      const [, name, value] = /^([^=]+)=([^;]*)/.exec(String(line))!;
+      this.cookies.set(name!, value!);
+    }
+    return answer;
+  }
+
+  /** Starts at the service and signs in at the provider; the address it is sent back to, not opened yet. */
+  async start(provider: Provider, oidc: OidcProvider, claims: Claims, redirectUri?: string): Promise<URL> {
+    oidc.signedInAs(claims);
+    const query = redirectUri === undefined ? '' : `?redirect_uri=${encodeURIComponent(redirectUri)}`;
+    const { headers } = await this.open(`/auth/oauth/${provider}${query}`);
+    return oidc.authorize(String(headers.location));
+  }
+
+  /** The whole way; what the callback answers. */
+  async signIn(provider: Provider, oidc: OidcProvider, claims: Claims, redirectUri?: string): Promise<Answer> {
+    return this.open(pathOf(await this.start(provider, oidc, claims, redirectUri)));
+  }
+}
+
+export function pathOf(url: URL): string {
+  return url.pathname + url.search;
+}

@@ -1,0 +1,57 @@
+import { load, Measured, Script } from './load.js';
+import type { Target } from './process.js';
+import type { Row, RunOptions } from './row.js';
+
+export function median(numbers: number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function typical(runs: Measured[]): Measured {
+  const of = (field: 'rate' | 'p50' | 'p99' | 'cpuMicros' | 'requests') => median(runs.map((run) => run[field]));
+  return {
+    rate: of('rate'),
+    p50: of('p50'),
+    p99: of('p99'),
+    cpuMicros: of('cpuMicros'),
+    requests: of('requests'),
+    statuses: runs.at(-1)!.statuses,
+  };
+}
+
+interface Side {
+  target: Target;
+  script: Script;
+}
+
+const PAIRS = 3;
+
+/** Service and reference in turn, A B A B A B after a warm-up, so that a drift of the machine meets both. */
+export async function compare(
+  name: string,
+  service: Side,
+  bare: Side,
+  goal: number,
+  options: RunOptions,
+): Promise<Row> {
+  const { seconds } = options;
+  for (const { target, script } of [service, bare]) await load(target, script, { seconds: Math.max(2, seconds / 2) });
+  const runs: [Measured, Measured][] = [];
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    const a = await load(service.target, service.script, { seconds });
+    const b = await load(bare.target, bare.script, { seconds });
+    runs.push([a, b]);
+  }
+  const ratios = runs.map(([a, b]) => a.rate / b.rate);
+  const ratio = median(ratios);
+  return {
+    name,
+    goal: `≥ ${goal}`,
+    met: ratio >= goal,
+    ratio,
+    ratios,
+    service: typical(runs.map(([a]) => a)),
+    reference: typical(runs.map(([, b]) => b)),
+  };
+}

@@ -1,0 +1,55 @@
+import { createSecretKey, randomUUID } from 'node:crypto';
+import bcrypt from 'bcrypt';
+import jwt from 'jsonwebtoken';
+import { Client } from 'pg';
+import type { Settings } from '../../src/config/settings.js';
+import { tokenHash } from '../../src/crypto/tokens.js';
+import { RefreshTokens } from '../../src/sessions/refresh-tokens.js';
+
+/** A signed-in user, made by SQL with the tokens the service would have given. */
+export interface BenchMember {
+  id: string;
+  sessionId: string;
+  email: string;
+  access: string;
+  refresh: string;
+}
+
+export const PASSWORD = 'correct horse battery staple';
+
+/** Inserts users with a session each; all have the same password, hashed at the configured cost. */
+export async function createMembers(settings: Settings, count: number, label: string): Promise<BenchMember[]> {
+  const key = createSecretKey(Buffer.from(settings.jwt.secret));
+  const refreshTokens = new RefreshTokens(settings);
+  const members = Array.from({ length: count }, (_, index) => {
+    const [id, sessionId] = [randomUUID(), randomUUID()];
+    const email = `${label}-${index}@bench.example`;
+    const claims = {
+      sub: id,
+      user_id: id,
+      email,
+      name: 'Bench Member',
+      role: 'user',
+      sid: sessionId,
+      jti: randomUUID(),
+    };
+    const access = jwt.sign(claims, key, { algorithm: 'HS256', expiresIn: 86_400 });
+    return { id, sessionId, email, access, refresh: refreshTokens.make(sessionId, 0) };
+  });
+  const client = new Client({ connectionString: settings.database.url! });
+  await client.connect();
+  await client.query(
+    `INSERT INTO users (id, email, name, password_hash, bio, location, company, job_title)
+     SELECT id, email, 'Bench Member', $3, 'Likes to be measured', 'Bern', 'Acme', 'Engineer'
+       FROM unnest($1::uuid[], $2::text[]) AS given(id, email)`,
+    [members.map(({ id }) => id), members.map(({ email }) => email), await bcrypt.hash(PASSWORD, settings.bcryptCost)],
+  );
+  await client.query('INSERT INTO user_preferences (user_id) SELECT unnest($1::uuid[])', [members.map(({ id }) => id)]);
+  await client.query(
+    `INSERT INTO user_sessions (id, user_id, refresh_token, expires_at)
+     SELECT id, user_id, hash, now() + interval '1 day' FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS given(id, user_id, hash)`,
+    [members.map((m) => m.sessionId), members.map((m) => m.id), members.map((m) => tokenHash(m.refresh))],
+  );
+  await client.end();
+  return members;
+}

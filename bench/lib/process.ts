@@ -1,0 +1,87 @@
+import { ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+/** A server under measurement, in a process of its own. */
+export interface Target {
+  name: string;
+  url: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+interface Launch {
+  name: string;
+  args: string[];
+  env: Record<string, string>;
+  port: number;
+  /** Path that answers 200 once the server is up. */
+  ready: string;
+}
+
+/** Starts `node ...args` and waits until it answers. Its log lines go to a pipe that is read and dropped, as a collector would. */
+export async function launch({ name, args, env, port, ready }: Launch): Promise<Target & { startedInMs: number }> {
+  const begun = performance.now();
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let last = '';
+  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (last = String(chunk)));
+  const url = `http://127.0.0.1:${port}`;
+  while (!(await answers(url + ready))) {
+    if (child.exitCode !== null) throw new Error(`${name} ended at start: ${last.trim()}`);
+    if (performance.now() - begun > 60_000) throw new Error(`${name} does not answer`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const startedInMs = performance.now() - begun;
+  return { name, url, pid: child.pid!, startedInMs, stop: () => end(child) };
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
+  await ended;
+  clearTimeout(timer);
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** Processor seconds a process has used so far, in user and kernel mode (proc(5)); NaN where there is no /proc. */
+export function cpuSeconds(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** Resident memory of a process in MiB; NaN where there is no /proc. */
+export function residentMiB(pid: number): number {
+  try {
+    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+  } catch {
+    return Number.NaN;
+  }
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { migrations } from '../../migrations/index.js';
+import { startServices } from '../../scripts/services/index.js';
+import { migrateDatabase } from '../../src/config/migrate.js';
+import { readSettings, Settings } from '../../src/config/settings.js';
+import { freePort, launch, Target } from './process.js';
+
+type Values = Record<string, string>;
+
+/** Real servers (PostgreSQL with fsync on), and ways to start the service and the reference beside them. */
+export interface Stage {
+  settings: Settings;
+  /** The production build; `without` names servers it is not told of. */
+  service(options?: {
+    without?: 'redis';
+    values?: Values;
+    nodeArgs?: string[];
+  }): Promise<Target & { startedInMs: number }>;
+  bare(): Promise<Target>;
+  stop(): Promise<void>;
+}
+
+const COMPILED = ['--import', '@swc-node/register/esm-register'];
+
+export async function createStage(log: (line: string) => void): Promise<Stage> {
+  const folder = mkdtempSync(join(tmpdir(), 'meetinity-bench-'));
+  // As root PostgreSQL runs under another account, which must pass through.
+  chmodSync(folder, 0o755);
+  const services = await startServices({ dataDir: join(folder, 'postgres'), log });
+  const { postgres, redis, kafka } = services;
+  if (!postgres || !redis || !kafka)
+    throw new Error(`the benchmark needs all three servers: ${JSON.stringify(services.missing)}`);
+  const values: Values = {
+    NODE_ENV: 'production',
+    DATABASE_URL: postgres.adminUrl,
+    REDIS_URL: redis.url,
+    KAFKA_BOOTSTRAP_SERVERS: kafka.brokers,
+    KAFKA_USER_TOPIC: `bench.${randomBytes(4).toString('hex')}`,
+    JWT_SECRET: randomBytes(48).toString('base64'),
+    ENCRYPTION_KEYS: `bench:${randomBytes(32).toString('base64')}`,
+    APP_HOST: '127.0.0.1',
+    // Throttles would stop the load, which comes from one address; everything else stands at its default.
+    RATE_LIMIT_ENABLED: 'false',
+    SHUTDOWN_DELAY_SECONDS: '0',
+    MAIL_DIR: join(folder, 'mail'),
+    UPLOAD_FOLDER: join(folder, 'uploads'),
+  };
+  const settings = readSettings(values);
+  await migrateDatabase(settings, migrations);
+  const running: Target[] = [];
+
+  async function start(name: string, args: string[], env: Values, ready: string) {
+    const port = await freePort();
+    const target = await launch({
+      name,
+      args,
+      env: { ...env, APP_PORT: String(port), PORT: String(port) },
+      port,
+      ready,
+    });
+    running.push(target);
+    return target;
+  }
+
+  return {
+    settings,
+    service: ({ without, values: more = {}, nodeArgs = [] } = {}) => {
+      const env = { ...values, ...more };
+      if (without === 'redis') delete env.REDIS_URL;
+      return start('service', [...nodeArgs, 'dist/src/main.js'], env, '/ready');
+    },
+    bare: () =>
+      start(
+        'bare',
+        [...COMPILED, 'bench/bare/server.ts'],
+        { ...values, POOL_SIZE: String(settings.database.poolSize) },
+        '/healthz',
+      ),
+    stop: async () => {
+      await Promise.all(running.map((target) => target.stop()));
+      await services.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

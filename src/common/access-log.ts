@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { Logger } from './logger.js';
+import { type Logger, withoutRedaction } from './logger.js';
 import { httpDuration } from './metrics.js';
 
 /**
@@ -7,13 +7,14 @@ import { httpDuration } from './metrics.js';
  * @param logger null switches the lines off; the metrics stay
  */
 export function useAccessLog(fastify: FastifyInstance, logger: Logger | null): void {
+  const lines = logger && withoutRedaction(logger);
   fastify.addHook('onResponse', (request, reply, done) => {
     const { method, id, principal } = request;
     const route = request.is404 ? 'unknown' : (request.routeOptions.url ?? 'unknown');
     const status = reply.statusCode;
     const milliseconds = reply.elapsedTime;
     httpDuration.observe({ method, route, status }, milliseconds / 1000);
-    logger?.info(
+    lines?.info(
       {
         request_id: id,
         trace_id: request.context?.traceparent?.slice(3, 35),

@@ -1,4 +1,4 @@
-import { startKafka } from './kafka.js';
+import { type KafkaService, startKafka } from './kafka.js';
 import { startPostgres } from './postgres.js';
 import { startRedis } from './redis.js';
 import type { Log } from './tools.js';
@@ -19,7 +19,7 @@ export interface ServicesOptions {
 export interface Services {
   postgres: { adminUrl: string } | null;
   redis: { url: string } | null;
-  kafka: { brokers: string } | null;
+  kafka: KafkaService | null;
   /** What was wanted and cannot be had here. */
   missing: { name: ServiceName; reason: string }[];
   stop(): Promise<void>;

@@ -9,6 +9,11 @@ import { dockerRuns, freePorts, install, type Log, onPath, ready, run } from './
 export interface KafkaService {
   /** `host:port`, comma separated. */
   brokers: string;
+  /**
+   * A second way in for a proxy that cuts and delays: clients are told to come to port `advertised`, where nobody listens
+   * until a proxy does, and it passes them on to `target`. Not with a broker that is not ours.
+   */
+  detour?: { advertised: number; target: number };
   stop(): Promise<void>;
 }
 
@@ -33,23 +38,37 @@ export async function startKafka(options: { given?: string; port?: number; log: 
       },
       log,
     );
-  const [port, controller] = await freePorts(options.port ?? 0, 0);
-  if (usable()) return serve(port!, await startJava(port!, controller!, log));
-  if (await dockerRuns()) return serve(port!, startContainer(port!));
+  const [port, controller, target, advertised] = (await freePorts(options.port ?? 0, 0, 0, 0)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const detour = { advertised, target };
+  if (usable()) return { ...(await serve(port, await startJava({ port, controller, ...detour }, log))), detour };
+  if (await dockerRuns()) return serve(port, startContainer(port));
   throw new Error('no KAFKA_BOOTSTRAP_SERVERS, no java and mvn on the PATH, not installable, no Docker');
 }
 
-async function startJava(port: number, controller: number, log: Log): Promise<Guarded> {
+interface Ports {
+  port: number;
+  controller: number;
+  target: number;
+  advertised: number;
+}
+
+async function startJava({ port, controller, target, advertised }: Ports, log: Log): Promise<Guarded> {
   const jars = path.join(await fillJars(log), '*');
   const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-kafka-'));
   const file = path.join(folder, 'kraft.properties');
-  const listeners = `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`;
+  const listeners = `PLAINTEXT://127.0.0.1:${port},DETOUR://127.0.0.1:${target}`;
   const settings = {
     'log.dirs': path.join(folder, 'logs'),
-    listeners,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
     ...broker,
+    listeners: `${listeners},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},DETOUR://127.0.0.1:${advertised}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
   writeFileSync(file, lines.join(''));

@@ -66,6 +66,9 @@ export function readKafka(env: Environment) {
     /** Empty: events stay in the outbox. */
     brokers,
     topic,
+    /** Used where the service makes the topic itself. Replicas: -1 is the broker's own default. */
+    topicPartitions: env.number('KAFKA_TOPIC_PARTITIONS', 6, 1, 10_000),
+    topicReplication: env.number('KAFKA_TOPIC_REPLICATION', -1, -1, 100),
     ssl: protocol.endsWith('SSL'),
     sasl: protocol.startsWith('SASL')
       ? {

@@ -3,11 +3,13 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { OutboxEvent } from './outbox-event.entity.js';
 import { OutboxService } from './outbox.service.js';
 import { PostgresListener } from './postgres-listener.js';
+import { Relay } from './relay.js';
+import { RelayBell } from './relay-bell.js';
 
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([OutboxEvent])],
-  providers: [OutboxService, PostgresListener],
+  providers: [OutboxService, PostgresListener, RelayBell, Relay],
   exports: [OutboxService, PostgresListener],
 })
 export class EventsModule {}

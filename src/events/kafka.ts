@@ -1,5 +1,11 @@
-import { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
+import { connect as connectPlain, isIP, Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { ISocketFactory, KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import type { Settings } from '../config/settings.js';
+
+/** Milliseconds. */
+const CONNECT_TIMEOUT = 1000;
+export const REQUEST_TIMEOUT = 3000;
 
 /** Client options for the configured brokers. Failures are fast (times in milliseconds): the relay retries on its own terms. */
 export function kafkaConfig({ kafka }: Settings): KafkaConfig {
@@ -10,10 +16,45 @@ export function kafkaConfig({ kafka }: Settings): KafkaConfig {
     brokers: kafka.brokers,
     ssl: kafka.ssl,
     sasl,
-    connectionTimeout: 1000,
-    requestTimeout: 3000,
+    connectionTimeout: CONNECT_TIMEOUT,
+    requestTimeout: REQUEST_TIMEOUT,
     enforceRequestTimeout: true,
     retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 200 },
     logLevel: logLevel.NOTHING,
   };
+}
+
+/**
+ * Connections to the brokers that carry a byte only while `open()` says so, asked at the last moment before the byte leaves.
+ * A process that was frozen wakes up in the middle of anything, a retry inside the library included.
+ */
+export class FencedSockets {
+  private readonly sockets = new Set<Socket>();
+
+  constructor(private readonly open: () => boolean) {}
+
+  readonly factory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+    // The types promise an object; the library passes on what it was configured with.
+    const tls = ssl as unknown as object | boolean | undefined;
+    const servername = isIP(host) ? {} : { servername: host };
+    const socket = tls
+      ? connectTls({ host, port, ...servername, ...(tls === true ? {} : (tls as object)) }, onConnect)
+      : connectPlain({ host, port, noDelay: true }, onConnect);
+    socket.setKeepAlive(true, 60_000);
+    const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+    socket.write = ((...args: unknown[]) => {
+      if (this.open()) return write(...args);
+      // With an error: the library does not notice a plain close.
+      socket.destroy(new Error('the right to publish has run out'));
+      return false;
+    }) as Socket['write'];
+    this.sockets.add(socket);
+    socket.once('close', () => this.sockets.delete(socket));
+    return socket;
+  };
+
+  /** Drops every connection at once, with what still waits to be sent. */
+  destroy(): void {
+    for (const socket of this.sockets) socket.destroy(new Error('the connection is given up'));
+  }
 }

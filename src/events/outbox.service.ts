@@ -1,7 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { afterCommit } from '../common/after-commit.js';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
 import type { RequestContext } from '../common/request-context.js';
+import { Settings } from '../config/settings.js';
 import { OutboxEvent } from './outbox-event.entity.js';
+import { RelayBell } from './relay-bell.js';
 import type { UserEvent } from './user-events.js';
 
 function payloadOf(event: UserEvent): Record<string, unknown> {
@@ -11,6 +16,12 @@ function payloadOf(event: UserEvent): Record<string, unknown> {
 
 @Injectable()
 export class OutboxService {
+  constructor(
+    private readonly settings: Settings,
+    private readonly bell: RelayBell,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
   /**
    * Writes the event in the transaction of the change it tells of. The caller must hold the lock on the user's row by then:
    * that makes the order of ids the order of commits, user by user.
@@ -22,5 +33,11 @@ export class OutboxService {
       payload: payloadOf(event) as never,
       traceparent: context?.traceparent ?? null,
     });
+    afterCommit(tx, async () => this.announce(event));
+  }
+
+  private announce({ type, userId }: UserEvent): void {
+    if (this.settings.kafka.brokers.length > 0) return this.bell.ring();
+    this.logger.info({ event_type: type, user_id: userId }, 'no Kafka is configured: the event stays in the outbox');
   }
 }

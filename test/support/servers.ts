@@ -63,6 +63,7 @@ async function start() {
     TEST_PG_TEMPLATE: template,
     TEST_REDIS_URL: others.redis?.url ?? '',
     TEST_KAFKA_BROKERS: others.kafka?.brokers ?? '',
+    TEST_KAFKA_DETOUR: others.kafka?.detour ? JSON.stringify(others.kafka.detour) : '',
     TEST_MISSING_SERVICES: JSON.stringify(missing),
   };
   return { exports, stop };

@@ -13,11 +13,12 @@ export class TcpProxy {
     private readonly target: URL,
   ) {}
 
-  static async before(url: string): Promise<TcpProxy> {
+  /** @param port where to listen; without it a free one */
+  static async before(url: string, port = 0): Promise<TcpProxy> {
     const server = createServer();
     const proxy = new TcpProxy(server, new URL(url));
     server.on('connection', (socket) => proxy.accept(socket));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     return proxy;
   }
 

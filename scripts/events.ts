@@ -1,0 +1,80 @@
+import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { DynamicModule, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { CacheModule } from '../src/cache/cache.module.js';
+import { createLogger } from '../src/common/logger.js';
+import { LoggerModule } from '../src/common/logger.module.js';
+import { databaseOptions } from '../src/config/database.js';
+import { Settings } from '../src/config/settings.js';
+import { SettingsModule } from '../src/config/settings.module.js';
+import { EventsModule } from '../src/events/events.module.js';
+import { replay, replayProgress, ReplayScope } from '../src/events/replay.js';
+import { openDatabase } from './lib/database.js';
+
+const USAGE = `usage: events replay --since <ISO 8601> [--user <uuid>]
+  publishes once more, in order and under the same event ids, what has happened from that moment on`;
+
+/** A relay of its own: it publishes where no instance of the service runs, and stands by where one does. */
+@Module({})
+class RelayModule {
+  static with(settings: Settings, url: string): DynamicModule {
+    const logger = createLogger('error', null);
+    const database = TypeOrmModule.forRoot({ ...databaseOptions(settings, url), autoLoadEntities: true });
+    const imports = [SettingsModule.with(settings), LoggerModule.with(logger), database, CacheModule, EventsModule];
+    return { module: RelayModule, imports };
+  }
+}
+
+function readScope(): ReplayScope {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { since: { type: 'string' }, user: { type: 'string' } },
+  });
+  const since = new Date(values.since ?? '');
+  if (positionals[0] !== 'replay' || !values.since || Number.isNaN(since.getTime())) throw new Error(USAGE);
+  if (values.user !== undefined && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(values.user))
+    throw new Error('--user must be a UUID');
+  return { since, userId: values.user };
+}
+
+async function run(scope: ReplayScope): Promise<boolean> {
+  const opened = await openDatabase();
+  const database = { ...opened.settings.database, url: opened.url, directUrl: opened.url };
+  const settings = { ...opened.settings, database };
+  try {
+    if (settings.kafka.brokers.length === 0) throw new Error('KAFKA_BOOTSTRAP_SERVERS is not set');
+    const range = await replay(opened.dataSource, scope);
+    if (!range) {
+      console.log('nothing to replay');
+      return true;
+    }
+    console.log(`${range.events} events go out again`);
+    const app = await NestFactory.createApplicationContext(RelayModule.with(settings, opened.url), { logger: false });
+    try {
+      for (let told = 0; ; await sleep(200)) {
+        const { waiting, stuck, parked } = await replayProgress(app.get(DataSource), range, scope.userId);
+        if (waiting > 0 && (told += 1) % 10 === 0) console.log(`${waiting} events left`);
+        if (waiting > 0) continue;
+        console.log(`${range.events - stuck - parked} events published`);
+        if (stuck + parked > 0) console.log(`${parked} refused by the broker, ${stuck} wait behind such an event`);
+        return stuck + parked === 0;
+      }
+    } finally {
+      await app.close();
+    }
+  } finally {
+    await opened.close();
+  }
+}
+
+try {
+  if (!(await run(readScope()))) process.exitCode = 1;
+} catch (error) {
+  console.error(`events: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+process.exit();

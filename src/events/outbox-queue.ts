@@ -1,0 +1,52 @@
+import type { PendingEvent } from './event-message.js';
+import type { RelayLock } from './relay-lock.js';
+
+/** Events of one message to the broker's library; beyond, its grouping by partition costs more than it saves. */
+export const BATCH = 1000;
+/** Rows that one clean-up statement removes. */
+const SWEEP = 2000;
+
+/**
+ * The next events in the order of their ids, which per user is the order of commits. Not those on their way already, and
+ * none of a user one of whose events is parked: what comes after it waits with it.
+ */
+export function readBatch(lock: RelayLock, onTheirWay: string[]): Promise<PendingEvent[]> {
+  return lock.query<PendingEvent>(
+    `SELECT id, event_id, user_id, event_type, payload, traceparent, created_at FROM outbox_events AS event
+      WHERE published_at IS NULL AND parked_at IS NULL AND id <> ALL ($1::bigint[])
+        AND NOT EXISTS (SELECT FROM outbox_events AS stuck WHERE stuck.user_id = event.user_id AND stuck.parked_at IS NOT NULL)
+      ORDER BY id LIMIT ${BATCH}`,
+    [onTheirWay],
+  );
+}
+
+export async function markPublished(lock: RelayLock, ids: string[]): Promise<void> {
+  await lock.query('UPDATE outbox_events SET published_at = now() WHERE id = ANY ($1::bigint[])', [ids]);
+}
+
+export async function park(lock: RelayLock, id: string, reason: string): Promise<void> {
+  await lock.query('UPDATE outbox_events SET parked_at = now(), last_error = $2 WHERE id = $1', [
+    id,
+    reason.slice(0, 500),
+  ]);
+}
+
+/** @returns true where there may be more to remove */
+export async function sweep(lock: RelayLock, retentionDays: number): Promise<boolean> {
+  const [row] = await lock.query<{ removed: number }>(
+    `WITH removed AS (
+       DELETE FROM outbox_events WHERE id IN (
+         SELECT id FROM outbox_events
+          WHERE created_at < now() - make_interval(days => $1) AND published_at < now() - make_interval(days => $1)
+          ORDER BY created_at LIMIT ${SWEEP}) RETURNING 1)
+     SELECT count(*)::int AS removed FROM removed`,
+    [retentionDays],
+  );
+  return row!.removed === SWEEP;
+}
+
+/** True where an event waits that a relay before this one may have sent without noting it. */
+export async function anyPending(lock: RelayLock): Promise<boolean> {
+  const rows = await lock.query('SELECT 1 FROM outbox_events WHERE published_at IS NULL AND parked_at IS NULL LIMIT 1');
+  return rows.length > 0;
+}

@@ -1,0 +1,195 @@
+import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+import { Settings } from '../config/settings.js';
+import type { PendingEvent } from './event-message.js';
+import { eventsParked, eventsPublished, publishErrors, relayActive } from './event-metrics.js';
+import { EventPublisher, Outcome } from './event-publisher.js';
+import { anyPending, markPublished, park, readBatch, sweep } from './outbox-queue.js';
+import { RelayBell } from './relay-bell.js';
+import { LEASE, RelayLock } from './relay-lock.js';
+
+/** Milliseconds. How often a relay looks for events by itself, and the others for the lock. */
+const POLL = 500;
+/** How long a new relay holds back where its predecessor may have left something on its way to the broker. */
+const HANDOVER = LEASE + 500;
+/** A round ends after this long, so that a replay finds its turn. */
+const ROUND = 1000;
+const SWEEP_INTERVAL = 60_000;
+const LONGEST_BACKOFF = 1000;
+/** After this long without a broker the lock is offered to the other instances, whose way there may be open. */
+const GIVE_UP = 15_000;
+
+/**
+ * Publishes the outbox: one relay at a time over all instances, every event at least once and, per user, in order. An event
+ * is marked only after the broker has acknowledged it, and whoever is relay next begins with the oldest unmarked one; so
+ * what a consumer sees for the first time is always in order, and what it sees again it knows by its `event_id`. That such
+ * repetitions do not trail behind newer events is what the lease of the lock and the pause of the successor are for.
+ */
+@Injectable()
+export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly publisher: EventPublisher;
+  private lock: RelayLock | null = null;
+  private running: Promise<void> | undefined;
+  private stopping = false;
+  private failures = 0;
+  private failingSince = 0;
+  private nextSweep = 0;
+
+  constructor(
+    private readonly settings: Settings,
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly bell: RelayBell,
+  ) {
+    this.publisher = new EventPublisher(settings, logger, () => this.lock?.fresh ?? false);
+  }
+
+  onApplicationBootstrap(): void {
+    if (this.settings.kafka.brokers.length > 0) this.running = this.run();
+  }
+
+  /** Ends after the batch that is on its way, a few seconds at the most. */
+  async onApplicationShutdown(): Promise<void> {
+    this.stopping = true;
+    this.bell.wake();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    for (let quiet = false; !this.stopping;) {
+      try {
+        await this.lead();
+        quiet = false;
+      } catch (error) {
+        if (!quiet) this.logger.warn({ err: error }, 'not publishing events for the moment');
+        quiet = true;
+      }
+      await this.sleep(POLL);
+    }
+  }
+
+  /** Waits for the lock, and publishes as long as it is held. */
+  private async lead(): Promise<void> {
+    const lock = await RelayLock.open(this.settings.database.directUrl!, () => {
+      this.bell.wake();
+      this.publisher.abort();
+    });
+    try {
+      while (!(await lock.tryAcquire())) {
+        await this.sleep(POLL);
+        if (this.stopping) return;
+      }
+      this.lock = lock;
+      this.bell.local = true;
+      relayActive.set(1);
+      this.logger.info('this instance publishes the events now');
+      if (await anyPending(lock)) await this.sleep(HANDOVER);
+      await this.publishWhileHeld(lock);
+    } finally {
+      this.lock = null;
+      this.bell.local = false;
+      relayActive.set(0);
+      await this.publisher.close();
+      await lock.close();
+    }
+  }
+
+  private async publishWhileHeld(lock: RelayLock): Promise<void> {
+    this.failures = 0;
+    while (!this.stopping) {
+      try {
+        const more = await this.round(lock);
+        await this.sweepWhenDue(lock);
+        if (this.failures > 0) this.logger.info('events are published again');
+        this.failures = 0;
+        if (!more) await this.bell.wait(POLL);
+      } catch (error) {
+        await this.backOff(lock, error);
+      }
+    }
+  }
+
+  /** @returns true where it ended for the time, not for want of events */
+  private async round(lock: RelayLock): Promise<boolean> {
+    if (!(await lock.enterRound())) return false;
+    try {
+      return await this.drain(lock, performance.now() + ROUND);
+    } finally {
+      await lock.leaveRound();
+    }
+  }
+
+  /** While one batch is sent, the one before is marked and the next is read. */
+  private async drain(lock: RelayLock, end: number): Promise<boolean> {
+    let batch = await readBatch(lock, []);
+    let marking: Promise<void> = Promise.resolve();
+    let marked: PendingEvent[] = [];
+    try {
+      while (batch.length > 0 && !this.stopping) {
+        const outcome: Outcome = { published: [], parked: [] };
+        const sending = this.publisher.publish(batch, outcome);
+        const ahead = readBatch(
+          lock,
+          [...marked, ...batch].map(({ id }) => id),
+        );
+        ahead.catch(() => undefined);
+        try {
+          await sending;
+        } finally {
+          await marking;
+          marked = outcome.published;
+          marking = this.finish(lock, outcome);
+          marking.catch(() => undefined);
+        }
+        // What was read ahead may hold later events of a user whose event has just been parked.
+        const stale = outcome.parked.length > 0;
+        if (stale) await marking;
+        batch = stale ? await readBatch(lock, []) : await ahead;
+        if (performance.now() > end) return true;
+      }
+    } finally {
+      await marking;
+    }
+    return false;
+  }
+
+  private async finish(lock: RelayLock, { published, parked }: Outcome): Promise<void> {
+    if (published.length > 0)
+      await markPublished(
+        lock,
+        published.map(({ id }) => id),
+      );
+    for (const { event_type } of published) eventsPublished.inc({ event_type });
+    for (const { event, reason } of parked) {
+      await park(lock, event.id, reason);
+      eventsParked.inc();
+      const { event_id, event_type, user_id } = event;
+      this.logger.error({ alert: 'event_parked', event_id, event_type, user_id, reason }, 'an event was set aside');
+    }
+  }
+
+  private async sweepWhenDue(lock: RelayLock): Promise<void> {
+    if (performance.now() < this.nextSweep) return;
+    const more = await sweep(lock, this.settings.outboxRetentionDays);
+    this.nextSweep = performance.now() + (more ? 0 : SWEEP_INTERVAL);
+  }
+
+  /** @throws Error where this instance should no longer be the relay */
+  private async backOff(lock: RelayLock, error: unknown): Promise<void> {
+    if (!lock.alive) throw error;
+    publishErrors.inc();
+    if (this.failures === 0) {
+      this.failingSince = performance.now();
+      this.logger.warn({ err: error }, 'events cannot be published; they wait in the outbox');
+    }
+    this.failures += 1;
+    if (performance.now() - this.failingSince > GIVE_UP) throw error;
+    await this.sleep(Math.min(100 * 2 ** this.failures, LONGEST_BACKOFF));
+  }
+
+  /** Not woken by events, only by the end. */
+  private async sleep(time: number): Promise<void> {
+    for (const end = performance.now() + time; !this.stopping && performance.now() < end;)
+      await this.bell.wait(end - performance.now());
+  }
+}

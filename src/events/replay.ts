@@ -1,0 +1,63 @@
+import type { DataSource } from 'typeorm';
+import { LOCK_OUT_RELAY } from './relay-lock.js';
+
+export interface ReplayScope {
+  /** The first event at or after this moment is the first to be repeated. */
+  since: Date;
+  userId?: string;
+}
+
+/** Ids of the first and the last event that go out again; null where there is none. */
+export interface ReplayRange {
+  first: string;
+  last: string;
+  events: number;
+}
+
+/**
+ * Makes events that were published, or parked, wait once more. They keep their ids, so the relay repeats them in order and
+ * before whatever is new; from the first one on all go again, by id and not by time, so that the newest stays the last word.
+ * All at once, and while no event is on its way: between parts of it the relay would publish the new before the old.
+ */
+export async function replay(database: DataSource, { since, userId }: ReplayScope): Promise<ReplayRange | null> {
+  return database.transaction(async (tx) => {
+    await tx.query('SET LOCAL statement_timeout = 0');
+    await tx.query(LOCK_OUT_RELAY);
+    const [range] = await tx.query<[{ first: string | null; last: string; events: number }]>(
+      `WITH again AS (
+         UPDATE outbox_events SET published_at = NULL, parked_at = NULL, last_error = NULL
+          WHERE id >= (SELECT min(id) FROM outbox_events WHERE created_at >= $1 AND ($2::uuid IS NULL OR user_id = $2))
+            AND ($2::uuid IS NULL OR user_id = $2) AND (published_at IS NOT NULL OR parked_at IS NOT NULL)
+         RETURNING id)
+       SELECT min(id) AS first, max(id) AS last, count(*)::int AS events FROM again`,
+      [since, userId ?? null],
+    );
+    return range.first === null ? null : { first: range.first, last: range.last, events: range.events };
+  });
+}
+
+export interface ReplayProgress {
+  /** Events that still wait to be published. */
+  waiting: number;
+  /** Events that wait for a parked one of their user, which a replay from an earlier moment would bring up. */
+  stuck: number;
+  parked: number;
+}
+
+export async function replayProgress(
+  database: DataSource,
+  { first, last }: ReplayRange,
+  userId?: string,
+): Promise<ReplayProgress> {
+  const [row] = await database.query<[ReplayProgress]>(
+    `SELECT count(*) FILTER (WHERE parked_at IS NULL AND NOT behind)::int AS waiting,
+            count(*) FILTER (WHERE parked_at IS NULL AND behind)::int AS stuck,
+            count(*) FILTER (WHERE parked_at IS NOT NULL)::int AS parked
+       FROM (SELECT parked_at, EXISTS (SELECT FROM outbox_events AS stuck
+                      WHERE stuck.user_id = event.user_id AND stuck.parked_at IS NOT NULL) AS behind
+               FROM outbox_events AS event
+              WHERE id BETWEEN $1 AND $2 AND published_at IS NULL AND ($3::uuid IS NULL OR user_id = $3)) AS left_over`,
+    [first, last, userId ?? null],
+  );
+  return row;
+}

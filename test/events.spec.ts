@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import { parse } from 'yaml';
+import { runInTransaction } from '../src/common/after-commit.js';
+import { OutboxService } from '../src/events/outbox.service.js';
+import { userDeleted } from '../src/events/user-events.js';
+import { TestApp, testValues } from './support/app.js';
+import { describeWith, kafkaBrokers, workerDatabase } from './support/environment.js';
+import { Received, TopicReader } from './support/kafka.js';
+import { until } from './support/until.js';
+
+const document = parse(readFileSync('docs/asyncapi.yaml', 'utf8'));
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+formats.default(ajv);
+ajv.addSchema(document, 'asyncapi');
+
+/** What the document has against a message; empty where it is as described. */
+function complaints({ key, value, headers }: Received): unknown[] {
+  const name = Object.keys(document.components.messages).find(
+    (message) => document.components.messages[message].name === value.event_type,
+  );
+  const check = (pointer: string, data: unknown) => {
+    const validate = ajv.getSchema(`asyncapi#/components/schemas/${pointer}`)!;
+    return validate(data) ? [] : validate.errors!;
+  };
+  return [...check(name ?? 'none', value), ...check('headers', headers), ...(key === value.user_id ? [] : [key])];
+}
+
+describeWith('kafka', 'events on the topic', () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  let service: TestApp;
+  let topic: TopicReader;
+  let kafka: Record<string, string>;
+
+  beforeAll(async () => {
+    topic = await TopicReader.open();
+    kafka = { KAFKA_BOOTSTRAP_SERVERS: kafkaBrokers().join(','), KAFKA_USER_TOPIC: topic.topic };
+    service = await TestApp.start(kafka);
+  });
+  afterAll(async () => {
+    await topic.close();
+    await service.stopAndDrop();
+  });
+
+  it('tell of a registration, a change and a deletion as the specification says', async () => {
+    const { id, access, email } = await service.member();
+    const body = { location: 'Bern', bio: 'x', phone: '+41791234567' };
+    await service.request('PUT', '/users/profile', { token: access, body, headers: { traceparent } });
+    await runInTransaction(service.database, (tx) => service.app.get(OutboxService).add(tx, userDeleted(id), null));
+    const messages = await topic.count(3, id);
+    const common = {
+      user_id: id,
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/),
+      event_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      schema_version: 1,
+    };
+    expect(messages.map(({ value }) => value)).toEqual([
+      { ...common, event_type: 'user.created', email, name: 'Ada Example' },
+      { ...common, event_type: 'user.updated', updated_fields: ['bio', 'location', 'phone'] },
+      { ...common, event_type: 'user.deleted' },
+    ]);
+    const headers = messages.map((message) => message.headers);
+    expect(headers[0]).toEqual({
+      event_id: messages[0]!.value.event_id,
+      event_type: 'user.created',
+      'content-type': 'application/json',
+    });
+    expect(headers[1]!.traceparent).toBe(traceparent);
+  });
+
+  it('are as the AsyncAPI document describes them', async () => {
+    const members = await Promise.all([service.member(), service.member({ name: '名前 "quoted" 🦊' })]);
+    await Promise.all(members.map(({ access }) => service.put('/users/profile', { gender: 'other' }, access)));
+    await topic.count(7);
+    for (const message of topic.received) expect(complaints(message)).toEqual([]);
+    const types = new Set(topic.received.map(({ value }) => value.event_type));
+    expect([...types].sort()).toEqual(['user.created', 'user.deleted', 'user.updated']);
+  });
+
+  it('are described by a document whose references lead somewhere, and whose examples hold', () => {
+    const pointers = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) =>
+      path!.split('/'),
+    );
+    for (const path of pointers) expect(path.reduce((node, name) => node?.[name], document)).toBeDefined();
+    for (const { name, examples } of Object.values<any>(document.components.messages))
+      for (const { payload } of examples) {
+        const headers = { event_id: payload.event_id, event_type: name, 'content-type': 'application/json' };
+        const message = { key: payload.user_id, value: payload, headers, partition: 0, offset: 0, at: 0 };
+        expect(complaints(message)).toEqual([]);
+      }
+  });
+
+  it('go out again from the history by npm run events:replay', async () => {
+    const { id, access } = await service.member();
+    await service.put('/users/profile', { bio: 'first' }, access);
+    const first = (await topic.count(2, id)).map(({ value }) => value.event_id);
+    const [{ since }] = await service.sql('SELECT min(created_at) AS since FROM outbox_events WHERE user_id = $1', [
+      id,
+    ]);
+    const script = ['scripts/run.mjs', 'events', 'replay', '--user', id, '--since', (since as Date).toISOString()];
+    const env = { ...process.env, ...testValues({ ...kafka, DATABASE_URL: await workerDatabase() }) };
+    const { stdout } = await promisify(execFile)(process.execPath, script, { env });
+    expect(stdout).toMatch(/2 events published/);
+    await topic.count(4, id);
+    expect(topic.of(id).map(({ value }) => value.event_id)).toEqual([...first, ...first]);
+  });
+});
+
+describe('without Kafka', () => {
+  it('events stay in the outbox', async () => {
+    const service = await TestApp.start();
+    const { id } = await service.member();
+    await until(async () => (await service.sql('SELECT 1 FROM outbox_events WHERE user_id = $1', [id])).length === 1);
+    expect(await service.sql('SELECT published_at FROM outbox_events')).toEqual([{ published_at: null }]);
+    expect((await service.get('/health')).body).toMatchObject({ status: 'ok', dependencies: { kafka: 'disabled' } });
+    await service.stopAndDrop();
+  });
+});

@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import { Admin, Consumer, ITopicConfig, Kafka, logLevel } from 'kafkajs';
+import { kafkaBrokers, workerTopic } from './environment.js';
+import { TcpProxy } from './tcp-proxy.js';
+import { until } from './until.js';
+
+export interface Received {
+  key: string;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  value: any;
+  headers: Record<string, string>;
+  partition: number;
+  offset: number;
+  /** When it arrived here, milliseconds. */
+  at: number;
+}
+
+export function testKafka(brokers = kafkaBrokers()): Kafka {
+  return new Kafka({ clientId: 'specs', brokers, logLevel: logLevel.NOTHING });
+}
+
+export async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = testKafka().admin();
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/**
+ * The broker behind a proxy that cuts, freezes and delays; null where the broker is not ours. One spec at a time can have it:
+ * the broker tells its clients one fixed port.
+ */
+export async function kafkaProxy(): Promise<TcpProxy | null> {
+  const detour = process.env.TEST_KAFKA_DETOUR;
+  if (!detour) return null;
+  const { advertised, target } = JSON.parse(detour) as { advertised: number; target: number };
+  return TcpProxy.before(`kafka://127.0.0.1:${target}`, advertised);
+}
+
+/** A topic of its own, read from its first message on by a consumer of its own. */
+export class TopicReader {
+  readonly received: Received[] = [];
+
+  private constructor(
+    readonly topic: string,
+    private readonly consumer: Consumer,
+  ) {}
+
+  /** Makes the topic (3 partitions unless told) where it is not there yet. */
+  static async open(config: Partial<ITopicConfig> = {}): Promise<TopicReader> {
+    const topic = config.topic ?? workerTopic();
+    await withAdmin((admin) => admin.createTopics({ topics: [{ numPartitions: 3, ...config, topic }] }));
+    const consumer = testKafka().consumer({ groupId: `specs.${randomUUID()}`, maxWaitTimeInMs: 20 });
+    const reader = new TopicReader(topic, consumer);
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      eachMessage: async ({ message, partition }) => {
+        const headers = Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]);
+        reader.received.push({
+          key: String(message.key),
+          value: JSON.parse(String(message.value)),
+          headers: Object.fromEntries(headers),
+          partition,
+          offset: Number(message.offset),
+          at: Date.now(),
+        });
+      },
+    });
+    return reader;
+  }
+
+  of(userId: string): Received[] {
+    return this.received.filter(({ key }) => key === userId);
+  }
+
+  /** Waits until that many messages have come, of one user or of all. */
+  async count(messages: number, userId?: string, limit = 10_000): Promise<Received[]> {
+    const found = () => (userId ? this.of(userId) : this.received);
+    await until(() => found().length >= messages, limit);
+    return found();
+  }
+
+  async close(): Promise<void> {
+    await this.consumer.disconnect();
+  }
+}
+
+/** Event ids in the order in which they were seen for the first time. */
+export function firstSeen(messages: Received[]): string[] {
+  return [...new Set(messages.map(({ value }) => value.event_id as string))];
+}

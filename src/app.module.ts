@@ -14,7 +14,6 @@ import { SettingsModule } from './config/settings.module.js';
 import { CryptoModule } from './crypto/crypto.module.js';
 import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
-import { MailModule } from './mail/mail.module.js';
 import { PreferencesModule } from './preferences/preferences.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { UsersModule } from './users/users.module.js';
@@ -37,8 +36,6 @@ export class AppModule {
         LifecycleModule,
         CryptoModule,
         CacheModule,
-        // After the database: modules stop in reverse order, and queued mail may still need a look-up.
-        MailModule,
         AuditModule,
         EventsModule,
         UsersModule,

@@ -1,5 +1,6 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
 import {
+  ApiAcceptedResponse,
   ApiBearerAuth,
   ApiCreatedResponse,
   ApiNoContentResponse,
@@ -7,11 +8,13 @@ import {
   ApiOperation,
   ApiTags,
 } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { Throttle } from '../cache/throttle.js';
 import { ApiErrors, CurrentUser, Public } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
 import { LoginBody, LogoutBody, RegisterBody, TokenBody } from './auth.dto.js';
+import { ACCEPTED, AcceptedBody } from './links.dto.js';
 import { LoginService } from './login.service.js';
 import { LogoutService } from './logout.service.js';
 import { RegisterService } from './register.service.js';
@@ -28,11 +31,22 @@ export class AuthController {
   @Public()
   @Throttle('registerPerIp')
   @Post('register')
-  @ApiOperation({ summary: 'Create an account and sign in' })
+  @ApiOperation({
+    summary: 'Create an account and sign in',
+    description:
+      'Mails a link that confirms the address. Where that is required before the first sign-in, the answer is 202, the same for an address that is taken.',
+  })
   @ApiCreatedResponse({ type: TokenBody })
+  @ApiAcceptedResponse({ type: AcceptedBody })
   @ApiErrors('validation_failed', 'weak_password', 'invalid_json', 'email_taken', 'rate_limited', 'busy')
-  register(@Body() body: RegisterBody, @Context() context: RequestContext): Promise<TokenBody> {
-    return this.registration.register(body, context);
+  async register(
+    @Body() body: RegisterBody,
+    @Context() context: RequestContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TokenBody | AcceptedBody> {
+    const tokens = await this.registration.register(body, context);
+    if (!tokens) reply.status(202);
+    return tokens ?? ACCEPTED;
   }
 
   @Public()
@@ -40,7 +54,15 @@ export class AuthController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Sign in with e-mail and password' })
   @ApiOkResponse({ type: TokenBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'invalid_credentials', 'account_disabled', 'rate_limited', 'busy')
+  @ApiErrors(
+    'validation_failed',
+    'invalid_json',
+    'invalid_credentials',
+    'account_disabled',
+    'email_not_verified',
+    'rate_limited',
+    'busy',
+  )
   login(@Body() body: LoginBody, @Context() context: RequestContext): Promise<TokenBody> {
     return this.logins.login(body, context);
   }

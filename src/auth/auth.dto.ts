@@ -1,8 +1,9 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsBoolean, IsObject, IsOptional } from 'class-validator';
 import { Omittable, Satisfies, TextField } from '../common/fields.js';
 import { EmailField } from '../users/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
+import { PasswordField } from './password.dto.js';
 
 /** Bytes of the JSON that a client may say of its device. */
 const DEVICE_INFO_BYTES = 2048;
@@ -25,9 +26,7 @@ export class RegisterBody extends DeviceBody {
   @TextField(255, 'John Doe')
   name: string;
 
-  @ApiProperty({ example: 'securepassword', minLength: 8, description: 'At most 72 bytes' })
-  @IsString()
-  @MaxLength(1024)
+  @PasswordField('securepassword', '8 characters or more, at most 72 bytes')
   password: string;
 }
 
@@ -35,9 +34,7 @@ export class LoginBody extends DeviceBody {
   @EmailField()
   email: string;
 
-  @ApiProperty({ example: 'securepassword' })
-  @IsString()
-  @MaxLength(1024)
+  @PasswordField()
   password: string;
 }
 

@@ -2,16 +2,25 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { JwtModule } from '@nestjs/jwt';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { MailModule } from '../mail/mail.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccessTokens } from './access-tokens.js';
+import { AlreadyRegistered } from './already-registered.js';
 import { AuthController } from './auth.controller.js';
+import { EmailController } from './email.controller.js';
+import { EmailVerificationService } from './email-verification.service.js';
 import { JwtGuard } from './jwt.guard.js';
 import { LoginService } from './login.service.js';
 import { LoginThrottle } from './login-throttle.js';
 import { LogoutService } from './logout.service.js';
+import { NewPassword } from './new-password.js';
 import { OneTimeToken } from './one-time-token.entity.js';
+import { OneTimeTokens } from './one-time-tokens.js';
+import { PasswordChangeService } from './password-change.service.js';
+import { PasswordController } from './password.controller.js';
+import { PasswordResetService } from './password-reset.service.js';
 import { RegisterService } from './register.service.js';
 import { SignInService } from './sign-in.service.js';
 
@@ -19,21 +28,29 @@ import { SignInService } from './sign-in.service.js';
   imports: [
     JwtModule.register({}),
     TypeOrmModule.forFeature([OneTimeToken]),
+    MailModule,
     UsersModule,
     PreferencesModule,
     SessionsModule,
   ],
-  controllers: [AuthController],
+  controllers: [AuthController, PasswordController, EmailController],
   providers: [
     AccessTokens,
     SignInService,
+    AlreadyRegistered,
     RegisterService,
     LoginService,
     LoginThrottle,
     LogoutService,
+    OneTimeTokens,
+    NewPassword,
+    PasswordResetService,
+    PasswordChangeService,
+    EmailVerificationService,
     JwtGuard,
     { provide: APP_GUARD, useExisting: JwtGuard },
   ],
-  exports: [SignInService],
+  // What asks for the password again counts the wrong ones too.
+  exports: [SignInService, LoginThrottle],
 })
 export class AuthModule {}

@@ -3,10 +3,8 @@ import type { Taken } from '../cache/limiter.js';
 import { Limits } from '../cache/limits.js';
 import { clientNetwork } from '../cache/network.js';
 import type { RequestContext } from '../common/request-context.js';
+import { LONGEST_TIME } from '../crypto/password-hasher.js';
 import { Turnstile } from './turnstile.js';
-
-/** Milliseconds that an attempt waits for others at the same account from the same client. */
-const LONGEST_WAIT = 3000;
 
 const NAMES = ['loginPair', 'loginAddress', 'loginIp'] as const;
 
@@ -35,11 +33,16 @@ export class LoginThrottle {
 
   /**
    * Compares where the limits allow one more try.
-   * @param compare true for the right password
+   * @param compare true for the right password; told how many milliseconds it has
    * @throws AppError `rate_limited`, for the right password too
    */
-  async check(subject: Subject, context: RequestContext, compare: () => Promise<boolean>): Promise<boolean> {
-    if (!this.limits.enabled) return compare();
+  async check(
+    subject: Subject,
+    context: RequestContext,
+    compare: (limit: number) => Promise<boolean>,
+  ): Promise<boolean> {
+    if (!this.limits.enabled) return compare(LONGEST_TIME);
+    const deadline = performance.now() + LONGEST_TIME;
     const { email, passwordHash } = subject;
     const client = clientNetwork(context.ipAddress);
     const keys: Keys = {
@@ -48,10 +51,10 @@ export class LoginThrottle {
       loginIp: [client],
     };
     const turn = JSON.stringify(keys.loginPair);
-    const taken = await this.take(keys, turn, context);
+    const taken = await this.take(keys, turn, context, deadline);
     let wrong = false;
     try {
-      wrong = !(await compare());
+      wrong = !(await compare(deadline - performance.now()));
       return !wrong;
     } finally {
       await this.settle(keys, taken, turn, wrong, context).finally(() => this.turnstile.leave(turn, !wrong));
@@ -59,8 +62,7 @@ export class LoginThrottle {
   }
 
   /** Counts the try in all three limits or in none; pair first in the list. */
-  private async take(keys: Keys, turn: string, context: RequestContext): Promise<Taken[]> {
-    const deadline = Date.now() + LONGEST_WAIT;
+  private async take(keys: Keys, turn: string, context: RequestContext, deadline: number): Promise<Taken[]> {
     for (;;) {
       const [lockedFor, ...taken] = await Promise.all([
         this.limits.lockedFor('loginPair', ...keys.loginPair),
@@ -74,7 +76,7 @@ export class LoginThrottle {
       await giveBack(taken);
       if (lockedFor > 0) throw this.limits.refuse('loginPair', context, lockedFor);
       // Tries under way hold places that they give back when they are right, so their outcome decides about this one.
-      const again = over === 0 && (await this.turnstile.changed(turn, deadline - Date.now()));
+      const again = over === 0 && (await this.turnstile.changed(turn, deadline - performance.now()));
       if (!again) throw this.limits.refuse(NAMES[over]!, context, taken[over]!.resetsIn);
     }
   }

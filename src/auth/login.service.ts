@@ -5,8 +5,8 @@ import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
+import { Settings } from '../config/settings.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
-import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { LoginBody, TokenBody } from './auth.dto.js';
 import { LoginThrottle } from './login-throttle.js';
@@ -21,23 +21,27 @@ export class LoginService {
     private readonly throttle: LoginThrottle,
     private readonly signIn: SignInService,
     private readonly audit: AuditService,
+    private readonly settings: Settings,
   ) {}
 
   /**
    * The same answer in the same time for an unknown address, a wrong password and an account without one.
-   * @throws AppError `invalid_credentials`, `account_disabled`, `rate_limited`, `busy`
+   * @throws AppError `invalid_credentials`, `account_disabled`, `email_not_verified`, `rate_limited`, `busy`
    */
   async login(body: LoginBody, context: RequestContext): Promise<TokenBody> {
     const user = await this.users.findByEmail(body.email);
     const passwordHash = user?.passwordHash ?? null;
-    const matches = await this.throttle.check({ email: body.email, passwordHash }, context, () =>
-      this.hasher.matches(body.password, passwordHash),
+    const matches = await this.throttle.check({ email: body.email, passwordHash }, context, (limit) =>
+      this.hasher.matches(body.password, passwordHash, limit),
     );
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
-    const rehashed = await this.rehash(user, body.password);
+    if (this.settings.requireEmailVerification && !user.isVerified) throw this.refused('email_not_verified');
+    // A hash of another cost is renewed while the password is at hand.
+    const renewed = await this.hasher.renewed(body.password, passwordHash);
+    const changes = renewed ? { passwordHash: renewed } : {};
     const session = await runInTransaction(this.database, async (tx) => {
-      if (!(await this.users.markLogin(tx, user, rehashed))) throw this.refused('invalid_credentials');
+      if (!(await this.users.markLogin(tx, user, changes))) throw this.refused('invalid_credentials');
       await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
       return this.signIn.openSession(tx, user, context, body.device_info);
     });
@@ -45,13 +49,7 @@ export class LoginService {
     return this.signIn.answer(user, session);
   }
 
-  /** A hash of another cost is renewed while the password is at hand. */
-  private async rehash(user: User, password: string): Promise<Partial<User>> {
-    if (!user.passwordHash || !this.hasher.needsRehash(user.passwordHash)) return {};
-    return { passwordHash: await this.hasher.hash(password) };
-  }
-
-  private refused(type: 'invalid_credentials' | 'account_disabled'): AppError {
+  private refused(type: 'invalid_credentials' | 'account_disabled' | 'email_not_verified'): AppError {
     authResults.inc({ action: 'login', result: type });
     return new AppError(type);
   }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
+import { MailModule } from '../mail/mail.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
@@ -16,7 +17,7 @@ import { ProviderClient } from './provider-client.js';
 
 /** Sign-in with Google and LinkedIn. */
 @Module({
-  imports: [AuthModule, UsersModule, PreferencesModule, SessionsModule],
+  imports: [AuthModule, MailModule, UsersModule, PreferencesModule, SessionsModule],
   controllers: [OAuthController],
   providers: [
     ProviderClient,

@@ -8,6 +8,8 @@ const MAX_BYTES = 72;
 interface Owner {
   email: string;
   name: string;
+  /** The password that is to be replaced. */
+  current?: string;
 }
 
 /** The rules a password breaks, in words; empty for a good one. Source: NIST SP 800-63B §5.1.1.2, OWASP ASVS 2.1. */
@@ -24,6 +26,7 @@ export function brokenRules(password: string, owner: Owner): string[] {
     ],
     [lower === owner.email || lower === owner.email.split('@')[0], 'must not be the e-mail address'],
     [lower === owner.name.toLowerCase(), 'must not be the name'],
+    [password === owner.current, 'must differ from the current one'],
   ];
   return rules.filter(([broken]) => broken).map(([, message]) => message);
 }

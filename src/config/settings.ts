@@ -120,6 +120,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),
     /** log2 of bcrypt's rounds. */
     bcryptCost: env.number('BCRYPT_COST', 12, production ? 10 : 4, 16),
+    /** Threads that libuv was given for hashing, files and name look-ups. It reads the variable itself, before `.env`. */
+    threadPoolSize: env.number('UV_THREADPOOL_SIZE', 4, 1, 1024),
     encryptionKeys: readEncryptionKeys(env, production),
     outboxRetentionDays: env.number('OUTBOX_RETENTION_DAYS', 7, 1, 3650),
     logging: readLogging(env),

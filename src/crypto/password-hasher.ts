@@ -1,70 +1,124 @@
 import { availableParallelism } from 'node:os';
-import { Injectable } from '@nestjs/common';
+import { Injectable, OnApplicationBootstrap } from '@nestjs/common';
 import bcrypt from 'bcrypt';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { hashingWaiting } from '../common/metrics.js';
 
-/** Longest wait for a turn, milliseconds; the gateway gives up after ten seconds. */
-const LONGEST_WAIT = 5000;
+/** Milliseconds that a caller may wait for its result; the gateway gives up after ten seconds. */
+export const LONGEST_TIME = 7000;
 
-/** bcrypt of an unguessable value, made once: an unknown address costs the same compare as a known one. */
+/** Threads of Node's pool that are left to file and name look-ups. */
+const SPARE_THREADS = 2;
+
+/** What an unknown address is compared with: it costs the same as a known one. */
 const DUMMY_PASSWORD = 'no account has this password';
 
+interface Waiter {
+  start: () => void;
+  timer: NodeJS.Timeout;
+}
+
 /**
- * bcrypt (USENIX 1999) behind a bounded queue. As many hashes run at once as there are processors: more would only fill the
- * thread pool that file and name look-ups share. Past the bound the caller gets `busy` at once instead of a late answer.
+ * bcrypt (USENIX 1999) behind a bounded queue. As many hashes run at once as there are processors, and never so many that
+ * they fill the thread pool, which file and name look-ups share. Past the bound the caller gets `busy` at once instead of a
+ * late answer.
  */
 @Injectable()
-export class PasswordHasher {
-  private readonly slots = availableParallelism();
+export class PasswordHasher implements OnApplicationBootstrap {
+  private readonly slots: number;
   private readonly cost: number;
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting = new Set<Waiter>();
   private running = 0;
-  /** Smoothed time of one hash, milliseconds. */
+  /** Smoothed time of one turn, milliseconds. */
   private typical: number;
   private dummy: Promise<string> | undefined;
 
   constructor(settings: Settings) {
+    this.slots = Math.max(1, Math.min(availableParallelism(), settings.threadPoolSize - SPARE_THREADS));
     this.cost = settings.bcryptCost;
     this.typical = 2 ** this.cost / 20;
+  }
+
+  /** Else the first unknown address would take twice the time. */
+  onApplicationBootstrap(): void {
+    void this.dummyHash();
   }
 
   hash(password: string): Promise<string> {
     return this.queued(() => bcrypt.hash(password, this.cost));
   }
 
-  /** Compares with a dummy of the configured cost where there is no hash, so that both cases take the same time. */
-  async matches(password: string, hash: string | null): Promise<boolean> {
-    this.dummy ??= bcrypt.hash(DUMMY_PASSWORD, this.cost);
-    const against = hash ?? (await this.dummy);
-    const equal = await this.queued(() => bcrypt.compare(password, against));
+  /**
+   * Compares with a dummy of the configured cost where there is no hash, so that both cases take the same time.
+   * @param limit milliseconds until the caller needs the result
+   * @throws AppError `busy` where that cannot be kept
+   */
+  async matches(password: string, hash: string | null, limit = LONGEST_TIME): Promise<boolean> {
+    const against = hash ?? (await this.dummyHash());
+    const equal = await this.queued(() => bcrypt.compare(password, against), limit);
     return equal && hash !== null;
   }
 
-  needsRehash(hash: string): boolean {
-    return bcrypt.getRounds(hash) !== this.cost;
+  /**
+   * Compares, and hashes the next password where the current one is right; both in one turn, so that the bound on the time
+   * holds for the whole.
+   * @returns null for a wrong password
+   */
+  async replace(current: string, hash: string | null, next: string, limit = LONGEST_TIME): Promise<string | null> {
+    const against = hash ?? (await this.dummyHash());
+    return this.queued(async () => {
+      const equal = await bcrypt.compare(current, against);
+      return equal && hash !== null ? bcrypt.hash(next, this.cost) : null;
+    }, limit);
   }
 
-  private async queued<T>(work: () => Promise<T>): Promise<T> {
-    if (this.running >= this.slots) {
-      const wait = ((this.waiting.length + 1) * this.typical) / this.slots;
-      if (wait > LONGEST_WAIT) throw new AppError('busy', { retryAfter: Math.ceil(wait / 1000) });
-      hashingWaiting.set(this.waiting.length + 1);
-      // The slot is handed over by the one that leaves, so `running` stays as it is.
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
-    } else {
-      this.running += 1;
-    }
+  /** A hash of the configured cost in place of one of another, null where there is no need or no time for it now. */
+  async renewed(password: string, hash: string | null): Promise<string | null> {
+    if (!hash || bcrypt.getRounds(hash) === this.cost || this.running >= this.slots) return null;
+    return this.hash(password);
+  }
+
+  private dummyHash(): Promise<string> {
+    return (this.dummy ??= bcrypt.hash(DUMMY_PASSWORD, this.cost));
+  }
+
+  private async queued<T>(work: () => Promise<T>, limit = LONGEST_TIME): Promise<T> {
+    if (this.running >= this.slots) await this.turn(limit - this.typical);
+    else this.running += 1;
     const started = performance.now();
     try {
       return await work();
     } finally {
       this.typical += (performance.now() - started - this.typical) / 8;
-      const next = this.waiting.shift();
-      hashingWaiting.set(this.waiting.length);
-      if (next) next();
-      else this.running -= 1;
+      this.next();
     }
+  }
+
+  /** Waits in line. The slot is handed over by the one that leaves, so `running` stays as it is. */
+  private async turn(patience: number): Promise<void> {
+    const ahead = ((this.waiting.size + 1) * this.typical) / this.slots;
+    if (ahead > patience) throw new AppError('busy', { retryAfter: Math.ceil(ahead / 1000) });
+    return new Promise((start, fail) => {
+      // The estimate may have been too bright.
+      const timer = setTimeout(() => {
+        this.waiting.delete(waiter);
+        fail(new AppError('busy', { retryAfter: 1 }));
+      }, patience);
+      const waiter: Waiter = { start, timer };
+      this.waiting.add(waiter);
+      hashingWaiting.set(this.waiting.size);
+    });
+  }
+
+  private next(): void {
+    const [waiter] = this.waiting;
+    if (!waiter) this.running -= 1;
+    else {
+      this.waiting.delete(waiter);
+      clearTimeout(waiter.timer);
+      waiter.start();
+    }
+    hashingWaiting.set(this.waiting.size);
   }
 }

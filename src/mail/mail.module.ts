@@ -1,7 +1,7 @@
-import { Global, Module } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { MailLinks } from './links.js';
 import { Mailer } from './mailer.js';
 
-@Global()
+/** Not global: global modules stop last, the database among them, and queued mail may still need a look-up there. */
 @Module({ providers: [Mailer, MailLinks], exports: [Mailer, MailLinks] })
 export class MailModule {}

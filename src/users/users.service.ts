@@ -17,8 +17,12 @@ export class UsersService {
     return this.users.createQueryBuilder('user').where('lower(user.email) = :email', { email }).getOne();
   }
 
+  async find(id: string): Promise<User | null> {
+    return this.users.findOneBy({ id });
+  }
+
   async get(id: string): Promise<User> {
-    const user = await this.users.findOneBy({ id });
+    const user = await this.find(id);
     if (!user) throw new AppError('not_found');
     return user;
   }

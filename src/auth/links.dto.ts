@@ -1,0 +1,31 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import { IsString, MaxLength } from 'class-validator';
+import { EmailField } from '../users/email.js';
+
+/** The token of a mailed link. One that is not ours fails as a token, not as a field, however it looks. */
+function TokenField() {
+  return applyDecorators(
+    ApiProperty({ example: 'Zk0x7mZ1m3xw4n0m0m1S8yq0Jz1t4cQ2p5v6w7x8y9A' }),
+    IsString(),
+    MaxLength(1024),
+  );
+}
+
+export class EmailBody {
+  @EmailField()
+  email: string;
+}
+
+export class LinkTokenBody {
+  @TokenField()
+  token: string;
+}
+
+/** An answer that is the same whatever the service knows of the address. */
+export class AcceptedBody {
+  @ApiProperty({ example: 'If there is something to send to this address, it is on its way.' })
+  message: string;
+}
+
+export const ACCEPTED: AcceptedBody = { message: 'If there is something to send to this address, it is on its way.' };

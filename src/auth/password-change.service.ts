@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { runInTransaction } from '../common/after-commit.js';
+import { AppError } from '../common/errors.js';
+import { authResults } from '../common/metrics.js';
+import type { Principal, RequestContext } from '../common/request-context.js';
+import { PasswordHasher } from '../crypto/password-hasher.js';
+import { UsersService } from '../users/users.service.js';
+import { LoginThrottle } from './login-throttle.js';
+import { NewPassword } from './new-password.js';
+import type { ChangePasswordBody } from './password.dto.js';
+import { requireGoodPassword } from './password-rules.js';
+
+@Injectable()
+export class PasswordChangeService {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly hasher: PasswordHasher,
+    private readonly throttle: LoginThrottle,
+    private readonly newPassword: NewPassword,
+  ) {}
+
+  /**
+   * Wrong current passwords count like failed sign-ins: a stolen access token must not be a way to guess. An account without
+   * a password gets its first one through the mailbox.
+   * @throws AppError `weak_password`, `invalid_credentials`, `rate_limited`, `busy`
+   */
+  async change({ userId, sessionId }: Principal, body: ChangePasswordBody, context: RequestContext): Promise<void> {
+    const { current_password: current, new_password: next } = body;
+    const user = await this.users.get(userId);
+    requireGoodPassword(next, { email: user.email, name: user.name, current }, 'new_password');
+    let passwordHash: string | null = null;
+    await this.throttle.check(user, context, async (limit) => {
+      passwordHash = await this.hasher.replace(current, user.passwordHash, next, limit);
+      return passwordHash !== null;
+    });
+    await runInTransaction(this.database, async (tx) => {
+      const held = await this.users.findAndLock(tx, userId);
+      // Compared with a password that is no longer the one: somebody else changed it first.
+      if (!passwordHash || held?.passwordHash !== user.passwordHash) throw this.refused();
+      await this.newPassword.write(tx, held, { passwordHash, action: 'password.changed', keep: sessionId }, context);
+    });
+    authResults.inc({ action: 'password_change', result: 'ok' });
+  }
+
+  private refused(): AppError {
+    authResults.inc({ action: 'password_change', result: 'invalid_credentials' });
+    return new AppError('invalid_credentials');
+  }
+}

@@ -1,0 +1,22 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiProperty } from '@nestjs/swagger';
+import { IsString, MaxLength } from 'class-validator';
+import { LinkTokenBody } from './links.dto.js';
+
+/** A password as it comes; the rules for new ones are checked where the account is known. */
+export function PasswordField(example = 'securepassword', description?: string) {
+  return applyDecorators(ApiProperty({ example, description }), IsString(), MaxLength(1024));
+}
+
+export class ResetPasswordBody extends LinkTokenBody {
+  @PasswordField('a better password', 'Same rules as at registration')
+  password: string;
+}
+
+export class ChangePasswordBody {
+  @PasswordField()
+  current_password: string;
+
+  @PasswordField('a better password', 'Same rules as at registration')
+  new_password: string;
+}

@@ -1,0 +1,172 @@
+import { tokenHash } from '../src/crypto/tokens.js';
+import { Mailer } from '../src/mail/mailer.js';
+import { TestApp, uniqueEmail } from './support/app.js';
+import { linkIn, mailedToken, mailsTo, mailTo } from './support/mailbox.js';
+
+const PASSWORD = 'correct horse battery';
+let open: TestApp;
+let strict: TestApp;
+
+beforeAll(async () => {
+  open = await TestApp.start();
+  strict = await TestApp.start({ REQUIRE_EMAIL_VERIFICATION: 'true' });
+});
+afterAll(async () => {
+  await strict.stop();
+  await open.stopAndDrop();
+});
+
+const register = (app: TestApp, email: string, name = 'Ada', password = PASSWORD) =>
+  app.post('/auth/register', { email, name, password });
+const login = (app: TestApp, email: string, password = PASSWORD) => app.post('/auth/login', { email, password });
+const verify = (token: string) => open.post('/auth/email/verify', { token });
+const resend = (email: string) => open.post('/auth/email/resend', { email });
+const mailSettled = (app: TestApp) => app.app.get(Mailer)['queue'].idle();
+
+async function eventsOf(email: string): Promise<unknown[]> {
+  const rows = await open.sql(
+    `SELECT event_type, payload->'updated_fields' AS fields FROM outbox_events
+      WHERE user_id = (SELECT id FROM users WHERE email = $1) ORDER BY id`,
+    [email],
+  );
+  return rows.map(({ event_type: type, fields }) => [type, fields]);
+}
+
+describe('a new account', () => {
+  it('gets a link that confirms its address, once', async () => {
+    const member = await open.member();
+    const token = await mailedToken(member.email, 'email_verification');
+    const [row] = await open.sql(
+      `SELECT token_hash, round(extract(epoch FROM expires_at - created_at))::int AS seconds FROM one_time_tokens WHERE user_id = $1`,
+      [member.id],
+    );
+    expect(row).toEqual({ token_hash: tokenHash(token), seconds: 86_400 });
+    expect((await verify(token)).status).toBe(204);
+    expect((await open.get('/users/profile', member.access)).body.is_verified).toBe(true);
+    expect(await eventsOf(member.email)).toEqual([
+      ['user.created', null],
+      ['user.updated', ['is_verified']],
+    ]);
+    const audit = await open.sql(`SELECT 1 FROM audit_logs WHERE target_id = $1 AND action = 'email.verified'`, [
+      member.id,
+    ]);
+    expect(audit).toHaveLength(1);
+    expect((await verify(token)).body.error.type).toBe('invalid_or_expired_token');
+  });
+
+  it('is confirmed once by two uses at once', async () => {
+    const { email } = await open.member();
+    const token = await mailedToken(email, 'email_verification');
+    const answers = await Promise.all([verify(token), verify(token)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, 400]);
+    expect((await eventsOf(email)).length).toBe(2);
+  });
+
+  it('is not confirmed by an expired link, a link of another kind or a guess', async () => {
+    const { email } = await open.member();
+    const expired = await mailedToken(email, 'email_verification');
+    await open.sql('UPDATE one_time_tokens SET expires_at = now() WHERE token_hash = $1', [tokenHash(expired)]);
+    await open.post('/auth/password/forgot', { email });
+    for (const token of [expired, await mailedToken(email, 'password_reset'), 'guess'])
+      expect((await verify(token)).body.error.type).toBe('invalid_or_expired_token');
+  });
+
+  it('opens the front end where there is one, else the page of the service', async () => {
+    const front = await TestApp.start({ APP_PUBLIC_URL: 'https://app.example/m/' });
+    const [there, here] = [await front.member(), await open.member()];
+    await front.post('/auth/password/forgot', { email: there.email });
+    expect(linkIn(await mailTo(there.email, 'email_verification')).href).toMatch(
+      /^https:\/\/app\.example\/m\/verify-email\?token=[\w-]{43}$/,
+    );
+    expect(linkIn(await mailTo(there.email, 'password_reset')).href).toMatch(
+      /^https:\/\/app\.example\/m\/reset-password\?token=[\w-]{43}$/,
+    );
+    expect(linkIn(await mailTo(here.email, 'email_verification')).href).toMatch(
+      /^http:\/\/localhost:8081\/auth\/email\/verify\?token=/,
+    );
+    await front.stop();
+  });
+});
+
+describe('POST /auth/email/resend', () => {
+  it('answers the same for everybody, and mails only who needs a link', async () => {
+    const [waiting, done, disabled] = [await open.member(), await open.member(), await open.member()];
+    await verify(await mailedToken(done.email, 'email_verification'));
+    await open.sql('UPDATE users SET is_active = false WHERE id = $1', [disabled.id]);
+    const stranger = uniqueEmail();
+    const addresses = [waiting.email, done.email, disabled.email, stranger];
+    const answers = await Promise.all(addresses.map(resend));
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    expect(answers[0]!.status).toBe(202);
+    const second = await mailedToken(waiting.email, 'email_verification', 2);
+    await mailSettled(open);
+    const counts = await Promise.all(addresses.map(async (to) => (await mailsTo(to, 'email_verification')).length));
+    expect(counts).toEqual([2, 1, 1, 0]);
+    expect((await verify(second)).status).toBe(204);
+    // The first link ended with the second.
+    expect((await verify(await mailedToken(waiting.email, 'email_verification'))).status).toBe(400);
+  });
+
+  it('is limited by the address, and leaves the way to a new password open', async () => {
+    const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
+    const email = uniqueEmail();
+    const statuses: number[] = [];
+    for (let count = 0; count < 6; count += 1)
+      statuses.push((await limited.post('/auth/email/resend', { email })).status);
+    expect(statuses).toEqual([202, 202, 202, 202, 202, 429]);
+    expect((await limited.post('/auth/password/forgot', { email })).status).toBe(202);
+    await limited.stop();
+  });
+});
+
+describe('with REQUIRE_EMAIL_VERIFICATION', () => {
+  it('registration answers the same for a new and for a taken address', async () => {
+    const email = uniqueEmail();
+    const fresh = await register(strict, email);
+    const taken = await register(strict, email, 'Somebody else', 'their own password');
+    expect([fresh.status, taken.status, taken.text]).toEqual([202, 202, fresh.text]);
+    expect(Object.keys(fresh.headers).sort()).toEqual(Object.keys(taken.headers).sort());
+    expect(await open.sql('SELECT name FROM users WHERE email = $1', [email])).toEqual([{ name: 'Ada' }]);
+  });
+
+  it('sign-in is refused until the address is confirmed, and says so after the right password only', async () => {
+    const email = uniqueEmail();
+    await register(strict, email);
+    expect((await login(strict, email, 'wrong password 1')).body.error.type).toBe('invalid_credentials');
+    const early = await login(strict, email);
+    expect([early.status, early.body.error.type]).toEqual([403, 'email_not_verified']);
+    await verify(await mailedToken(email, 'email_verification'));
+    expect((await login(strict, email)).status).toBe(200);
+  });
+
+  it('the owner of a taken address is told, with a link that throws out whoever took it first', async () => {
+    const email = uniqueEmail();
+    await register(strict, email, 'Squatter');
+    const squatted = await mailedToken(email, 'email_verification');
+    await register(strict, email, 'Owner');
+    const link = linkIn(await mailTo(email, 'already_registered'));
+    expect(link.pathname).toBe('/auth/password/reset');
+    const body = { token: link.searchParams.get('token'), password: 'the password of the owner' };
+    expect((await strict.post('/auth/password/reset', body)).status).toBe(204);
+    expect((await login(strict, email)).status).toBe(401);
+    expect((await login(strict, email, body.password)).status).toBe(200);
+    // Harmless by now: it confirms what is confirmed.
+    expect((await verify(squatted)).status).toBe(204);
+    expect(await eventsOf(email)).toHaveLength(2);
+  });
+
+  it('the owner is not flooded', async () => {
+    const limited = await TestApp.start({ REQUIRE_EMAIL_VERIFICATION: 'true', RATE_LIMIT_ENABLED: 'true' });
+    const email = uniqueEmail();
+    for (let count = 0; count < 8; count += 1) expect((await register(limited, email)).status).toBe(202);
+    await limited.stop();
+    expect(await mailsTo(email, 'already_registered')).toHaveLength(5);
+  });
+
+  it('50 registrations of an address at once make one account', async () => {
+    const email = uniqueEmail();
+    const answers = await Promise.all(Array.from({ length: 50 }, () => register(strict, email)));
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    expect(await open.sql('SELECT 1 FROM users WHERE email = $1', [email])).toHaveLength(1);
+  });
+});

@@ -1,0 +1,283 @@
+import { tokenHash } from '../src/crypto/tokens.js';
+import { Mailer } from '../src/mail/mailer.js';
+import { Answer, Member, TestApp, uniqueEmail } from './support/app.js';
+import { mailedToken, mailsTo, mailTo } from './support/mailbox.js';
+
+const NEXT = 'another horse battery';
+let service: TestApp;
+
+beforeAll(async () => {
+  service = await TestApp.start();
+});
+afterAll(() => service.stopAndDrop());
+
+const login = (email: string, password: string, from = '192.0.2.1', app = service): Promise<Answer> =>
+  app.request('POST', '/auth/login', { body: { email, password }, remoteAddress: from });
+const reset = (token: string, password = NEXT) => service.post('/auth/password/reset', { token, password });
+const forgot = (email: string) => service.post('/auth/password/forgot', { email });
+
+/** A fresh link's token. @param count how many the address has got with this one */
+async function requested(email: string, count = 1): Promise<string> {
+  expect((await forgot(email)).status).toBe(202);
+  return mailedToken(email, 'password_reset', count);
+}
+
+async function audited(member: Member): Promise<string[]> {
+  const rows = await service.sql('SELECT action FROM audit_logs WHERE target_id = $1 ORDER BY id', [member.id]);
+  return rows.map(({ action }) => action);
+}
+
+/** Nothing is on its way any more. */
+const mailSettled = () => service.app.get(Mailer)['queue'].idle();
+
+describe('POST /auth/password/forgot', () => {
+  it('answers the same for an account, a stranger and a disabled account, and mails only the first', async () => {
+    const [member, disabled] = [await service.member(), await service.member()];
+    await service.sql('UPDATE users SET is_active = false WHERE id = $1', [disabled.id]);
+    const stranger = uniqueEmail();
+    const answers = await Promise.all([member.email, disabled.email, stranger].map(forgot));
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    expect(answers[0]!.status).toBe(202);
+    await mailTo(member.email, 'password_reset');
+    await mailSettled();
+    expect(await mailsTo(disabled.email, 'password_reset')).toEqual([]);
+    expect(await mailsTo(stranger, 'password_reset')).toEqual([]);
+  });
+
+  it('answers before it has looked whether there is an account', async () => {
+    const { email } = await service.member();
+    const holder = service.database.createQueryRunner();
+    await holder.query('BEGIN');
+    await holder.query('LOCK TABLE users, one_time_tokens IN ACCESS EXCLUSIVE MODE');
+    const answer = await forgot(email);
+    await holder.query('ROLLBACK');
+    await holder.release();
+    expect(answer.status).toBe(202);
+    await mailTo(email, 'password_reset');
+  });
+
+  it('keeps a hash of the token, for an hour', async () => {
+    const member = await service.member();
+    const token = await requested(member.email);
+    expect(Buffer.from(token, 'base64url')).toHaveLength(32);
+    const rows = await service.sql(
+      `SELECT token_hash, round(extract(epoch FROM expires_at - created_at))::int AS seconds, t::text AS row
+         FROM one_time_tokens t WHERE user_id = $1 AND purpose = 'password_reset'`,
+      [member.id],
+    );
+    expect(rows).toEqual([{ token_hash: tokenHash(token), seconds: 3600, row: expect.not.stringContaining(token) }]);
+  });
+
+  it('is limited by the address, the same with and without an account', async () => {
+    const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
+    const { email } = await limited.member();
+    const [known, unknown] = await Promise.all(
+      [email, uniqueEmail()].map(async (address) => {
+        const answers: unknown[] = [];
+        for (let count = 0; count < 6; count += 1) {
+          const { status, headers } = await limited.post('/auth/password/forgot', { email: address });
+          answers.push([status, headers['ratelimit-limit'], headers['ratelimit-remaining'], 'retry-after' in headers]);
+        }
+        return answers;
+      }),
+    );
+    expect(unknown).toEqual(known);
+    expect(known!.slice(4)).toEqual([
+      [202, '5', '0', false],
+      [429, '5', '0', true],
+    ]);
+    await limited.stop();
+  });
+
+  it('still mails what was asked for when the process ends right after', async () => {
+    const ending = await TestApp.start();
+    const { email } = await ending.member();
+    await ending.post('/auth/password/forgot', { email });
+    await ending.stop();
+    expect(await mailsTo(email, 'password_reset')).toHaveLength(1);
+  });
+});
+
+describe('POST /auth/password/reset', () => {
+  it('sets the password, ends every session, proves the address, tells the owner and writes it down', async () => {
+    const member = await service.member();
+    const answer = await reset(await requested(member.email));
+    expect([answer.status, answer.text]).toEqual([204, '']);
+    expect((await service.get('/users/profile', member.access)).status).toBe(401);
+    expect((await login(member.email, member.password)).status).toBe(401);
+    const { status, body } = await login(member.email, NEXT);
+    expect([status, body.user.is_verified]).toEqual([200, true]);
+    await mailTo(member.email, 'password_changed');
+    expect(await audited(member)).toEqual([
+      'user.registered',
+      'password.reset_requested',
+      'password.reset',
+      'session.opened',
+    ]);
+    const events = await service.sql(
+      `SELECT payload FROM outbox_events WHERE user_id = $1 AND event_type = 'user.updated'`,
+      [member.id],
+    );
+    expect(events).toEqual([{ payload: { updated_fields: ['is_verified'] } }]);
+  });
+
+  it('refuses a used link', async () => {
+    const { email } = await service.member();
+    const token = await requested(email);
+    expect((await reset(token)).status).toBe(204);
+    const again = await reset(token, 'a third horse battery');
+    expect([again.status, again.body.error.type]).toEqual([400, 'invalid_or_expired_token']);
+    expect((await login(email, NEXT)).status).toBe(200);
+  });
+
+  it('lets one of two at once through', async () => {
+    const { email } = await service.member();
+    const token = await requested(email);
+    const passwords = ['first horse battery', 'other horse battery'];
+    const answers = await Promise.all(passwords.map((password) => reset(token, password)));
+    expect(answers.map(({ status, body }) => body.error?.type ?? status).sort()).toEqual([
+      204,
+      'invalid_or_expired_token',
+    ]);
+    const winner = answers.findIndex(({ status }) => status === 204);
+    expect((await login(email, passwords[winner]!)).status).toBe(200);
+    expect((await login(email, passwords[1 - winner]!)).status).toBe(401);
+  });
+
+  it('does not use the link up for a password that fails the rules', async () => {
+    const { email } = await service.member();
+    const token = await requested(email);
+    for (const password of ['short', email, 'ä'.repeat(40)]) {
+      const answer = await reset(token, password);
+      expect([answer.status, answer.body.error.type]).toEqual([400, 'weak_password']);
+    }
+    expect((await reset(token)).status).toBe(204);
+  });
+
+  it('kills the other links of the user', async () => {
+    const { email } = await service.member();
+    const first = await requested(email);
+    const second = await requested(email, 2);
+    expect((await reset(second)).status).toBe(204);
+    expect((await reset(first)).body.error.type).toBe('invalid_or_expired_token');
+  });
+
+  it('refuses what is expired, unknown, malformed, for another purpose or of a disabled account', async () => {
+    const member = await service.member();
+    const expired = await requested(member.email);
+    await service.sql(`UPDATE one_time_tokens SET expires_at = now() WHERE token_hash = $1`, [tokenHash(expired)]);
+    const disabled = await service.member();
+    const ofDisabled = await requested(disabled.email);
+    await service.sql('UPDATE users SET is_active = false WHERE id = $1', [disabled.id]);
+    const verification = await mailedToken(member.email, 'email_verification');
+    for (const token of [expired, ofDisabled, verification, 'a'.repeat(43), '', "'; DROP TABLE users"]) {
+      const answer = await reset(token);
+      expect([answer.status, answer.body.error.type]).toEqual([400, 'invalid_or_expired_token']);
+    }
+  });
+
+  it('gives an account that signs in at a provider its first password', async () => {
+    const member = await service.member();
+    await service.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [member.id]);
+    expect((await reset(await requested(member.email))).status).toBe(204);
+    expect((await login(member.email, NEXT)).body.user.has_password).toBe(true);
+    const [{ payload }] = await service.sql(
+      `SELECT payload FROM outbox_events WHERE user_id = $1 ORDER BY id DESC LIMIT 1`,
+      [member.id],
+    );
+    expect(payload.updated_fields).toEqual(['has_password', 'is_verified']);
+  });
+
+  it('lifts the lock of every client, on every instance', async () => {
+    const [one, two] = [
+      await TestApp.start({ RATE_LIMIT_ENABLED: 'true' }),
+      await TestApp.start({ RATE_LIMIT_ENABLED: 'true' }),
+    ];
+    const { email, password } = await one.member();
+    for (const app of [one, two])
+      for (let count = 0; count < 11; count += 1) await login(email, 'wrong password 1', '198.51.100.7', app);
+    expect((await login(email, password, '198.51.100.7', one)).status).toBe(429);
+    await one.post('/auth/password/forgot', { email });
+    await one.post('/auth/password/reset', { token: await mailedToken(email, 'password_reset'), password: NEXT });
+    for (const app of [one, two]) expect((await login(email, NEXT, '198.51.100.7', app)).status).toBe(200);
+    await one.stop();
+    await two.stop();
+  });
+
+  it('limits guesses by client, and right links cost nothing', async () => {
+    const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_TOKEN_IP: '3' });
+    const { email } = await limited.member();
+    await limited.post('/auth/password/forgot', { email });
+    const token = await mailedToken(email, 'password_reset');
+    const guess = (from: string, value = 'guess', password = NEXT) =>
+      limited.request('POST', '/auth/password/reset', { body: { token: value, password }, remoteAddress: from });
+    for (let count = 0; count < 5; count += 1) expect((await guess('198.51.100.9', token, 'weak')).status).toBe(400);
+    const statuses: number[] = [];
+    for (let count = 0; count < 5; count += 1) statuses.push((await guess('198.51.100.9')).status);
+    expect(statuses).toEqual([400, 400, 400, 429, 429]);
+    expect((await guess('198.51.100.9', token)).headers['retry-after']).toBeDefined();
+    expect((await guess('198.51.100.10', token)).status).toBe(204);
+    await limited.stop();
+  });
+});
+
+describe('POST /auth/password/change', () => {
+  const change = (token: string | undefined, current_password: string, new_password: string) =>
+    service.post('/auth/password/change', { current_password, new_password }, token);
+
+  it('keeps this session, ends the others, kills mailed links and tells the owner', async () => {
+    const member = await service.member();
+    const other = (await login(member.email, member.password)).body.access_token;
+    const token = await requested(member.email);
+    expect((await change(member.access, member.password, NEXT)).status).toBe(204);
+    expect((await service.get('/users/profile', member.access)).status).toBe(200);
+    expect((await service.get('/users/profile', other)).status).toBe(401);
+    expect((await reset(token)).status).toBe(400);
+    expect((await login(member.email, NEXT)).status).toBe(200);
+    await mailTo(member.email, 'password_changed');
+    expect(await audited(member)).toContain('password.changed');
+  });
+
+  it('refuses a wrong current password, an account without one, and nobody', async () => {
+    const member = await service.member();
+    const wrong = await change(member.access, 'not my password', NEXT);
+    await service.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [member.id]);
+    const without = await change(member.access, member.password, NEXT);
+    expect([wrong, without].map(({ status, body }) => `${status} ${body.error.type}`)).toEqual(
+      Array(2).fill('401 invalid_credentials'),
+    );
+    expect((await change(undefined, member.password, NEXT)).body.error.type).toBe('unauthenticated');
+  });
+
+  it('applies the rules to the new password, which must be another one', async () => {
+    const { access, password } = await service.member();
+    const same = await change(access, password, password);
+    const short = await change(access, password, 'short');
+    expect([same, short].map(({ body }) => `${body.error.type} ${body.error.details[0].field}`)).toEqual(
+      Array(2).fill('weak_password new_password'),
+    );
+  });
+
+  it('lets one of two at once through', async () => {
+    const member = await service.member();
+    const next = ['first horse battery', 'other horse battery'];
+    const answers = await Promise.all(next.map((password) => change(member.access, member.password, password)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([204, 401]);
+    const winner = answers.findIndex(({ status }) => status === 204);
+    expect((await login(member.email, next[winner]!)).status).toBe(200);
+  });
+
+  it('counts wrong ones like failed sign-ins, and leaves the session alone', async () => {
+    const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
+    const member = await limited.member();
+    const statuses: number[] = [];
+    for (let count = 0; count < 11; count += 1) {
+      const body = { current_password: 'wrong password 1', new_password: NEXT };
+      statuses.push((await limited.post('/auth/password/change', body, member.access)).status);
+    }
+    expect(statuses).toEqual([...Array(10).fill(401), 429]);
+    expect((await limited.post('/auth/login', { email: member.email, password: member.password })).status).toBe(429);
+    expect((await limited.get('/users/profile', member.access)).status).toBe(200);
+    await limited.stop();
+  });
+});

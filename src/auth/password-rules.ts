@@ -1,4 +1,5 @@
 import { AppError, ErrorDetail } from '../common/errors.js';
+import { isCommon } from './common-passwords.js';
 
 const CLASSES = [/\p{Ll}/u, /\p{Lu}/u, /\p{Nd}/u, /[^\p{L}\p{Nd}]/u];
 
@@ -26,6 +27,7 @@ export function brokenRules(password: string, owner: Owner): string[] {
     ],
     [lower === owner.email || lower === owner.email.split('@')[0], 'must not be the e-mail address'],
     [lower === owner.name.toLowerCase(), 'must not be the name'],
+    [isCommon(password), 'must not be one of the 10,000 most common passwords'],
     [password === owner.current, 'must differ from the current one'],
   ];
   return rules.filter(([broken]) => broken).map(([, message]) => message);

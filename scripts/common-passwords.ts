@@ -1,0 +1,26 @@
+// Writes src/auth/common-passwords.txt from a development dependency; run it again after that has a newer list.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { dictionary } from '@zxcvbn-ts/language-common';
+
+const COUNT = 10_000;
+const PACKAGE = '@zxcvbn-ts/language-common';
+
+const ranked = dictionary['passwords-common'] as string[];
+const words = [...new Set(ranked.map((word) => word.toLowerCase()))].slice(0, COUNT);
+if (words.length < COUNT || words.some((word) => word.startsWith('#') || /\s/.test(word)))
+  throw new Error(`${PACKAGE} does not hold ${COUNT} passwords in the form expected`);
+
+const folder = path.dirname(path.dirname(createRequire(import.meta.url).resolve(PACKAGE)));
+const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { version: string };
+const licence = readFileSync(path.join(folder, 'LICENSE.txt'), 'utf8').trim().split('\n');
+const head = [
+  `The ${COUNT} most common passwords, most common first, in lower case. Made by scripts/common-passwords.ts`,
+  `from ${PACKAGE} ${version}, which is under the MIT licence:`,
+  '',
+  ...licence,
+].map((line) => `# ${line}`.trimEnd());
+const target = path.join(import.meta.dirname, '../src/auth/common-passwords.txt');
+writeFileSync(target, `${[...head, ...words].join('\n')}\n`);
+console.log(`${words.length} passwords written to ${path.relative(process.cwd(), target)}`);

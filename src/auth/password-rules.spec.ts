@@ -1,0 +1,37 @@
+import { brokenRules } from './password-rules.js';
+
+const owner = { email: 'margaret@example.com', name: 'Margaret Hamilton', current: 'the one before this' };
+
+describe('brokenRules', () => {
+  it.each([
+    'securepassword',
+    'correct horse battery',
+    'Tr0ub4dor',
+    'twelve chars',
+    `${'ä'.repeat(35)}zz`,
+    'пароль-длинный',
+    '口令口令口令口令口令口令',
+  ])('finds nothing wrong with %j', (password) => {
+    expect(brokenRules(password, owner)).toEqual([]);
+  });
+
+  it.each([
+    ['Ab1!xyz', [/at least 8/]],
+    ['abcdefghijk', [/12 characters, or three of/]],
+    ['ABCDEFG1234', [/12 characters, or three of/]],
+    [`${'ä'.repeat(36)}1`, [/at most 72 bytes/]],
+    ['margaret@example.com', [/e-mail/]],
+    ['Margaret Hamilton', [/name/]],
+    ['margaret hamilton', [/name/]],
+    ['p@ssw0rd', [/most common/]],
+    ['P@SSW0RD', [/most common/]],
+    ['leavemealone', [/most common/]],
+    ['password', [/12 characters/, /most common/]],
+    ['123456', [/at least 8/, /12 characters/, /most common/]],
+    ['the one before this', [/current one/]],
+  ])('names what is wrong with %j', (password, rules) => {
+    const broken = brokenRules(password, owner);
+    expect(broken).toHaveLength(rules.length);
+    rules.forEach((rule, index) => expect(broken[index]).toMatch(rule));
+  });
+});

@@ -2,17 +2,18 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { dictionary } from '@zxcvbn-ts/language-common';
 
 const COUNT = 10_000;
 const PACKAGE = '@zxcvbn-ts/language-common';
 
-const ranked = dictionary['passwords-common'] as string[];
+const load = createRequire(import.meta.url);
+const { dictionary } = load(PACKAGE) as { dictionary: Record<string, string[]> };
+const ranked = dictionary['passwords-common']!;
 const words = [...new Set(ranked.map((word) => word.toLowerCase()))].slice(0, COUNT);
 if (words.length < COUNT || words.some((word) => word.startsWith('#') || /\s/.test(word)))
   throw new Error(`${PACKAGE} does not hold ${COUNT} passwords in the form expected`);
 
-const folder = path.dirname(path.dirname(createRequire(import.meta.url).resolve(PACKAGE)));
+const folder = path.dirname(path.dirname(load.resolve(PACKAGE)));
 const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { version: string };
 const licence = readFileSync(path.join(folder, 'LICENSE.txt'), 'utf8').trim().split('\n');
 const head = [

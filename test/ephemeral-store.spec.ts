@@ -34,6 +34,19 @@ describe('without Redis, a value for one use', () => {
     expect(await inTable('once')).toEqual([{ value: '' }]);
   });
 
+  it('is given once to calls that all found it before any had taken it', async () => {
+    await store().put('contended', 'value', 60);
+    const holder = service.database.createQueryRunner();
+    await holder.startTransaction();
+    await holder.query(`SELECT 1 FROM ephemeral_values WHERE key = 'contended' FOR UPDATE`);
+    const takes = [1, 2, 3].map(() => store().take('contended'));
+    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await until(async () => (await service.sql(waiting)).length === takes.length);
+    await holder.commitTransaction();
+    await holder.release();
+    expect((await Promise.all(takes)).sort()).toEqual(['value', null, null].sort());
+  });
+
   it('is gone when its time is over, and swept away by the next one', async () => {
     await store().put('late', 'value', 60);
     await service.sql(`UPDATE ephemeral_values SET expires_at = now() - interval '1 second' WHERE key = 'late'`);

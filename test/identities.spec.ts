@@ -2,6 +2,7 @@ import { auditOf, eventsOf, identitiesOf, member } from './support/accounts.js';
 import { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { Claims, OidcProvider, person } from './support/oidc-provider.js';
+import { until } from './support/until.js';
 
 let oidc: OidcProvider;
 let service: TestApp;
@@ -74,5 +75,22 @@ describe('/users/identities', () => {
     expect(await identitiesOf(service, body.user.id)).toHaveLength(1);
     const unknown = await service.delete('/users/identities/facebook', token);
     expect([unknown.status, unknown.body.error.type]).toEqual([404, 'not_found']);
+  });
+
+  it('lets nobody in by an identity that is being unlinked', async () => {
+    const owner = await member(service, true);
+    const claims = person({ email: owner.email });
+    await signIn(claims, 'google');
+    const unlinking = service.database.createQueryRunner();
+    await unlinking.startTransaction();
+    await unlinking.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [owner.id]);
+    await unlinking.query('DELETE FROM user_identities WHERE user_id = $1', [owner.id]);
+    const answer = signIn({ ...claims, email_verified: false }, 'google');
+    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await until(async () => (await service.sql(waiting)).length > 0);
+    await unlinking.commitTransaction();
+    await unlinking.release();
+    const { status, body } = await answer;
+    expect([status, body.error.type]).toEqual([403, 'provider_email_unverified']);
   });
 });

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Throttle, ThrottleGuesses } from '../cache/throttle.js';
 import { ApiErrors, Public } from '../common/decorators.js';
@@ -71,6 +71,7 @@ export class OAuthController {
   @HttpCode(200)
   @ApiOperation({ summary: 'The address of the provider, for an app that opens it itself' })
   @ApiQuery({ name: 'redirect_uri', required: false, description: 'An address of the allow-list, to end up at' })
+  @ApiBody({ type: StartBody, required: false })
   @ApiOkResponse({ type: AuthUrlBody })
   @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
   startInApp(

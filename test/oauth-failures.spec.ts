@@ -1,10 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Logger } from '../src/common/logger.js';
+import { LOGGER } from '../src/common/logger.module.js';
 import { Answer, TestApp } from './support/app.js';
 import { Browser, pathOf } from './support/browser.js';
 import { answering, drip, flood, ok } from './support/faults.js';
 import { Fault, OidcProvider, person } from './support/oidc-provider.js';
+import { until } from './support/until.js';
 
 const APP = 'https://app.example/signed-in?keep=this';
 /** Milliseconds that the impatient instance gives the provider. */
@@ -204,10 +207,14 @@ describe('secrets', () => {
     oidc.faults.set('/userinfo', answering(500));
     await talkative.post('/auth/linkedin/callback', failed);
     const provider = oidc.seen.at(-1)!.authorization!.slice('Bearer '.length);
+    talkative.app.get<Logger>(LOGGER).flush();
     await talkative.stop();
-    const log = await readFile(file, 'utf8');
+    // The failure is the last of it.
+    const log = await until(async () => {
+      const text = await readFile(file, 'utf8');
+      return text.includes('the sign-in at the provider failed') && text;
+    });
     await rm(folder, { recursive: true });
-    expect(log).toContain('the sign-in at the provider failed');
     const secrets = [code, good.code, good.state, failed.code, failed.state, provider, 'the client secret of'];
     for (const secret of [...secrets, body.access_token, body.refresh_token, exchanged.body.token])
       expect(log).not.toContain(secret);

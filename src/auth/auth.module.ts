@@ -51,6 +51,6 @@ import { SignInService } from './sign-in.service.js';
     { provide: APP_GUARD, useExisting: JwtGuard },
   ],
   // What asks for the password again counts the wrong ones too.
-  exports: [SignInService, LoginThrottle],
+  exports: [SignInService, LoginThrottle, OneTimeTokens],
 })
 export class AuthModule {}

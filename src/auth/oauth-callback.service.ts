@@ -70,7 +70,7 @@ export class OAuthCallbackService {
 
   private async tokens(answer: ProviderAnswer, started: StartedSignIn | null, context: RequestContext) {
     return counted(async () => {
-      const account = await this.account(answer, started);
+      const account = await this.account(answer, started, context);
       const { user, session } = await this.accounts.open(account, context, async (tx, opened) => ({
         user: opened.user,
         session: await this.exchange.open(tx, opened, context),
@@ -82,20 +82,24 @@ export class OAuthCallbackService {
   /** No session yet: the code may never be used. */
   private async code(answer: ProviderAnswer, started: StartedSignIn, context: RequestContext): Promise<string> {
     return counted(async () => {
-      const account = await this.account(answer, started);
+      const account = await this.account(answer, started, context);
       const identityId = await this.accounts.open(account, context, async (_, { identity }) => identity.id);
       return this.exchange.issue(identityId);
     });
   }
 
-  private async account(answer: ProviderAnswer, started: StartedSignIn | null): Promise<ProviderAccount> {
+  private async account(
+    answer: ProviderAnswer,
+    started: StartedSignIn | null,
+    context: RequestContext,
+  ): Promise<ProviderAccount> {
     const { provider, code, error } = answer;
     // Before the state: a denial does nothing, and a provider may send it back without one.
     if (DENIALS.has(error)) throw new AppError('oauth_denied');
     if (!started) throw new AppError('invalid_state');
     if (OUTAGES.has(error)) throw new AppError('provider_unavailable');
     if (error !== undefined || typeof code !== 'string' || code === '') throw new AppError('oauth_failed');
-    return this.client.account(provider, code, started.verifier);
+    return this.client.account(provider, code, started.verifier, context);
   }
 }
 

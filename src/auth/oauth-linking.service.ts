@@ -12,7 +12,7 @@ import { IdentitiesService, mirrorOf } from '../users/identities.service.js';
 import type { Identity } from '../users/identity.entity.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { OneTimeToken } from './one-time-token.entity.js';
+import { OneTimeTokens } from './one-time-tokens.js';
 import type { ProviderAccount } from './provider-account.js';
 
 const PROVIDER_NAMES = { google: 'Google', linkedin: 'LinkedIn' } as const;
@@ -23,6 +23,7 @@ export class OAuthLinking {
     private readonly users: UsersService,
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
+    private readonly tokens: OneTimeTokens,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     private readonly mailer: Mailer,
@@ -61,7 +62,7 @@ export class OAuthLinking {
   private async evict(tx: EntityManager, userId: string): Promise<Partial<User>> {
     await this.sessions.revokeAllOf(tx, userId, 'account_linked');
     await this.identities.remove(tx, userId);
-    await tx.delete(OneTimeToken, { userId });
+    await this.tokens.revokeAllOf(tx, userId, 'password_reset');
     return { passwordHash: null, isVerified: true, emailVerifiedAt: new Date() };
   }
 }

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
+import type { RequestContext } from '../common/request-context.js';
 import type { Provider } from '../config/settings.secrets.js';
 import { Settings } from '../config/settings.js';
 import type { ProviderAccount } from './provider-account.js';
@@ -51,14 +52,20 @@ export class ProviderClient {
    * Turns the code that the provider gave the browser into the account it stands for.
    * @throws AppError `oauth_failed` where the provider refuses the code, `provider_unavailable` where it is down, late or unclear
    */
-  async account(provider: Provider, code: string, verifier: string | null): Promise<ProviderAccount> {
+  async account(
+    provider: Provider,
+    code: string,
+    verifier: string | null,
+    { requestId }: RequestContext,
+  ): Promise<ProviderAccount> {
     try {
       const outcome = await this.run(provider, { query: { code }, verifier });
       if ('account' in outcome) return outcome.account;
       throw new Error('the strategy did not read the code');
     } catch (error) {
       const refused = error instanceof ProviderRefusal && error.final;
-      this.logger.warn({ provider, reason: describe(error) }, 'the sign-in at the provider failed');
+      const facts = { request_id: requestId, provider, reason: describe(error) };
+      this.logger.warn(facts, 'the sign-in at the provider failed');
       throw new AppError(refused ? 'oauth_failed' : 'provider_unavailable');
     }
   }

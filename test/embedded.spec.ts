@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/config/embedded-postgres.js';
+import { describeUnless } from './support/environment.js';
 
 const script = path.join(import.meta.dirname, 'support', 'embedded-owner.ts');
 const NOBODY = 65_534;
@@ -124,10 +125,9 @@ it('is shared by processes that run at once, and stopped by the last of them', a
   expect(await answers(two.url)).toBe(false);
 });
 
-if (!asRoot || !readable)
-  process.stderr.write(`skipped: an ordinary user (${asRoot ? 'the folder is closed to it' : 'this is one'})\n`);
+const obstacle = !asRoot ? 'this is one' : readable ? null : 'the folder is closed to it';
 
-(asRoot && readable ? describe : describe.skip)('for an ordinary user', () => {
+describeUnless(obstacle, 'for an ordinary user', () => {
   it('runs in its own name', async () => {
     chownSync(folder, NOBODY, NOBODY);
     const { owner, server } = await own({ uid: NOBODY, gid: NOBODY });

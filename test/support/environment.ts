@@ -44,8 +44,13 @@ export function workerTopic(label = 'events'): string {
 export function describeWith(servers: Server | Server[], name: string, body: () => void): void {
   const missing = JSON.parse(process.env.TEST_MISSING_SERVICES ?? '[]') as { name: string; reason: string }[];
   const absent = missing.find((server) => [servers].flat().includes(server.name as Server));
-  if (absent) process.stderr.write(`skipped: ${name} (no ${absent.name}: ${absent.reason})\n`);
-  (absent ? describe.skip : describe)(name, body);
+  describeUnless(absent ? `no ${absent.name}: ${absent.reason}` : null, name, body);
+}
+
+/** `describe`, or, where there is an obstacle, `describe.skip` with the obstacle on screen. */
+export function describeUnless(obstacle: string | null, name: string, body: () => void): void {
+  if (obstacle) process.stderr.write(`skipped: ${name} (${obstacle})\n`);
+  (obstacle ? describe.skip : describe)(name, body);
 }
 
 async function createDatabase(): Promise<string> {

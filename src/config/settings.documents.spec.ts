@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseEnv } from 'node:util';
+import { readSettings } from './settings.js';
+
+const document = (name: string) => readFileSync(path.join(__dirname, '../..', name), 'utf8');
+const sorted = (names: Iterable<string>) => [...new Set(names)].sort();
+
+/** Choices that make the settings code ask for everything it knows. */
+const ASKS_FOR_ALL = {
+  JWT_SECRET: 'x',
+  ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString('base64')}`,
+  S3_BUCKET: 'pictures',
+  KAFKA_SECURITY_PROTOCOL: 'SASL_SSL',
+  KAFKA_SASL_USERNAME: 'service',
+  KAFKA_SASL_PASSWORD: 'secret',
+};
+
+/** Every variable the settings code reads, noted while it reads. */
+function variables(): string[] {
+  const asked = new Set<string>();
+  const values = new Proxy<Record<string, string | undefined>>(ASKS_FOR_ALL, {
+    get: (target, name: string) => {
+      asked.add(name);
+      return target[name];
+    },
+  });
+  readSettings(values);
+  return sorted(asked);
+}
+
+it('asks for every variable that its source spells out', () => {
+  const sources = readdirSync(__dirname).filter((name) => /^settings(\.\w+)?\.ts$/.test(name));
+  const spelled = sources.flatMap((name) => [
+    ...readFileSync(path.join(__dirname, name), 'utf8').matchAll(/'([A-Z][A-Z0-9]*_[A-Z0-9_]+)'/g),
+  ]);
+  const asked = variables();
+  const limits = asked.filter((name) => name.startsWith('RATE_LIMIT_')).map((name) => name.replace('RATE_LIMIT_', ''));
+  // Two values of KAFKA_SECURITY_PROTOCOL look like names.
+  const known = new Set([...asked, ...limits, 'SASL_PLAINTEXT', 'SASL_SSL']);
+  expect(spelled.map(([, name]) => name!).filter((name) => !known.has(name))).toEqual([]);
+});
+
+describe('.env.example', () => {
+  const example = parseEnv(document('.env.example')) as Record<string, string>;
+  // Read by docker-compose.yml, not by the service.
+  const { POSTGRES_PASSWORD, ...own } = example;
+
+  it('has every variable and no other', () => {
+    expect(POSTGRES_PASSWORD).toBe('');
+    expect(sorted(Object.keys(own))).toEqual(variables());
+  });
+
+  it('says in the line above each what it is', () => {
+    const lines = document('.env.example').split('\n');
+    for (const name of Object.keys(example)) {
+      const at = lines.findIndex((line) => line.startsWith(`${name}=`));
+      expect(lines[at - 1]).toMatch(/^# .{10,}/);
+    }
+  });
+
+  it('holds the defaults: with it and without it the service runs alike', () => {
+    const secrets = { JWT_SECRET: 'x', ENCRYPTION_KEYS: ASKS_FOR_ALL.ENCRYPTION_KEYS };
+    expect(readSettings({ ...example, ...secrets })).toEqual(readSettings(secrets));
+  });
+
+  it('holds no secret', () => {
+    expect(sorted(Object.keys(example).filter((name) => /SECRET|PASSWORD|KEY/.test(name) && example[name]))).toEqual(
+      [],
+    );
+  });
+});
+
+describe('the README', () => {
+  it('has every variable in its table and no other', () => {
+    const [, configuration = ''] = /\n## Configuration\n([\s\S]*?)\n## /.exec(document('README.md')) ?? [];
+    const rows = [...configuration.matchAll(/^\| `([A-Z0-9_]+)`/gm)].map(([, name]) => name!);
+    expect(rows).toHaveLength(new Set(rows).size);
+    expect(sorted(rows)).toEqual(variables());
+  });
+});

@@ -1,0 +1,135 @@
+import { availableParallelism } from 'node:os';
+import bcrypt from 'bcrypt';
+import { AppError } from '../common/errors.js';
+import type { Settings } from '../config/settings.js';
+import { LONGEST_TIME, PasswordHasher } from './password-hasher.js';
+
+const hasherOf = (bcryptCost: number, threadPoolSize = 4) =>
+  new PasswordHasher({ bcryptCost, threadPoolSize } as Settings);
+const SLOTS = Math.min(2, availableParallelism());
+
+afterEach(() => jest.restoreAllMocks());
+
+describe('a hash', () => {
+  const hasher = hasherOf(4);
+
+  it('fits its password and no other', async () => {
+    const hash = await hasher.hash('correct horse battery');
+    expect(await hasher.matches('correct horse battery', hash)).toBe(true);
+    expect(await hasher.matches('Correct horse battery', hash)).toBe(false);
+  });
+
+  it('is renewed where its cost is another than the configured one', async () => {
+    const hash = await hasher.hash('correct horse battery');
+    expect(bcrypt.getRounds(hash)).toBe(4);
+    expect(await hasher.renewed('correct horse battery', hash)).toBeNull();
+    expect(await hasher.renewed('correct horse battery', null)).toBeNull();
+    const renewed = await hasherOf(5).renewed('correct horse battery', hash);
+    expect(bcrypt.getRounds(renewed!)).toBe(5);
+  });
+
+  it('is replaced only by who knows the password', async () => {
+    const hash = await hasher.hash('correct horse battery');
+    expect(await hasher.replace('wrong', hash, 'next password')).toBeNull();
+    expect(await hasher.replace('correct horse battery', null, 'next password')).toBeNull();
+    const next = await hasher.replace('correct horse battery', hash, 'next password');
+    expect(await hasher.matches('next password', next)).toBe(true);
+  });
+});
+
+describe('without a hash to compare with', () => {
+  it('does the same work as with one, at the configured cost', async () => {
+    const compare = jest.spyOn(bcrypt, 'compare');
+    const hasher = hasherOf(5);
+    await hasher.matches('whatever', null);
+    await hasher.matches('whatever', await hasher.hash('something else'));
+    expect(compare.mock.calls.map(([, hash]) => bcrypt.getRounds(hash as string))).toEqual([5, 5]);
+  });
+
+  it('never matches, not even the password of the dummy', async () => {
+    const hash = jest.spyOn(bcrypt, 'hash');
+    const hasher = hasherOf(4);
+    await hasher.matches('whatever', null);
+    const [dummyPassword] = hash.mock.calls[0]!;
+    expect(await hasher.matches(dummyPassword as string, null)).toBe(false);
+  });
+});
+
+describe('under load', () => {
+  /** bcrypt that ends when told to, so that the queue stands still meanwhile. */
+  function heldHashes() {
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const started = jest.spyOn(bcrypt, 'hash').mockImplementation(async () => {
+      await held;
+      return 'hash';
+    });
+    return { started, release };
+  }
+
+  it.each([
+    [4, SLOTS],
+    [3, 1],
+    [1, 1],
+  ])('of a pool of %i threads takes %i, and lets the others wait', async (threads, slots) => {
+    const { started, release } = heldHashes();
+    const hasher = hasherOf(4, threads);
+    const all = Array.from({ length: 8 }, () => hasher.hash('password'));
+    await new Promise(setImmediate);
+    expect(started).toHaveBeenCalledTimes(slots);
+    release();
+    expect(await Promise.all(all)).toHaveLength(8);
+    expect(started).toHaveBeenCalledTimes(8);
+  });
+
+  it('answers busy at once, with the seconds to wait, where the result would come too late', async () => {
+    const { started, release } = heldHashes();
+    // Cost 16 counts as some three seconds a hash, so that few fit into the longest time.
+    const hasher = hasherOf(16);
+    const results = Array.from({ length: 20 }, () => hasher.hash('password').catch((error: unknown) => error));
+    const refused = (await Promise.race([results.at(-1)!, new Promise(setImmediate)])) as AppError;
+    expect(refused).toBeInstanceOf(AppError);
+    expect(refused.type).toBe('busy');
+    expect(refused.extras.retryAfter).toBeGreaterThanOrEqual(4);
+    expect(refused.extras.retryAfter).toBeLessThanOrEqual(LONGEST_TIME / 1000);
+    release();
+    const accepted = (await Promise.all(results)).filter((result) => result === 'hash');
+    expect(accepted.length).toBeGreaterThan(SLOTS);
+    expect(started).toHaveBeenCalledTimes(accepted.length);
+    expect(await hasher.hash('once the queue is empty')).toBe('hash');
+  });
+
+  it('lets nobody wait past the time, even where the estimate was too bright', async () => {
+    const { release } = heldHashes();
+    const hasher = hasherOf(4);
+    const holders = Array.from({ length: SLOTS }, () => hasher.hash('password'));
+    await expect(hasher.matches('password', '$2b$04$hash', 50)).rejects.toMatchObject({ type: 'busy' });
+    release();
+    await Promise.all(holders);
+    expect(await hasher.hash('the queue is empty again')).toBe('hash');
+  });
+
+  it('goes on after a hash that failed', async () => {
+    const hasher = hasherOf(4);
+    const broken = jest.spyOn(bcrypt, 'hash').mockImplementation(() => Promise.reject(new Error('no memory')));
+    const failures = Array.from({ length: 6 }, () => hasher.hash('password'));
+    for (const result of await Promise.allSettled(failures)) expect(result.status).toBe('rejected');
+    broken.mockRestore();
+    expect(await hasher.hash('password')).toMatch(/^\$2b\$04\$/);
+  });
+
+  it('leaves the event loop free', async () => {
+    const hasher = hasherOf(9);
+    let turns = 0;
+    let hashing = true;
+    const turn = () => {
+      turns += 1;
+      if (hashing) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await Promise.all(Array.from({ length: 8 }, () => hasher.hash('password')));
+    hashing = false;
+    // Hashes on the event loop itself would leave it a handful of turns, one between each two.
+    expect(turns).toBeGreaterThan(200);
+  });
+});

@@ -1,0 +1,133 @@
+import path from 'node:path';
+
+export interface SourceFile {
+  /** From the top of the project, with slashes. */
+  path: string;
+  text: string;
+}
+
+interface Import {
+  /** A path from the top of the project, or the name of a package. */
+  target: string;
+  /** Names that are there at run time; a type import has none. */
+  values: string[];
+}
+
+/** Finds what breaks a rule, one line each. */
+export type Rule = (files: SourceFile[]) => string[];
+
+/** A folder imports only from folders to its left; the files beside the folders wire everything together. */
+const ORDER = 'common config crypto cache mail audit events users preferences sessions auth privacy admin health'.split(
+  ' ',
+);
+export const MAX_LINES = 250;
+
+const IMPORT =
+  /(?:^|\n)\s*(?:import|export)\s(?<clause>[^'";]*?)\bfrom\s*'(?<from>[^']+)'|\bimport\s*\(?\s*'(?<bare>[^']+)'/g;
+
+export function importsOf(file: SourceFile): Import[] {
+  return [...file.text.matchAll(IMPORT)].map(({ groups }) => {
+    const { clause = '', from, bare } = groups as Record<string, string | undefined>;
+    const target = (from ?? bare)!;
+    const names = clause.replace(/[{}]/g, ',').split(',');
+    return {
+      target: target.startsWith('.') ? path.posix.join(path.posix.dirname(file.path), target) : target,
+      values: /^type\s/.test(clause)
+        ? []
+        : names.map((name) => name.trim()).filter((name) => /^(?!type\s)\w/.test(name)),
+    };
+  });
+}
+
+const sourceOf = (target: string) => target.replace(/\.js$/, '.ts');
+const folderOf = (file: string) => (/^src\/[^/]+\//.test(file) ? file.split('/')[1]! : null);
+const rankOf = (file: string) => (folderOf(file) === null ? ORDER.length : ORDER.indexOf(folderOf(file)!));
+const inSource = (files: SourceFile[]) => files.filter((file) => file.path.startsWith('src/'));
+const matching = (files: SourceFile[], pattern: RegExp) =>
+  files.filter(({ text }) => pattern.test(text)).map((file) => `${file.path}: ${pattern.exec(file.text)![0].trim()}`);
+
+export const importsWalkOneWay: Rule = (files) =>
+  inSource(files).flatMap((file) => {
+    if (rankOf(file.path) < 0) return [`${file.path}: the folder has no place in the order`];
+    const bad = importsOf(file).filter(({ target }) => {
+      if (target.startsWith('src/')) return rankOf(target) > rankOf(file.path) || rankOf(target) < 0;
+      return folderOf(file.path) !== null && /^(test|scripts|migrations|bench|\.\.)/.test(target);
+    });
+    return bad.map(({ target }) => `${file.path} imports ${target}`);
+  });
+
+export const noCycle: Rule = (files) => {
+  const graph = new Map(files.map((file) => [file.path, importsOf(file).map(({ target }) => sourceOf(target))]));
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (file: string, trail: string[]): void => {
+    if (trail.includes(file)) cycles.push([...trail.slice(trail.indexOf(file)), file].join(' -> '));
+    if (done.has(file) || trail.includes(file)) return;
+    for (const next of graph.get(file) ?? []) if (graph.has(next)) visit(next, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  return cycles;
+};
+
+export const environmentStaysInConfig: Rule = (files) =>
+  matching(
+    inSource(files).filter(({ path: file }) => folderOf(file) !== 'config'),
+    /\bprocess\s*(?:\.\s*env\b|\[)|from 'node:process'|\{[^}]*\benv\b[^}]*\}\s*=\s*process\b/,
+  );
+
+export const controllersKnowNoDatabase: Rule = (files) =>
+  files
+    .filter((file) => file.path.endsWith('.controller.ts'))
+    .flatMap((file) =>
+      importsOf(file)
+        .filter(({ target }) => /^(typeorm|@nestjs\/typeorm|pg)$|\/database\.js$/.test(target))
+        .map(({ target }) => `${file.path} imports ${target}`),
+    );
+
+/** Relations between entities need the class, and so does the list of all of them; `import type` is free to everybody. */
+export const entitiesStayAtHome: Rule = (files) => {
+  const homes = new Map<string, string | null>();
+  for (const file of files.filter((candidate) => candidate.path.endsWith('.entity.ts')))
+    for (const [, name] of file.text.matchAll(/\bexport class (\w+)/g)) homes.set(name!, folderOf(file.path));
+  const guests = inSource(files).filter((file) => !/\.entity\.ts$|^src\/entities\.ts$/.test(file.path));
+  return guests.flatMap((file) => {
+    const foreign = (name: string) => homes.has(name) && homes.get(name) !== folderOf(file.path);
+    const imported = importsOf(file)
+      .filter(({ target }) => target.endsWith('.entity.js'))
+      .flatMap(({ values }) => values.map((value) => value.split(' ')[0]!));
+    const typed = [...file.text.matchAll(/\bRepository<\s*(\w+)/g)].map(([, name]) => name!);
+    return [...imported, ...typed].filter(foreign).map((name) => `${file.path} works on ${name}`);
+  });
+};
+
+export const filesStayShort: Rule = (files) =>
+  files
+    .map((file) => ({ ...file, lines: file.text.split('\n').length - 1 }))
+    .filter(({ lines }) => lines > MAX_LINES)
+    .map(({ path: file, lines }) => `${file}: ${lines} lines`);
+
+export const specsAllRun: Rule = (files) =>
+  matching(
+    files.filter(({ path: file }) => file.endsWith('.spec.ts')),
+    /\b(?:describe|it|test)(?:\.\w+)*\.(?:only|skip|todo|failing)\b|\b(?:fdescribe|xdescribe|fit|xit|xtest)\s*\(/,
+  );
+
+export const noBarrels: Rule = (files) => [
+  ...inSource(files)
+    .filter((file) => file.path.endsWith('/index.ts'))
+    .map((file) => file.path),
+  ...matching(files, /\bexport\s*\*\s*(?:as\s+\w+\s*)?from\b/),
+];
+
+export const noForwardRef: Rule = (files) => matching(inSource(files), /\bforwardRef\b/);
+
+export const namesSaySomething: Rule = (files) => [
+  ...files
+    .filter(({ path: file }) => /(?:^|[-.])(?:helpers?|utils?|managers?|base)(?=[-.])/.test(path.basename(file)))
+    .map((file) => file.path),
+  ...matching(
+    files,
+    /\b(?:class|interface|type|enum)\s+(?:\w*(?:Helper|Util|Manager)s?|\w*Base|Base[A-Z]\w*)(?=[\s<={])/,
+  ),
+];

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { TestApp } from './support/app.js';
+import { readSettings } from '../src/config/settings.js';
+import { TestApp, testValues } from './support/app.js';
 import { Browser, pathOf } from './support/browser.js';
 import { OidcProvider, person } from './support/oidc-provider.js';
 
@@ -210,4 +211,14 @@ describe('the start', () => {
     expect(Number(guesses[2]!.headers['retry-after'])).toBeGreaterThan(0);
     await strict.stop();
   });
+});
+
+describe('OAUTH_REDIRECT_ALLOWLIST', () => {
+  it.each(['/signed-in', 'app.example', 'https://app.example/#x', 'javascript:alert(1)', 'data:text/html,x'])(
+    'does not take %s',
+    (entry) => {
+      const read = () => readSettings(testValues({ OAUTH_REDIRECT_ALLOWLIST: `${APP},${entry}` }));
+      expect(read).toThrow(/^OAUTH_REDIRECT_ALLOWLIST must be/);
+    },
+  );
 });

@@ -4,7 +4,7 @@ import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppModule } from './app.module.js';
 import { useAccessLog } from './common/access-log.js';
-import { useJsonOnly } from './common/body-parser.js';
+import { useBodyParsers } from './common/body-parser.js';
 import { useDocs } from './common/docs.js';
 import { ErrorFilter, toAppError } from './common/error.filter.js';
 import { answerClientError, AppError, errorBody, errorHeaders } from './common/errors.js';
@@ -69,7 +69,7 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
     abortOnError: false,
   });
   useRequestContext(fastify, settings);
-  useJsonOnly(fastify);
+  useBodyParsers(fastify);
   useAccessLog(fastify, settings.logging.access ? logger : null);
   app.enableCors({
     origin: settings.corsOrigins,

@@ -10,15 +10,21 @@ export type Log = (line: string) => void;
 
 export const run = promisify(execFile);
 
-export function onPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(path.delimiter).some((folder) => {
+/** Where on the PATH a program is. */
+export function pathOf(program: string): string | undefined {
+  const files = (process.env.PATH ?? '').split(path.delimiter).map((folder) => path.join(folder, program));
+  return files.find((file) => {
     try {
-      accessSync(path.join(folder, program), constants.X_OK);
+      accessSync(file, constants.X_OK);
       return true;
     } catch {
       return false;
     }
   });
+}
+
+export function onPath(program: string): boolean {
+  return pathOf(program) !== undefined;
 }
 
 /** Free ports, all different; a wanted one (not 0) is taken if it is free. */

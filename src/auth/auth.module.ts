@@ -18,6 +18,7 @@ import { LogoutService } from './logout.service.js';
 import { NewPassword } from './new-password.js';
 import { OneTimeToken } from './one-time-token.entity.js';
 import { OneTimeTokens } from './one-time-tokens.js';
+import { PagesController } from './pages.controller.js';
 import { PasswordChangeService } from './password-change.service.js';
 import { PasswordController } from './password.controller.js';
 import { PasswordResetService } from './password-reset.service.js';
@@ -33,7 +34,7 @@ import { SignInService } from './sign-in.service.js';
     PreferencesModule,
     SessionsModule,
   ],
-  controllers: [AuthController, PasswordController, EmailController],
+  controllers: [AuthController, PasswordController, EmailController, PagesController],
   providers: [
     AccessTokens,
     SignInService,

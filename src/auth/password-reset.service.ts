@@ -39,9 +39,12 @@ export class PasswordResetService {
     this.mailer.sendLater('password_reset', () => this.compose(email, context));
   }
 
-  /** @throws AppError `invalid_or_expired_token` */
-  async requireToken(token: string): Promise<void> {
-    await this.tokens.owner(token, 'password_reset');
+  /**
+   * Whose link it is; nothing is used up.
+   * @throws AppError `invalid_or_expired_token`
+   */
+  async emailOf(token: string): Promise<string> {
+    return (await this.tokens.owner(token, 'password_reset')).email;
   }
 
   /**

@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
-import { IsString, MaxLength } from 'class-validator';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsOptional, IsString, MaxLength } from 'class-validator';
 import { LinkTokenBody } from './links.dto.js';
 
 /** A password as it comes; the rules for new ones are checked where the account is known. */
@@ -11,6 +11,17 @@ export function PasswordField(example = 'securepassword', description?: string) 
 export class ResetPasswordBody extends LinkTokenBody {
   @PasswordField('a better password', 'Same rules as at registration')
   password: string;
+}
+
+export class ResetFormBody extends ResetPasswordBody {
+  @ApiPropertyOptional({ description: 'Shown again with what was wrong, and used for nothing else' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(254)
+  email?: string;
+
+  @PasswordField('a better password')
+  password_repeat: string;
 }
 
 export class ChangePasswordBody {

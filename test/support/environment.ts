@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Client, DatabaseError } from 'pg';
 
-type Server = 'redis' | 'kafka';
+type Server = 'redis' | 'kafka' | 'chromium';
 
 const worker = Number(process.env.JEST_WORKER_ID ?? 1);
 const adminUrl = () => required('TEST_PG_ADMIN_URL');
@@ -33,6 +33,11 @@ export function workerRedisUrl(): Promise<string> {
 /** `host:port` of the Kafka brokers. */
 export function kafkaBrokers(): string[] {
   return required('TEST_KAFKA_BROKERS').split(',');
+}
+
+/** Path of the browser for tests of pages. */
+export function chromiumPath(): string {
+  return required('TEST_CHROMIUM');
 }
 
 /** A topic name that nobody else uses. */

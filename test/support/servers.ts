@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Client } from 'pg';
 import { migrations } from '../../migrations/index.js';
+import { findChromium } from '../../scripts/services/chromium.js';
 import { type ServiceName, startServices } from '../../scripts/services/index.js';
 import { migrateDatabase } from '../../src/config/migrate.js';
 import { readSettings } from '../../src/config/settings.js';
@@ -38,10 +39,22 @@ async function dropDatabases(adminUrl: string): Promise<void> {
   await asAdmin(adminUrl, ...rows.map(({ datname }) => `DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`));
 }
 
-/** `TEST_SERVICES=redis` (or kafka, or neither) makes a run of a few specs start faster; PostgreSQL is always there. */
+/** Not a server, but found or missed like one. */
+async function browser(wanted: boolean) {
+  if (!wanted) return { path: '', missing: [{ name: 'chromium', reason: 'not in TEST_SERVICES' }] };
+  try {
+    return { path: await findChromium(log), missing: [] };
+  } catch (error) {
+    if (process.env.CI === 'true') throw error;
+    return { path: '', missing: [{ name: 'chromium', reason: (error as Error).message }] };
+  }
+}
+
+/** `TEST_SERVICES=redis` (or kafka, chromium, or none) makes a run of a few specs start faster; PostgreSQL is always there. */
 async function start() {
   const { TEST_DATABASE_URL, REDIS_URL, KAFKA_BOOTSTRAP_SERVERS, TEST_SERVICES } = process.env;
-  const names = (TEST_SERVICES?.split(',') ?? ['redis', 'kafka']) as ServiceName[];
+  const all = TEST_SERVICES?.split(',') ?? ['redis', 'kafka', 'chromium'];
+  const names = all.filter((name) => name !== 'chromium') as ServiceName[];
   const given = { postgres: TEST_DATABASE_URL, redis: REDIS_URL, kafka: KAFKA_BOOTSTRAP_SERVERS };
   const want = names.filter((name) => name !== 'postgres');
   const first = startServices({ want: ['postgres'], given, log }).then(async (services) => {
@@ -49,10 +62,18 @@ async function start() {
     await createTemplate(services.postgres.adminUrl);
     return services;
   });
-  const [database, others] = await Promise.all([first, startServices({ want, given, log })]);
+  const [database, others, chromium] = await Promise.all([
+    first,
+    startServices({ want, given, log }),
+    browser(all.includes('chromium')),
+  ]);
   const { adminUrl } = database.postgres!;
   const unwanted = (['redis', 'kafka'] as const).filter((name) => !want.includes(name));
-  const missing = [...others.missing, ...unwanted.map((name) => ({ name, reason: 'not in TEST_SERVICES' }))];
+  const missing = [
+    ...others.missing,
+    ...chromium.missing,
+    ...unwanted.map((name) => ({ name, reason: 'not in TEST_SERVICES' })),
+  ];
   const stop = async () => {
     // Of a server that is not ours nothing may be left behind.
     if (TEST_DATABASE_URL) await dropDatabases(adminUrl);
@@ -64,6 +85,7 @@ async function start() {
     TEST_REDIS_URL: others.redis?.url ?? '',
     TEST_KAFKA_BROKERS: others.kafka?.brokers ?? '',
     TEST_KAFKA_DETOUR: others.kafka?.detour ? JSON.stringify(others.kafka.detour) : '',
+    TEST_CHROMIUM: chromium.path,
     TEST_MISSING_SERVICES: JSON.stringify(missing),
   };
   return { exports, stop };

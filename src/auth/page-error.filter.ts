@@ -1,0 +1,38 @@
+import { ArgumentsHost, Catch, ExceptionFilter, Inject } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { toAppError } from '../common/error.filter.js';
+import { AppError, errorBody, errorHeaders } from '../common/errors.js';
+import type { Html } from '../common/html.js';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+import { errorPage, PAGE_CSP, resetPage } from './pages.js';
+
+/** Shows errors of the pages as pages; who does not ask for HTML gets the body that all errors have. */
+@Catch()
+export class PageErrorFilter implements ExceptionFilter {
+  constructor(@Inject(LOGGER) private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const error = toAppError(thrown);
+    if (error.status >= 500) this.logger.error({ err: thrown, request_id: request.id }, error.type);
+    void reply.status(error.status).headers(errorHeaders(error));
+    // The handler may have announced HTML already, so the type is said either way.
+    if (request.headers.accept?.includes('text/html'))
+      void reply
+        .headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_CSP })
+        .send(this.render(error, request).markup);
+    else void reply.header('content-type', 'application/json; charset=utf-8').send(errorBody(error, request.id));
+  }
+
+  /** What can be put right in the form shows the form again. */
+  private render(error: AppError, request: FastifyRequest): Html {
+    const { token, email } = (request.body ?? {}) as { token?: unknown; email?: unknown };
+    const rules = error.type === 'weak_password' || error.type === 'validation_failed';
+    if (!rules || typeof token !== 'string' || !request.routeOptions.url?.endsWith('/password-reset'))
+      return errorPage(error);
+    const messages = (error.extras.details ?? []).map(({ message }) => message);
+    return resetPage({ token, email: typeof email === 'string' ? email : '' }, messages);
+  }
+}

@@ -1,0 +1,97 @@
+import { Body, Controller, Get, Header, HttpCode, Post, Query, UseFilters } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiConsumes, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ThrottleGuesses } from '../cache/throttle.js';
+import { ApiErrors, Public } from '../common/decorators.js';
+import { AppError } from '../common/errors.js';
+import { Context } from '../common/request-context.js';
+import type { RequestContext } from '../common/request-context.js';
+import { Settings } from '../config/settings.js';
+import { EmailVerificationService } from './email-verification.service.js';
+import { LinkTokenBody } from './links.dto.js';
+import { PageErrorFilter } from './page-error.filter.js';
+import { donePage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
+import { PasswordResetService } from './password-reset.service.js';
+import { ResetFormBody } from './password.dto.js';
+
+const HTML = { content: { 'text/html': { schema: { type: 'string' as const } } } };
+const FORM = 'application/x-www-form-urlencoded';
+
+/** A link may come with a tracker's additions or twice the same name; anything but one text is no token. */
+const asToken = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/**
+ * Small pages behind mailed links, for where there is no front end. The forms need no token against forgery: they act by the
+ * secret in the form alone, a browser adds nothing to it, and who knows the secret needs no forgery.
+ */
+@ApiTags('pages')
+@Public()
+@ThrottleGuesses()
+@UseFilters(PageErrorFilter)
+@Controller('auth')
+export class PagesController {
+  constructor(
+    private readonly resets: PasswordResetService,
+    private readonly verification: EmailVerificationService,
+    private readonly settings: Settings,
+  ) {}
+
+  @Get('password/reset')
+  @Header('content-type', 'text/html; charset=utf-8')
+  @Header('content-security-policy', PAGE_CSP)
+  @ApiOperation({ summary: 'Page: the form behind a mailed link for a new password' })
+  @ApiQuery({ name: 'token', type: String })
+  @ApiOkResponse(HTML)
+  @ApiErrors('invalid_or_expired_token', 'rate_limited')
+  async showReset(@Query('token') value: unknown): Promise<string> {
+    const token = asToken(value);
+    return resetPage({ token, email: await this.resets.emailOf(token) }).markup;
+  }
+
+  @Post('pages/password-reset')
+  @HttpCode(200)
+  @RouteConfig({ forms: true })
+  @Header('content-type', 'text/html; charset=utf-8')
+  @Header('content-security-policy', PAGE_CSP)
+  @ApiOperation({ summary: 'Page: what the form for a new password posts' })
+  @ApiConsumes(FORM)
+  @ApiOkResponse(HTML)
+  @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'rate_limited', 'busy')
+  async submitReset(@Body() form: ResetFormBody, @Context() context: RequestContext): Promise<string> {
+    if (form.password !== form.password_repeat)
+      throw new AppError('validation_failed', {
+        details: [{ field: 'password_repeat', message: 'the two passwords differ' }],
+      });
+    await this.resets.reset(form.token, form.password, context);
+    const text = 'You can sign in with it now. Other devices were signed out.';
+    return donePage('Your new password is set', text, this.settings.appPublicUrl).markup;
+  }
+
+  @Get('email/verify')
+  @Header('content-type', 'text/html; charset=utf-8')
+  @Header('content-security-policy', PAGE_CSP)
+  @ApiOperation({ summary: 'Page: the button behind a mailed link that confirms an address' })
+  @ApiQuery({ name: 'token', type: String })
+  @ApiOkResponse(HTML)
+  @ApiErrors('invalid_or_expired_token', 'rate_limited')
+  async showVerify(@Query('token') value: unknown): Promise<string> {
+    const token = asToken(value);
+    await this.verification.requireToken(token);
+    return verifyPage(token).markup;
+  }
+
+  @Post('pages/email-verify')
+  @HttpCode(200)
+  @RouteConfig({ forms: true })
+  @Header('content-type', 'text/html; charset=utf-8')
+  @Header('content-security-policy', PAGE_CSP)
+  @ApiOperation({ summary: 'Page: what the button that confirms an address posts' })
+  @ApiConsumes(FORM)
+  @ApiOkResponse(HTML)
+  @ApiErrors('validation_failed', 'invalid_or_expired_token', 'rate_limited')
+  async submitVerify(@Body() form: LinkTokenBody, @Context() context: RequestContext): Promise<string> {
+    await this.verification.verify(form.token, context);
+    return donePage('Your address is confirmed', 'Thank you. You can close this page.', this.settings.appPublicUrl)
+      .markup;
+  }
+}

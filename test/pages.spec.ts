@@ -1,0 +1,168 @@
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { freePorts } from '../scripts/services/tools.js';
+import { TestApp } from './support/app.js';
+import { chromiumPath, describeWith } from './support/environment.js';
+import { linkIn, mailTo } from './support/mailbox.js';
+
+const NEXT = 'another horse battery';
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+const BROWSER = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+let service: TestApp;
+
+beforeAll(async () => {
+  const [port] = await freePorts(0);
+  service = await TestApp.start({ PUBLIC_BASE_URL: `http://127.0.0.1:${port}` });
+  await service.app.listen(port!, '127.0.0.1');
+});
+afterAll(() => service.stopAndDrop());
+
+const login = (email: string, password: string) => service.post('/auth/login', { email, password });
+const pathOf = (link: URL) => link.pathname + link.search;
+
+async function links() {
+  const { email, password } = await service.member();
+  await service.post('/auth/password/forgot', { email });
+  const reset = linkIn(await mailTo(email, 'password_reset'));
+  const verify = linkIn(await mailTo(email, 'email_verification'));
+  return { email, password, reset, verify, token: reset.searchParams.get('token')! };
+}
+
+function submit(path: string, fields: Record<string, string>, headers: Record<string, string> = BROWSER) {
+  const payload = new URLSearchParams(fields).toString();
+  return service.request('POST', path, { payload, headers: { ...FORM, ...headers } });
+}
+
+describe('the pages', () => {
+  it('run nothing, load nothing, and are neither framed, cached nor named to others', async () => {
+    const { reset, verify } = await links();
+    for (const link of [reset, verify]) {
+      const { status, headers, text } = await service.get(pathOf(link), undefined, BROWSER);
+      expect(status).toBe(200);
+      expect(headers).toMatchObject({
+        'content-type': 'text/html; charset=utf-8',
+        'referrer-policy': 'no-referrer',
+        'cache-control': 'private, no-store',
+        'x-frame-options': 'DENY',
+      });
+      expect(headers['content-security-policy']).toMatch(
+        /^default-src 'none'; style-src 'sha256-[\w+/=]{44}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'$/,
+      );
+      expect(text).not.toMatch(/<script|javascript:|\son\w+=|\sstyle=|https?:/i);
+    }
+  });
+
+  it('use nothing up when they are opened, however often', async () => {
+    const { email, reset, verify, token } = await links();
+    for (let count = 0; count < 3; count += 1)
+      for (const link of [reset, verify]) expect((await service.get(pathOf(link))).status).toBe(200);
+    expect((await service.request('GET', `${pathOf(reset)}&utm_source=mail`)).status).toBe(200);
+    expect((await login(email, NEXT)).status).toBe(401);
+    const answer = await submit('/auth/pages/password-reset', { token, password: NEXT, password_repeat: NEXT });
+    expect(answer.status).toBe(200);
+    expect((await login(email, NEXT)).status).toBe(200);
+  });
+
+  it('show what was wrong and keep the link good', async () => {
+    const { token } = await links();
+    const short = await submit('/auth/pages/password-reset', { token, password: 'short', password_repeat: 'short' });
+    const differ = await submit('/auth/pages/password-reset', { token, password: NEXT, password_repeat: 'x' });
+    expect([short.status, differ.status]).toEqual([400, 400]);
+    expect(short.text).toMatch(/role="alert".*at least 8 characters/s);
+    expect(differ.text).toMatch(/role="alert".*the two passwords differ/s);
+    for (const { text, headers } of [short, differ]) {
+      expect(text).toContain(`value="${token}"`);
+      expect(text).not.toContain(NEXT);
+      expect(headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'sha256-/);
+    }
+    const done = await submit('/auth/pages/password-reset', { token, password: NEXT, password_repeat: NEXT });
+    expect(done.text).toContain('Your new password is set');
+  });
+
+  it('say when a link does not work, as a page or, to a program, as the error body', async () => {
+    const { reset, token } = await links();
+    await submit('/auth/pages/password-reset', { token, password: NEXT, password_repeat: NEXT });
+    for (const path of [pathOf(reset), '/auth/password/reset', '/auth/email/verify?token=a&token=b']) {
+      const page = await service.get(path, undefined, BROWSER);
+      expect([page.status, /does not work any more/.test(page.text)]).toEqual([400, true]);
+      const body = await service.get(path);
+      expect([body.status, body.body.error.type]).toEqual([400, 'invalid_or_expired_token']);
+    }
+    const again = await submit('/auth/pages/password-reset', { token, password: NEXT, password_repeat: NEXT }, {});
+    expect([again.status, again.body.error.type]).toEqual([400, 'invalid_or_expired_token']);
+  });
+
+  it('put what they are given into text, never into markup', async () => {
+    const token = '"><img src=x onerror=alert(1)>';
+    const form = { token, email: token, password: 'x', password_repeat: 'y' };
+    const answer = await submit('/auth/pages/password-reset', form);
+    expect(answer.status).toBe(400);
+    expect(answer.text).not.toContain('<img');
+  });
+
+  it('are the only ones to take forms', async () => {
+    const { token } = await links();
+    const api = await submit('/auth/password/reset', { token, password: NEXT });
+    expect([api.status, api.body.error.type]).toEqual([415, 'unsupported_media_type']);
+    for (const payload of ['__proto__=x', 'token=%00'])
+      expect((await service.request('POST', '/auth/pages/email-verify', { payload, headers: FORM })).status).toBe(400);
+  });
+
+  it('work under a prefix', async () => {
+    const { verify } = await links();
+    const { text } = await service.get(`/api${pathOf(verify)}`, undefined, BROWSER);
+    const action = /action="([^"]+)"/.exec(text)![1]!;
+    expect(new URL(action, `https://x.example/api${verify.pathname}`).pathname).toBe('/api/auth/pages/email-verify');
+  });
+});
+
+describeWith('chromium', 'in a browser', () => {
+  let browser: Browser;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox'] });
+  }, 60_000);
+  beforeEach(async () => {
+    page = await browser.newPage();
+    complaints = [];
+    page.on('console', (message) => complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(error.message));
+  });
+  afterEach(() => page.close());
+  afterAll(() => browser.close());
+
+  it('somebody who forgot the password sets a new one', async () => {
+    const { email, password, reset } = await links();
+    await page.goto(reset.href);
+    expect(await page.title()).toBe('Set a new password – Meetinity');
+    // The style sheet that the policy names by its hash is in force.
+    expect(await page.evaluate(`getComputedStyle(document.querySelector('main')).borderRadius`)).toBe('12px');
+    expect(await page.getByLabel('Account').inputValue()).toBe(email);
+    await page.getByLabel('New password').fill('password');
+    await page.getByLabel('The same again').fill('password');
+    await page.getByRole('button').click();
+    expect(await page.getByRole('alert').textContent()).toContain('10,000 most common');
+    expect(await page.getByLabel('Account').inputValue()).toBe(email);
+    await page.getByLabel('New password').fill(NEXT);
+    await page.getByLabel('The same again').fill(NEXT);
+    await page.getByRole('button').click();
+    expect(await page.getByRole('status').textContent()).toContain('sign in');
+    expect(page.url()).not.toContain('token');
+    expect((await login(email, NEXT)).status).toBe(200);
+    expect((await login(email, password)).status).toBe(401);
+    // The 400 of the first try is reported by every browser.
+    expect(complaints.filter((text) => !text.includes('400'))).toEqual([]);
+  });
+
+  it('somebody new confirms the address, and finds the link used afterwards', async () => {
+    const { email, password, verify } = await links();
+    await page.goto(verify.href);
+    await page.getByRole('button', { name: 'Confirm the address' }).click();
+    expect(await page.getByRole('heading').textContent()).toBe('Your address is confirmed');
+    expect(complaints).toEqual([]);
+    expect((await login(email, password)).body.user.is_verified).toBe(true);
+    await page.goto(verify.href);
+    expect(await page.getByRole('alert').textContent()).toContain('used already');
+  });
+});

@@ -1,7 +1,8 @@
 import { tokenHash } from '../src/crypto/tokens.js';
 import { Mailer } from '../src/mail/mailer.js';
-import { Answer, Member, TestApp, uniqueEmail } from './support/app.js';
+import { Member, TestApp, uniqueEmail } from './support/app.js';
 import { mailedToken, mailsTo, mailTo } from './support/mailbox.js';
+import { LIMITED, login as signIn } from './support/sign-ins.js';
 
 const NEXT = 'another horse battery';
 let service: TestApp;
@@ -11,8 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-const login = (email: string, password: string, from = '192.0.2.1', app = service): Promise<Answer> =>
-  app.request('POST', '/auth/login', { body: { email, password }, remoteAddress: from });
+const login = (email: string, password: string, from?: string, app = service) => signIn(app, email, password, from);
 const reset = (token: string, password = NEXT) => service.post('/auth/password/reset', { token, password });
 const forgot = (email: string) => service.post('/auth/password/forgot', { email });
 
@@ -69,7 +69,7 @@ describe('POST /auth/password/forgot', () => {
   });
 
   it('is limited by the address, the same with and without an account', async () => {
-    const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
+    const limited = await TestApp.start(LIMITED);
     const { email } = await limited.member();
     const [known, unknown] = await Promise.all(
       [email, uniqueEmail()].map(async (address) => {
@@ -189,10 +189,7 @@ describe('POST /auth/password/reset', () => {
   });
 
   it('lifts the lock of every client, on every instance', async () => {
-    const [one, two] = [
-      await TestApp.start({ RATE_LIMIT_ENABLED: 'true' }),
-      await TestApp.start({ RATE_LIMIT_ENABLED: 'true' }),
-    ];
+    const [one, two] = [await TestApp.start(LIMITED), await TestApp.start(LIMITED)];
     const { email, password } = await one.member();
     for (const app of [one, two])
       for (let count = 0; count < 11; count += 1) await login(email, 'wrong password 1', '198.51.100.7', app);
@@ -205,7 +202,7 @@ describe('POST /auth/password/reset', () => {
   });
 
   it('limits guesses by client, and right links cost nothing', async () => {
-    const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_TOKEN_IP: '3' });
+    const limited = await TestApp.start({ ...LIMITED, RATE_LIMIT_TOKEN_IP: '3' });
     const { email } = await limited.member();
     await limited.post('/auth/password/forgot', { email });
     const token = await mailedToken(email, 'password_reset');
@@ -217,67 +214,6 @@ describe('POST /auth/password/reset', () => {
     expect(statuses).toEqual([400, 400, 400, 429, 429]);
     expect((await guess('198.51.100.9', token)).headers['retry-after']).toBeDefined();
     expect((await guess('198.51.100.10', token)).status).toBe(204);
-    await limited.stop();
-  });
-});
-
-describe('POST /auth/password/change', () => {
-  const change = (token: string | undefined, current_password: string, new_password: string) =>
-    service.post('/auth/password/change', { current_password, new_password }, token);
-
-  it('keeps this session, ends the others, kills mailed links and tells the owner', async () => {
-    const member = await service.member();
-    const other = (await login(member.email, member.password)).body.access_token;
-    const token = await requested(member.email);
-    expect((await change(member.access, member.password, NEXT)).status).toBe(204);
-    expect((await service.get('/users/profile', member.access)).status).toBe(200);
-    expect((await service.get('/users/profile', other)).status).toBe(401);
-    expect((await reset(token)).status).toBe(400);
-    expect((await login(member.email, NEXT)).status).toBe(200);
-    await mailTo(member.email, 'password_changed');
-    expect(await audited(member)).toContain('password.changed');
-  });
-
-  it('refuses a wrong current password, an account without one, and nobody', async () => {
-    const member = await service.member();
-    const wrong = await change(member.access, 'not my password', NEXT);
-    await service.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [member.id]);
-    const without = await change(member.access, member.password, NEXT);
-    expect([wrong, without].map(({ status, body }) => `${status} ${body.error.type}`)).toEqual(
-      Array(2).fill('401 invalid_credentials'),
-    );
-    expect((await change(undefined, member.password, NEXT)).body.error.type).toBe('unauthenticated');
-  });
-
-  it('applies the rules to the new password, which must be another one', async () => {
-    const { access, password } = await service.member();
-    const same = await change(access, password, password);
-    const short = await change(access, password, 'short');
-    expect([same, short].map(({ body }) => `${body.error.type} ${body.error.details[0].field}`)).toEqual(
-      Array(2).fill('weak_password new_password'),
-    );
-  });
-
-  it('lets one of two at once through', async () => {
-    const member = await service.member();
-    const next = ['first horse battery', 'other horse battery'];
-    const answers = await Promise.all(next.map((password) => change(member.access, member.password, password)));
-    expect(answers.map(({ status }) => status).sort()).toEqual([204, 401]);
-    const winner = answers.findIndex(({ status }) => status === 204);
-    expect((await login(member.email, next[winner]!)).status).toBe(200);
-  });
-
-  it('counts wrong ones like failed sign-ins, and leaves the session alone', async () => {
-    const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
-    const member = await limited.member();
-    const statuses: number[] = [];
-    for (let count = 0; count < 11; count += 1) {
-      const body = { current_password: 'wrong password 1', new_password: NEXT };
-      statuses.push((await limited.post('/auth/password/change', body, member.access)).status);
-    }
-    expect(statuses).toEqual([...Array(10).fill(401), 429]);
-    expect((await limited.post('/auth/login', { email: member.email, password: member.password })).status).toBe(429);
-    expect((await limited.get('/users/profile', member.access)).status).toBe(200);
     await limited.stop();
   });
 });

@@ -1,30 +1,7 @@
-import { Redis } from 'ioredis';
-import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
 import { Answer, TestApp, uniqueEmail } from './support/app.js';
-import { describeWith, workerRedisUrl } from './support/environment.js';
-import { TcpProxy } from './support/tcp-proxy.js';
-import { until } from './support/until.js';
+import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';
 
-const LIMITED = { RATE_LIMIT_ENABLED: 'true' };
-const WRONG = 'wrong password 1';
 let service: TestApp;
-let client = 0;
-
-/** An address that no other spec has counted against. */
-const newClient = () => `198.51.${(client += 1) >> 8}.${client & 255}`;
-
-function login(app: TestApp, email: string, password: string, from: string, headers = {}): Promise<Answer> {
-  return app.request('POST', '/auth/login', { body: { email, password }, remoteAddress: from, headers });
-}
-
-async function times<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  for (let index = 0; index < count; index += 1) results.push(await work(index));
-  return results;
-}
-
-const tally = (answers: Answer[]) =>
-  answers.reduce<Record<number, number>>((all, { status }) => ({ ...all, [status]: (all[status] ?? 0) + 1 }), {});
 
 const shown = ({ status, body, headers }: Answer) => [
   status,
@@ -175,82 +152,4 @@ describe('RATE_LIMIT_ENABLED=false', () => {
     expect([answer.status, answer.headers['ratelimit-limit']]).toEqual([200, undefined]);
     await open.stop();
   });
-});
-
-describeWith('redis', 'through Redis', () => {
-  let proxy: TcpProxy;
-  let instances: [TestApp, TestApp];
-
-  beforeAll(async () => {
-    proxy = await TcpProxy.before(await workerRedisUrl());
-    instances = [
-      await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url }),
-      await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url }),
-    ];
-  });
-  afterAll(async () => {
-    for (const instance of instances) await instance.stop();
-    await proxy.stop();
-  });
-
-  /** A busy machine must not look like a Redis that is down. */
-  const patient = (app: TestApp) => (app.app.get(CircuitBreaker).redis!.options.commandTimeout = 5000);
-
-  it('all instances count together, and no address stands there in clear', async () => {
-    instances.forEach(patient);
-    const { email, password } = await instances[0].member();
-    const from = newClient();
-    const answers = await times(10, (index) => login(instances[index % 2 === 0 ? 0 : 1], email, WRONG, from));
-    expect(tally(answers)).toEqual({ 401: 10 });
-    for (const instance of instances) expect((await login(instance, email, password, from)).status).toBe(429);
-    const redis = new Redis(await workerRedisUrl());
-    const keys = await redis.keys('limit:*');
-    const lives = await Promise.all(keys.map((key) => redis.ttl(key)));
-    await redis.quit();
-    expect(keys.length).toBeGreaterThanOrEqual(3);
-    expect(keys.join()).not.toMatch(/@|example|198\.51/);
-    expect(Math.min(...lives)).toBeGreaterThan(0);
-  });
-
-  it('50 guesses at once over two instances are at most ten', async () => {
-    instances.forEach(patient);
-    const { email } = await instances[0].member();
-    const from = newClient();
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => login(instances[index % 2 === 0 ? 0 : 1], email, WRONG, from)),
-    );
-    expect(tally(answers)[401]).toBeLessThanOrEqual(10);
-    expect(tally(answers)[401]! + tally(answers)[429]!).toBe(50);
-  });
-
-  it.each(['cut', 'freeze'] as const)(
-    'each instance counts alone after a %s, without a delay, and joins again',
-    async (fault) => {
-      const app = await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url });
-      const { email, password } = await app.member();
-      const from = newClient();
-      proxy[fault]();
-      const spent: number[] = [];
-      const answers = await times(11, async () => {
-        const started = performance.now();
-        const answer = await login(app, email, WRONG, from);
-        spent.push(performance.now() - started);
-        return answer;
-      });
-      expect(tally(answers)).toEqual({ 401: 10, 429: 1 });
-      expect((await login(app, email, password, from)).status).toBe(429);
-      // The first one waits for the time-out of 50 ms, the others know already.
-      expect(spent[0]).toBeLessThan(300);
-      expect(Math.min(...spent.slice(1))).toBeLessThan(40);
-      proxy.restore();
-      const redis = new Redis(await workerRedisUrl());
-      const before = await redis.dbsize();
-      await until(async () => {
-        await login(app, uniqueEmail(), WRONG, newClient());
-        return (await redis.dbsize()) > before;
-      });
-      await redis.quit();
-      await app.stop();
-    },
-  );
 });

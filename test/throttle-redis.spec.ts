@@ -1,0 +1,85 @@
+import { Redis } from 'ioredis';
+import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { TestApp, uniqueEmail } from './support/app.js';
+import { describeWith, workerRedisUrl } from './support/environment.js';
+import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+import { until } from './support/until.js';
+
+describeWith('redis', 'throttling through Redis', () => {
+  let proxy: TcpProxy;
+  let instances: [TestApp, TestApp];
+
+  beforeAll(async () => {
+    proxy = await TcpProxy.before(await workerRedisUrl());
+    instances = [
+      await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url }),
+      await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url }),
+    ];
+  });
+  afterAll(async () => {
+    for (const instance of instances) await instance.stop();
+    await proxy.stop();
+  });
+
+  /** A busy machine must not look like a Redis that is down. */
+  const patient = (app: TestApp) => (app.app.get(CircuitBreaker).redis!.options.commandTimeout = 5000);
+
+  it('all instances count together, and no address stands there in clear', async () => {
+    instances.forEach(patient);
+    const { email, password } = await instances[0].member();
+    const from = newClient();
+    const answers = await times(10, (index) => login(instances[index % 2 === 0 ? 0 : 1], email, WRONG, from));
+    expect(tally(answers)).toEqual({ 401: 10 });
+    for (const instance of instances) expect((await login(instance, email, password, from)).status).toBe(429);
+    const redis = new Redis(await workerRedisUrl());
+    const keys = await redis.keys('limit:*');
+    const lives = await Promise.all(keys.map((key) => redis.ttl(key)));
+    await redis.quit();
+    expect(keys.length).toBeGreaterThanOrEqual(3);
+    expect(keys.join()).not.toMatch(/@|example|198\.51/);
+    expect(Math.min(...lives)).toBeGreaterThan(0);
+  });
+
+  it('50 guesses at once over two instances are at most ten', async () => {
+    instances.forEach(patient);
+    const { email } = await instances[0].member();
+    const from = newClient();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => login(instances[index % 2 === 0 ? 0 : 1], email, WRONG, from)),
+    );
+    expect(tally(answers)[401]).toBeLessThanOrEqual(10);
+    expect(tally(answers)[401]! + tally(answers)[429]!).toBe(50);
+  });
+
+  it.each(['cut', 'freeze'] as const)(
+    'each instance counts alone after a %s, without a delay, and joins again',
+    async (fault) => {
+      const app = await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url });
+      const { email, password } = await app.member();
+      const from = newClient();
+      proxy[fault]();
+      const spent: number[] = [];
+      const answers = await times(11, async () => {
+        const started = performance.now();
+        const answer = await login(app, email, WRONG, from);
+        spent.push(performance.now() - started);
+        return answer;
+      });
+      expect(tally(answers)).toEqual({ 401: 10, 429: 1 });
+      expect((await login(app, email, password, from)).status).toBe(429);
+      // The first one waits for the time-out of 50 ms, the others know already.
+      expect(spent[0]).toBeLessThan(300);
+      expect(Math.min(...spent.slice(1))).toBeLessThan(40);
+      proxy.restore();
+      const redis = new Redis(await workerRedisUrl());
+      const before = await redis.dbsize();
+      await until(async () => {
+        await login(app, uniqueEmail(), WRONG, newClient());
+        return (await redis.dbsize()) > before;
+      });
+      await redis.quit();
+      await app.stop();
+    },
+  );
+});

@@ -3,6 +3,7 @@ import { AuditLog1795536060000 } from './1795536060000-AuditLog.js';
 import { ConcurrentIndexes1795536120000 } from './1795536120000-ConcurrentIndexes.js';
 import { UserSearch1795536180000 } from './1795536180000-UserSearch.js';
 import { EphemeralValues1795540000000 } from './1795540000000-EphemeralValues.js';
+import { SessionNotifications1795550000000 } from './1795550000000-SessionNotifications.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   ConcurrentIndexes1795536120000,
   UserSearch1795536180000,
   EphemeralValues1795540000000,
+  SessionNotifications1795550000000,
 ];

@@ -49,6 +49,12 @@ const TRIGGERS = {
     'CREATE TRIGGER audit_logs_refuse_row BEFORE DELETE OR UPDATE ON public.audit_logs FOR EACH ROW EXECUTE FUNCTION audit_logs_append_only()',
   audit_logs_refuse_statement:
     'CREATE TRIGGER audit_logs_refuse_statement BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_logs FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_append_only()',
+  user_sessions_deleted:
+    'CREATE TRIGGER user_sessions_deleted AFTER DELETE ON public.user_sessions FOR EACH ROW WHEN (((old.revoked_at IS NULL) AND (old.expires_at > now()))) EXECUTE FUNCTION notify_session_revoked()',
+  user_sessions_revoked:
+    'CREATE TRIGGER user_sessions_revoked AFTER UPDATE OF revoked_at, expires_at ON public.user_sessions FOR EACH ROW WHEN (((old.revoked_at IS DISTINCT FROM new.revoked_at) OR (new.expires_at < old.expires_at))) EXECUTE FUNCTION notify_session_revoked()',
+  users_access_changed:
+    'CREATE TRIGGER users_access_changed AFTER UPDATE OF is_active, role ON public.users FOR EACH ROW WHEN (((old.is_active IS DISTINCT FROM new.is_active) OR ((old.role)::text IS DISTINCT FROM (new.role)::text))) EXECUTE FUNCTION notify_session_revoked()',
 };
 
 const SPECIFIED_TABLES = {
@@ -89,7 +95,11 @@ describe('entities and schema', () => {
 
   it('has the pinned triggers and functions and no others', () => {
     expect(schema.triggers).toEqual(TRIGGERS);
-    expect(Object.keys(schema.functions)).toEqual(['audit_logs_append_only', 'users_search_text']);
+    expect(Object.keys(schema.functions)).toEqual([
+      'audit_logs_append_only',
+      'notify_session_revoked',
+      'users_search_text',
+    ]);
   });
 
   it('has every name of the specification', () => {

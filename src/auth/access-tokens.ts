@@ -1,6 +1,7 @@
 import { createSecretKey, KeyObject, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
+import { isUUID } from 'class-validator';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 
@@ -53,7 +54,7 @@ export class AccessTokens {
     for (const key of this.keys) {
       try {
         const claims = this.jwt.verify<AccessClaims>(token, { secret: key as never, algorithms: ['HS256'] });
-        if (typeof claims.sid === 'string' && typeof claims.sub === 'string') return claims;
+        if (isUUID(claims.sid) && isUUID(claims.sub)) return claims;
       } catch {
         // The next key may have signed it.
       }

@@ -13,10 +13,11 @@ import { Throttle } from '../cache/throttle.js';
 import { ApiErrors, CurrentUser, Public } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
-import { LoginBody, LogoutBody, RegisterBody, TokenBody } from './auth.dto.js';
 import { ACCEPTED, AcceptedBody } from './links.dto.js';
+import { LoginBody, LogoutBody, RefreshBody, RegisterBody, TokenBody } from './auth.dto.js';
 import { LoginService } from './login.service.js';
 import { LogoutService } from './logout.service.js';
+import { RefreshService } from './refresh.service.js';
 import { RegisterService } from './register.service.js';
 
 @ApiTags('auth')
@@ -25,6 +26,7 @@ export class AuthController {
   constructor(
     private readonly registration: RegisterService,
     private readonly logins: LoginService,
+    private readonly refreshes: RefreshService,
     private readonly logouts: LogoutService,
   ) {}
 
@@ -65,6 +67,21 @@ export class AuthController {
   )
   login(@Body() body: LoginBody, @Context() context: RequestContext): Promise<TokenBody> {
     return this.logins.login(body, context);
+  }
+
+  // Not throttled: a forged token costs no query, and a limit by address would lock out whoever shares it.
+  @Public()
+  @Post('refresh')
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Exchange a refresh token for new tokens',
+    description:
+      'Each token works once; a repetition shortly after gives the same successor, a later one ends the session.',
+  })
+  @ApiOkResponse({ type: TokenBody })
+  @ApiErrors('validation_failed', 'invalid_json', 'invalid_refresh_token', 'refresh_token_reused', 'busy')
+  refresh(@Body() body: RefreshBody, @Context() context: RequestContext): Promise<TokenBody> {
+    return this.refreshes.refresh(body.refresh_token, context);
   }
 
   @Post('logout')

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsObject, IsOptional } from 'class-validator';
+import { IsBoolean, IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
 import { Omittable, Satisfies, TextField } from '../common/fields.js';
 import { EmailField } from '../users/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
@@ -43,6 +43,13 @@ export class LogoutBody {
   @Omittable()
   @IsBoolean()
   all?: boolean;
+}
+
+export class RefreshBody {
+  @ApiProperty({ description: 'The newest refresh token of the session' })
+  @IsString()
+  @MaxLength(4096)
+  refresh_token: string;
 }
 
 /** What every way in answers: registration, sign-in, refresh, a provider. Times in seconds. */

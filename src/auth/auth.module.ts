@@ -11,6 +11,7 @@ import { AlreadyRegistered } from './already-registered.js';
 import { AuthController } from './auth.controller.js';
 import { EmailController } from './email.controller.js';
 import { EmailVerificationService } from './email-verification.service.js';
+import { ExpiredRows } from './expired-rows.js';
 import { JwtGuard } from './jwt.guard.js';
 import { LoginService } from './login.service.js';
 import { LoginThrottle } from './login-throttle.js';
@@ -22,8 +23,10 @@ import { PagesController } from './pages.controller.js';
 import { PasswordChangeService } from './password-change.service.js';
 import { PasswordController } from './password.controller.js';
 import { PasswordResetService } from './password-reset.service.js';
+import { RefreshService } from './refresh.service.js';
 import { RegisterService } from './register.service.js';
 import { SignInService } from './sign-in.service.js';
+import { VerifyController } from './verify.controller.js';
 
 @Module({
   imports: [
@@ -34,7 +37,7 @@ import { SignInService } from './sign-in.service.js';
     PreferencesModule,
     SessionsModule,
   ],
-  controllers: [AuthController, PasswordController, EmailController, PagesController],
+  controllers: [AuthController, PasswordController, EmailController, PagesController, VerifyController],
   providers: [
     AccessTokens,
     SignInService,
@@ -48,6 +51,8 @@ import { SignInService } from './sign-in.service.js';
     PasswordResetService,
     PasswordChangeService,
     EmailVerificationService,
+    RefreshService,
+    ExpiredRows,
     JwtGuard,
     { provide: APP_GUARD, useExisting: JwtGuard },
   ],

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { IS_PUBLIC } from '../common/decorators.js';
 import { AppError } from '../common/errors.js';
 import type { Principal } from '../common/request-context.js';
-import { SessionsService } from '../sessions/sessions.service.js';
+import { LiveSessions } from '../sessions/live-sessions.js';
 import { AccessTokens } from './access-tokens.js';
 
 /** The token of an `Authorization: Bearer` header (RFC 6750). */
@@ -19,7 +19,7 @@ export class JwtGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: AccessTokens,
-    private readonly sessions: SessionsService,
+    private readonly sessions: LiveSessions,
   ) {}
 
   async canActivate(host: ExecutionContext): Promise<boolean> {
@@ -32,9 +32,10 @@ export class JwtGuard implements CanActivate {
   /** @throws AppError `unauthenticated` */
   async authenticate(token: string | null): Promise<Principal> {
     if (token === null) throw new AppError('unauthenticated');
-    const { sid, sub } = this.tokens.verify(token);
-    const principal = await this.sessions.findLive(sid, sub);
-    if (!principal) throw new AppError('unauthenticated');
-    return principal;
+    const { sid, sub, exp } = this.tokens.verify(token);
+    // The role of this moment, not the one the token was made with.
+    const role = await this.sessions.roleIn(sid, sub);
+    if (role === null) throw new AppError('unauthenticated');
+    return { userId: sub, sessionId: sid, role, expires: exp };
   }
 }

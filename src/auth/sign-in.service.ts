@@ -34,7 +34,7 @@ export class SignInService {
       token_type: 'Bearer',
       expires_in: this.accessTokens.lifetime,
       refresh_token: session.refreshToken,
-      refresh_expires_in: Math.floor((session.expiresAt.getTime() - Date.now()) / 1000),
+      refresh_expires_in: session.expiresIn,
       user: this.profiles.present(user),
     };
   }

@@ -27,6 +27,13 @@ export const authResults = new Counter({
   registers,
 });
 
+export const cacheReads = new Counter({
+  name: 'cache_reads_total',
+  help: 'Look-ups in Redis that spared PostgreSQL a query, or did not',
+  labelNames: ['cache', 'result'] as const,
+  registers,
+});
+
 export const undecryptableFields = new Counter({
   name: 'field_decryption_failures_total',
   help: 'Stored ciphertexts that did not open in the row they stand in; any increase deserves an alert',

@@ -20,6 +20,8 @@ export interface Principal {
   userId: string;
   sessionId: string;
   role: 'user' | 'moderator' | 'admin';
+  /** When the access token ends, in Unix seconds. */
+  expires: number;
 }
 
 declare module 'fastify' {

@@ -25,7 +25,7 @@ function readRateLimits(env: Environment) {
     forgotPerIp: count('FORGOT_IP', 60),
     /** Mails (reset, verification) per address and hour. */
     mailPerAddress: count('MAIL_ADDRESS', 5),
-    /** Token guesses (reset, verification, exchange, refresh of forged tokens) per client IP and minute. */
+    /** Token guesses (reset, verification, exchange) per client IP and minute. */
     tokenPerIp: count('TOKEN_IP', 120),
     /** Sign-ins started at a provider per client IP and minute. */
     oauthPerIp: count('OAUTH_IP', 120),

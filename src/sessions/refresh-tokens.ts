@@ -24,8 +24,13 @@ export class RefreshTokens {
   }
 
   make(sessionId: string, counter: number): string {
-    const body = this.body(sessionId, counter);
-    return `${body}.${mac(this.keys[0]!, body).toString('base64url')}`;
+    return this.spellings(sessionId, counter)[0]!;
+  }
+
+  /** The token of that session and count under each secret: the one of the current secret first. */
+  spellings(sessionId: string, counter: number): string[] {
+    const body = `${Buffer.from(sessionId.replaceAll('-', ''), 'hex').toString('base64url')}.${counter}`;
+    return this.keys.map((key) => `${body}.${mac(key, body).toString('base64url')}`);
   }
 
   /** @returns null for anything this service did not sign */
@@ -39,9 +44,5 @@ export class RefreshTokens {
     const hex = Buffer.from(session, 'base64url').toString('hex');
     const sessionId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
     return { sessionId, counter: Number(counter) };
-  }
-
-  private body(sessionId: string, counter: number): string {
-    return `${Buffer.from(sessionId.replaceAll('-', ''), 'hex').toString('base64url')}.${counter}`;
   }
 }

@@ -1,12 +1,18 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { LiveSessions } from './live-sessions.js';
+import { OwnSessionsService } from './own-sessions.service.js';
 import { RefreshTokens } from './refresh-tokens.js';
+import { SessionCache } from './session-cache.js';
+import { SessionRotation } from './session-rotation.js';
 import { Session } from './session.entity.js';
+import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Session])],
-  providers: [SessionsService, RefreshTokens],
-  exports: [SessionsService, RefreshTokens],
+  controllers: [SessionsController],
+  providers: [SessionsService, OwnSessionsService, SessionRotation, LiveSessions, SessionCache, RefreshTokens],
+  exports: [SessionsService, SessionRotation, LiveSessions],
 })
 export class SessionsModule {}

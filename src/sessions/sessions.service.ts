@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DataSource, EntityManager } from 'typeorm';
-import type { Principal, RequestContext } from '../common/request-context.js';
+import { InjectRepository } from '@nestjs/typeorm';
+import type { EntityManager, Repository } from 'typeorm';
+import { afterCommit } from '../common/after-commit.js';
+import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
 import { tokenHash } from '../crypto/tokens.js';
 import { RefreshTokens } from './refresh-tokens.js';
+import { SessionCache } from './session-cache.js';
 import { Session } from './session.entity.js';
 
 /** Live sessions a user can have; the oldest makes room. */
@@ -19,20 +22,23 @@ export type RevocationReason =
   | 'password_changed'
   | 'deactivated'
   | 'role_changed'
-  | 'account_linked';
+  | 'account_linked'
+  | 'account_deleted';
 
 export interface OpenedSession {
   id: string;
   refreshToken: string;
-  expiresAt: Date;
+  /** Seconds that the refresh token is good for. */
+  expiresIn: number;
 }
 
-/** Signed-in devices: opened, checked and closed. */
+/** Signed-in devices, opened and ended in the caller's transaction, which `runInTransaction` must have opened. */
 @Injectable()
 export class SessionsService {
   constructor(
-    private readonly database: DataSource,
+    @InjectRepository(Session) private readonly rows: Repository<Session>,
     private readonly tokens: RefreshTokens,
+    private readonly cache: SessionCache,
     private readonly settings: Settings,
   ) {}
 
@@ -45,7 +51,9 @@ export class SessionsService {
   ): Promise<OpenedSession> {
     const id = randomUUID();
     const refreshToken = this.tokens.make(id, 0);
-    const expiresAt = new Date(Date.now() + this.settings.jwt.refreshSeconds * 1000);
+    const expiresIn = this.settings.jwt.refreshSeconds;
+    // Two sign-ins at once would each count the sessions without the other's; the user's row puts them in line.
+    await tx.query('SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE', [userId]);
     await tx.insert(Session, {
       id,
       userId,
@@ -53,62 +61,58 @@ export class SessionsService {
       deviceInfo: deviceInfo as never,
       ipAddress: context.ipAddress,
       userAgent: context.userAgent,
-      expiresAt,
+      expiresAt: () => `now() + interval '${expiresIn} seconds'`,
     });
-    await this.endOldest(tx, userId);
-    return { id, refreshToken, expiresAt };
-  }
-
-  /** The truth about a session, from PostgreSQL: live, and its user active. */
-  async findLive(sessionId: string, userId: string): Promise<Principal | null> {
-    const rows: { role: Principal['role']; stale: boolean }[] = await this.database.query(
-      `SELECT u.role, s.last_used < now() - interval '1 minute' AS stale
-         FROM user_sessions s JOIN users u ON u.id = s.user_id
-        WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active`,
-      [sessionId, userId],
+    await this.end(
+      tx,
+      'too_many_sessions',
+      `id IN (SELECT id FROM user_sessions
+               WHERE user_id = $2 AND id <> $3 AND revoked_at IS NULL AND expires_at > now()
+               ORDER BY created_at DESC, id OFFSET $4)`,
+      [userId, id, MAX_SESSIONS - 1],
     );
-    if (!rows[0]) return null;
-    if (rows[0].stale) this.touch(sessionId);
-    return { userId, sessionId, role: rows[0].role };
+    return { id, refreshToken, expiresIn };
   }
 
-  async revoke(tx: EntityManager, sessionId: string, reason: RevocationReason): Promise<boolean> {
-    const { affected } = await tx
-      .createQueryBuilder()
-      .update(Session)
-      .set({ revokedAt: () => 'now()', revokedReason: reason })
-      .where('id = :sessionId AND revoked_at IS NULL', { sessionId })
-      .execute();
-    return affected === 1;
+  /** The live sessions of a user, the one used last first. */
+  async listLive(userId: string): Promise<Session[]> {
+    return this.rows
+      .createQueryBuilder('session')
+      .where('user_id = :userId AND revoked_at IS NULL AND expires_at > now()', { userId })
+      .orderBy({ last_used: 'DESC', id: 'ASC' })
+      .getMany();
   }
 
-  /** Ends every session of the user, but for the one named. */
-  async revokeAllOf(tx: EntityManager, userId: string, reason: RevocationReason, keep?: string): Promise<void> {
-    await tx
-      .createQueryBuilder()
-      .update(Session)
-      .set({ revokedAt: () => 'now()', revokedReason: reason })
-      .where('user_id = :userId AND revoked_at IS NULL', { userId })
-      .andWhere(keep ? 'id <> :keep' : 'TRUE', { keep })
-      .execute();
+  /**
+   * Ends one session.
+   * @param owner where given, only a session of this user
+   * @returns false where there is no such live session
+   */
+  async revoke(tx: EntityManager, sessionId: string, reason: RevocationReason, owner?: string): Promise<boolean> {
+    const ended = await this.end(tx, reason, 'id = $2 AND user_id = coalesce($3, user_id)', [sessionId, owner]);
+    return ended.length > 0;
   }
 
-  private async endOldest(tx: EntityManager, userId: string): Promise<void> {
-    await tx.query(
-      `UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'too_many_sessions'
-        WHERE id IN (SELECT id FROM user_sessions
-                      WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > now()
-                      ORDER BY created_at DESC, id OFFSET $2)`,
-      [userId, MAX_SESSIONS],
+  /**
+   * Ends every session of the user, but for the one named.
+   * @returns their ids
+   */
+  async revokeAllOf(tx: EntityManager, userId: string, reason: RevocationReason, keep?: string): Promise<string[]> {
+    return this.end(tx, reason, 'user_id = $2 AND id IS DISTINCT FROM $3', [userId, keep]);
+  }
+
+  /** The only way a session ends: whoever ends one cannot forget the caches. */
+  private async end(tx: EntityManager, reason: RevocationReason, where: string, values: unknown[]): Promise<string[]> {
+    // Locked in the order of ids: two that end the sessions of one user at once would deadlock otherwise.
+    const [rows]: [{ id: string }[]] = await tx.query(
+      `UPDATE user_sessions SET revoked_at = now(), revoked_reason = $1
+         FROM (SELECT id AS ended FROM user_sessions
+                WHERE revoked_at IS NULL AND expires_at > now() AND ${where} ORDER BY id FOR UPDATE) AS chosen
+        WHERE id = ended RETURNING id`,
+      [reason, ...values],
     );
-  }
-
-  /** Not awaited: `last_used` is for people to look at, once a minute is enough, and no request waits for it. */
-  private touch(sessionId: string): void {
-    this.database
-      .query(`UPDATE user_sessions SET last_used = now() WHERE id = $1 AND last_used < now() - interval '1 minute'`, [
-        sessionId,
-      ])
-      .catch(() => undefined);
+    const ids = rows.map(({ id }) => id);
+    if (ids.length > 0) afterCommit(tx, () => this.cache.revoked(ids));
+    return ids;
   }
 }

@@ -27,6 +27,13 @@ export class UsersService {
     return user;
   }
 
+  /** The account in a row that another statement returned as `users.*`. */
+  fromRow(row: Record<string, unknown>): User {
+    const user: Record<string, unknown> = {};
+    for (const { databaseName, propertyName } of this.users.metadata.columns) user[propertyName] = row[databaseName];
+    return Object.assign(new User(), user);
+  }
+
   /**
    * Reads the row and holds it until the transaction ends. Whatever publishes an event of this user does so under this lock.
    * @throws AppError `not_found`

@@ -1,0 +1,69 @@
+import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+
+/** Milliseconds between two rounds. */
+const INTERVAL = 3_600_000;
+/** Rows a statement deletes: short enough that no request waits for its locks. */
+const BATCH = 1000;
+const LOCK_KEY = 7_205_761;
+
+/** What is kept for people to look into, and no longer. Each condition has an index. */
+const EXPIRED: [table: string, condition: string][] = [
+  ['user_sessions', `expires_at < now() - interval '30 days'`],
+  ['user_sessions', `revoked_at < now() - interval '30 days'`],
+  ['one_time_tokens', `expires_at < now() - interval '1 day'`],
+];
+
+/** Deletes sessions and mailed tokens that ended long ago, once an hour. */
+@Injectable()
+export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly database: DataSource,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    // Spread over the hour: instances that start together need not ask for the lock together.
+    this.timer = setTimeout(() => this.round(), Math.random() * INTERVAL).unref();
+  }
+
+  onApplicationShutdown(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  /** @returns how many rows went; 0 where another instance is at it */
+  async deleteAll(): Promise<number> {
+    let total = 0;
+    for (const [table, condition] of EXPIRED)
+      for (let deleted = BATCH; deleted === BATCH && !this.stopped; total += deleted)
+        deleted = await this.deleteBatch(table, condition);
+    return total;
+  }
+
+  private round(): void {
+    this.deleteAll()
+      .then((rows) => rows > 0 && this.logger.info({ rows }, 'deleted expired sessions and tokens'))
+      .catch((error: unknown) => this.logger.warn({ err: error }, 'deleting expired rows failed; tried again later'));
+    this.timer = setTimeout(() => this.round(), INTERVAL).unref();
+  }
+
+  private async deleteBatch(table: string, condition: string): Promise<number> {
+    return this.database.transaction(async (tx) => {
+      // PostgreSQL decides who works, batch by batch; the lock goes with the transaction, so a pooler does no harm.
+      const [{ mine }]: [{ mine: boolean }] = await tx.query('SELECT pg_try_advisory_xact_lock($1) AS mine', [
+        LOCK_KEY,
+      ]);
+      if (!mine) return 0;
+      const [, count]: [unknown, number] = await tx.query(
+        `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE ${condition} LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+      );
+      return count;
+    });
+  }
+}

@@ -1,0 +1,29 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../common/errors.js';
+import { authResults } from '../common/metrics.js';
+import type { RequestContext } from '../common/request-context.js';
+import { SessionRotation } from '../sessions/session-rotation.js';
+import { UsersService } from '../users/users.service.js';
+import type { TokenBody } from './auth.dto.js';
+import { SignInService } from './sign-in.service.js';
+
+@Injectable()
+export class RefreshService {
+  constructor(
+    private readonly rotation: SessionRotation,
+    private readonly users: UsersService,
+    private readonly signIn: SignInService,
+  ) {}
+
+  /** @throws AppError `invalid_refresh_token`, `refresh_token_reused`, `busy` */
+  async refresh(token: string, context: RequestContext): Promise<TokenBody> {
+    try {
+      const { user, session } = await this.rotation.rotate(token, context);
+      authResults.inc({ action: 'refresh', result: 'ok' });
+      return this.signIn.answer(this.users.fromRow(user), session);
+    } catch (error) {
+      if (error instanceof AppError) authResults.inc({ action: 'refresh', result: error.type });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, CurrentUser, Public } from '../common/decorators.js';
+import type { Principal } from '../common/request-context.js';
+import { JwtGuard } from './jwt.guard.js';
+import { toVerified, VerifiedBody, VerifyBody } from './verify.dto.js';
+
+/** For other services: is this token good at this moment, session and user included? */
+@ApiTags('auth')
+@Controller('auth/verify')
+export class VerifyController {
+  constructor(private readonly guard: JwtGuard) {}
+
+  @Get()
+  @ApiBearerAuth()
+  @ApiOperation({ summary: 'Check the access token of this request' })
+  @ApiOkResponse({ type: VerifiedBody })
+  @ApiErrors('unauthenticated')
+  own(@CurrentUser() user: Principal): VerifiedBody {
+    return toVerified(user);
+  }
+
+  @Public()
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Check an access token' })
+  @ApiOkResponse({ type: VerifiedBody })
+  @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated')
+  async given(@Body() { token }: VerifyBody): Promise<VerifiedBody> {
+    return toVerified(await this.guard.authenticate(token));
+  }
+}

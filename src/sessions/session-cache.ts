@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
+import { CircuitBreaker, RedisUnavailable } from '../cache/circuit-breaker.js';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+import { cacheReads } from '../common/metrics.js';
+import type { Principal } from '../common/request-context.js';
+import { PostgresListener } from '../events/postgres-listener.js';
+
+export type Role = Principal['role'];
+
+/** A live session as PostgreSQL knew it. Times in milliseconds of PostgreSQL's clock. */
+export interface LiveSession {
+  sessionId: string;
+  userId: string;
+  role: Role;
+  asOf: number;
+  expires: number;
+}
+
+/** Stands in Redis in place of a session that has ended; it never comes back to life. */
+const REVOKED = 'revoked';
+
+/** Seconds for which an entry may answer. */
+const TTL = 60;
+/** Seconds for which an id stays suspect at least: longer than any entry that was made before the notification may answer. */
+const SUSPECT = 90;
+/** Suspect ids kept one by one; past that everything older than this moment is suspect. */
+const MOST_SUSPECTS = 50_000;
+/** Milliseconds in which a notification reaches the other instances. */
+const NOTICE = 10;
+
+const key = (sessionId: string) => `session:${sessionId}`;
+
+/**
+ * Live sessions in Redis, so that the check on every request seldom costs a query. PostgreSQL stays the truth, whatever
+ * Redis holds: an entry says as of when it is true, and it only answers where this process would have heard of any
+ * revocation since then. Redis may be cut, flushed or set back to an older state without reviving a session.
+ */
+@Injectable()
+export class SessionCache implements OnApplicationShutdown {
+  private suspects = new Set<string>();
+  private earlierSuspects = new Set<string>();
+  private trustedFrom = 0;
+  private readonly turn = setInterval(() => this.forget(), SUSPECT * 1000).unref();
+
+  constructor(
+    private readonly breaker: CircuitBreaker,
+    private readonly listener: PostgresListener,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    listener.on('session_revoked', (id) => this.suspect(id));
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.turn);
+  }
+
+  /** @returns the role where the session is live, `revoked` where it has ended, null where PostgreSQL has to say */
+  async find(sessionId: string, userId: string): Promise<Role | 'revoked' | null> {
+    if (!this.usable(sessionId, userId)) return null;
+    const value = await this.breaker.run((redis) => redis.get(key(sessionId))).catch(() => null);
+    const answer = value === null || value === REVOKED ? value : this.judge(value, sessionId, userId);
+    cacheReads.inc({ cache: 'session', result: answer === null ? 'miss' : 'hit' });
+    return answer;
+  }
+
+  /** Remembers what PostgreSQL said. Never rejects. */
+  async remember({ sessionId, userId, role, asOf, expires }: LiveSession): Promise<void> {
+    if (!this.usable(sessionId, userId)) return;
+    // NX: the row may have been read before a revocation whose mark stands here by now.
+    await this.breaker
+      .run((redis) => redis.set(key(sessionId), `${userId} ${role} ${asOf} ${expires}`, 'EX', TTL, 'NX'))
+      .catch((error: unknown) => this.report(error));
+  }
+
+  /** Called once the end of these sessions is committed; afterwards no instance takes them for live. Never rejects. */
+  async revoked(sessionIds: readonly string[]): Promise<void> {
+    for (const id of sessionIds) this.suspect(id);
+    if (!this.breaker.redis) return;
+    const start = performance.now();
+    try {
+      await this.breaker.run((redis) =>
+        Promise.all(sessionIds.map((id) => redis.set(key(id), REVOKED, 'EX', TTL + SUSPECT))),
+      );
+    } catch (error) {
+      this.report(error);
+      // Other instances may still reach Redis and find the old entry there until the notification is with them.
+      await sleep(Math.max(0, NOTICE - (performance.now() - start)));
+    }
+  }
+
+  private usable(sessionId: string, userId: string): boolean {
+    return this.breaker.available && this.listener.connected && !this.isSuspect(sessionId, userId);
+  }
+
+  private judge(value: string, sessionId: string, userId: string): Role | null {
+    const [owner, role, asOf, expires] = value.split(' ');
+    const { since } = this.listener;
+    const now = this.listener.now();
+    // Asked again after the wait for Redis: the connection may have broken, or the revocation arrived, meanwhile.
+    if (since === null || this.isSuspect(sessionId, userId)) return null;
+    // The age is not left to Redis: a write delayed by a frozen network starts its time to live late.
+    if (Number(asOf) < Math.max(since, this.trustedFrom, now - TTL * 1000)) return null;
+    return owner === userId && Number(expires) > now ? (role as Role) : null;
+  }
+
+  private suspect(id: string): void {
+    this.suspects.add(id);
+    if (this.suspects.size <= MOST_SUSPECTS) return;
+    this.trustedFrom = this.listener.now();
+    this.suspects.clear();
+    this.earlierSuspects.clear();
+  }
+
+  private isSuspect(sessionId: string, userId: string): boolean {
+    const { suspects, earlierSuspects: earlier } = this;
+    return suspects.has(sessionId) || suspects.has(userId) || earlier.has(sessionId) || earlier.has(userId);
+  }
+
+  private forget(): void {
+    this.earlierSuspects = this.suspects;
+    this.suspects = new Set();
+  }
+
+  private report(error: unknown): void {
+    if (!(error instanceof RedisUnavailable)) this.logger.error({ err: error }, 'Redis refused a session entry');
+  }
+}

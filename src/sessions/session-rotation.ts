@@ -1,0 +1,119 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { runInTransaction } from '../common/after-commit.js';
+import { AppError } from '../common/errors.js';
+import type { RequestContext } from '../common/request-context.js';
+import { Settings } from '../config/settings.js';
+import { tokenHash } from '../crypto/tokens.js';
+import { RefreshClaim, RefreshTokens } from './refresh-tokens.js';
+import { OpenedSession, SessionsService } from './sessions.service.js';
+
+/** The user's row as it stands, and of the session what the next token needs. */
+type RotatedRow = Record<string, unknown> & { id: string; session_seconds: number };
+
+interface CurrentRow extends RotatedRow {
+  session_hash: string;
+  session_counter: number;
+  within_grace: boolean;
+}
+
+export interface Rotated {
+  session: OpenedSession;
+  /** `users.*` */
+  user: Record<string, unknown>;
+}
+
+const SECONDS_LEFT = `floor(extract(epoch FROM s.expires_at - now()))::int AS session_seconds`;
+
+/** Exchanges a refresh token for its successor (RFC 9700 §4.14.2), each token once. */
+@Injectable()
+export class SessionRotation {
+  constructor(
+    private readonly database: DataSource,
+    private readonly tokens: RefreshTokens,
+    private readonly sessions: SessionsService,
+    private readonly audit: AuditService,
+    private readonly settings: Settings,
+  ) {}
+
+  /**
+   * Each rotation starts the session's life anew: it ends after `refreshSeconds` without one.
+   * @throws AppError `invalid_refresh_token`, `refresh_token_reused` (the session is ended then), `busy`
+   */
+  async rotate(token: string, context: RequestContext): Promise<Rotated> {
+    const claim = this.tokens.read(token);
+    if (!claim) throw new AppError('invalid_refresh_token');
+    const child = this.tokens.make(claim.sessionId, claim.counter + 1);
+    const row = await this.swap(claim, token, child);
+    return row ? this.rotated(claim, child, row) : this.replayed(claim, context);
+  }
+
+  /** Of any number of callers with one token, one finds the counter as the token says; the check and the change are one. */
+  private async swap(
+    { sessionId, counter }: RefreshClaim,
+    token: string,
+    child: string,
+  ): Promise<RotatedRow | undefined> {
+    const [rows]: [RotatedRow[]] = await this.database.query(
+      `UPDATE user_sessions s
+          SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), last_used = now(),
+              expires_at = now() + make_interval(secs => $5)
+         FROM users u
+        WHERE s.id = $1 AND s.counter = $2 AND s.refresh_token = $3 AND s.revoked_at IS NULL AND s.expires_at > now()
+          AND u.id = s.user_id AND u.is_active
+        RETURNING u.*, ${SECONDS_LEFT}`,
+      [sessionId, counter, tokenHash(token), tokenHash(child), this.settings.jwt.refreshSeconds],
+    );
+    return rows[0];
+  }
+
+  /** The token is genuine but not the current one. */
+  private async replayed(claim: RefreshClaim, context: RequestContext): Promise<Rotated> {
+    const current = await this.current(claim.sessionId);
+    // Not behind, and yet not swapped: signed with a secret that has leaked, or the database was set back to an older state.
+    if (!current || current.session_counter <= claim.counter) throw new AppError('invalid_refresh_token');
+    const isParent = current.session_counter === claim.counter + 1;
+    if (!isParent || !current.within_grace) return this.endReused(claim.sessionId, current.id, context);
+    // While secrets are exchanged the winner may have signed with the other one; what it stored says with which.
+    const child = this.tokens
+      .spellings(claim.sessionId, claim.counter + 1)
+      .find((spelling) => tokenHash(spelling) === current.session_hash);
+    // The winner's secret is not known here yet; another instance can tell.
+    if (!child) throw new AppError('busy', { retryAfter: 1 });
+    return this.rotated(claim, child, current);
+  }
+
+  private async current(sessionId: string): Promise<CurrentRow | undefined> {
+    const rows: CurrentRow[] = await this.database.query(
+      `SELECT u.*, s.refresh_token AS session_hash, s.counter AS session_counter,
+              s.rotated_at > now() - make_interval(secs => $2) AS within_grace, ${SECONDS_LEFT}
+         FROM user_sessions s JOIN users u ON u.id = s.user_id
+        WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active`,
+      [sessionId, this.settings.jwt.refreshGraceSeconds],
+    );
+    return rows[0];
+  }
+
+  /** Two parties hold tokens of one session, and only one of them is its owner: neither keeps it. */
+  private async endReused(sessionId: string, userId: string, context: RequestContext): Promise<never> {
+    await runInTransaction(this.database, async (tx) => {
+      if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused'))) return;
+      const after = { session_id: sessionId };
+      const entry = {
+        action: 'session.revoked',
+        actorId: null,
+        targetId: userId,
+        reason: 'refresh_token_reused',
+        after,
+      };
+      await this.audit.record(tx, entry, context);
+    });
+    // Thrown after the commit: the request fails, the revocation stays.
+    throw new AppError('refresh_token_reused');
+  }
+
+  private rotated({ sessionId }: RefreshClaim, child: string, user: RotatedRow): Rotated {
+    return { session: { id: sessionId, refreshToken: child, expiresIn: user.session_seconds }, user };
+  }
+}

@@ -1,0 +1,41 @@
+import { Controller, Delete, Get, HttpCode } from '@nestjs/common';
+import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, CurrentUser } from '../common/decorators.js';
+import { Context } from '../common/request-context.js';
+import type { Principal, RequestContext } from '../common/request-context.js';
+import { UuidParam } from '../common/uuid-param.js';
+import { OwnSessionsService } from './own-sessions.service.js';
+import { SessionsBody } from './sessions.dto.js';
+
+@ApiTags('sessions')
+@ApiBearerAuth()
+@Controller('users/sessions')
+export class SessionsController {
+  constructor(private readonly sessions: OwnSessionsService) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The devices that are signed in, the one used last first' })
+  @ApiOkResponse({ type: SessionsBody })
+  @ApiErrors('unauthenticated')
+  list(@CurrentUser() user: Principal): Promise<SessionsBody> {
+    return this.sessions.list(user);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Sign one device out' })
+  @ApiNoContentResponse()
+  @ApiErrors('validation_failed', 'unauthenticated', 'not_found')
+  end(@CurrentUser() user: Principal, @UuidParam('id') id: string, @Context() context: RequestContext): Promise<void> {
+    return this.sessions.end(user, id, context);
+  }
+
+  @Delete()
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Sign every other device out' })
+  @ApiNoContentResponse()
+  @ApiErrors('unauthenticated')
+  endOthers(@CurrentUser() user: Principal, @Context() context: RequestContext): Promise<void> {
+    return this.sessions.endOthers(user, context);
+  }
+}

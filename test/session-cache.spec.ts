@@ -1,0 +1,250 @@
+import { Redis } from 'ioredis';
+import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { PostgresListener } from '../src/events/postgres-listener.js';
+import { SessionCache } from '../src/sessions/session-cache.js';
+import { type Member, TestApp } from './support/app.js';
+import { describeWith, workerDatabase, workerRedisUrl } from './support/environment.js';
+import { queriesOf, sessionOf } from './support/sessions.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+import { until } from './support/until.js';
+
+/** Milliseconds; far above what an answer takes, far below what a request stuck in Redis or a lost retry would. */
+const PROMPT = 500;
+
+const keyOf = (accessToken: string) => `session:${sessionOf(accessToken)}`;
+
+describeWith('redis', 'the cache of live sessions', () => {
+  let redis: Redis;
+  let toRedis: TcpProxy;
+  let toPostgres: TcpProxy;
+  /** Reaches Redis by way of a proxy. */
+  let here: TestApp;
+  /** Listens to PostgreSQL by way of a proxy. */
+  let there: TestApp;
+
+  beforeAll(async () => {
+    const url = await workerRedisUrl();
+    redis = new Redis(url);
+    toRedis = await TcpProxy.before(url);
+    toPostgres = await TcpProxy.before(await workerDatabase());
+    here = await TestApp.start({ REDIS_URL: toRedis.url });
+    there = await TestApp.start({ REDIS_URL: url, DATABASE_DIRECT_URL: toPostgres.url });
+  });
+  afterEach(async () => {
+    toRedis.restore();
+    toPostgres.restore();
+    await ready();
+  });
+  afterAll(async () => {
+    await there.stop();
+    await here.stopAndDrop();
+    redis.disconnect();
+    await toRedis.stop();
+    await toPostgres.stop();
+  });
+
+  const redisAnswers = ({ app }: TestApp) => app.get(CircuitBreaker).available;
+  const ready = () =>
+    until(() => redisAnswers(here) && redisAnswers(there) && there.app.get(PostgresListener).connected);
+
+  const statusOn = async (app: TestApp, { access }: Pick<Member, 'access'>) =>
+    (await app.get('/users/profile', access)).status;
+
+  /** Somebody whose session stands in Redis. */
+  async function cachedMember(): Promise<Member & { key: string }> {
+    const member = await there.member();
+    const key = keyOf(member.access);
+    await until(async () => (await statusOn(there, member)) === 200 && (await redis.exists(key)));
+    await ready();
+    return { ...member, key };
+  }
+
+  async function promptly<T>(work: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    const result = await work();
+    expect(performance.now() - start).toBeLessThan(PROMPT);
+    return result;
+  }
+
+  describe('while all is well', () => {
+    it('spares the query, keeps no personal data and lives for a minute', async () => {
+      const member = await cachedMember();
+      const check = async () => expect((await here.get('/auth/verify', member.access)).status).toBe(200);
+      expect(await queriesOf(here, check)).toBe(0);
+      expect(await redis.get(member.key)).toMatch(new RegExp(`^${member.id} user \\d{13} \\d{13}$`));
+      expect(await redis.ttl(member.key)).toBeGreaterThan(50);
+      expect(await redis.ttl(member.key)).toBeLessThanOrEqual(60);
+    });
+
+    it.each([
+      ['logout', (member: Member) => here.post('/auth/logout', undefined, member.access)],
+      ['a reused refresh token', replayOld],
+    ])('%s holds on the other instance for the very next request', async (_, revoke) => {
+      const member = await cachedMember();
+      await revoke(member);
+      expect(await statusOn(there, member)).toBe(401);
+    });
+
+    it.each([
+      ['revoked', `UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'logout' WHERE user_id = $1`],
+      ['shortened', `UPDATE user_sessions SET expires_at = now() WHERE user_id = $1`],
+      ['deactivated', `UPDATE users SET is_active = false WHERE id = $1`],
+      ['erased', `DELETE FROM users WHERE id = $1`],
+    ])('hears of what is %s by a statement of somebody else', async (_, statement) => {
+      const member = await cachedMember();
+      await here.sql(statement, [member.id]);
+      for (const app of [here, there]) await until(async () => (await statusOn(app, member)) === 401, PROMPT);
+    });
+
+    it('tells a new role at once', async () => {
+      const member = await cachedMember();
+      await here.sql(`UPDATE users SET role = 'admin' WHERE id = $1`, [member.id]);
+      await until(async () => (await there.get('/auth/verify', member.access)).body.role === 'admin', PROMPT);
+    });
+
+    it('does not outlive the session', async () => {
+      const member = await there.member();
+      await there.database.transaction(async (tx) => {
+        // Without the trigger: nobody is told, as with a session that ends by itself.
+        await tx.query('SET LOCAL session_replication_role = replica');
+        await tx.query(`UPDATE user_sessions SET expires_at = now() + interval '1 second' WHERE user_id = $1`, [
+          member.id,
+        ]);
+      });
+      expect(await statusOn(there, member)).toBe(200);
+      await until(() => redis.exists(keyOf(member.access)));
+      await until(async () => (await statusOn(there, member)) === 401);
+      expect(await redis.get(keyOf(member.access))).toContain(member.id);
+    });
+  });
+
+  describe('a revocation is never undone', () => {
+    it('by an entry that was read before it and is written after it', async () => {
+      const member = await there.member();
+      let write = () => undefined as void;
+      const cache = there.app.get(SessionCache);
+      const remember = cache.remember.bind(cache);
+      const held = new Promise<void>((resolve) => (write = resolve));
+      const spy = jest
+        .spyOn(cache, 'remember')
+        .mockImplementation(async (session) => held.then(() => remember(session)));
+      // Deaf, so that only the mark in Redis stands against the late write.
+      const deaf = jest.spyOn(cache as never as { suspect(): void }, 'suspect').mockImplementation(() => undefined);
+      expect(await statusOn(there, member)).toBe(200);
+      await here.post('/auth/logout', undefined, member.access);
+      write();
+      await spy.mock.results[0]!.value;
+      spy.mockRestore();
+      const [entry, status] = [await redis.get(keyOf(member.access)), await statusOn(there, member)];
+      deaf.mockRestore();
+      expect([entry, status]).toEqual(['revoked', 401]);
+    });
+
+    it('by FLUSHALL, and the late entry after it', async () => {
+      const member = await cachedMember();
+      const entry = (await redis.get(member.key))!;
+      await here.post('/auth/logout', undefined, member.access);
+      await redis.flushdb();
+      expect(await statusOn(there, member)).toBe(401);
+      await redis.set(member.key, entry, 'EX', 60);
+      for (const app of [here, there]) expect(await statusOn(app, member)).toBe(401);
+    });
+
+    it.each(['cut', 'freeze'] as const)(
+      'where the revoking instance finds Redis gone (%s) and others do not',
+      async (fault) => {
+        const members = [await cachedMember(), await cachedMember(), await cachedMember()];
+        toRedis[fault]();
+        const times: number[] = [];
+        for (const member of members) {
+          const start = performance.now();
+          expect((await here.post('/auth/logout', undefined, member.access)).status).toBe(204);
+          times.push(performance.now() - start);
+          expect(await redis.get(member.key)).toContain(member.id);
+          expect(await promptly(() => statusOn(there, member))).toBe(401);
+        }
+        // The answer waits until the notification has had its time, and not much longer.
+        expect(Math.min(...times)).toBeGreaterThan(9);
+        expect(Math.max(...times)).toBeLessThan(PROMPT);
+      },
+    );
+
+    it('by a Redis that comes back with what it held before', async () => {
+      const member = await cachedMember();
+      toRedis.cut();
+      await here.post('/auth/logout', undefined, member.access);
+      toRedis.restore();
+      await until(() => redisAnswers(here));
+      expect(await redis.get(member.key)).toContain(member.id);
+      for (const app of [here, there]) expect(await statusOn(app, member)).toBe(401);
+    });
+
+    it('by an instance that started later and heard nothing', async () => {
+      const member = await cachedMember();
+      toRedis.cut();
+      await here.post('/auth/logout', undefined, member.access);
+      const late = await TestApp.start({ REDIS_URL: await workerRedisUrl() });
+      expect(await redis.get(member.key)).toContain(member.id);
+      expect(await statusOn(late, member)).toBe(401);
+      await late.stop();
+    });
+
+    it('while the connection that listens is down, nor after it came back', async () => {
+      const member = await cachedMember();
+      toPostgres.cut();
+      await until(() => !there.app.get(PostgresListener).connected);
+      await here.sql(`UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'logout' WHERE user_id = $1`, [
+        member.id,
+      ]);
+      expect(await statusOn(there, member)).toBe(401);
+      toPostgres.restore();
+      await until(() => there.app.get(PostgresListener).connected);
+      expect(await redis.get(member.key)).toContain(member.id);
+      expect(await statusOn(there, member)).toBe(401);
+    });
+
+    it('by an entry that a thawed connection delivers after everybody has forgotten', async () => {
+      const member = await cachedMember();
+      const [owner, role, asOf, expires] = (await redis.get(member.key))!.split(' ');
+      await here.sql(`UPDATE users SET is_active = false WHERE id = $1`, [member.id]);
+      await until(async () => (await statusOn(there, member)) === 401, PROMPT);
+      // As if the process had listened and been told long ago.
+      const cache = there.app.get(SessionCache) as never as { forget(): void };
+      for (const _ of [1, 2]) cache.forget();
+      there.app.get(PostgresListener).since! -= 120_000;
+      await redis.set(member.key, `${owner} ${role} ${Number(asOf) - 60_000} ${expires}`, 'EX', 60);
+      expect(await statusOn(there, member)).toBe(401);
+    });
+
+    it('in a flood of revocations', async () => {
+      const member = await cachedMember();
+      await here.sql(`UPDATE users SET is_active = false WHERE id = $1`, [member.id]);
+      await here.sql(
+        `SELECT count(pg_notify('session_revoked', gen_random_uuid()::text)) FROM generate_series(1, 50001)`,
+      );
+      const cache = there.app.get(SessionCache) as never as { trustedFrom: number; suspects: Set<string> };
+      await until(() => cache.trustedFrom > 0);
+      expect(cache.suspects.size).toBeLessThan(1000);
+      expect(await statusOn(there, member)).toBe(401);
+    });
+  });
+
+  it.each(['cut', 'freeze'] as const)('without Redis (%s) every answer is right and prompt', async (fault) => {
+    const member = await cachedMember();
+    toRedis[fault]();
+    const { status, body } = await promptly(() => here.post('/auth/refresh', { refresh_token: member.refresh }));
+    expect(status).toBe(200);
+    expect(await promptly(() => statusOn(here, { access: body.access_token }))).toBe(200);
+    expect((await promptly(() => here.post('/auth/logout', undefined, body.access_token))).status).toBe(204);
+    expect(await promptly(() => statusOn(here, member))).toBe(401);
+    const again = await promptly(() => here.post('/auth/refresh', { refresh_token: body.refresh_token }));
+    expect(again.body.error.type).toBe('invalid_refresh_token');
+  });
+
+  /** Uses a refresh token that has been replaced twice. */
+  async function replayOld({ refresh }: Member) {
+    const use = (token: string) => here.post('/auth/refresh', { refresh_token: token });
+    await use((await use(refresh)).body.refresh_token);
+    await use(refresh);
+  }
+});

@@ -40,9 +40,15 @@ export class ErrorFilter implements ExceptionFilter {
     // Nothing can be said any more where the answer has begun or a strategy has answered itself.
     if (reply.sent) return;
     const error = this.translate(thrown, request);
-    if (error.status >= 500 || error.type === 'busy')
-      this.logger.error({ err: thrown, request_id: request.id, route: request.routeOptions?.url }, error.type);
+    this.log(thrown, error, request);
     void reply.status(error.status).headers(errorHeaders(error)).send(errorBody(error, request.id));
+  }
+
+  /** The cause of what is our fault; an answer that was meant, such as a probe's 503 while draining, has none to show. */
+  private log(thrown: unknown, error: AppError, request: FastifyRequest): void {
+    const about = { request_id: request.id, route: request.routeOptions?.url };
+    if (thrown instanceof AppError) return void (error.status >= 500 && this.logger.warn(about, error.type));
+    if (error.status >= 500 || error.type === 'busy') this.logger.error({ err: thrown, ...about }, error.type);
   }
 
   private translate(thrown: unknown, request: FastifyRequest): AppError {

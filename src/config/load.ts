@@ -24,18 +24,19 @@ function developmentSecrets(dataDir: string): Values {
   return parseEnv(readFileSync(file, 'utf8')) as Values;
 }
 
+/** An empty variable counts as unset, so it hides nothing. */
+function withoutEmpty(values: Values): Values {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value?.trim()));
+}
+
 /**
  * The settings of this process: the environment, then `.env`, then (outside production) secrets made for this machine.
  * @throws SettingsError
  */
 export function loadSettings(overrides: Values = {}): Settings {
   const file = existsSync('.env') ? (parseEnv(readFileSync('.env', 'utf8')) as Values) : {};
-  const values: Values = { ...file, ...process.env, ...overrides };
-  if (values.NODE_ENV !== 'production' && !(values.JWT_SECRET && values.ENCRYPTION_KEYS))
-    return readSettings({ ...developmentSecrets(values.DATA_DIR || '.data'), ...withoutEmpty(values) });
-  return readSettings(values);
-}
-
-function withoutEmpty(values: Values): Values {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value?.trim()));
+  const values: Values = { ...file, ...withoutEmpty(process.env), ...overrides };
+  const production = values.NODE_ENV?.trim().toLowerCase() === 'production';
+  if (production || (values.JWT_SECRET && values.ENCRYPTION_KEYS)) return readSettings(values);
+  return readSettings({ ...developmentSecrets(values.DATA_DIR || '.data'), ...withoutEmpty(values) });
 }

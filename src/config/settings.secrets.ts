@@ -3,14 +3,20 @@ import { Environment, SettingsError } from './environment.js';
 /** Values that stand in documentation and examples; a secret that everybody knows is none. */
 const EXAMPLE_SECRETS = /your-|example|change-?me|secret-key|placeholder|<.*>/i;
 
-export function readJwtSecret(env: Environment, production: boolean): string {
-  const secret = env.text('JWT_SECRET');
-  if (!secret) throw new SettingsError('JWT_SECRET is required');
-  if (!production) return secret;
-  if (Buffer.byteLength(secret) < 32) throw new SettingsError('JWT_SECRET must be at least 32 bytes in production');
+function requireStrong(name: string, secret: string): void {
+  if (Buffer.byteLength(secret) < 32) throw new SettingsError(`${name} must be at least 32 bytes in production`);
   if (EXAMPLE_SECRETS.test(secret) || new Set(secret).size < 8)
-    throw new SettingsError('JWT_SECRET looks like an example value; make one with: openssl rand -base64 48');
-  return secret;
+    throw new SettingsError(`${name} looks like an example value; make one with: openssl rand -base64 48`);
+}
+
+/** The secret that signs, and the one before it, which still verifies and so must be as strong. */
+export function readJwtSecrets(env: Environment, production: boolean) {
+  const secret = env.text('JWT_SECRET');
+  const previousSecret = env.text('JWT_SECRET_PREVIOUS') ?? null;
+  if (!secret) throw new SettingsError('JWT_SECRET is required');
+  if (production) requireStrong('JWT_SECRET', secret);
+  if (production && previousSecret) requireStrong('JWT_SECRET_PREVIOUS', previousSecret);
+  return { secret, previousSecret };
 }
 
 export interface EncryptionKey {

@@ -100,6 +100,10 @@ describe('production refuses', () => {
     expect(refusal({ ...PRODUCTION, JWT_SECRET: value })).toContain('JWT_SECRET');
   });
 
+  it('a previous secret, which still verifies, that is weak', () => {
+    expect(refusal({ ...PRODUCTION, JWT_SECRET_PREVIOUS: 'short' })).toContain('JWT_SECRET_PREVIOUS');
+  });
+
   it('an encryption key that nobody drew', () => {
     const zeros = `k1:${Buffer.alloc(32).toString('base64')}`;
     expect(refusal({ ...PRODUCTION, ENCRYPTION_KEYS: zeros })).toContain('ENCRYPTION_KEYS');

@@ -1,6 +1,6 @@
 import { Environment, SettingsError } from './environment.js';
 import { readDatabase, readKafka, readRedis } from './settings.backends.js';
-import { readEncryptionKeys, readJwtSecret, readOAuth } from './settings.secrets.js';
+import { readEncryptionKeys, readJwtSecrets, readOAuth } from './settings.secrets.js';
 
 export { SettingsError };
 
@@ -66,8 +66,7 @@ function readJwt(env: Environment, production: boolean) {
   const hours = env.number('JWT_EXPIRATION_HOURS', 24, 1, 24 * 365);
   const minutes = env.number('JWT_EXPIRATION_MINUTES', hours * 60, 1, 60 * 24 * 365);
   return {
-    secret: readJwtSecret(env, production),
-    previousSecret: env.text('JWT_SECRET_PREVIOUS') ?? null,
+    ...readJwtSecrets(env, production),
     accessSeconds: minutes * 60,
     refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY,
     refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),

@@ -50,6 +50,16 @@ async function browser(wanted: boolean) {
   }
 }
 
+/** All of them, or the first failure once the others have settled and what did start is stopped. */
+async function together<T extends readonly unknown[]>(...starts: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const settled = await Promise.allSettled(starts);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (!failed) return settled.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
+  for (const result of settled)
+    if (result.status === 'fulfilled') await (result.value as { stop?(): Promise<void> }).stop?.();
+  throw failed.reason;
+}
+
 /** `TEST_SERVICES=redis` (or kafka, chromium, or none) makes a run of a few specs start faster; PostgreSQL is always there. */
 async function start() {
   const { TEST_DATABASE_URL, REDIS_URL, KAFKA_BOOTSTRAP_SERVERS, TEST_SERVICES } = process.env;
@@ -62,11 +72,11 @@ async function start() {
     await createTemplate(services.postgres.adminUrl);
     return services;
   });
-  const [database, others, chromium] = await Promise.all([
+  const [database, others, chromium] = await together(
     first,
     startServices({ want, given, log }),
     browser(all.includes('chromium')),
-  ]);
+  );
   const { adminUrl } = database.postgres!;
   const unwanted = (['redis', 'kafka'] as const).filter((name) => !want.includes(name));
   const missing = [

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
-import { AuditLog } from './audit-log.entity.js';
+import { Statement, Statements } from '../config/statements.js';
 
 export interface AuditEntry {
   /** `noun.verb` in the past, such as `user.deactivated`. */
@@ -14,19 +14,20 @@ export interface AuditEntry {
   after?: Record<string, unknown>;
 }
 
+const RECORD: Statement = {
+  name: 'audit_record',
+  text: `INSERT INTO audit_logs (action, actor_id, target_id, reason, ip_address, request_id, before, after)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+};
+
 @Injectable()
 export class AuditService {
+  constructor(private readonly statements: Statements) {}
+
   /** Writes the entry in the caller's transaction: the change and its record stand or fall together. */
   async record(tx: EntityManager, entry: AuditEntry, context: RequestContext | null): Promise<void> {
-    await tx.insert(AuditLog, {
-      action: entry.action,
-      actorId: entry.actorId,
-      targetId: entry.targetId,
-      reason: entry.reason ?? null,
-      ipAddress: context?.ipAddress ?? null,
-      requestId: context?.requestId ?? null,
-      before: entry.before ?? null,
-      after: entry.after ?? null,
-    } as never);
+    const { action, actorId, targetId, reason = null, before = null, after = null } = entry;
+    const [ipAddress, requestId] = [context?.ipAddress ?? null, context?.requestId ?? null];
+    await this.statements.run(tx, RECORD, [action, actorId, targetId, reason, ipAddress, requestId, before, after]);
   }
 }

@@ -1,8 +1,9 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { Settings } from './settings.js';
+import { Statements } from './statements.js';
 
-/** Makes the checked settings injectable everywhere, under their own type. */
+/** Makes the checked settings injectable everywhere, and the database by statements that obey them. */
 @Module({})
 export class SettingsModule {
   static with(settings: Settings): DynamicModule {
@@ -12,13 +13,14 @@ export class SettingsModule {
       global: true,
       imports: [config],
       providers: [
+        Statements,
         {
           provide: Settings,
           inject: [ConfigService],
           useFactory: (service: ConfigService) => service.getOrThrow<Settings>('settings'),
         },
       ],
-      exports: [Settings],
+      exports: [Settings, Statements],
     };
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
-import { OutboxEvent } from './outbox-event.entity.js';
+import { Statement, Statements } from '../config/statements.js';
 import { RelayBell } from './relay-bell.js';
 import type { UserEvent } from './user-events.js';
 
@@ -14,9 +14,15 @@ function payloadOf(event: UserEvent): Record<string, unknown> {
   return event.type === 'user.updated' ? { updated_fields: event.updatedFields } : {};
 }
 
+const ADD: Statement = {
+  name: 'outbox_add',
+  text: 'INSERT INTO outbox_events (user_id, event_type, payload, traceparent) VALUES ($1, $2, $3, $4)',
+};
+
 @Injectable()
 export class OutboxService {
   constructor(
+    private readonly statements: Statements,
     private readonly settings: Settings,
     private readonly bell: RelayBell,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -27,12 +33,8 @@ export class OutboxService {
    * that makes the order of ids the order of commits, user by user.
    */
   async add(tx: EntityManager, event: UserEvent, context: RequestContext | null): Promise<void> {
-    await tx.insert(OutboxEvent, {
-      userId: event.userId,
-      eventType: event.type,
-      payload: payloadOf(event) as never,
-      traceparent: context?.traceparent ?? null,
-    });
+    const { userId, type } = event;
+    await this.statements.run(tx, ADD, [userId, type, payloadOf(event), context?.traceparent ?? null]);
     afterCommit(tx, async () => this.announce(event));
   }
 

@@ -5,6 +5,7 @@ import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
+import { Statement, Statements } from '../config/statements.js';
 import { tokenHash } from '../crypto/tokens.js';
 import { RefreshClaim, RefreshTokens } from './refresh-tokens.js';
 import { OpenedSession, SessionsService } from './sessions.service.js';
@@ -26,6 +27,17 @@ export interface Rotated {
 
 const SECONDS_LEFT = `floor(extract(epoch FROM s.expires_at - now()))::int AS session_seconds`;
 
+const SWAP: Statement = {
+  name: 'session_swap',
+  text: `UPDATE user_sessions s
+            SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), last_used = now(),
+                expires_at = now() + make_interval(secs => $5)
+           FROM users u
+          WHERE s.id = $1 AND s.counter = $2 AND s.refresh_token = $3 AND s.revoked_at IS NULL AND s.expires_at > now()
+            AND u.id = s.user_id AND u.is_active
+          RETURNING u.*, ${SECONDS_LEFT}`,
+};
+
 /** Exchanges a refresh token for its successor (RFC 9700 §4.14.2), each token once. */
 @Injectable()
 export class SessionRotation {
@@ -35,6 +47,7 @@ export class SessionRotation {
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
     private readonly settings: Settings,
+    private readonly statements: Statements,
   ) {}
 
   /**
@@ -55,17 +68,9 @@ export class SessionRotation {
     token: string,
     child: string,
   ): Promise<RotatedRow | undefined> {
-    const [rows]: [RotatedRow[]] = await this.database.query(
-      `UPDATE user_sessions s
-          SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), last_used = now(),
-              expires_at = now() + make_interval(secs => $5)
-         FROM users u
-        WHERE s.id = $1 AND s.counter = $2 AND s.refresh_token = $3 AND s.revoked_at IS NULL AND s.expires_at > now()
-          AND u.id = s.user_id AND u.is_active
-        RETURNING u.*, ${SECONDS_LEFT}`,
-      [sessionId, counter, tokenHash(token), tokenHash(child), this.settings.jwt.refreshSeconds],
-    );
-    return rows[0];
+    const values = [sessionId, counter, tokenHash(token), tokenHash(child), this.settings.jwt.refreshSeconds];
+    const [row] = await this.statements.run<RotatedRow>(null, SWAP, values);
+    return row;
   }
 
   /** The token is genuine but not the current one. */

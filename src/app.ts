@@ -8,7 +8,9 @@ import { useBodyParsers } from './common/body-parser.js';
 import { useDocs } from './common/docs.js';
 import { ErrorFilter, toAppError } from './common/error.filter.js';
 import { answerClientError, AppError, errorBody, errorHeaders } from './common/errors.js';
+import { useLeftoverBodies } from './common/leftover-body.js';
 import { createLogger, NestLogger } from './common/logger.js';
+import { useMultipart } from './common/multipart.js';
 import { makeContext, rateLimitHeaders, requestId } from './common/request-context.js';
 import { RouteTable } from './common/route-table.js';
 import { SECURITY_HEADERS } from './common/security-headers.js';
@@ -70,6 +72,8 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   });
   useRequestContext(fastify, settings);
   useBodyParsers(fastify);
+  useMultipart(fastify);
+  useLeftoverBodies(fastify);
   useAccessLog(fastify, settings.logging.access ? logger : null);
   app.enableCors({
     origin: settings.corsOrigins,

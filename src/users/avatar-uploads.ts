@@ -1,0 +1,98 @@
+import path from 'node:path';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { AppError } from '../common/errors.js';
+import { Settings } from '../config/settings.js';
+
+export interface Upload {
+  bytes: Buffer;
+  /** Of the file's name, lower case, one of `ALLOWED_EXTENSIONS`. */
+  extension: string;
+}
+
+/** Bytes around the file in a form of one part: boundaries and headers. */
+const ENVELOPE = 16 * 1024;
+/** Bytes of files held in memory at once, roughly; so many uploads of the largest size are taken in side by side. */
+const MEMORY = 128 * 1024 * 1024;
+/** Uploads of one member at once: nobody takes all the places. */
+const PER_MEMBER = 2;
+
+const badFile = (message: string, field = 'file') =>
+  new AppError('validation_failed', { details: [{ field, message: `${field} ${message}` }] });
+
+/** Takes the one file out of a multipart form (RFC 7578), as it arrives and not a byte further than allowed. */
+@Injectable()
+export class AvatarUploads {
+  private readonly maxBytes: number;
+  private readonly extensions: readonly string[];
+  private readonly places: number;
+  private readonly byMember = new Map<string, number>();
+  private taken = 0;
+
+  constructor({ uploads }: Settings) {
+    this.maxBytes = uploads.maxBytes;
+    this.extensions = uploads.extensions;
+    this.places = Math.min(32, Math.max(2, Math.floor(MEMORY / uploads.maxBytes)));
+  }
+
+  /**
+   * Reads the upload and hands it to `use`; its place is free again when that is done.
+   * @throws AppError `unsupported_media_type`, `payload_too_large`, `validation_failed`, `bad_request`, `busy`
+   */
+  async receive<T>(request: FastifyRequest, userId: string, use: (upload: Upload) => Promise<T>): Promise<T> {
+    if (!request.isMultipart()) throw new AppError('unsupported_media_type');
+    if (Number(request.headers['content-length']) > this.maxBytes + ENVELOPE) throw new AppError('payload_too_large');
+    const own = this.byMember.get(userId) ?? 0;
+    if (this.taken >= this.places || own >= PER_MEMBER) throw new AppError('busy', { retryAfter: 1 });
+    this.taken += 1;
+    this.byMember.set(userId, own + 1);
+    try {
+      return await use(await this.read(request));
+    } finally {
+      this.taken -= 1;
+      const left = this.byMember.get(userId)! - 1;
+      if (left > 0) this.byMember.set(userId, left);
+      else this.byMember.delete(userId);
+    }
+  }
+
+  private async read(request: FastifyRequest): Promise<Upload> {
+    // The limits only keep the parser from collecting what is refused below anyway.
+    const limits = { fileSize: this.maxBytes + 1, fieldSize: 1024, fieldNameSize: 100, headerPairs: 20 };
+    let upload: Upload | undefined;
+    try {
+      for await (const part of request.parts({ limits })) {
+        if (part.fieldname !== 'file') throw badFile('is not a part of this form', part.fieldname);
+        if (part.type !== 'file' || !part.filename) throw badFile('must be a file with a name');
+        if (upload) throw badFile('must be sent once');
+        upload = { extension: this.extensionOf(part.filename), bytes: await this.collect(part.file) };
+      }
+    } catch (error) {
+      if (error instanceof AppError) throw error;
+      // All that is left is the form itself: no boundary, cut off, a header that cannot be read.
+      throw new AppError('bad_request');
+    }
+    if (!upload) throw badFile('is required');
+    if (upload.bytes.length === 0) throw badFile('must not be empty');
+    return upload;
+  }
+
+  private extensionOf(filename: string): string {
+    const extension = path.extname(filename).slice(1).toLowerCase();
+    if (this.extensions.includes(extension)) return extension;
+    const message = `file must be one of ${this.extensions.join(', ')}`;
+    throw new AppError('unsupported_media_type', { details: [{ field: 'file', message }] });
+  }
+
+  private async collect(file: AsyncIterable<Buffer>): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    // Throwing out of the loop destroys the stream, which stops the parser.
+    for await (const chunk of file) {
+      size += chunk.length;
+      if (size > this.maxBytes) throw new AppError('payload_too_large');
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks, size);
+  }
+}

@@ -1,0 +1,112 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { TestApp } from './support/app.js';
+import { form, FORM, picture } from './support/images.js';
+import { until } from './support/until.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
+const MAX = 1024 * 1024;
+const BLOCK = Buffer.alloc(64 * 1024);
+/** A form up to where the content of its file begins. */
+const OPENING = form({ filename: 'a.png', content: '' }).subarray(0, -form().length - 2);
+
+let service: TestApp;
+let port: number;
+
+beforeAll(async () => {
+  service = await TestApp.start({ UPLOAD_FOLDER: folder, MAX_CONTENT_LENGTH: `${MAX}` });
+  await service.app.listen(0, '127.0.0.1');
+  ({ port } = service.app.getHttpServer().address() as AddressInfo);
+});
+afterAll(async () => {
+  await service.stopAndDrop();
+  rmSync(folder, { recursive: true });
+});
+
+const framed = (data: Buffer) =>
+  Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from('\r\n')]);
+
+/**
+ * Sends an upload block by block, until `bytes` are out or the connection is closed.
+ * @param announced the `Content-Length`; without one the body is chunked
+ */
+async function send(token: string, bytes: number, announced?: number, address = '/users/profile/avatar') {
+  const socket = connect(port, '127.0.0.1');
+  let [answer, sent] = ['', 0];
+  socket.on('data', (data) => (answer += data)).on('error', () => undefined);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  const length = announced === undefined ? 'Transfer-Encoding: chunked' : `Content-Length: ${announced}`;
+  const head = [`POST ${address} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${token}`, length];
+  socket.write(`${[...head, `Content-Type: ${FORM['content-type']}`].join('\r\n')}\r\n\r\n`);
+  for (const next of blocks(bytes)) {
+    if (socket.destroyed) break;
+    const data = announced === undefined ? framed(next) : next;
+    await new Promise((resolve) => socket.write(data, resolve));
+    sent += next.length;
+  }
+  return { answer: () => answer, sent, socket, closed };
+}
+
+function* blocks(bytes: number) {
+  yield OPENING;
+  for (let left = bytes - OPENING.length; left > 0; left -= BLOCK.length) yield BLOCK.subarray(0, left);
+}
+
+const upload = async (token: string) =>
+  service.request('POST', '/users/profile/avatar', {
+    payload: form({ filename: 'a.png', content: await picture('png') }),
+    headers: FORM,
+    token,
+  });
+
+describe('an upload that is too large', () => {
+  it('is refused by its announced length, and a sender that goes on still gets the answer', async () => {
+    const { access } = await service.member();
+    const { answer, sent, socket } = await send(access, 8 * MAX, 8 * MAX);
+    await until(() => answer().includes('payload_too_large'));
+    expect(answer()).toMatch(/^HTTP\/1\.1 413 /);
+    // All of it was taken, and the connection serves the next request: no gateway sees it break.
+    expect(sent).toBe(8 * MAX);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    await until(() => answer().includes('HTTP/1.1 200'));
+    socket.destroy();
+  });
+
+  it.each([
+    ['/users/profile/avatar', 413],
+    ['/auth/login', 415],
+  ])('and never ends is refused at %s, and cut off later', async (address, status) => {
+    const { access } = await service.member();
+    const { answer, sent, closed } = await send(access, 300 * MAX, undefined, address);
+    await closed;
+    expect(answer()).toContain(`HTTP/1.1 ${status} `);
+    expect(sent).toBeLessThan(150 * MAX);
+  });
+});
+
+describe('an upload that breaks off', () => {
+  it('leaves neither a file nor a place taken', async () => {
+    const { access } = await service.member();
+    for (let count = 0; count < 3; count++) {
+      const { socket } = await send(access, 128 * 1024, 500_000);
+      socket.destroy();
+    }
+    await until(async () => (await upload(access)).status === 200);
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+});
+
+describe('slow uploads', () => {
+  it('have two places a member, so that nobody takes them all', async () => {
+    const { access } = await service.member();
+    const open = [await send(access, 1000, 500_000), await send(access, 1000, 500_000)];
+    await until(async () => (await upload(access)).status === 429);
+    const third = await upload(access);
+    expect([third.body.error.type, third.headers['retry-after']]).toEqual(['busy', '1']);
+    expect((await upload((await service.member()).access)).status).toBe(200);
+    for (const { socket } of open) socket.destroy();
+    await until(async () => (await upload(access)).status === 200);
+  });
+});

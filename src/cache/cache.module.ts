@@ -8,6 +8,7 @@ import { EphemeralStore } from './ephemeral-store.js';
 import { EphemeralValue } from './ephemeral-value.entity.js';
 import { Limits } from './limits.js';
 import { connectRedis } from './redis.js';
+import { UserCaches } from './user-caches.js';
 
 @Global()
 @Module({
@@ -20,8 +21,9 @@ import { connectRedis } from './redis.js';
       useFactory: (settings: Settings, logger: Logger) => new CircuitBreaker(connectRedis(settings), logger),
     },
     Limits,
+    UserCaches,
   ],
-  exports: [CircuitBreaker, EphemeralStore, Limits],
+  exports: [CircuitBreaker, EphemeralStore, Limits, UserCaches],
 })
 export class CacheModule implements OnApplicationShutdown {
   constructor(private readonly breaker: CircuitBreaker) {}

@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { CacheNotices } from './cache-notices.js';
 import { OutboxEvent } from './outbox-event.entity.js';
 import { OutboxService } from './outbox.service.js';
 import { PostgresListener } from './postgres-listener.js';
@@ -9,7 +10,7 @@ import { RelayBell } from './relay-bell.js';
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([OutboxEvent])],
-  providers: [OutboxService, PostgresListener, RelayBell, Relay],
+  providers: [OutboxService, PostgresListener, RelayBell, CacheNotices, Relay],
   exports: [OutboxService, PostgresListener],
 })
 export class EventsModule {}

@@ -1,4 +1,5 @@
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { UserCaches } from '../cache/user-caches.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
@@ -40,6 +41,7 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly settings: Settings,
     @Inject(LOGGER) private readonly logger: Logger,
     private readonly bell: RelayBell,
+    private readonly caches: UserCaches,
   ) {
     this.publisher = new EventPublisher(settings, logger, () => this.lock?.fresh ?? false);
   }
@@ -154,6 +156,8 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private async finish(lock: RelayLock, { published, parked }: Outcome): Promise<void> {
+    // Before the mark: should this process die in between, the next relay does both again.
+    await this.caches.forget([...new Set(published.map(({ user_id }) => user_id))]);
     if (published.length > 0)
       await markPublished(
         lock,

@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import type { EntityCache } from '../cache/entity-cache.js';
+import { UserCaches } from '../cache/user-caches.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
@@ -29,12 +31,17 @@ const FIELDS = Object.keys(COLUMNS) as (keyof UpdatePreferencesBody)[];
 
 @Injectable()
 export class PreferencesService {
+  private readonly cache: EntityCache<PreferencesBody>;
+
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-  ) {}
+    caches: UserCaches,
+  ) {
+    this.cache = caches.open('preferences', 7200);
+  }
 
   /** Every account has its row from the first moment on, with the defaults of the table. */
   async createDefaults(tx: EntityManager, userId: string): Promise<void> {
@@ -42,7 +49,7 @@ export class PreferencesService {
   }
 
   async get(userId: string): Promise<PreferencesBody> {
-    return toPreferences(await this.row(this.database.manager, userId));
+    return this.cache.get(userId, async () => toPreferences(await this.row(this.database.manager, userId)));
   }
 
   /**
@@ -62,6 +69,7 @@ export class PreferencesService {
       const changed = Object.assign(current, changes, { updatedAt: new Date() });
       requireAgesInOrder(changed, body);
       await tx.update(Preferences, { userId }, { ...changes, updatedAt: changed.updatedAt });
+      this.cache.change(tx, userId, () => toPreferences(changed));
       const names = fields.map((field) => `preferences.${field}`);
       await this.outbox.add(tx, userUpdated(userId, names), context);
       await this.audit.record(

@@ -6,7 +6,8 @@ import type { RequestContext } from '../common/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { PERSONAL_FIELDS, PersonalData } from './personal-data.js';
-import { ProfileBody, toProfile, UpdateProfileBody } from './profile.dto.js';
+import { ProfileCache, SealedProfile, sealedProfile } from './profile-cache.js';
+import { ProfileBody, UpdateProfileBody } from './profile.dto.js';
 import type { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
@@ -27,22 +28,19 @@ export class ProfileService {
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
+    private readonly cache: ProfileCache,
     private readonly personal: PersonalData,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
   ) {}
 
   async get(userId: string): Promise<ProfileBody> {
-    return this.present(await this.users.get(userId));
+    return this.unseal(await this.cache.get(userId, async () => sealedProfile(await this.users.get(userId))));
   }
 
   /** The profile as its owner sees it, the encrypted fields opened. */
   present(user: User): ProfileBody {
-    return {
-      ...toProfile(user),
-      phone: this.personal.open(user.id, 'phone', user.phone),
-      date_of_birth: this.personal.open(user.id, 'date_of_birth', user.dateOfBirth),
-    };
+    return this.unseal(sealedProfile(user));
   }
 
   /** Merges the body into the profile; a body that changes nothing writes nothing and tells nobody. */
@@ -61,6 +59,14 @@ export class ProfileService {
       return changed;
     });
     return this.present(user);
+  }
+
+  private unseal(profile: SealedProfile): ProfileBody {
+    return {
+      ...profile,
+      phone: this.personal.open(profile.id, 'phone', profile.phone),
+      date_of_birth: this.personal.open(profile.id, 'date_of_birth', profile.date_of_birth),
+    };
   }
 
   private difference(user: User, body: UpdateProfileBody): { changes: Partial<User>; fields: string[] } {

@@ -13,6 +13,7 @@ import { IdentitiesController } from './identities.controller.js';
 import { IdentitiesService } from './identities.service.js';
 import { Identity } from './identity.entity.js';
 import { PersonalData } from './personal-data.js';
+import { ProfileCache } from './profile-cache.js';
 import { ProfileController } from './profile.controller.js';
 import { ProfileService } from './profile.service.js';
 import { UnlinkService } from './unlink.service.js';
@@ -26,6 +27,7 @@ import { UsersService } from './users.service.js';
   providers: [
     UsersService,
     ProfileService,
+    ProfileCache,
     PersonalData,
     IdentitiesService,
     UnlinkService,
@@ -38,6 +40,6 @@ import { UsersService } from './users.service.js';
       useFactory: ({ uploads }: Settings, logger: Logger) => createAvatarStorage(uploads, logger),
     },
   ],
-  exports: [UsersService, ProfileService, PersonalData, IdentitiesService, AvatarService],
+  exports: [UsersService, ProfileCache, ProfileService, PersonalData, IdentitiesService, AvatarService],
 })
 export class UsersModule {}

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository } from 'typeorm';
 import { violates } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
+import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
 
 type NewUser = Pick<User, 'email' | 'name'> & Partial<User>;
@@ -10,7 +11,10 @@ type NewUser = Pick<User, 'email' | 'name'> & Partial<User>;
 /** The account row: found, created, locked and changed. Use cases around it live in their own files. */
 @Injectable()
 export class UsersService {
-  constructor(@InjectRepository(User) private readonly users: Repository<User>) {}
+  constructor(
+    @InjectRepository(User) private readonly users: Repository<User>,
+    private readonly profiles: ProfileCache,
+  ) {}
 
   /** @param email normalized */
   async findByEmail(email: string): Promise<User | null> {
@@ -72,6 +76,7 @@ export class UsersService {
   async change(tx: EntityManager, user: User, changes: Partial<User>): Promise<User> {
     const changed = { ...changes, updatedAt: new Date() };
     await tx.update(User, { id: user.id }, changed as never);
+    this.profiles.changed(tx, user);
     return Object.assign(user, changed);
   }
 
@@ -81,6 +86,7 @@ export class UsersService {
    */
   async markLogin(tx: EntityManager, user: User, changes: Partial<User> = {}): Promise<boolean> {
     const lastLogin = new Date();
+    this.profiles.outdated(tx, user.id);
     const { affected } = await tx
       .createQueryBuilder()
       .update(User)

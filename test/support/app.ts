@@ -58,9 +58,13 @@ export class TestApp {
     readonly database: DataSource,
   ) {}
 
-  /** Several apps of one file share the database, as instances of the service do. */
-  static async start(overrides: Values = {}): Promise<TestApp> {
-    const settings = readSettings(testValues({ DATABASE_URL: await workerDatabase(), ...overrides }));
+  /**
+   * Several apps of one file share the database, as instances of the service do.
+   * @param embedded as if the database were one that the service has started itself
+   */
+  static async start(overrides: Values = {}, embedded = false): Promise<TestApp> {
+    const read = readSettings(testValues({ DATABASE_URL: await workerDatabase(), ...overrides }));
+    const settings = { ...read, database: { ...read.database, embedded } };
     const app = await createApp(settings);
     await app.init();
     await app.getHttpAdapter().getInstance().ready();

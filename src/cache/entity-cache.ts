@@ -1,0 +1,67 @@
+import type { EntityManager, QueryRunner } from 'typeorm';
+import { afterCommit } from '../common/after-commit.js';
+import { cacheReads } from '../common/metrics.js';
+import type { CacheStore } from './cache-store.js';
+
+/** Milliseconds that the store may take for a look-up: past SLOW it is asked for nothing more, past QUICK nobody waits for it. */
+const SLOW = 25;
+const QUICK = 5;
+
+/**
+ * One kind of value per user, read through and written through. Values are kept as JSON text, never as objects: the
+ * serializer of the Redis store would revive strings that look like functions.
+ */
+export class EntityCache<T> {
+  private readonly changing = new WeakMap<QueryRunner, Map<string, () => T | null>>();
+
+  constructor(
+    private readonly store: CacheStore | null,
+    private readonly name: string,
+    private readonly ttl: number,
+  ) {}
+
+  /** The cached value, else what `load` reads from the database, which is then kept; a null is not. */
+  async get<N extends T | null>(id: string, load: () => Promise<N>): Promise<T | N> {
+    const key = this.key(id);
+    const started = performance.now();
+    const cached = await this.store?.read(key);
+    const took = performance.now() - started;
+    const result = cached === undefined ? 'bypass' : cached === null ? 'miss' : 'hit';
+    cacheReads.inc({ cache: this.name, result });
+    if (typeof cached === 'string') return JSON.parse(cached) as T;
+    // The lease comes before the query: a change that the query does not see yet takes it away.
+    const lease = cached === null && took < SLOW ? await this.store!.lease(key) : null;
+    const value = await load();
+    if (lease && value !== null) {
+      const filling = this.store!.fill(key, lease, JSON.stringify(value), this.ttl);
+      if (took < QUICK) await filling;
+    }
+    return value;
+  }
+
+  /**
+   * Called in the transaction that changes the value. Nothing waits for the store until the commit; then the entry holds
+   * the new value.
+   * @param fresh the value as committed, read from a row that the transaction holds; null where it is not at hand
+   */
+  change(tx: EntityManager, id: string, fresh: () => T | null): void {
+    if (!this.store) return;
+    const open = this.changing.get(tx.queryRunner!) ?? new Map<string, () => T | null>();
+    this.changing.set(tx.queryRunner!, open);
+    const known = open.has(id);
+    open.set(id, fresh);
+    if (known) return;
+    const { store } = this;
+    const key = this.key(id);
+    const claim = store.claim(key);
+    afterCommit(tx, async () => {
+      const value = open.get(id)!();
+      open.delete(id);
+      await store.settle(key, await claim, value === null ? null : JSON.stringify(value), this.ttl);
+    });
+  }
+
+  key(id: string): string {
+    return `user:${this.name}:${id}`;
+  }
+}

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { Cache, createCache, memoryStore } from 'cache-manager';
+import type { CacheStore, Token } from './cache-store.js';
+
+const MOST_ENTRIES = 1000;
+/** Milliseconds: how long a change made past the service, by a script or by hand, can go unseen. */
+const TTL = 2000;
+
+/**
+ * Values in the memory of this process, for the embedded database, which one process serves. Should a second one share it,
+ * each tells the other of its changes.
+ */
+export class MemoryStore implements CacheStore {
+  // Purged by size and when read: a timer an entry, the default, would be the larger part of the work.
+  private readonly cache: Cache = createCache(memoryStore({ max: MOST_ENTRIES, ttl: TTL, ttlAutopurge: false }));
+  private readonly leases = new Map<string, string>();
+
+  constructor(private readonly onChanged: (keys: string[]) => void) {}
+
+  async read(key: string): Promise<string | null> {
+    return (await this.cache.get<string>(key)) ?? null;
+  }
+
+  async lease(key: string): Promise<Token> {
+    if (this.leases.size > MOST_ENTRIES) this.leases.clear();
+    const word = randomUUID();
+    this.leases.set(key, word);
+    return { word, mark: null };
+  }
+
+  async fill(key: string, lease: Token, value: string, ttl: number): Promise<void> {
+    if (this.leases.get(key) !== lease.word) return;
+    this.leases.delete(key);
+    await this.cache.set(key, value, Math.min(ttl, TTL));
+  }
+
+  async claim(key: string): Promise<Token> {
+    await this.empty([key]);
+    return { word: '', mark: null };
+  }
+
+  /** The value is left to the next reader: of two writers nobody here knows who committed last. */
+  async settle(key: string): Promise<void> {
+    await this.empty([key]);
+    this.onChanged([key]);
+  }
+
+  async empty(keys: string[]): Promise<void> {
+    for (const key of keys) this.leases.delete(key);
+    await Promise.all(keys.map((key) => this.cache.del(key)));
+  }
+}

@@ -1,0 +1,50 @@
+/*
+ * One entry in Redis is a JSON string: `lease:<id>`, `claim:<id>`, or `value:<mark>:<JSON>`. A value counts while its mark is
+ * the one at MARK_KEY; a new mark voids everything cached before, at the cost of one key. Scripts are atomic in Redis.
+ */
+
+/** ARGV: lease, its time to live, a mark in case there is none. Gives the mark, or nothing where the entry is in use. */
+export const LEASE = `
+local mark = redis.call('GET', KEYS[2])
+if not mark or #mark ~= 38 then
+  mark = ARGV[3]
+  redis.call('SET', KEYS[2], mark)
+end
+local held = redis.call('GET', KEYS[1])
+if held then
+  local kind = string.sub(held, 2, 7)
+  local current = '"value:' .. string.sub(mark, 2, -2) .. ':'
+  if kind == 'lease:' or kind == 'claim:' or string.sub(held, 1, #current) == current then return nil end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return mark`;
+
+/** ARGV: the own lease, value, its time to live. */
+export const FILL = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end`;
+
+/** ARGV: claim, its time to live, a mark in case there is none. Gives the mark. */
+export const CLAIM = `
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local mark = redis.call('GET', KEYS[2])
+if not mark or #mark ~= 38 then
+  mark = ARGV[3]
+  redis.call('SET', KEYS[2], mark)
+end
+return mark`;
+
+/**
+ * ARGV: the own claim or nothing, value or nothing, its time to live, that of a claim. Where another writer's claim stands,
+ * nobody knows whose change is the newer: it becomes nobody's, so that neither fills the entry.
+ */
+export const SETTLE = `
+for _, key in ipairs(KEYS) do
+  local held = redis.call('GET', key)
+  if held and held == ARGV[1] and ARGV[2] ~= '' then
+    redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
+  elseif held and held ~= ARGV[1] and string.sub(held, 2, 7) == 'claim:' then
+    redis.call('SET', key, '"claim:"', 'PX', ARGV[4])
+  elseif held then
+    redis.call('DEL', key)
+  end
+end`;

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import { Cache, createCache } from 'cache-manager';
+import { redisInsStore } from 'cache-manager-ioredis-yet';
+import type { Redis } from 'ioredis';
+import type { Logger } from '../common/logger.js';
+import type { CacheStore, Token } from './cache-store.js';
+import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
+import { CLAIM, FILL, LEASE, SETTLE } from './redis-scripts.js';
+
+const MARK_KEY = 'user:cache:mark';
+
+/** Milliseconds. A lease outlives the query of its reader, a claim the transaction of its writer. */
+const LEASE_TTL = 5000;
+const CLAIM_TTL = 15_000;
+/** Entries that are emptied one by one after an outage; of more, all that is cached is given up. */
+const MOST_MISSED = 1000;
+/** Entries that one script empties; Redis serves nobody else meanwhile. */
+const CHUNK = 200;
+const RETRY = 1000;
+
+const MARK = /^"[0-9a-f-]{36}"$/;
+
+/** cache-manager's store would take strings for anything that its serializer once wrote; ours cannot be mistaken. */
+const quote = (word: string) => JSON.stringify(word);
+
+/**
+ * Values in Redis, through cache-manager over the one connection. What could not be told to Redis is made up for: those
+ * entries are emptied before they are read again, and after a lost connection, when Redis may be another or an older one,
+ * everything is void.
+ */
+export class RedisStore implements CacheStore {
+  private readonly cache: Cache;
+  private missed = new Set<string>();
+  private mending = new Set<string>();
+  /** How often all that is cached came into doubt, and up to which of those it has been voided. */
+  private doubts = 0;
+  private cleared = 0;
+  private healing = false;
+  private retry: NodeJS.Timeout | undefined;
+
+  /** @param onMissed told of entries that may be out of date while this process cannot reach Redis; others may */
+  constructor(
+    private readonly breaker: CircuitBreaker,
+    private readonly logger: Logger,
+    private readonly onMissed: (keys: string[]) => void,
+  ) {
+    const redis = breaker.redis!;
+    this.cache = createCache(redisInsStore(redis));
+    redis.on('close', () => (this.doubts += 1));
+    redis.on('ready', () => void this.heal());
+    breaker.onRecovery(() => void this.heal());
+  }
+
+  async read(key: string): Promise<string | null | undefined> {
+    if (this.isDoubtful(key)) return undefined;
+    const found = await this.attempt(() => this.cache.store.mget(key, MARK_KEY).catch(ignoreSyntax), null);
+    // Asked again: it may have come into doubt during the wait.
+    if (found === null || this.isDoubtful(key)) return undefined;
+    const [entry, mark] = found;
+    const start = `value:${String(mark)}:`;
+    const counts = typeof entry === 'string' && typeof mark === 'string' && entry.startsWith(start);
+    return counts ? entry.slice(start.length) : null;
+  }
+
+  async lease(key: string): Promise<Token | null> {
+    const word = quote(`lease:${randomUUID()}`);
+    const mark = await this.attempt(
+      (redis) => redis.eval(LEASE, 2, key, MARK_KEY, word, LEASE_TTL, newMark()) as Promise<string | null>,
+      null,
+    );
+    return mark !== null && MARK.test(mark) ? { word, mark } : null;
+  }
+
+  async fill(key: string, lease: Token, value: string, ttl: number): Promise<void> {
+    await this.attempt((redis) => redis.eval(FILL, 1, key, lease.word, entryOf(lease, value), ttl), null);
+  }
+
+  async claim(key: string): Promise<Token> {
+    const word = quote(`claim:${randomUUID()}`);
+    const mark = await this.attempt(
+      (redis) => redis.eval(CLAIM, 2, key, MARK_KEY, word, CLAIM_TTL, newMark()) as Promise<string>,
+      null,
+    );
+    return { word, mark: mark !== null && MARK.test(mark) ? mark : null };
+  }
+
+  async settle(key: string, claim: Token, value: string | null, ttl: number): Promise<void> {
+    const entry = value === null || claim.mark === null ? '' : entryOf(claim, value);
+    const settled = await this.attempt(async (redis) => {
+      await redis.eval(SETTLE, 1, key, claim.word, entry, ttl, CLAIM_TTL);
+      return true;
+    }, false);
+    if (settled) return;
+    this.miss([key]);
+    this.onMissed([key]);
+  }
+
+  async empty(keys: string[]): Promise<void> {
+    if (!(await this.emptyNow(keys))) this.miss(keys);
+  }
+
+  private async emptyNow(keys: string[]): Promise<boolean> {
+    const chunks: string[][] = [];
+    for (let start = 0; start < keys.length; start += CHUNK) chunks.push(keys.slice(start, start + CHUNK));
+    return this.attempt(async (redis) => {
+      await Promise.all(chunks.map((chunk) => redis.eval(SETTLE, chunk.length, ...chunk, '', '', 0, CLAIM_TTL)));
+      return true;
+    }, false);
+  }
+
+  private isDoubtful(key: string): boolean {
+    return this.cleared < this.doubts || this.missed.has(key) || this.mending.has(key);
+  }
+
+  private miss(keys: string[]): void {
+    for (const key of keys) this.missed.add(key);
+    if (this.missed.size > MOST_MISSED) {
+      this.doubts += 1;
+      this.missed.clear();
+    }
+    this.healLater();
+  }
+
+  /** Until it has succeeded, whatever it is about goes past Redis. */
+  private async heal(): Promise<void> {
+    if (this.healing) return;
+    this.healing = true;
+    const { doubts } = this;
+    if (this.cleared < doubts) {
+      const voided = await this.attempt((redis) => redis.set(MARK_KEY, newMark()), null);
+      if (voided !== null) this.cleared = doubts;
+    }
+    // Set apart: what is missed from here on may be a later change of the same entry.
+    [this.mending, this.missed] = [this.missed, new Set()];
+    const keys = [...this.mending];
+    const emptied = keys.length === 0 || (await this.emptyNow(keys));
+    this.mending = new Set();
+    if (!emptied) this.miss(keys);
+    this.healing = false;
+    if (this.cleared < this.doubts || this.missed.size > 0) this.healLater();
+  }
+
+  private healLater(): void {
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      void this.heal();
+    }, RETRY).unref();
+  }
+
+  /** Never rejects: without Redis there is no cache, and everything else goes on. */
+  private async attempt<T, F>(command: (redis: Redis) => Promise<T>, otherwise: F): Promise<T | F> {
+    try {
+      return await this.breaker.run(command);
+    } catch (error) {
+      // The message alone: the error carries the command with its values.
+      if (!(error instanceof RedisUnavailable)) this.logger.warn({ reason: String(error) }, 'Redis refused a command');
+      return otherwise;
+    }
+  }
+}
+
+/** The library fails on what is no JSON; such an entry, whoever wrote it, is none. */
+function ignoreSyntax(error: unknown): unknown[] {
+  if (error instanceof SyntaxError) return [];
+  throw error;
+}
+
+function newMark(): string {
+  return quote(randomUUID());
+}
+
+function entryOf({ mark }: Token, value: string): string {
+  return quote(`value:${JSON.parse(mark!) as string}:${value}`);
+}

@@ -1,0 +1,60 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+import { Settings } from '../config/settings.js';
+import type { CacheStore } from './cache-store.js';
+import { CircuitBreaker } from './circuit-breaker.js';
+import { EntityCache } from './entity-cache.js';
+import { MemoryStore } from './memory-store.js';
+import { RedisStore } from './redis-store.js';
+
+/** Users whose entries are emptied in one go. */
+const CHUNK = 500;
+
+type Listener = (userIds: string[]) => void;
+
+/**
+ * What is cached of users, by name and id, under `user:<name>:<id>`. In Redis, in memory beside an embedded database, and
+ * nowhere at all where a database is shared without Redis: processes that cannot tell each other would serve old values.
+ */
+@Injectable()
+export class UserCaches {
+  private readonly caches: EntityCache<unknown>[] = [];
+  private readonly store: CacheStore | null;
+  private readonly listeners: Listener[] = [];
+
+  constructor(breaker: CircuitBreaker, settings: Settings, @Inject(LOGGER) logger: Logger) {
+    const tell = (keys: string[]) => {
+      const ids = [...new Set(keys.map((key) => key.slice(key.lastIndexOf(':') + 1)))];
+      for (const listener of this.listeners) listener(ids);
+    };
+    if (breaker.redis) this.store = new RedisStore(breaker, logger, tell);
+    else this.store = settings.database.embedded ? new MemoryStore(tell) : null;
+  }
+
+  /** @param seconds how long an entry may serve */
+  open<T>(name: string, seconds: number): EntityCache<T> {
+    const cache = new EntityCache<T>(this.store, name, seconds * 1000);
+    this.caches.push(cache as EntityCache<unknown>);
+    return cache;
+  }
+
+  /** Called in the transaction that removes a user with all that is theirs. */
+  removed(tx: EntityManager, userId: string): void {
+    for (const cache of this.caches) cache.change(tx, userId, () => null);
+  }
+
+  /** Empties all entries of these users. Never rejects; what Redis cannot be told now is made up for when it is back. */
+  async forget(userIds: string[]): Promise<void> {
+    for (let start = 0; start < userIds.length; start += CHUNK) {
+      const ids = userIds.slice(start, start + CHUNK);
+      await this.store?.empty(this.caches.flatMap((cache) => ids.map((id) => cache.key(id))));
+    }
+  }
+
+  /** Told of users whose entries other processes have to empty, because this one cannot. */
+  onMissed(listener: Listener): void {
+    this.listeners.push(listener);
+  }
+}

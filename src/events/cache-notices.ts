@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { UserCaches } from '../cache/user-caches.js';
+import { PostgresListener } from './postgres-listener.js';
+
+const CHANNEL = 'user_cache';
+/** Ids in one notification; PostgreSQL takes 8000 bytes. */
+const MOST_IDS = 200;
+
+/**
+ * Where a change cannot be told to the cache, the other instances are told by way of PostgreSQL: their way to Redis may be
+ * open, and an old value would be served there. It is a second net; a notification that is lost is made up for by the
+ * relay, and by this instance once it reaches Redis again.
+ */
+@Injectable()
+export class CacheNotices {
+  private waiting = new Set<string>();
+  private sending = false;
+
+  constructor(
+    private readonly database: DataSource,
+    listener: PostgresListener,
+    caches: UserCaches,
+  ) {
+    caches.onMissed((ids) => this.tell(ids));
+    listener.on(CHANNEL, (payload) => void caches.forget(payload.split(',')));
+  }
+
+  private tell(userIds: string[]): void {
+    for (const id of userIds) this.waiting.add(id);
+    if (!this.sending) void this.send();
+  }
+
+  private async send(): Promise<void> {
+    this.sending = true;
+    while (this.waiting.size > 0) {
+      const ids = [...this.waiting].slice(0, MOST_IDS);
+      for (const id of ids) this.waiting.delete(id);
+      await this.database.query('SELECT pg_notify($1, $2)', [CHANNEL, ids.join(',')]).catch(() => undefined);
+    }
+    this.sending = false;
+  }
+}

@@ -1,0 +1,37 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { EntityCache } from '../cache/entity-cache.js';
+import { UserCaches } from '../cache/user-caches.js';
+import { ProfileBody, toProfile } from './profile.dto.js';
+import type { User } from './user.entity.js';
+
+/** A profile as it is cached: `phone` and `date_of_birth` are the ciphertexts of the row. */
+export type SealedProfile = ProfileBody;
+
+export function sealedProfile(user: User): SealedProfile {
+  return { ...toProfile(user), phone: user.phone, date_of_birth: user.dateOfBirth };
+}
+
+/** Own profiles, kept for an hour. Whatever changes a row of `users` says so here, in its transaction. */
+@Injectable()
+export class ProfileCache {
+  private readonly cache: EntityCache<SealedProfile>;
+
+  constructor(caches: UserCaches) {
+    this.cache = caches.open('profile', 3600);
+  }
+
+  get<N extends SealedProfile | null>(userId: string, load: () => Promise<N>): Promise<SealedProfile | N> {
+    return this.cache.get(userId, load);
+  }
+
+  /** @param user a row that the transaction holds, as it will be committed */
+  changed(tx: EntityManager, user: User): void {
+    this.cache.change(tx, user.id, () => sealedProfile(user));
+  }
+
+  /** Where the row as committed is not at hand, or there is none any more. */
+  outdated(tx: EntityManager, userId: string): void {
+    this.cache.change(tx, userId, () => null);
+  }
+}

@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { EntityCache } from '../src/cache/entity-cache.js';
+import { connectRedis } from '../src/cache/redis.js';
+import { RedisStore } from '../src/cache/redis-store.js';
+import { createLogger } from '../src/common/logger.js';
+import { readSettings } from '../src/config/settings.js';
+import { testValues } from './support/app.js';
+import { describeWith, workerRedisUrl } from './support/environment.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+import { until } from './support/until.js';
+
+const logger = createLogger('silent', null);
+const TTL = 60_000;
+
+/** A promise that the spec keeps, for a query that takes as long as the spec wants. */
+function held<T>() {
+  let release!: (value: T) => void;
+  const promise = new Promise<T>((resolve) => (release = resolve));
+  return { promise, release };
+}
+
+describeWith('redis', 'cached values under races', () => {
+  const breakers: CircuitBreaker[] = [];
+  let redis: Redis;
+  let url: string;
+  let key: string;
+  let id: string;
+  let one: RedisStore;
+  let two: RedisStore;
+  const missed: string[] = [];
+
+  const process = async (address = url) => {
+    const breaker = new CircuitBreaker(connectRedis(readSettings(testValues({ REDIS_URL: address }))), logger);
+    breakers.push(breaker);
+    const store = new RedisStore(breaker, logger, (keys) => missed.push(...keys));
+    await until(() => breaker.redis!.status === 'ready');
+    return store;
+  };
+  const cacheOn = (store: RedisStore) => new EntityCache<string>(store, 'race', TTL);
+  const fill = (store: RedisStore, value: string) => cacheOn(store).get(id, async () => value);
+  /** What anybody would be answered from the entry. */
+  const answer = async () => JSON.parse((await two.read(key)) ?? 'null');
+
+  beforeAll(async () => {
+    url = await workerRedisUrl();
+    redis = new Redis(url);
+    [one, two] = await Promise.all([process(), process()]);
+  });
+  beforeEach(() => {
+    id = randomUUID();
+    key = `user:race:${id}`;
+    missed.length = 0;
+  });
+  afterAll(() => {
+    for (const breaker of breakers) breaker.stop();
+    redis.disconnect();
+  });
+
+  describe('a slow reader with the old value', () => {
+    /** Starts a read whose query has seen the old row, lets `meanwhile` happen, and then lets it fill. */
+    const overtaken = async (meanwhile: () => Promise<unknown>) => {
+      const query = held<string>();
+      const asked = held<void>();
+      const reading = cacheOn(one).get(id, () => {
+        asked.release();
+        return query.promise;
+      });
+      await asked.promise;
+      await meanwhile();
+      query.release('old');
+      expect(await reading).toBe('old');
+    };
+
+    it('does not fill over a change', async () => {
+      await overtaken(async () => two.settle(key, await two.claim(key), '"new"', TTL));
+      expect(await answer()).toBe('new');
+    });
+
+    it('does not fill after the relay has emptied the entry', async () => {
+      await overtaken(() => two.empty([key]));
+      expect(await redis.get(key)).toBeNull();
+    });
+
+    it('does not fill while a change is being made, and nobody else does', async () => {
+      await overtaken(() => two.claim(key));
+      expect(await fill(two, 'old')).toBe('old');
+      expect(await answer()).toBeNull();
+    });
+
+    it('does not fill where another reader has, after a flush', async () => {
+      await overtaken(async () => {
+        await redis.del(key);
+        await fill(two, 'new');
+      });
+      expect(await answer()).toBe('new');
+    });
+
+    it('does not fill after its lease has run out', async () => {
+      await overtaken(async () => {
+        expect(await redis.pttl(key)).toBeGreaterThan(3000);
+        await redis.del(key);
+      });
+      expect(await redis.get(key)).toBeNull();
+    });
+  });
+
+  describe('two writers', () => {
+    it.each([
+      ['in the order of their commits', ['first', 'second']],
+      ['the other way round', ['second', 'first']],
+    ])('whose last words arrive %s leave no old value', async (_, order) => {
+      const claims = { first: await one.claim(key), second: await two.claim(key) };
+      for (const writer of order as ('first' | 'second')[])
+        await one.settle(key, claims[writer], JSON.stringify(writer), TTL);
+      expect([null, 'second']).toContain(await answer());
+    });
+
+    it.each(['first', 'second'] as const)(
+      'whose claims overlapped, the %s dying before its last word',
+      async (dead) => {
+        const claims = { first: await one.claim(key), second: await two.claim(key) };
+        const alive = dead === 'first' ? 'second' : 'first';
+        // Either may have committed last: only a value that both have seen may stand.
+        await two.settle(key, claims[alive], JSON.stringify(alive), TTL);
+        await two.empty([key]);
+        expect(await answer()).toBeNull();
+      },
+    );
+
+    it('of which one comes late, after the other is long done', async () => {
+      const early = await one.claim(key);
+      await two.settle(key, await two.claim(key), '"new"', TTL);
+      await one.settle(key, early, '"old"', TTL);
+      expect(await answer()).toBeNull();
+    });
+  });
+
+  it('a writer that dies before the commit is told leaves an entry that runs out', async () => {
+    await fill(one, 'old');
+    await one.claim(key);
+    expect(await answer()).toBeNull();
+    expect(await redis.pttl(key)).toBeLessThanOrEqual(15_000);
+  });
+
+  it('a writer whose entry was emptied meanwhile does not fill it', async () => {
+    const claim = await one.claim(key);
+    await two.empty([key]);
+    await one.settle(key, claim, '"maybe old"', TTL);
+    expect(await answer()).toBeNull();
+  });
+
+  describe('with Redis out of reach', () => {
+    let proxy: TcpProxy;
+    let far: RedisStore;
+
+    beforeEach(async () => {
+      proxy = await TcpProxy.before(url);
+      far = await process(proxy.url);
+    });
+    afterEach(() => proxy.stop());
+
+    it('a write that timed out and is applied later does not replace a newer one', async () => {
+      const claim = await far.claim(key);
+      proxy.freeze();
+      await far.settle(key, claim, '"old"', TTL);
+      expect(missed).toEqual([key]);
+      await two.settle(key, await two.claim(key), '"new"', TTL);
+      proxy.restore();
+      await until(async () => (await far.read(key)) !== undefined);
+      expect([null, 'new']).toContain(await answer());
+    });
+
+    it('what could not be told is made up for before this process reads the entry again', async () => {
+      await fill(two, 'old');
+      proxy.freeze();
+      await far.settle(key, await far.claim(key), '"new"', TTL);
+      expect(await far.read(key)).toBeUndefined();
+      proxy.restore();
+      await until(async () => (await far.read(key)) !== undefined);
+      expect(await far.read(key)).toBeNull();
+      expect(await answer()).toBeNull();
+    });
+
+    it('everything from before a lost connection is void, and the cache fills again', async () => {
+      await fill(two, 'from before');
+      proxy.cut();
+      await until(async () => (await far.read(key)) === undefined);
+      proxy.restore();
+      await until(async () => (await far.read(key)) !== undefined);
+      expect(await answer()).toBeNull();
+      await fill(two, 'after');
+      expect(await answer()).toBe('after');
+    });
+
+    it('after more misses than are worth remembering everything is void', async () => {
+      await fill(two, 'old');
+      proxy.freeze();
+      await far.empty([key, ...Array.from({ length: 1001 }, () => `user:race:${randomUUID()}`)]);
+      proxy.restore();
+      await until(async () => (await far.read(key)) !== undefined);
+      expect(await answer()).toBeNull();
+    });
+  });
+
+  it('a flush, or a mark that somebody wrote over, only costs queries', async () => {
+    await fill(one, 'value');
+    await redis.flushdb();
+    expect(await answer()).toBeNull();
+    await fill(one, 'value');
+    expect(await answer()).toBe('value');
+    await redis.set('user:cache:mark', 'nonsense');
+    expect(await fill(one, 'again')).toBe('again');
+    expect(await answer()).toBe('again');
+  });
+});

@@ -1,0 +1,155 @@
+import { Redis } from 'ioredis';
+import { UserCaches } from '../src/cache/user-caches.js';
+import { runInTransaction } from '../src/common/after-commit.js';
+import { Member, TestApp } from './support/app.js';
+import { describeWith, kafkaBrokers, workerRedisUrl, workerTopic } from './support/environment.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+import { until } from './support/until.js';
+
+describeWith('redis', 'the cache', () => {
+  let service: TestApp;
+  let redis: Redis;
+  let member: Member;
+
+  const key = () => `user:profile:${member.id}`;
+  const profile = async () => (await service.get('/users/profile', member.access)).body;
+  const cached = async () => {
+    const raw = await redis.get(key());
+    const entry = raw === null ? '' : (JSON.parse(raw) as string);
+    return entry.startsWith('value:') ? JSON.parse(entry.slice(entry.indexOf('{'))) : null;
+  };
+
+  beforeAll(async () => {
+    const url = await workerRedisUrl();
+    redis = new Redis(url);
+    service = await TestApp.start({ REDIS_URL: url });
+  });
+  beforeEach(async () => {
+    member = await service.member();
+  });
+  afterAll(async () => {
+    await service.stopAndDrop();
+    redis.disconnect();
+  });
+
+  it('keeps what was read for an hour, preferences for two', async () => {
+    const { body } = await service.get('/users/preferences', member.access);
+    expect(body.age_min).toBe(18);
+    await profile();
+    expect(await cached()).toMatchObject({ id: member.id, name: 'Ada Example' });
+    const lives = await Promise.all([redis.pttl(key()), redis.pttl(`user:preferences:${member.id}`)]);
+    expect(lives.map((life) => Math.round(life / 60_000))).toEqual([60, 120]);
+  });
+
+  it('holds the new value when a change is answered, without phone and birth date in clear', async () => {
+    const body = { bio: 'new', phone: '+14155552671', date_of_birth: '1990-05-17' };
+    await service.put('/users/profile', body, member.access);
+    expect((await cached()).bio).toBe('new');
+    await service.put('/users/preferences', { age_min: 20 }, member.access);
+    expect(await redis.get(`user:preferences:${member.id}`)).toMatch(/age_min\\*":20/);
+    expect(await profile()).toMatchObject(body);
+    const names = await redis.keys('*');
+    const values = await Promise.all(names.map((name) => redis.get(name).catch(() => null)));
+    expect(values.join()).not.toMatch(/4155552671|1990-05-17/);
+  });
+
+  it('answers from the entry, and hands out strings that look like code as strings', async () => {
+    const bio = '_function_x|function(){ return 1 }';
+    await service.put('/users/profile', { bio }, member.access);
+    await service.sql(`UPDATE users SET bio = 'past the cache' WHERE id = $1`, [member.id]);
+    expect((await profile()).bio).toBe(bio);
+    expect((await service.get('/metrics')).text).toMatch(/cache_reads_total\{cache="profile",result="hit"\} \d/);
+  });
+
+  it.each(['not JSON', '"old format"', '42', '{"v":1}'])(
+    'reads past %s in place of an entry, and replaces it',
+    async (raw) => {
+      await redis.set(key(), raw);
+      expect((await profile()).id).toBe(member.id);
+      expect(await cached()).toMatchObject({ id: member.id });
+    },
+  );
+
+  it('tells nobody an old value after changes of every kind', async () => {
+    const read = async () => (await profile()).last_login;
+    const first = await read();
+    await service.post('/auth/login', { email: member.email, password: member.password });
+    expect(await read()).not.toBe(first);
+    const changes = Array.from({ length: 8 }, (_, n) =>
+      service.put('/users/profile', { [['bio', 'company', 'location', 'industry'][n % 4]!]: `${n}` }, member.access),
+    );
+    await Promise.all([...changes, ...Array.from({ length: 20 }, profile)]);
+    const [row] = await service.sql('SELECT bio, company, location, industry FROM users WHERE id = $1', [member.id]);
+    expect(await profile()).toMatchObject(row);
+  });
+
+  it('is emptied for a user who is gone', async () => {
+    await profile();
+    await service.get('/users/preferences', member.access);
+    await runInTransaction(service.database, async (tx) => {
+      service.app.get(UserCaches).removed(tx, member.id);
+      await tx.query('DELETE FROM users WHERE id = $1', [member.id]);
+    });
+    expect(await redis.keys(`user:*:${member.id}`)).toEqual([]);
+  });
+
+  it('is not read by an instance that has heard of a change made by one that cannot reach Redis', async () => {
+    const proxy = await TcpProxy.before(await workerRedisUrl());
+    const cutOff = await TestApp.start({ REDIS_URL: proxy.url });
+    await profile();
+    proxy.freeze();
+    await cutOff.put('/users/profile', { bio: 'made behind the cut' }, member.access);
+    await until(async () => (await profile()).bio === 'made behind the cut', 1000);
+    proxy.restore();
+    await cutOff.stop();
+    await proxy.stop();
+  });
+});
+
+describeWith(['redis', 'kafka'], 'the cache beside the relay', () => {
+  it('loses the entry when the event of a change is published', async () => {
+    const [url, topic] = [await workerRedisUrl(), workerTopic()];
+    const writer = await TestApp.start({ REDIS_URL: url });
+    const member = await writer.member();
+    await writer.put('/users/profile', { bio: 'x' }, member.access);
+    await writer.get('/users/preferences', member.access);
+    const redis = new Redis(url);
+    expect(await redis.keys(`user:*:${member.id}`)).toHaveLength(2);
+    const relay = await TestApp.start({
+      REDIS_URL: url,
+      KAFKA_BOOTSTRAP_SERVERS: kafkaBrokers().join(','),
+      KAFKA_USER_TOPIC: topic,
+    });
+    await until(async () => (await redis.keys(`user:*:${member.id}`)).length === 0, 10_000);
+    redis.disconnect();
+    await relay.stop();
+    await writer.stopAndDrop();
+  });
+});
+
+describe('without Redis', () => {
+  it.each([
+    ['in memory beside the embedded database', true, 'before'],
+    ['not at all beside a shared one', false, 'by hand'],
+  ])('profiles are cached %s', async (_, embedded, expected) => {
+    const service = await TestApp.start({}, embedded);
+    const { id, access } = await service.member();
+    await service.put('/users/profile', { bio: 'before' }, access);
+    await service.get('/users/profile', access);
+    await service.sql(`UPDATE users SET bio = 'by hand' WHERE id = $1`, [id]);
+    expect((await service.get('/users/profile', access)).body.bio).toBe(expected);
+    await service.put('/users/profile', { company: 'Acme' }, access);
+    expect((await service.get('/users/profile', access)).body).toMatchObject({ bio: 'by hand', company: 'Acme' });
+    await service.stopAndDrop();
+  });
+
+  it('two processes that share the embedded database tell each other', async () => {
+    const [one, two] = [await TestApp.start({}, true), await TestApp.start({}, true)];
+    const { access } = await one.member();
+    await two.get('/users/profile', access);
+    await one.put('/users/profile', { bio: 'new' }, access);
+    await until(async () => (await two.get('/users/profile', access)).body.bio === 'new', 1000);
+    await two.stop();
+    await one.stopAndDrop();
+  });
+});

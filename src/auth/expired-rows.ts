@@ -7,7 +7,8 @@ import { LOGGER } from '../common/logger.module.js';
 const INTERVAL = 3_600_000;
 /** Rows a statement deletes: short enough that no request waits for its locks. */
 const BATCH = 1000;
-const LOCK_KEY = 7_205_761;
+// Not the one of the relay (…761): it is held for as long as a relay runs.
+const LOCK_KEY = 7_205_763;
 
 /** What is kept for people to look into, and no longer. Each condition has an index. */
 const EXPIRED: [table: string, condition: string][] = [

@@ -1,0 +1,25 @@
+import type { EntityManager } from 'typeorm';
+import { AppError } from '../common/errors.js';
+
+/** Advisory lock key, beside those of migrations, relay and replay. */
+const ADMINISTRATORS = 7_205_764;
+
+/**
+ * Puts whoever takes an administrator away (erasure, deactivation, change of role) in line until the end of the transaction:
+ * two who go at once would each count the other. Called before any row is locked, or the two could wait for one another.
+ */
+export async function lockAdministrators(tx: EntityManager): Promise<void> {
+  await tx.query('SELECT pg_advisory_xact_lock($1)', [ADMINISTRATORS]);
+}
+
+/**
+ * Called in line, for an administrator who is about to go.
+ * @throws AppError `last_admin` where no other active administrator would remain
+ */
+export async function requireAnotherAdmin(tx: EntityManager, userId: string): Promise<void> {
+  const others = await tx.query<unknown[]>(
+    `SELECT 1 FROM users WHERE role = 'admin' AND is_active AND id <> $1 LIMIT 1`,
+    [userId],
+  );
+  if (others.length === 0) throw new AppError('last_admin');
+}

@@ -4,6 +4,7 @@ import { ConcurrentIndexes1795536120000 } from './1795536120000-ConcurrentIndexe
 import { UserSearch1795536180000 } from './1795536180000-UserSearch.js';
 import { EphemeralValues1795540000000 } from './1795540000000-EphemeralValues.js';
 import { SessionNotifications1795550000000 } from './1795550000000-SessionNotifications.js';
+import { AdminLists1795560000000 } from './1795560000000-AdminLists.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   UserSearch1795536180000,
   EphemeralValues1795540000000,
   SessionNotifications1795550000000,
+  AdminLists1795560000000,
 ];

@@ -1,6 +1,7 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { migrations } from '../migrations/index.js';
+import { AdminModule } from './admin/admin.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { OAuthModule } from './auth/oauth.module.js';
@@ -43,6 +44,7 @@ export class AppModule {
         SessionsModule,
         AuthModule,
         OAuthModule,
+        AdminModule,
         HealthModule,
       ],
     };

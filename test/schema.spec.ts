@@ -27,21 +27,24 @@ afterAll(async () => {
 
 /** What the entities cannot say, so only the migrations do: indexes with an expression or an order. */
 const MIGRATION_ONLY_INDEXES = {
-  idx_audit_action: 'CREATE INDEX idx_audit_action ON public.audit_logs USING btree (action, id DESC)',
-  idx_audit_actor: 'CREATE INDEX idx_audit_actor ON public.audit_logs USING btree (actor_id, id DESC)',
+  idx_audit_action: 'CREATE INDEX idx_audit_action ON public.audit_logs USING btree (action, at DESC, id DESC)',
+  idx_audit_actor: 'CREATE INDEX idx_audit_actor ON public.audit_logs USING btree (actor_id, at DESC, id DESC)',
   idx_audit_at: 'CREATE INDEX idx_audit_at ON public.audit_logs USING btree (at DESC, id DESC)',
-  idx_audit_target: 'CREATE INDEX idx_audit_target ON public.audit_logs USING btree (target_id, id DESC)',
+  idx_audit_target: 'CREATE INDEX idx_audit_target ON public.audit_logs USING btree (target_id, at DESC, id DESC)',
   idx_users_admins: `CREATE INDEX idx_users_admins ON public.users USING btree (id) WHERE ((role)::text = 'admin'::text)`,
-  idx_users_created_at: 'CREATE INDEX idx_users_created_at ON public.users USING btree (created_at DESC)',
-  idx_users_email: 'CREATE UNIQUE INDEX idx_users_email ON public.users USING btree (lower((email)::text))',
+  idx_users_created_at:
+    'CREATE INDEX idx_users_created_at ON public.users USING btree (created_at DESC, id) INCLUDE (is_active, role, oauth_provider)',
+  idx_users_email:
+    'CREATE UNIQUE INDEX idx_users_email ON public.users USING btree (lower((email)::text)) INCLUDE (email, id)',
   idx_users_email_active:
     'CREATE INDEX idx_users_email_active ON public.users USING btree (email) WHERE (is_active = true)',
   idx_users_google_oauth: `CREATE INDEX idx_users_google_oauth ON public.users USING btree (oauth_id) WHERE ((oauth_provider)::text = 'google'::text)`,
   idx_users_last_login:
-    'CREATE INDEX idx_users_last_login ON public.users USING btree (last_login DESC) WHERE (last_login IS NOT NULL)',
+    'CREATE INDEX idx_users_last_login ON public.users USING btree (last_login DESC, id) WHERE (last_login IS NOT NULL)',
   idx_users_linkedin_oauth: `CREATE INDEX idx_users_linkedin_oauth ON public.users USING btree (oauth_id) WHERE ((oauth_provider)::text = 'linkedin'::text)`,
   idx_users_search:
     'CREATE INDEX idx_users_search ON public.users USING gin (users_search_text((name)::text, (email)::text, (company)::text) gin_trgm_ops)',
+  idx_users_staff: `CREATE INDEX idx_users_staff ON public.users USING btree (role, id) WHERE ((role)::text <> 'user'::text)`,
 };
 
 const TRIGGERS = {

@@ -35,6 +35,14 @@ export function databaseError(thrown: unknown): AppError | null {
   return null;
 }
 
+/** A statement that took too long. */
+export const QUERY_CANCELED = '57014';
+
+/** The code that PostgreSQL gave an error (https://www.postgresql.org/docs/15/errcodes-appendix.html), or none. */
+export function sqlState(thrown: unknown): string | undefined {
+  return driverError(thrown)?.code;
+}
+
 /** True where the error is the violation of this unique index or constraint (SQLSTATE 23505). */
 export function violates(thrown: unknown, constraint: string): boolean {
   const error = driverError(thrown);

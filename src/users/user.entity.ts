@@ -19,6 +19,8 @@ export type Role = (typeof ROLES)[number];
 @Index('idx_users_email_active', { synchronize: false })
 @Index('idx_users_created_at', { synchronize: false })
 @Index('idx_users_last_login', { synchronize: false })
+@Index('idx_users_no_login', ['id'], { where: '(last_login IS NULL)' })
+@Index('idx_users_staff', { synchronize: false })
 @Index('idx_users_google_oauth', { synchronize: false })
 @Index('idx_users_linkedin_oauth', { synchronize: false })
 @Index('idx_users_search', { synchronize: false })

@@ -1,0 +1,88 @@
+import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
+import { AppError } from '../common/errors.js';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+import { Slots } from '../common/slots.js';
+import { databaseOptions } from '../config/database.js';
+import { Settings } from '../config/settings.js';
+
+/** Milliseconds that a statement may take, and that a list waits for its turn: the gateway gives up after ten seconds. */
+const STATEMENT_LIMIT = 3000;
+const LONGEST_WAIT = 1500;
+/** Milliseconds for which a replica that failed is left alone. */
+const REST = 5000;
+
+/**
+ * Where the administrators' lists are read: on the replica where there is one and it answers, else on the primary. Only a
+ * few at once, so that no list, however slow, takes the connections that sign-ins need.
+ */
+@Injectable()
+export class AdminReads implements OnApplicationShutdown {
+  private readonly slots: Slots;
+  private replica: Promise<DataSource> | undefined;
+  private retryAt = 0;
+
+  constructor(
+    private readonly primary: DataSource,
+    private readonly settings: Settings,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
+    this.slots = new Slots(this.concurrency, LONGEST_WAIT);
+  }
+
+  private get concurrency(): number {
+    return Math.max(1, Math.floor(this.settings.database.poolSize / 3));
+  }
+
+  /** Runs `work` in a read-only transaction whose statements are cut off after three seconds. */
+  run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.slots.run(async () => {
+      if (!this.settings.database.replicaUrl || Date.now() < this.retryAt) return readOnly(this.primary, work);
+      try {
+        return await readOnly(await this.openReplica(), work);
+      } catch (error) {
+        if (!isReplicaFault(error)) throw error;
+        this.retryAt = Date.now() + REST;
+        this.logger.warn({ err: error }, 'the replica does not answer; lists are read on the primary');
+        return readOnly(this.primary, work);
+      }
+    });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const replica = await this.replica?.catch(() => undefined);
+    if (replica?.isInitialized) await replica.destroy();
+  }
+
+  private openReplica(): Promise<DataSource> {
+    this.replica ??= new DataSource({
+      ...databaseOptions(this.settings, this.settings.database.replicaUrl),
+      entities: this.primary.options.entities,
+      poolSize: this.concurrency,
+      connectTimeoutMS: 1000,
+      logger: 'debug',
+    })
+      .initialize()
+      .catch((error: unknown) => {
+        this.replica = undefined;
+        throw error;
+      });
+    return this.replica;
+  }
+}
+
+function readOnly<T>(database: DataSource, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+  return database.transaction(async (tx) => {
+    // JIT would spend longer on compiling than any of these statements takes.
+    await tx.query(`SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${STATEMENT_LIMIT}; SET LOCAL jit = off`);
+    return work(tx);
+  });
+}
+
+/** Unreachable, closed to us, behind in its schema, in conflict with replication. Not: what would fail on the primary too. */
+function isReplicaFault(error: unknown): boolean {
+  const state = sqlState(error) ?? '';
+  return !(error instanceof AppError) && state !== QUERY_CANCELED && !state.startsWith('22');
+}

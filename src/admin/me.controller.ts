@@ -1,0 +1,43 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { CurrentUser } from '../common/decorators.js';
+import type { Principal } from '../common/request-context.js';
+import { ROLES } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+import { AdminRoute } from './admin.guard.js';
+import { permissionsOf } from './permissions.js';
+
+class AdminMeBody {
+  @ApiProperty({ format: 'uuid' }) id: string;
+  @ApiProperty({ format: 'email' }) email: string;
+  @ApiProperty() name: string;
+  @ApiProperty({ enum: ROLES }) role: string;
+}
+
+class PermissionsBody {
+  @ApiProperty({ type: [String], description: 'What the caller may do' }) permissions: string[];
+  @ApiProperty({ enum: ROLES, isArray: true, description: 'Every role that a user can have' }) roles: string[];
+}
+
+@ApiTags('admin')
+@Controller('admin')
+export class AdminMeController {
+  constructor(private readonly users: UsersService) {}
+
+  @Get('me')
+  @AdminRoute('admin.access')
+  @ApiOperation({ summary: 'The administrator who is signed in' })
+  @ApiOkResponse({ type: AdminMeBody })
+  async me(@CurrentUser() { userId }: Principal): Promise<AdminMeBody> {
+    const { id, email, name, role } = await this.users.get(userId);
+    return { id, email, name, role };
+  }
+
+  @Get('permissions')
+  @AdminRoute('admin.access')
+  @ApiOperation({ summary: 'What the caller may do, and the roles there are' })
+  @ApiOkResponse({ type: PermissionsBody })
+  permissions(@CurrentUser() { role }: Principal): PermissionsBody {
+    return { permissions: [...permissionsOf(role)], roles: [...ROLES] };
+  }
+}

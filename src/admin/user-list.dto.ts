@@ -1,0 +1,70 @@
+import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
+import { IsString, MaxLength } from 'class-validator';
+import { Trim } from '../common/fields.js';
+import { ChoiceParam, FlagParam, OptionalParam, WholeParam } from '../common/query-fields.js';
+import type { Provider } from '../config/settings.secrets.js';
+import { PROVIDERS } from '../config/settings.secrets.js';
+import { ProfileBody, toProfile } from '../users/profile.dto.js';
+import type { UserSort, UserSortField } from '../users/user-order.js';
+import { USER_SORT_FIELDS } from '../users/user-order.js';
+import type { Role, User } from '../users/user.entity.js';
+import { ROLES } from '../users/user.entity.js';
+
+const SORTS = USER_SORT_FIELDS.flatMap((field) => [field, `-${field}`]);
+
+export class UserListQuery {
+  @WholeParam(1, 2_147_483_647, 1)
+  page = 1;
+
+  @WholeParam(1, 100, 20)
+  limit = 20;
+
+  @ApiPropertyOptional({ maxLength: 100, description: 'Anywhere in name, e-mail or company, taken literally' })
+  @Trim()
+  @OptionalParam()
+  @IsString()
+  @MaxLength(100)
+  search?: string;
+
+  @FlagParam()
+  is_active?: boolean;
+
+  @ChoiceParam(ROLES)
+  role?: Role;
+
+  @ChoiceParam(PROVIDERS)
+  provider?: Provider;
+
+  @ChoiceParam(SORTS, '`-` turns the order round; default `-created_at`')
+  sort?: string;
+
+  @ApiPropertyOptional({ description: '`next` of the page before, in the same order; then `page` does not count' })
+  @OptionalParam()
+  @IsString()
+  @MaxLength(2048)
+  after?: string;
+}
+
+/** The order that `sort` names. */
+export function readSort(sort = '-created_at'): UserSort {
+  return { field: sort.replace('-', '') as UserSortField, descending: sort.startsWith('-') };
+}
+
+/** A user as administrators see them in lists: nothing that is encrypted at rest. */
+export class AdminUserBody extends OmitType(ProfileBody, ['phone', 'date_of_birth', 'bio']) {}
+
+export class UserListBody {
+  @ApiProperty({ type: [AdminUserBody] }) users: AdminUserBody[];
+  @ApiProperty({ description: 'Users that the filter lets through', example: 42 }) total: number;
+  @ApiProperty({ description: 'true where `total` was not counted: among very many users' }) total_is_estimate: boolean;
+  @ApiProperty({ example: 1 }) page: number;
+  @ApiProperty({ example: 20 }) limit: number;
+  @ApiProperty({ example: 3 }) pages: number;
+  @ApiProperty({ type: String, nullable: true, description: 'Cursor for `after`; null at the end' }) next:
+    string | null;
+}
+
+export function toAdminUser(user: User): AdminUserBody {
+  const { bio: _, ...rest } = toProfile(user);
+  return rest;
+}

@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
+import { AppError } from '../common/errors.js';
+import { findUserPage } from '../users/user-pages.js';
+import { AdminReads } from './admin-reads.js';
+import { readCursor, writeCursor } from './user-cursor.js';
+import { readSort, toAdminUser, UserListBody, UserListQuery } from './user-list.dto.js';
+
+@Injectable()
+export class UserListService {
+  constructor(private readonly reads: AdminReads) {}
+
+  /** @throws AppError `validation_failed` for a cursor of another order, or a question that takes too long to answer */
+  async list(query: UserListQuery): Promise<UserListBody> {
+    const { page, limit, search, role, provider, is_active: isActive } = query;
+    const sort = readSort(query.sort);
+    const after = query.after === undefined ? null : readCursor(sort, query.after);
+    const offset = after ? 0 : (page - 1) * limit;
+    const request = { filter: { search, isActive, role, provider }, sort, after, offset, limit };
+    const found = await this.reads
+      .run((tx) => findUserPage(tx, request))
+      .catch((error: unknown) => {
+        throw sqlState(error) === QUERY_CANCELED ? (tooMuch(search, offset) ?? error) : error;
+      });
+    return {
+      users: found.users.map(toAdminUser),
+      total: found.total,
+      total_is_estimate: found.totalIsEstimate,
+      page,
+      limit,
+      pages: Math.ceil(found.total / limit),
+      next: found.next && writeCursor(sort, found.next),
+    };
+  }
+}
+
+/** What to ask differently; null where nothing in the question explains the time it took. */
+function tooMuch(search: string | undefined, offset: number): AppError | null {
+  const reason = (field: string, message: string) =>
+    new AppError('validation_failed', { details: [{ field, message }] });
+  if (offset > 0) return reason('page', 'page is too far into the list; walk there with after, or narrow the filter');
+  return search === undefined ? null : reason('search', 'search is too short or too common to be looked up; add to it');
+}

@@ -1,0 +1,9 @@
+/** Collects the parameters of a statement that is put together from parts. */
+export class SqlValues {
+  readonly list: unknown[] = [];
+
+  /** @returns the placeholder, such as `$3` */
+  add(value: unknown): string {
+    return `$${this.list.push(value)}`;
+  }
+}

@@ -1,5 +1,5 @@
 import { decode } from 'jsonwebtoken';
-import { ExpiredRows } from '../src/auth/expired-rows.js';
+import { EXPIRED_ROWS_LOCK, ExpiredRows } from '../src/auth/expired-rows.js';
 import { runInTransaction } from '../src/common/after-commit.js';
 import { SessionsService } from '../src/sessions/sessions.service.js';
 import { type Answer, type Member, TestApp } from './support/app.js';
@@ -184,7 +184,7 @@ describe('the clean-up', () => {
     );
     const job = service.app.get(ExpiredRows);
     await second.database.transaction(async (tx) => {
-      await tx.query('SELECT pg_advisory_xact_lock(7205761)');
+      await tx.query('SELECT pg_advisory_xact_lock($1)', [EXPIRED_ROWS_LOCK]);
       expect(await job.deleteAll()).toBe(0);
     });
     expect(await job.deleteAll()).toBe(1502);

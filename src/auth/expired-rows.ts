@@ -8,7 +8,7 @@ const INTERVAL = 3_600_000;
 /** Rows a statement deletes: short enough that no request waits for its locks. */
 const BATCH = 1000;
 // Not the one of the relay (…761): it is held for as long as a relay runs.
-const LOCK_KEY = 7_205_763;
+export const EXPIRED_ROWS_LOCK = 7_205_763;
 
 /** What is kept for people to look into, and no longer. Each condition has an index. */
 const EXPIRED: [table: string, condition: string][] = [
@@ -58,7 +58,7 @@ export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdow
     return this.database.transaction(async (tx) => {
       // PostgreSQL decides who works, batch by batch; the lock goes with the transaction, so a pooler does no harm.
       const [{ mine }]: [{ mine: boolean }] = await tx.query('SELECT pg_try_advisory_xact_lock($1) AS mine', [
-        LOCK_KEY,
+        EXPIRED_ROWS_LOCK,
       ]);
       if (!mine) return 0;
       const [, count]: [unknown, number] = await tx.query(

@@ -69,6 +69,17 @@ describe('a refresh', () => {
     expect(Buffer.from(body.refresh_token.split('.')[2], 'base64url')).toHaveLength(32);
   });
 
+  it('goes on while a migration of the next release adds a column', async () => {
+    const old = await TestApp.start({ DATABASE_POOL_SIZE: '2' });
+    const member = await old.member();
+    const { body } = await refresh(member.refresh, old);
+    await service.sql('ALTER TABLE users ADD COLUMN of_the_next_release text');
+    const answer = await refresh(body.refresh_token, old);
+    await service.sql('ALTER TABLE users DROP COLUMN of_the_next_release');
+    await old.stop();
+    expect(word(answer)).toBe('200');
+  });
+
   it('counts results', async () => {
     const count = async (result: string) =>
       Number(

@@ -3,7 +3,6 @@ import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
 import { SessionRotation } from '../sessions/session-rotation.js';
-import { UsersService } from '../users/users.service.js';
 import type { TokenBody } from './auth.dto.js';
 import { SignInService } from './sign-in.service.js';
 
@@ -11,7 +10,6 @@ import { SignInService } from './sign-in.service.js';
 export class RefreshService {
   constructor(
     private readonly rotation: SessionRotation,
-    private readonly users: UsersService,
     private readonly signIn: SignInService,
   ) {}
 
@@ -20,7 +18,7 @@ export class RefreshService {
     try {
       const { user, session } = await this.rotation.rotate(token, context);
       authResults.inc({ action: 'refresh', result: 'ok' });
-      return this.signIn.answer(this.users.fromRow(user), session);
+      return this.signIn.answer(user, session);
     } catch (error) {
       if (error instanceof AppError) authResults.inc({ action: 'refresh', result: error.type });
       throw error;

@@ -7,10 +7,12 @@ import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
 import { Statement, Statements } from '../config/statements.js';
 import { tokenHash } from '../crypto/tokens.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
 import { RefreshClaim, RefreshTokens } from './refresh-tokens.js';
 import { OpenedSession, SessionsService } from './sessions.service.js';
 
-/** The user's row as it stands, and of the session what the next token needs. */
+/** The user as it stands, and of the session what the next token needs. */
 type RotatedRow = Record<string, unknown> & { id: string; session_seconds: number };
 
 interface CurrentRow extends RotatedRow {
@@ -21,13 +23,12 @@ interface CurrentRow extends RotatedRow {
 
 export interface Rotated {
   session: OpenedSession;
-  /** `users.*` */
-  user: Record<string, unknown>;
+  user: User;
 }
 
 const SECONDS_LEFT = `floor(extract(epoch FROM s.expires_at - now()))::int AS session_seconds`;
 
-const SWAP: Statement = {
+const swapReturning = (userColumns: string): Statement => ({
   name: 'session_swap',
   text: `UPDATE user_sessions s
             SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), last_used = now(),
@@ -35,20 +36,27 @@ const SWAP: Statement = {
            FROM users u
           WHERE s.id = $1 AND s.counter = $2 AND s.refresh_token = $3 AND s.revoked_at IS NULL AND s.expires_at > now()
             AND u.id = s.user_id AND u.is_active
-          RETURNING u.*, ${SECONDS_LEFT}`,
-};
+          RETURNING ${userColumns}, ${SECONDS_LEFT}`,
+});
 
 /** Exchanges a refresh token for its successor (RFC 9700 §4.14.2), each token once. */
 @Injectable()
 export class SessionRotation {
+  private readonly userColumns: string;
+  private readonly swapStatement: Statement;
+
   constructor(
     private readonly database: DataSource,
+    private readonly users: UsersService,
     private readonly tokens: RefreshTokens,
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
     private readonly settings: Settings,
     private readonly statements: Statements,
-  ) {}
+  ) {
+    this.userColumns = users.columns('u');
+    this.swapStatement = swapReturning(this.userColumns);
+  }
 
   /**
    * Each rotation starts the session's life anew: it ends after `refreshSeconds` without one.
@@ -69,7 +77,7 @@ export class SessionRotation {
     child: string,
   ): Promise<RotatedRow | undefined> {
     const values = [sessionId, counter, tokenHash(token), tokenHash(child), this.settings.jwt.refreshSeconds];
-    const [row] = await this.statements.run<RotatedRow>(null, SWAP, values);
+    const [row] = await this.statements.run<RotatedRow>(null, this.swapStatement, values);
     return row;
   }
 
@@ -91,7 +99,7 @@ export class SessionRotation {
 
   private async current(sessionId: string): Promise<CurrentRow | undefined> {
     const rows: CurrentRow[] = await this.database.query(
-      `SELECT u.*, s.refresh_token AS session_hash, s.counter AS session_counter,
+      `SELECT ${this.userColumns}, s.refresh_token AS session_hash, s.counter AS session_counter,
               s.rotated_at > now() - make_interval(secs => $2) AS within_grace, ${SECONDS_LEFT}
          FROM user_sessions s JOIN users u ON u.id = s.user_id
         WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active`,
@@ -118,7 +126,8 @@ export class SessionRotation {
     throw new AppError('refresh_token_reused');
   }
 
-  private rotated({ sessionId }: RefreshClaim, child: string, user: RotatedRow): Rotated {
-    return { session: { id: sessionId, refreshToken: child, expiresIn: user.session_seconds }, user };
+  private rotated({ sessionId }: RefreshClaim, child: string, row: RotatedRow): Rotated {
+    const session = { id: sessionId, refreshToken: child, expiresIn: row.session_seconds };
+    return { session, user: this.users.fromRow(row) };
   }
 }

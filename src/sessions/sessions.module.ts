@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { UsersModule } from '../users/users.module.js';
 import { LiveSessions } from './live-sessions.js';
 import { OwnSessionsService } from './own-sessions.service.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -10,7 +11,7 @@ import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Session])],
+  imports: [TypeOrmModule.forFeature([Session]), UsersModule],
   controllers: [SessionsController],
   providers: [SessionsService, OwnSessionsService, SessionRotation, LiveSessions, SessionCache, RefreshTokens],
   exports: [SessionsService, SessionRotation, LiveSessions],

@@ -31,7 +31,15 @@ export class UsersService {
     return user;
   }
 
-  /** The account in a row that another statement returned as `users.*`. */
+  /**
+   * The columns of an account, for a statement that returns its row. By name: with `*` a prepared statement fails on every
+   * open connection as soon as a migration adds a column.
+   */
+  columns(alias: string): string {
+    return this.users.metadata.columns.map(({ databaseName }) => `${alias}.${databaseName}`).join(', ');
+  }
+
+  /** The account in a row that another statement returned with these columns. */
   fromRow(row: Record<string, unknown>): User {
     const user: Record<string, unknown> = {};
     for (const { databaseName, propertyName } of this.users.metadata.columns) user[propertyName] = row[databaseName];

@@ -16,6 +16,7 @@ import { CryptoModule } from './crypto/crypto.module.js';
 import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
 import { PreferencesModule } from './preferences/preferences.module.js';
+import { PrivacyModule } from './privacy/privacy.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -44,6 +45,7 @@ export class AppModule {
         SessionsModule,
         AuthModule,
         OAuthModule,
+        PrivacyModule,
         AdminModule,
         HealthModule,
       ],

@@ -15,8 +15,11 @@ export class LogoutService {
 
   async logout({ userId, sessionId }: Principal, all: boolean, context: RequestContext): Promise<void> {
     await runInTransaction(this.database, async (tx) => {
-      if (all) await this.sessions.revokeAllOf(tx, userId, 'logout');
-      else await this.sessions.revoke(tx, sessionId, 'logout');
+      const ended = all
+        ? (await this.sessions.revokeAllOf(tx, userId, 'logout')).length > 0
+        : await this.sessions.revoke(tx, sessionId, 'logout');
+      // Ended a moment ago by something else, which may have been the erasure of the account: nothing is written of it then.
+      if (!ended) return;
       const action = all ? 'session.closed_all' : 'session.closed';
       await this.audit.record(tx, { action, actorId: userId, targetId: userId }, context);
     });

@@ -1,5 +1,10 @@
 export type MailKind =
-  'password_reset' | 'password_changed' | 'email_verification' | 'already_registered' | 'account_linked';
+  | 'password_reset'
+  | 'password_changed'
+  | 'email_verification'
+  | 'already_registered'
+  | 'account_linked'
+  | 'account_deleted';
 
 export interface Mail {
   kind: MailKind;

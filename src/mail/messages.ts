@@ -129,3 +129,12 @@ export function accountLinkedMail(to: Recipient, provider: string): Mail {
     closing: 'If it was not you, remove the link in your account and change your password.',
   });
 }
+
+/** For an address that nothing is kept of any more once this is sent. */
+export function accountDeletedMail(to: Recipient): Mail {
+  return compose('account_deleted', to, {
+    subject: 'Your account was deleted',
+    paragraphs: ['Your Meetinity account was deleted a moment ago, as you asked, with everything that belonged to it.'],
+    closing: 'If it was not you, somebody knew your password: change it wherever else you use it.',
+  });
+}

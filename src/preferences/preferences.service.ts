@@ -52,6 +52,11 @@ export class PreferencesService {
     return this.cache.get(userId, async () => toPreferences(await this.row(this.database.manager, userId)));
   }
 
+  /** As the caller's transaction sees them. */
+  async read(tx: EntityManager, userId: string): Promise<PreferencesBody> {
+    return toPreferences(await this.row(tx, userId));
+  }
+
   /**
    * Merges the body into the preferences; a body that changes nothing writes nothing and tells nobody.
    * @throws AppError `validation_failed` where the merged ages contradict each other

@@ -83,6 +83,20 @@ export class SessionsService {
       .getMany();
   }
 
+  /** Those that have ended too, as far as they are kept; the latest first. */
+  listAll(tx: EntityManager, userId: string): Promise<Session[]> {
+    return tx.find(Session, { where: { userId }, order: { createdAt: 'DESC', id: 'ASC' } });
+  }
+
+  /** True where somebody signed in to this session not longer ago than that. */
+  async openedWithin(tx: EntityManager, sessionId: string, seconds: number): Promise<boolean> {
+    const rows = await tx.query<unknown[]>(
+      'SELECT 1 FROM user_sessions WHERE id = $1 AND created_at > now() - make_interval(secs => $2)',
+      [sessionId, seconds],
+    );
+    return rows.length > 0;
+  }
+
   /**
    * Ends one session.
    * @param owner where given, only a session of this user

@@ -88,6 +88,11 @@ export class UsersService {
     return Object.assign(user, changed);
   }
 
+  /** Removes the row, and by cascade what belongs to the user in other tables. */
+  async remove(tx: EntityManager, user: User): Promise<void> {
+    await tx.delete(User, { id: user.id });
+  }
+
   /**
    * Notes a sign-in, in one statement with the check that the account is still active and the password the one compared.
    * @returns false where a deactivation or a password change came first

@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { AuditSubjects } from '../audit/audit-subject.service.js';
+import { LoginThrottle } from '../auth/login-throttle.js';
+import { UserCaches } from '../cache/user-caches.js';
+import { afterCommit, runInTransaction } from '../common/after-commit.js';
+import { AppError } from '../common/errors.js';
+import type { Principal, RequestContext } from '../common/request-context.js';
+import { PasswordHasher } from '../crypto/password-hasher.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { OutboxSubjects } from '../events/outbox-subject.service.js';
+import { userDeleted } from '../events/user-events.js';
+import { Mailer } from '../mail/mailer.js';
+import { accountDeletedMail } from '../mail/messages.js';
+import { SessionsService } from '../sessions/sessions.service.js';
+import { AvatarService } from '../users/avatar.service.js';
+import { lockAdministrators, requireAnotherAdmin } from '../users/last-admin.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+
+/** Minutes for which a sign-in at a provider stands for the password that such an account does not have. */
+const RECENT = 10;
+
+/** Deletes an account on its owner's word: rows, sessions, picture, and what other tables say of the person. */
+@Injectable()
+export class ErasureService {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly sessions: SessionsService,
+    private readonly avatars: AvatarService,
+    private readonly hasher: PasswordHasher,
+    private readonly throttle: LoginThrottle,
+    private readonly outbox: OutboxService,
+    private readonly outboxSubjects: OutboxSubjects,
+    private readonly audit: AuditService,
+    private readonly auditSubjects: AuditSubjects,
+    private readonly caches: UserCaches,
+    private readonly mailer: Mailer,
+  ) {}
+
+  /** @throws AppError `invalid_credentials`, `validation_failed`, `recent_sign_in_required`, `last_admin`, `rate_limited`, `busy` */
+  async erase({ userId, sessionId }: Principal, password: string | undefined, context: RequestContext): Promise<void> {
+    const user = await this.users.find(userId);
+    if (!user) throw new AppError('unauthenticated');
+    if (user.passwordHash !== null) await this.requirePassword(user, password, context);
+    await runInTransaction(this.database, async (tx) => {
+      if (user.role === 'admin') await lockAdministrators(tx);
+      const held = await this.users.findAndLock(tx, userId);
+      // Of two requests at once the second comes too late.
+      if (!held) throw new AppError('unauthenticated');
+      // Compared with a password, or a role, that is no longer the one.
+      if (held.passwordHash !== user.passwordHash) throw new AppError('invalid_credentials');
+      if (held.role === 'admin' && user.role !== 'admin') throw new AppError('busy', { retryAfter: 1 });
+      if (held.passwordHash === null) await this.requireRecentSignIn(tx, sessionId);
+      if (held.role === 'admin' && held.isActive) await requireAnotherAdmin(tx, userId);
+      await this.remove(tx, held);
+    });
+  }
+
+  /** Wrong passwords count like failed sign-ins: a stolen access token must not be a way to guess. */
+  private async requirePassword(user: User, password: string | undefined, context: RequestContext): Promise<void> {
+    if (password === undefined) {
+      const details = [{ field: 'password', message: 'password is required' }];
+      throw new AppError('validation_failed', { details });
+    }
+    const right = await this.throttle.check(user, context, (limit) =>
+      this.hasher.matches(password, user.passwordHash, limit),
+    );
+    if (!right) throw new AppError('invalid_credentials');
+  }
+
+  private async requireRecentSignIn(tx: EntityManager, sessionId: string): Promise<void> {
+    if (!(await this.sessions.openedWithin(tx, sessionId, RECENT * 60))) throw new AppError('recent_sign_in_required');
+  }
+
+  private async remove(tx: EntityManager, user: User): Promise<void> {
+    await this.sessions.revokeAllOf(tx, user.id, 'account_deleted');
+    this.caches.removed(tx, user.id);
+    this.avatars.removeAfterCommit(tx, user.profilePictureUrl);
+    await this.outboxSubjects.erase(tx, user.id);
+    await this.outbox.add(tx, userDeleted(user.id), null);
+    await this.audit.record(tx, { action: 'user.deleted', actorId: user.id, targetId: user.id }, null);
+    await this.auditSubjects.redact(tx, user.id);
+    await this.users.remove(tx, user);
+    afterCommit(tx, async () => this.mailer.send(accountDeletedMail(user)));
+  }
+}

@@ -1,0 +1,41 @@
+import { Body, Controller, Delete, Get, Header, HttpCode } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, CurrentUser } from '../common/decorators.js';
+import { Context } from '../common/request-context.js';
+import type { Principal, RequestContext } from '../common/request-context.js';
+import { ErasureService } from './erasure.service.js';
+import { ExportService } from './export.service.js';
+import { EraseBody, ExportBody } from './privacy.dto.js';
+
+@ApiTags('privacy')
+@ApiBearerAuth()
+@Controller('users/profile')
+export class PrivacyController {
+  constructor(
+    private readonly exports: ExportService,
+    private readonly erasures: ErasureService,
+  ) {}
+
+  @Get('export')
+  @Header('content-disposition', 'attachment; filename="meetinity-export.json"')
+  @ApiOperation({ summary: 'Everything the service holds on you, as a file' })
+  @ApiOkResponse({ type: ExportBody })
+  @ApiErrors('unauthenticated', 'database_unavailable')
+  export(@CurrentUser() user: Principal): Promise<ExportBody> {
+    return this.exports.export(user);
+  }
+
+  @Delete()
+  @HttpCode(204)
+  @ApiOperation({
+    summary: 'Delete the account for good',
+    description: 'Asks for the password or, where the account has none, for a sign-in of the last ten minutes.',
+  })
+  @ApiBody({ type: EraseBody, required: false })
+  @ApiNoContentResponse()
+  @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'invalid_credentials', 'recent_sign_in_required')
+  @ApiErrors('last_admin', 'rate_limited', 'busy', 'payload_too_large', 'unsupported_media_type')
+  erase(@CurrentUser() user: Principal, @Body() body: EraseBody, @Context() context: RequestContext): Promise<void> {
+    return this.erasures.erase(user, body.password, context);
+  }
+}

@@ -1,0 +1,72 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsString, MaxLength } from 'class-validator';
+import type { SubjectEntry } from '../audit/audit-subject.service.js';
+import { Omittable } from '../common/fields.js';
+import { PreferencesBody } from '../preferences/preferences.dto.js';
+import type { Session } from '../sessions/session.entity.js';
+import { SessionBody, toSession } from '../sessions/sessions.dto.js';
+import { IdentityBody, toIdentity } from '../users/identities.dto.js';
+import type { Identity } from '../users/identity.entity.js';
+import { ProfileBody } from '../users/profile.dto.js';
+
+export class EraseBody {
+  @ApiPropertyOptional({ description: 'Required where the account has a password', example: 'securepassword' })
+  @Omittable()
+  @IsString()
+  @MaxLength(1024)
+  password?: string;
+}
+
+const nullable = { type: String, nullable: true } as const;
+const values = { type: Object, nullable: true } as const;
+
+export class ExportedIdentityBody extends IdentityBody {
+  @ApiProperty({ description: 'The account at the provider' }) provider_user_id: string;
+}
+
+/** Sessions that have ended are kept for a while, so they are part of what is held. */
+export class ExportedSessionBody extends SessionBody {
+  @ApiProperty({ ...nullable, format: 'date-time' }) revoked_at: string | null;
+  @ApiProperty(nullable) revoked_reason: string | null;
+}
+
+export class ExportedEntryBody {
+  @ApiProperty({ example: '42' }) id: string;
+  @ApiProperty({ format: 'date-time' }) at: string;
+  @ApiProperty({ ...nullable, format: 'uuid', description: 'The user, or null for anybody else' }) actor_id:
+    string | null;
+  @ApiProperty({ ...nullable, format: 'uuid', description: 'The user, or null for anybody else' }) target_id:
+    string | null;
+  @ApiProperty({ example: 'profile.updated' }) action: string;
+  @ApiProperty(nullable) reason: string | null;
+  @ApiProperty(nullable) ip_address: string | null;
+  @ApiProperty(nullable) request_id: string | null;
+  @ApiProperty(values) before: Record<string, unknown> | null;
+  @ApiProperty(values) after: Record<string, unknown> | null;
+}
+
+/** Everything the service holds on a user, for the user. */
+export class ExportBody {
+  @ApiProperty({ format: 'date-time' }) exported_at: string;
+  @ApiProperty({ type: ProfileBody }) profile: ProfileBody;
+  @ApiProperty({ type: PreferencesBody }) preferences: PreferencesBody;
+  @ApiProperty({ type: [ExportedIdentityBody] }) identities: ExportedIdentityBody[];
+  @ApiProperty({ type: [ExportedSessionBody] }) sessions: ExportedSessionBody[];
+  @ApiProperty({ type: [ExportedEntryBody] }) audit: ExportedEntryBody[];
+}
+
+export function toExportedIdentity(identity: Identity): ExportedIdentityBody {
+  return { ...toIdentity(identity), provider_user_id: identity.providerUserId };
+}
+
+export function toExportedSession(session: Session, currentId: string): ExportedSessionBody {
+  return {
+    ...toSession(session, currentId),
+    revoked_at: session.revokedAt?.toISOString() ?? null,
+    revoked_reason: session.revokedReason,
+  };
+}
+
+export function toExportedEntry(entry: SubjectEntry): ExportedEntryBody {
+  return { ...entry, at: entry.at.toISOString() };
+}

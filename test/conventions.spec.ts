@@ -72,7 +72,7 @@ describe('the error body', () => {
 
   it('names the methods of the address with 405', async () => {
     const answer = await service.request('PATCH', '/users/profile?x=1');
-    expect([answer.status, answer.headers.allow]).toEqual([405, 'GET, HEAD, PUT']);
+    expect([answer.status, answer.headers.allow]).toEqual([405, 'DELETE, GET, HEAD, PUT']);
   });
 
   it('answers headers beyond the limit of the parser', async () => {

@@ -1,0 +1,64 @@
+// 64 sign-ins at once, at one account each and then all at one: what they are answered, how long they take, and how fast
+// GET /users/profile answers meanwhile. Exit code 1 for an answer other than 200 or 429, or one later than eight seconds.
+import 'reflect-metadata';
+import { median } from './lib/compare.js';
+import { createMembers, PASSWORD } from './lib/members.js';
+import { createStage } from './lib/stage.js';
+
+const AT_ONCE = 64;
+const LATEST = 8000;
+
+const stage = await createStage((line) => console.error(line));
+let wrong = false;
+try {
+  const members = await createMembers(stage.settings, AT_ONCE, 'burst');
+  const service = await stage.service({ values: { RATE_LIMIT_ENABLED: 'true' } });
+  const timed = async (path: string, init: RequestInit): Promise<[status: number, ms: number]> => {
+    const started = performance.now();
+    const answer = await fetch(service.url + path, init);
+    await answer.arrayBuffer();
+    return [answer.status, performance.now() - started];
+  };
+  const login = (email: string) =>
+    timed('/auth/login', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email, password: PASSWORD }),
+    });
+  const profile = () => timed('/users/profile', { headers: { authorization: `Bearer ${members[0]!.access}` } });
+  const quantile = (values: number[], part: number) =>
+    values.toSorted((a, b) => a - b)[Math.floor(values.length * part)]!;
+
+  async function profilesUntil(done: Promise<unknown>): Promise<number[]> {
+    const state = { going: true };
+    void done.finally(() => (state.going = false));
+    const spent: number[] = [];
+    while (state.going) {
+      spent.push((await profile())[1]);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return spent;
+  }
+
+  for (let warm = 0; warm < 20; warm += 1) await profile();
+  const idle = await profilesUntil(new Promise((resolve) => setTimeout(resolve, 3000)));
+  console.log('| 64 sign-ins at once | statuses | slowest | profile meanwhile p50 / p99 | profile idle p50 / p99 |');
+  console.log('| --- | --- | --- | --- | --- |');
+  for (const name of ['at 64 accounts', 'all at one account']) {
+    const emails = members.map(({ email }) => (name.startsWith('all') ? members[0]!.email : email));
+    const logins = Promise.all(emails.map(login));
+    const beside = await profilesUntil(logins);
+    const answers = await logins;
+    const statuses: Record<number, number> = {};
+    for (const [status] of answers) statuses[status] = (statuses[status] ?? 0) + 1;
+    const slowest = Math.max(...answers.map(([, ms]) => ms));
+    wrong ||= slowest > LATEST || answers.some(([status]) => status !== 200 && status !== 429);
+    const pair = (values: number[]) => `${median(values).toFixed(1)} / ${quantile(values, 0.99).toFixed(1)} ms`;
+    console.log(
+      `| ${name} | ${JSON.stringify(statuses)} | ${Math.round(slowest)} ms | ${pair(beside)} | ${pair(idle)} |`,
+    );
+  }
+} finally {
+  await stage.stop();
+}
+process.exitCode = wrong ? 1 : 0;

@@ -1,0 +1,86 @@
+// Whether the time of an answer tells if an address has an account: sign-in, the request for a new password, and
+// registration where addresses must be confirmed. Exit code 1 where the medians differ by more than a tenth.
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import 'reflect-metadata';
+import { median } from './lib/compare.js';
+import { createMembers, PASSWORD } from './lib/members.js';
+import { createStage } from './lib/stage.js';
+
+const TRIES = 60;
+const ALLOWED = 0.1;
+/** Milliseconds: what a difference must exceed to be one, and the pause between two tries. */
+const NOISE = 0.5;
+const PAUSE = 50;
+
+type Send = (email: string) => Promise<number>;
+
+const stranger = () => `${randomBytes(8).toString('hex')}@bench.example`;
+
+async function timed(send: () => Promise<number>, status: number): Promise<number> {
+  const started = performance.now();
+  const answered = await send();
+  const spent = performance.now() - started;
+  if (answered !== status) throw new Error(`answered ${answered} instead of ${status}`);
+  return spent;
+}
+
+/** Known and unknown in turn, so that a drift of the machine meets both. Medians in milliseconds. */
+async function measure(known: () => string, send: Send, status: number): Promise<[known: number, unknown: number]> {
+  const spent: [number[], number[]] = [[], []];
+  for (let count = 0; count < TRIES; count += 1) {
+    const order = count % 2 === 0 ? [0, 1] : [1, 0];
+    for (const which of order) {
+      const email = which === 0 ? known() : stranger();
+      spent[which]!.push(await timed(() => send(email), status));
+      // What follows the answer, such as the mail, must not fall into the next try.
+      await sleep(PAUSE);
+    }
+  }
+  return [median(spent[0]), median(spent[1])];
+}
+
+const stage = await createStage((line) => console.error(line));
+let unequal = false;
+try {
+  const members = await createMembers(stage.settings, TRIES, 'timing');
+  const limits = ['LOGIN_PAIR', 'LOGIN_ADDRESS', 'LOGIN_IP', 'REGISTER_IP', 'FORGOT_IP', 'MAIL_ADDRESS'];
+  const service = await stage.service({
+    values: {
+      RATE_LIMIT_ENABLED: 'true',
+      REQUIRE_EMAIL_VERIFICATION: 'true',
+      ...Object.fromEntries(limits.map((name) => [`RATE_LIMIT_${name}`, '1000000'])),
+    },
+  });
+  const post = async (path: string, body: unknown) => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(service.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  // Each address once a row, like the strangers: one that comes again is a known key to the limits.
+  let next = 0;
+  const known = () => members[next++ % members.length]!.email;
+  const rows: [string, Send, number][] = [
+    ['POST /auth/login, wrong password', (email) => post('/auth/login', { email, password: 'not the password' }), 401],
+    ['POST /auth/password/forgot', (email) => post('/auth/password/forgot', { email }), 202],
+    [
+      'POST /auth/register, confirmation required',
+      (email) => post('/auth/register', { email, name: 'Bench', password: PASSWORD }),
+      202,
+    ],
+  ];
+  for (const [, send, status] of rows)
+    for (let warm = 0; warm < 5; warm += 1) await timed(() => send(stranger()), status);
+  console.log(`${TRIES} tries each, medians in milliseconds\n`);
+  console.log('| request | account | no account | ratio |\n| --- | --- | --- | --- |');
+  for (const [name, send, status] of rows) {
+    const [a, b] = await measure(known, send, status);
+    const ratio = a / b;
+    unequal ||= Math.abs(a - b) > Math.max(ALLOWED * b, NOISE);
+    console.log(`| ${name} | ${a.toFixed(2)} | ${b.toFixed(2)} | ${ratio.toFixed(3)} |`);
+  }
+} finally {
+  await stage.stop();
+}
+process.exitCode = unequal ? 1 : 0;

@@ -46,6 +46,7 @@ function createAdapter(): FastifyAdapter {
 function useRequestContext(fastify: FastifyInstance, settings: Settings): void {
   fastify.decorateRequest('context');
   fastify.decorateRequest('principal');
+  fastify.decorateRequest('claimant');
   fastify.addHook('onRequest', (request, reply, done) => {
     request.context = makeContext(request.raw, request.id, settings.trustProxyHops);
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);

@@ -20,8 +20,11 @@ export class EntityCache<T> {
     private readonly ttl: number,
   ) {}
 
-  /** The cached value, else what `load` reads from the database, which is then kept; a null is not. */
-  async get<N extends T | null>(id: string, load: () => Promise<N>): Promise<T | N> {
+  /**
+   * The cached value, else what `load` reads from the database, which is then kept; a null is not.
+   * @param load told whether its value will be kept; then nothing serves that was read before the call
+   */
+  async get<N extends T | null>(id: string, load: (kept: boolean) => Promise<N>): Promise<T | N> {
     const key = this.key(id);
     const started = performance.now();
     const cached = await this.store?.read(key);
@@ -31,7 +34,7 @@ export class EntityCache<T> {
     if (typeof cached === 'string') return JSON.parse(cached) as T;
     // The lease comes before the query: a change that the query does not see yet takes it away.
     const lease = cached === null && took < SLOW ? await this.store!.lease(key) : null;
-    const value = await load();
+    const value = await load(lease !== null);
     if (lease && value !== null) {
       const filling = this.store!.fill(key, lease, JSON.stringify(value), this.ttl);
       if (took < QUICK) await filling;

@@ -2,7 +2,7 @@ import { Redis, RedisOptions } from 'ioredis';
 import type { Settings } from '../config/settings.js';
 
 /**
- * Every failure is fast: nothing queues while Redis is away, a command gets 50 ms, and the connection comes back by itself.
+ * Every failure is fast: nothing queues while Redis is away, a command gets 40 ms, and the connection comes back by itself.
  * The defaults of the library would hold a request for ten seconds. Times in milliseconds.
  */
 const OPTIONS: RedisOptions = {
@@ -11,7 +11,7 @@ const OPTIONS: RedisOptions = {
   enableAutoPipelining: true,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  commandTimeout: 50,
+  commandTimeout: 40,
   connectTimeout: 300,
   retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 5), 1000),
 };

@@ -24,10 +24,25 @@ export interface Principal {
   expires: number;
 }
 
+/** What the check of a session finds. */
+export interface LiveSession {
+  role: Principal['role'];
+  /** `users.*` of the user, where the check had to read it anyway. */
+  account?: Record<string, unknown>;
+}
+
+/** Who claims to act, while the check of the session runs beside the handler. */
+export interface Claimant {
+  userId: string;
+  /** Rejects with `unauthenticated` where the session has ended. */
+  live: Promise<LiveSession>;
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     context: RequestContext;
     principal?: Principal;
+    claimant?: Claimant;
   }
 }
 

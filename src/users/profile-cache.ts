@@ -21,7 +21,7 @@ export class ProfileCache {
     this.cache = caches.open('profile', 3600);
   }
 
-  get<N extends SealedProfile | null>(userId: string, load: () => Promise<N>): Promise<SealedProfile | N> {
+  get<N extends SealedProfile | null>(userId: string, load: (kept: boolean) => Promise<N>): Promise<SealedProfile | N> {
     return this.cache.get(userId, load);
   }
 

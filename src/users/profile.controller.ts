@@ -1,8 +1,8 @@
 import { Body, Controller, Get, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/decorators.js';
+import { ApiErrors, CheckedAlongside, CurrentClaimant, CurrentUser } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
+import type { Claimant, Principal, RequestContext } from '../common/request-context.js';
 import { ProfileBody, UpdateProfileBody } from './profile.dto.js';
 import { ProfileService } from './profile.service.js';
 
@@ -16,8 +16,9 @@ export class ProfileController {
   @ApiOperation({ summary: 'The own profile' })
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
-  get(@CurrentUser() { userId }: Principal): Promise<ProfileBody> {
-    return this.profiles.get(userId);
+  @CheckedAlongside()
+  get(@CurrentClaimant() claimant: Claimant): Promise<ProfileBody> {
+    return this.profiles.getOwn(claimant);
   }
 
   @Put('users/profile')

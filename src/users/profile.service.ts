@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../common/after-commit.js';
-import type { RequestContext } from '../common/request-context.js';
+import type { Claimant, RequestContext } from '../common/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { PERSONAL_FIELDS, PersonalData } from './personal-data.js';
@@ -36,6 +36,20 @@ export class ProfileService {
 
   async get(userId: string): Promise<ProfileBody> {
     return this.unseal(await this.cache.get(userId, async () => sealedProfile(await this.users.get(userId))));
+  }
+
+  /**
+   * The look-up in the cache runs beside the check of the session. A row that the check has read is not read again, unless
+   * it is to be cached: a change may have been committed between that reading and the cache's lease.
+   */
+  async getOwn({ userId, live }: Claimant): Promise<ProfileBody> {
+    const cached = this.cache.get(userId, async (kept) => {
+      const { account } = await live;
+      return sealedProfile(account && !kept ? this.users.fromRow(account) : await this.users.get(userId));
+    });
+    cached.catch(() => undefined);
+    await live;
+    return this.unseal(await cached);
   }
 
   /** The profile as its owner sees it, the encrypted fields opened. */

@@ -1,10 +1,22 @@
+import { createHash } from 'node:crypto';
 import type { Logger } from 'typeorm';
 import { Member, TestApp } from './support/app.js';
 
 const COUNT = 20_000;
+const ACTOR = uuidOf('actor7');
+const TARGET = uuidOf('target7');
+const today = new Date().toISOString().slice(0, 10);
+const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
 
 let service: TestApp;
 let admin: Member;
+
+function uuidOf(text: string): string {
+  return createHash('md5')
+    .update(text)
+    .digest('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
 
 /** One node of a plan, as EXPLAIN (FORMAT JSON) has it. */
 interface Plan {
@@ -94,6 +106,12 @@ describe('no list reads a table from end to end', () => {
     ['a rare word and a filter', 'users?search=rareco&is_active=true', 'idx_users_search'],
     ['an absent word', 'users?search=absentium', 'idx_users_search'],
     ['one address', 'users?search=person12345@', 'idx_users_search'],
+    ['the log', 'audit?', 'idx_audit_at'],
+    ['the log of a day', `audit?from=${yesterday}&to=${today}`, 'idx_audit_at'],
+    ['the log of an actor', `audit?actor=${ACTOR}`, 'idx_audit_actor'],
+    ['the log of a target', `audit?target=${TARGET}`, 'idx_audit_target'],
+    ['the log of a target and a day', `audit?target=${TARGET}&from=${yesterday}`, 'idx_audit_target'],
+    ['the log of an action', 'audit?action=spec.action7', 'idx_audit_action'],
   ])('%s', async (_, path, index) => {
     const nodes = await plansOf(`/admin/${path}`);
     expect(nodes.map((node) => node['Index Name'])).toContain(index);

@@ -1,13 +1,18 @@
 import { Module } from '@nestjs/common';
+import { PreferencesModule } from '../preferences/preferences.module.js';
+import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AdminReads } from './admin-reads.js';
+import { AdminAuditController } from './audit.controller.js';
 import { AdminMeController } from './me.controller.js';
+import { UserChangesService } from './user-changes.service.js';
+import { UserDetailService } from './user-detail.service.js';
 import { UserListService } from './user-list.service.js';
 import { AdminUsersController } from './users.controller.js';
 
 @Module({
-  imports: [UsersModule],
-  controllers: [AdminMeController, AdminUsersController],
-  providers: [AdminReads, UserListService],
+  imports: [UsersModule, PreferencesModule, SessionsModule],
+  controllers: [AdminMeController, AdminUsersController, AdminAuditController],
+  providers: [AdminReads, UserListService, UserDetailService, UserChangesService],
 })
 export class AdminModule {}

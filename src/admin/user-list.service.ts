@@ -3,7 +3,7 @@ import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
 import { findUserPage } from '../users/user-pages.js';
 import { AdminReads } from './admin-reads.js';
-import { readCursor, writeCursor } from './user-cursor.js';
+import { readUserCursor, writeUserCursor } from './user-cursor.js';
 import { readSort, toAdminUser, UserListBody, UserListQuery } from './user-list.dto.js';
 
 @Injectable()
@@ -14,7 +14,7 @@ export class UserListService {
   async list(query: UserListQuery): Promise<UserListBody> {
     const { page, limit, search, role, provider, is_active: isActive } = query;
     const sort = readSort(query.sort);
-    const after = query.after === undefined ? null : readCursor(sort, query.after);
+    const after = query.after === undefined ? null : readUserCursor(sort, query.after);
     const offset = after ? 0 : (page - 1) * limit;
     const request = { filter: { search, isActive, role, provider }, sort, after, offset, limit };
     const found = await this.reads
@@ -29,7 +29,7 @@ export class UserListService {
       page,
       limit,
       pages: Math.ceil(found.total / limit),
-      next: found.next && writeCursor(sort, found.next),
+      next: found.next && writeUserCursor(sort, found.next),
     };
   }
 }

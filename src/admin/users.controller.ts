@@ -1,13 +1,24 @@
-import { Controller, Get, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { CurrentUser } from '../common/decorators.js';
+import { Context } from '../common/request-context.js';
+import type { Principal, RequestContext } from '../common/request-context.js';
+import { UuidParam } from '../common/uuid-param.js';
 import { AdminRoute } from './admin.guard.js';
+import { UserChangesService } from './user-changes.service.js';
+import { AdminUserDetailBody, RevokeSessionsBody, RoleBody, StatusBody } from './user-detail.dto.js';
+import { UserDetailService } from './user-detail.service.js';
 import { UserListBody, UserListQuery } from './user-list.dto.js';
 import { UserListService } from './user-list.service.js';
 
 @ApiTags('admin')
 @Controller('admin/users')
 export class AdminUsersController {
-  constructor(private readonly lists: UserListService) {}
+  constructor(
+    private readonly lists: UserListService,
+    private readonly details: UserDetailService,
+    private readonly changes: UserChangesService,
+  ) {}
 
   @Get()
   @AdminRoute('users.read', 'validation_failed')
@@ -15,5 +26,59 @@ export class AdminUsersController {
   @ApiOkResponse({ type: UserListBody })
   list(@Query() query: UserListQuery): Promise<UserListBody> {
     return this.lists.list(query);
+  }
+
+  @Get(':id')
+  @AdminRoute('users.read', 'validation_failed', 'not_found')
+  @ApiOperation({ summary: 'One user, with preferences, identities, sessions and the last audit entries' })
+  @ApiParam({ name: 'id', format: 'uuid' })
+  @ApiOkResponse({ type: AdminUserDetailBody })
+  get(@UuidParam('id') id: string, @CurrentUser() { sessionId }: Principal): Promise<AdminUserDetailBody> {
+    return this.details.get(id, sessionId);
+  }
+
+  @Put(':id/status')
+  @AdminRoute('users.set_status', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
+  @ApiOperation({ summary: 'Deactivate or reactivate a user', description: 'Deactivation ends every session.' })
+  @ApiParam({ name: 'id', format: 'uuid' })
+  @ApiOkResponse({ type: AdminUserDetailBody })
+  async setStatus(
+    @UuidParam('id') id: string,
+    @CurrentUser() actor: Principal,
+    @Body() { is_active, reason = null }: StatusBody,
+    @Context() context: RequestContext,
+  ): Promise<AdminUserDetailBody> {
+    await this.changes.setStatus(id, is_active, { actor, reason, context });
+    return this.details.get(id, actor.sessionId);
+  }
+
+  @Put(':id/role')
+  @AdminRoute('users.set_role', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
+  @ApiOperation({ summary: 'Change the role of a user', description: 'Ends every session of the user.' })
+  @ApiParam({ name: 'id', format: 'uuid' })
+  @ApiOkResponse({ type: AdminUserDetailBody })
+  async setRole(
+    @UuidParam('id') id: string,
+    @CurrentUser() actor: Principal,
+    @Body() { role, reason = null }: RoleBody,
+    @Context() context: RequestContext,
+  ): Promise<AdminUserDetailBody> {
+    await this.changes.setRole(id, role, { actor, reason, context });
+    return this.details.get(id, actor.sessionId);
+  }
+
+  @Post(':id/sessions/revoke')
+  @HttpCode(204)
+  @AdminRoute('users.revoke_sessions', 'validation_failed', 'invalid_json', 'not_found')
+  @ApiOperation({ summary: 'Sign a user out everywhere' })
+  @ApiParam({ name: 'id', format: 'uuid' })
+  @ApiNoContentResponse()
+  revokeSessions(
+    @UuidParam('id') id: string,
+    @CurrentUser() actor: Principal,
+    @Body() { reason = null }: RevokeSessionsBody,
+    @Context() context: RequestContext,
+  ): Promise<void> {
+    return this.changes.revokeSessions(id, { actor, reason, context });
   }
 }

@@ -29,13 +29,13 @@ export function ClearableText(max: number, example: string) {
 }
 
 /** A rule of our own: `message` follows the field's name. */
-export function Satisfies(rule: (value: unknown) => boolean, message: string) {
-  return (target: object, propertyName: string) =>
+export function Satisfies(rule: (value: unknown) => boolean, message: string): PropertyDecorator {
+  return (target, property) =>
     registerDecorator({
       name: rule.name,
       target: target.constructor,
-      propertyName,
-      options: { message: `${propertyName} ${message}` },
+      propertyName: String(property),
+      options: { message: `${String(property)} ${message}` },
       validator: { validate: (value: unknown) => rule(value) },
     });
 }

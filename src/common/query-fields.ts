@@ -1,8 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsIn, IsInt, IsUUID, Max, Min } from 'class-validator';
-import { Omittable } from './fields.js';
+import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
+import { Omittable, Satisfies } from './fields.js';
+import { isUuid } from './uuid-param.js';
 
 /** A query parameter that may be missing; an empty one, as forms send it, counts as missing. */
 export function OptionalParam() {
@@ -37,6 +38,12 @@ export function ChoiceParam(choices: readonly string[], description?: string) {
   return applyDecorators(ApiPropertyOptional({ enum: choices, description }), OptionalParam(), IsIn(choices));
 }
 
+const isId = (value: unknown) => typeof value === 'string' && isUuid(value);
+
 export function IdParam(description: string) {
-  return applyDecorators(ApiPropertyOptional({ format: 'uuid', description }), OptionalParam(), IsUUID('all'));
+  return applyDecorators(
+    ApiPropertyOptional({ format: 'uuid', description }),
+    OptionalParam(),
+    Satisfies(isId, 'must be a UUID'),
+  );
 }

@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { runInTransaction } from '../common/after-commit.js';
+import { AppError } from '../common/errors.js';
+import type { Principal, RequestContext } from '../common/request-context.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { userUpdated } from '../events/user-events.js';
+import { RevocationReason, SessionsService } from '../sessions/sessions.service.js';
+import { lockAdministrators, requireAnotherAdmin } from '../users/last-admin.js';
+import type { Role, User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+
+/** Who acts, why, and with what request. */
+export interface Act {
+  actor: Principal;
+  reason: string | null;
+  context: RequestContext;
+}
+
+interface Change {
+  field: 'is_active' | 'role';
+  before: boolean | Role;
+  after: boolean | Role;
+  columns: Partial<User>;
+  action: string;
+  /** null: what the user may do has grown, no session has to end. */
+  revocation: RevocationReason | null;
+}
+
+/** What administrators do to the accounts of others. Row, sessions, event and audit entry change together or not at all. */
+@Injectable()
+export class UserChangesService {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly sessions: SessionsService,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** @throws AppError `own_account`, `not_found`, `last_admin` */
+  setStatus(userId: string, isActive: boolean, act: Act): Promise<void> {
+    return this.apply(userId, act, ({ isActive: before }) => ({
+      field: 'is_active',
+      before,
+      after: isActive,
+      columns: {
+        isActive,
+        statusReason: act.reason,
+        statusChangedAt: new Date(),
+        statusChangedBy: act.actor.userId,
+      },
+      action: isActive ? 'user.reactivated' : 'user.deactivated',
+      revocation: isActive ? null : 'deactivated',
+    }));
+  }
+
+  /** @throws AppError `own_account`, `not_found`, `last_admin` */
+  setRole(userId: string, role: Role, act: Act): Promise<void> {
+    return this.apply(userId, act, ({ role: before }) => ({
+      field: 'role',
+      before,
+      after: role,
+      columns: { role },
+      action: 'user.role_changed',
+      revocation: 'role_changed',
+    }));
+  }
+
+  /** Signs a user out everywhere; the own account too. @throws AppError `not_found` */
+  async revokeSessions(userId: string, { actor, reason, context }: Act): Promise<void> {
+    await runInTransaction(this.database, async (tx) => {
+      await this.users.lock(tx, userId);
+      const ended = await this.sessions.revokeAllOf(tx, userId, 'revoked_by_admin');
+      if (ended.length === 0) return;
+      const entry = { action: 'user.sessions_revoked', actorId: actor.userId, targetId: userId };
+      const after = { sessions: ended.length };
+      await this.audit.record(tx, { ...entry, reason: reason ?? undefined, after }, context);
+    });
+  }
+
+  private async apply(userId: string, act: Act, changeOf: (user: User) => Change): Promise<void> {
+    if (userId === act.actor.userId) throw new AppError('own_account');
+    await runInTransaction(this.database, async (tx) => {
+      await lockAdministrators(tx);
+      const user = await this.users.lock(tx, userId);
+      const change = changeOf(user);
+      if (change.before === change.after) return;
+      if (user.role === 'admin' && user.isActive) await requireAnotherAdmin(tx, userId);
+      await this.requireStillAdmin(tx, act.actor);
+      await this.write(tx, user, change, act);
+    });
+  }
+
+  /** Whoever was taken out of office while waiting in line decides nothing any more. */
+  private async requireStillAdmin(tx: EntityManager, { userId }: Principal): Promise<void> {
+    const rows = await tx.query<unknown[]>(`SELECT 1 FROM users WHERE id = $1 AND role = 'admin' AND is_active`, [
+      userId,
+    ]);
+    if (rows.length === 0) throw new AppError('unauthenticated');
+  }
+
+  private async write(tx: EntityManager, user: User, change: Change, { actor, reason, context }: Act): Promise<void> {
+    const { field, before, after, columns, action, revocation } = change;
+    await this.users.change(tx, user, columns);
+    if (revocation) await this.sessions.revokeAllOf(tx, user.id, revocation);
+    await this.outbox.add(tx, userUpdated(user.id, [field]), context);
+    const entry = { action, actorId: actor.userId, targetId: user.id, reason: reason ?? undefined };
+    await this.audit.record(tx, { ...entry, before: { [field]: before }, after: { [field]: after } }, context);
+  }
+}

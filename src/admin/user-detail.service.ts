@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { toAuditEntry } from '../audit/audit.dto.js';
+import { AuditReader } from '../audit/audit-reader.service.js';
+import { PreferencesService } from '../preferences/preferences.service.js';
+import { toSession } from '../sessions/sessions.dto.js';
+import { SessionsService } from '../sessions/sessions.service.js';
+import { toIdentity } from '../users/identities.dto.js';
+import { IdentitiesService } from '../users/identities.service.js';
+import { UsersService } from '../users/users.service.js';
+import { AdminUserDetailBody } from './user-detail.dto.js';
+import { toAdminUser } from './user-list.dto.js';
+
+const AUDIT_ENTRIES = 20;
+
+@Injectable()
+export class UserDetailService {
+  constructor(
+    private readonly users: UsersService,
+    private readonly preferences: PreferencesService,
+    private readonly identities: IdentitiesService,
+    private readonly sessions: SessionsService,
+    private readonly audit: AuditReader,
+  ) {}
+
+  /**
+   * @param currentSession of the administrator who asks, to be marked among their own
+   * @throws AppError `not_found`
+   */
+  async get(userId: string, currentSession: string): Promise<AdminUserDetailBody> {
+    const user = await this.users.get(userId);
+    const [preferences, identities, sessions, audit] = await Promise.all([
+      this.preferences.get(userId),
+      this.identities.listOf(userId),
+      this.sessions.listLive(userId),
+      this.audit.latestAbout(userId, AUDIT_ENTRIES),
+    ]);
+    return {
+      ...toAdminUser(user),
+      status_reason: user.statusReason,
+      status_changed_at: user.statusChangedAt?.toISOString() ?? null,
+      status_changed_by: user.statusChangedBy,
+      preferences,
+      identities: identities.map(toIdentity),
+      sessions: sessions.map((session) => toSession(session, currentSession)),
+      audit: audit.map(toAuditEntry),
+    };
+  }
+}

@@ -29,6 +29,9 @@ wait $server
 code=$?
 ${CLEAN_UP}
 exit $code`;
+const KEEP = `
+cat
+for attempt in 1 2 3 4 5; do rm -rf "$GUARD_FOLDER" && break; sleep 1; done`;
 const WATCH = `
 cat
 kill -QUIT $GUARD_PID 2>/dev/null
@@ -43,6 +46,11 @@ export function runGuarded(command: string[], leftovers: Leftovers): Guarded {
 /** Ends a process that was started elsewhere together with this one, then removes the folder. */
 export function guardProcess(pid: number, leftovers: Leftovers): Guarded {
   return guard(['-c', WATCH], leftovers, pid);
+}
+
+/** Removes a folder together with this one, for a server whose data outlives its process. */
+export function guardFolder(folder: string): Guarded {
+  return guard(['-c', KEEP], { folder });
 }
 
 function guard(args: string[], { folder = '', container = '' }: Leftovers, pid?: number): Guarded {

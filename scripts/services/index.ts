@@ -1,6 +1,6 @@
 import { type KafkaService, startKafka } from './kafka.js';
-import { startPostgres } from './postgres.js';
-import { startRedis } from './redis.js';
+import { type PostgresService, startPostgres } from './postgres.js';
+import { type RedisService, startRedis } from './redis.js';
 import type { Log } from './tools.js';
 
 export type ServiceName = 'postgres' | 'redis' | 'kafka';
@@ -13,12 +13,16 @@ export interface ServicesOptions {
   ports?: Partial<Record<ServiceName, number>>;
   /** Where PostgreSQL keeps its data; without it in a temporary folder that goes at the end. */
   dataDir?: string;
+  /** Else a PostgreSQL in a temporary folder does not care for a power cut. */
+  durable?: boolean;
+  /** Ways into Kafka for proxies, see `Detour`. */
+  detours?: number;
   log: Log;
 }
 
 export interface Services {
-  postgres: { adminUrl: string } | null;
-  redis: { url: string } | null;
+  postgres: PostgresService | null;
+  redis: RedisService | null;
   kafka: KafkaService | null;
   /** What was wanted and cannot be had here. */
   missing: { name: ServiceName; reason: string }[];
@@ -27,7 +31,7 @@ export interface Services {
 
 /** Starts the wanted servers side by side. With `CI=true` one that cannot be had is an error. */
 export async function startServices(options: ServicesOptions): Promise<Services> {
-  const { want = ['postgres', 'redis', 'kafka'], given = {}, ports = {}, dataDir } = options;
+  const { want = ['postgres', 'redis', 'kafka'], given = {}, ports = {}, dataDir, durable, detours } = options;
   const missing: Services['missing'] = [];
   const started: { stop(): Promise<void> }[] = [];
   const attempt = async <T extends { stop(): Promise<void> }>(
@@ -47,9 +51,9 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     }
   };
   const [postgres, redis, kafka] = await Promise.all([
-    attempt('postgres', (own) => startPostgres({ ...own, dataDir })),
+    attempt('postgres', (own) => startPostgres({ ...own, dataDir, durable })),
     attempt('redis', startRedis),
-    attempt('kafka', startKafka),
+    attempt('kafka', (own) => startKafka({ ...own, detours })),
   ]);
   const stop = async () => {
     await Promise.all(started.map((service) => service.stop()));

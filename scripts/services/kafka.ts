@@ -4,29 +4,46 @@ import { homedir, tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { type Guarded, runGuarded } from './guard.js';
+import { type Crashable, crashable, Restartable } from './restartable.js';
 import { dockerRuns, freePorts, install, type Log, onPath, ready, run } from './tools.js';
 
 export interface KafkaService {
   /** `host:port`, comma separated. */
   brokers: string;
-  /**
-   * A second way in for a proxy that cuts and delays: clients are told to come to port `advertised`, where nobody listens
-   * until a proxy does, and it passes them on to `target`. Not with a broker that is not ours.
-   */
-  detour?: { advertised: number; target: number };
+  /** None with a broker that is not ours. */
+  detours: Detour[];
+  /** Only of a process of our own. */
+  crash?: Crashable;
   stop(): Promise<void>;
+}
+
+/**
+ * Another way in, for a proxy that cuts and delays: clients are told to come to port `advertised`, where nobody listens
+ * until a proxy does, and it passes them on to `target`.
+ */
+export interface Detour {
+  advertised: number;
+  target: number;
 }
 
 const VERSION = '3.5.2';
 const IMAGE = 'confluentinc/cp-kafka:7.5.3'; // Kafka 3.5
 const JVM = ['-Xmx384m', '-Xms128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto'];
 
+interface Options {
+  given?: string;
+  port?: number;
+  /** How many ways in there are beside the direct one; default 1. */
+  detours?: number;
+  log: Log;
+}
+
 /** The given broker, else one of our own (KRaft, one node). Throws the reason when neither can be had. */
-export async function startKafka(options: { given?: string; port?: number; log: Log }): Promise<KafkaService> {
+export async function startKafka(options: Options): Promise<KafkaService> {
   const { given, log } = options;
   if (given) {
     await describe(given);
-    return { brokers: given, stop: async () => undefined };
+    return { brokers: given, detours: [], stop: async () => undefined };
   }
   const usable = () => onPath('java') && (existsSync(jarFolder()) || onPath('mvn'));
   if (!usable())
@@ -38,36 +55,34 @@ export async function startKafka(options: { given?: string; port?: number; log: 
       },
       log,
     );
-  const [port, controller, target, advertised] = (await freePorts(options.port ?? 0, 0, 0, 0)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const detour = { advertised, target };
-  if (usable()) return { ...(await serve(port, await startJava({ port, controller, ...detour }, log))), detour };
+  const count = options.detours ?? 1;
+  const [port, controller, ...others] = (await freePorts(
+    options.port ?? 0,
+    ...Array.from({ length: 1 + 2 * count }, () => 0),
+  )) as [number, number, ...number[]];
+  const detours = Array.from({ length: count }, (_, n) => ({ advertised: others[2 * n]!, target: others[2 * n + 1]! }));
+  if (usable()) return { ...(await serve(port, await startJava(port, controller, detours, log))), detours };
   if (await dockerRuns()) return serve(port, startContainer(port));
   throw new Error('no KAFKA_BOOTSTRAP_SERVERS, no java and mvn on the PATH, not installable, no Docker');
 }
 
-interface Ports {
-  port: number;
-  controller: number;
-  target: number;
-  advertised: number;
-}
-
-async function startJava({ port, controller, target, advertised }: Ports, log: Log): Promise<Guarded> {
+async function startJava(port: number, controller: number, detours: Detour[], log: Log): Promise<Guarded> {
   const jars = path.join(await fillJars(log), '*');
   const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-kafka-'));
   const file = path.join(folder, 'kraft.properties');
-  const listeners = `PLAINTEXT://127.0.0.1:${port},DETOUR://127.0.0.1:${target}`;
+  const ways = [{ target: port, advertised: port }, ...detours].map((way, n) => ({
+    ...way,
+    name: n ? `DETOUR${n}` : 'PLAINTEXT',
+  }));
+  const listeners = ways.map(({ name, target }) => `${name}://127.0.0.1:${target}`);
   const settings = {
     'log.dirs': path.join(folder, 'logs'),
     ...broker,
-    listeners: `${listeners},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},DETOUR://127.0.0.1:${advertised}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: [...listeners, `CONTROLLER://127.0.0.1:${controller}`].join(','),
+    'advertised.listeners': ways.map(({ name, advertised }) => `${name}://127.0.0.1:${advertised}`).join(','),
+    'listener.security.protocol.map': [...ways, { name: 'CONTROLLER' }]
+      .map(({ name }) => `${name}:PLAINTEXT`)
+      .join(','),
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
@@ -78,7 +93,7 @@ async function startJava({ port, controller, target, advertised }: Ports, log: L
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
-  return runGuarded(['java', ...JVM, '-cp', jars, 'kafka.Kafka', file], { folder });
+  return new Restartable(['java', ...JVM, '-cp', jars, 'kafka.Kafka', file], folder);
 }
 
 const broker = {
@@ -119,7 +134,7 @@ async function serve(port: number, server: Guarded): Promise<KafkaService> {
     await server.stop();
     throw error;
   }
-  return { brokers, stop: () => server.stop() };
+  return { brokers, detours: [], crash: crashable(server, () => describe(brokers)), stop: () => server.stop() };
 }
 
 async function describe(brokers: string): Promise<void> {

@@ -2,11 +2,14 @@ import { chmodSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
-import { runGuarded } from './guard.js';
+import { type Guarded, runGuarded } from './guard.js';
+import { type Crashable, crashable, Restartable } from './restartable.js';
 import { dockerRuns, freePorts, install, type Log, onPath, ready } from './tools.js';
 
 export interface RedisService {
   url: string;
+  /** Only of a process of our own. */
+  crash?: Crashable;
   stop(): Promise<void>;
 }
 
@@ -29,7 +32,7 @@ function binary(port: number) {
   chmodSync(folder, 0o700);
   const options = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', databases: 16 };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-  return runGuarded(['redis-server', ...args], { folder });
+  return new Restartable(['redis-server', ...args], folder);
 }
 
 function container(port: number) {
@@ -38,7 +41,7 @@ function container(port: number) {
   return runGuarded(['docker', 'run', ...args, '--save', '', '--appendonly', 'no'], { container: name });
 }
 
-async function serve(port: number, server: ReturnType<typeof binary>): Promise<RedisService> {
+async function serve(port: number, server: Guarded): Promise<RedisService> {
   const url = `redis://127.0.0.1:${port}`;
   try {
     await ready(() => ping(url), server);
@@ -46,7 +49,7 @@ async function serve(port: number, server: ReturnType<typeof binary>): Promise<R
     await server.stop();
     throw error;
   }
-  return { url, stop: () => server.stop() };
+  return { url, crash: crashable(server, () => ping(url)), stop: () => server.stop() };
 }
 
 async function ping(url: string): Promise<void> {

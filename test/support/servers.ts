@@ -94,7 +94,7 @@ async function start() {
     TEST_PG_TEMPLATE: template,
     TEST_REDIS_URL: others.redis?.url ?? '',
     TEST_KAFKA_BROKERS: others.kafka?.brokers ?? '',
-    TEST_KAFKA_DETOUR: others.kafka?.detour ? JSON.stringify(others.kafka.detour) : '',
+    TEST_KAFKA_DETOUR: others.kafka?.detours[0] ? JSON.stringify(others.kafka.detours[0]) : '',
     TEST_CHROMIUM: chromium.path,
     TEST_MISSING_SERVICES: JSON.stringify(missing),
   };

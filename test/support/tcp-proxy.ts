@@ -15,10 +15,10 @@ export class TcpProxy {
 
   /** @param port where to listen; without it a free one */
   static async before(url: string, port = 0): Promise<TcpProxy> {
-    const server = createServer();
+    const server = createServer({ allowHalfOpen: true });
     const proxy = new TcpProxy(server, new URL(url));
     server.on('connection', (socket) => proxy.accept(socket));
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve));
     return proxy;
   }
 
@@ -60,7 +60,7 @@ export class TcpProxy {
 
   private accept(client: Socket): void {
     if (this.refusing) return void client.resetAndDestroy();
-    const upstream = connect(Number(this.target.port), this.target.hostname);
+    const upstream = connect({ port: Number(this.target.port), host: this.target.hostname, allowHalfOpen: true });
     const pair: [Socket, Socket] = [client, upstream];
     this.pairs.add(pair);
     this.pass(client, upstream);
@@ -69,15 +69,29 @@ export class TcpProxy {
       socket.setNoDelay(true);
       if (this.frozen) socket.pause();
       socket.on('error', () => this.close(pair));
-      socket.on('close', () => this.close(pair));
+      socket.on('close', () => (socket.readableEnded ? this.forget(pair) : this.close(pair)));
     }
   }
 
   private pass(from: Socket, to: Socket): void {
-    from.on('data', (chunk) => {
-      if (this.delay === 0) to.write(chunk);
-      else setTimeout(() => to.writable && to.write(chunk), this.delay);
-    });
+    // One queue, not a timer a chunk: a delay that has become shorter must not let one overtake another.
+    const queue: { due: number; action: () => void }[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const pump = () => {
+      timer = undefined;
+      while (queue.length > 0 && queue[0]!.due <= performance.now()) queue.shift()!.action();
+      if (queue.length > 0) timer = setTimeout(pump, Math.max(1, queue[0]!.due - performance.now()));
+    };
+    const later = (action: () => void) => {
+      queue.push({ due: performance.now() + this.delay, action });
+      if (!timer) pump();
+    };
+    from.on('data', (chunk) => later(() => to.writable && to.write(chunk)));
+    from.on('end', () => later(() => to.end()));
+  }
+
+  private forget(pair: [Socket, Socket]): void {
+    if (pair.every((socket) => socket.destroyed)) this.pairs.delete(pair);
   }
 
   private close(pair: [Socket, Socket]): void {

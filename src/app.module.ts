@@ -9,7 +9,7 @@ import { CacheModule } from './cache/cache.module.js';
 import type { Logger } from './common/logger.js';
 import { LifecycleModule } from './common/lifecycle.js';
 import { LoggerModule } from './common/logger.module.js';
-import { databaseOptions } from './config/database.js';
+import { poolOptions } from './config/database.js';
 import { Settings } from './config/settings.js';
 import { SettingsModule } from './config/settings.module.js';
 import { CryptoModule } from './crypto/crypto.module.js';
@@ -29,7 +29,7 @@ export class AppModule {
         SettingsModule.with(settings),
         LoggerModule.with(logger),
         TypeOrmModule.forRoot({
-          ...databaseOptions(settings),
+          ...poolOptions(settings),
           autoLoadEntities: true,
           migrations,
           retryAttempts: 10,

@@ -1,10 +1,21 @@
+import { Pool } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
+import { boundedClient } from './bounded-client.js';
 import type { Settings } from './settings.js';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
-/** Connection options shared by the service, its scripts and the TypeORM command line. Times in milliseconds. */
-export function databaseOptions(settings: Settings, url = settings.database.url): PostgresOptions {
+/** Milliseconds that a transaction may rest between two statements. */
+const IDLE_IN_TRANSACTION = 10_000;
+/** How long a request waits for a free connection; with a statement that hangs after it, an answer still takes under 8 s. */
+const POOL_WAIT = 2000;
+
+/**
+ * Connection options shared by scripts, migrations and the TypeORM command line, which may lift the limits where their work
+ * takes long. Times in milliseconds.
+ * @param url a direct one
+ */
+export function databaseOptions(settings: Settings, url = settings.database.directUrl): PostgresOptions {
   if (!url) throw new Error('no database address: DATABASE_URL is not set and no embedded server was started');
   return {
     type: 'postgres',
@@ -19,8 +30,34 @@ export function databaseOptions(settings: Settings, url = settings.database.url)
     connectTimeoutMS: 3000,
     extra: {
       statement_timeout: settings.database.statementTimeoutMs,
-      idle_in_transaction_session_timeout: 10_000,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
       keepAlive: true,
     },
   };
+}
+
+/** Options of the pool that requests are served from: nothing there waits without an end. */
+export function poolOptions(settings: Settings): PostgresOptions {
+  const options = databaseOptions(settings, settings.database.url);
+  return { ...options, connectTimeoutMS: POOL_WAIT, extra: bounds(settings) };
+}
+
+/** A small pool beside that one, bounded in the same way. */
+export function boundedPool(settings: Settings, size: number): Pool {
+  return new Pool({
+    connectionString: settings.database.url!,
+    application_name: 'meetinity-user-service',
+    max: size,
+    connectionTimeoutMillis: POOL_WAIT,
+    ...bounds(settings),
+  });
+}
+
+function bounds(settings: Settings) {
+  const { url, directUrl, statementTimeoutMs: statementMs } = settings.database;
+  // Whoever names a direct way has a pooler on the other one; it refuses limits asked for when connecting.
+  const pooled = directUrl !== url;
+  const limits = { statement_timeout: statementMs, idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION };
+  const Client = boundedClient({ statementMs, idleMs: IDLE_IN_TRANSACTION, pooled });
+  return { ...(pooled ? {} : limits), keepAlive: true, Client };
 }

@@ -1,7 +1,9 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { CacheNotices } from './cache-notices.js';
+import { KafkaProbe } from './kafka-probe.js';
 import { OutboxEvent } from './outbox-event.entity.js';
+import { OutboxLag } from './outbox-lag.js';
 import { OutboxService } from './outbox.service.js';
 import { OutboxSubjects } from './outbox-subject.service.js';
 import { PostgresListener } from './postgres-listener.js';
@@ -11,7 +13,7 @@ import { RelayBell } from './relay-bell.js';
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([OutboxEvent])],
-  providers: [OutboxService, OutboxSubjects, PostgresListener, RelayBell, CacheNotices, Relay],
-  exports: [OutboxService, OutboxSubjects, PostgresListener],
+  providers: [OutboxService, OutboxSubjects, OutboxLag, PostgresListener, CacheNotices, KafkaProbe, RelayBell, Relay],
+  exports: [OutboxService, OutboxSubjects, OutboxLag, PostgresListener, KafkaProbe],
 })
 export class EventsModule {}

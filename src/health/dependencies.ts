@@ -1,10 +1,9 @@
-import { Injectable, OnApplicationShutdown } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { Admin, Kafka } from 'kafkajs';
-import { DataSource } from 'typeorm';
 import { CircuitBreaker } from '../cache/circuit-breaker.js';
 import { Settings } from '../config/settings.js';
-import { kafkaConfig } from '../events/kafka.js';
+import { KafkaProbe } from '../events/kafka-probe.js';
+import { DatabaseProbe } from './database-probe.js';
 
 /** Milliseconds that one check may take. */
 const TIMEOUT = 1000;
@@ -15,43 +14,29 @@ export type DependencyName = 'database' | 'redis' | 'kafka';
 
 /** One indicator a dependency. What is not configured is named by what stands in for it, and is never down. */
 @Injectable()
-export class Dependencies implements OnApplicationShutdown {
-  private readonly admin: Admin | null;
-  private connected: Promise<void> | undefined;
-
+export class Dependencies {
   constructor(
     private readonly indicators: HealthIndicatorService,
-    private readonly database: DataSource,
+    private readonly database: DatabaseProbe,
     private readonly breaker: CircuitBreaker,
+    private readonly kafka: KafkaProbe,
     private readonly settings: Settings,
-  ) {
-    this.admin = settings.kafka.brokers.length > 0 ? new Kafka(kafkaConfig(settings)).admin() : null;
-  }
+  ) {}
 
   async databaseUp(): Promise<HealthIndicatorResult> {
     const state = this.settings.database.embedded ? 'embedded' : 'up';
-    return this.check('database', state, () => this.database.query('SELECT 1'));
+    return this.check('database', state, () => this.database.ping());
   }
 
   async redisUp(): Promise<HealthIndicatorResult> {
     const { redis } = this.breaker;
-    return redis
-      ? this.check('redis', 'up', () => redis.ping())
-      : this.indicators.check('redis').up({ state: 'memory' });
+    if (!redis) return this.indicators.check('redis').up({ state: 'memory' });
+    return this.check('redis', 'up', () => redis.ping());
   }
 
   async kafkaUp(): Promise<HealthIndicatorResult> {
-    const { admin } = this;
-    if (!admin) return this.indicators.check('kafka').up({ state: 'disabled' });
-    return this.check('kafka', 'up', async () => {
-      this.connected ??= admin.connect();
-      await this.connected;
-      await admin.describeCluster();
-    });
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.admin?.disconnect().catch(() => undefined);
+    if (!this.kafka.configured) return this.indicators.check('kafka').up({ state: 'disabled' });
+    return this.check('kafka', 'up', () => this.kafka.ping());
   }
 
   private async check(
@@ -62,10 +47,7 @@ export class Dependencies implements OnApplicationShutdown {
     return this.indicators
       .check(name)
       .attempt(async () => {
-        await probe().catch((error: unknown) => {
-          if (name === 'kafka') this.connected = undefined;
-          throw error;
-        });
+        await probe();
         return { state };
       })
       .withTimeout(TIMEOUT)

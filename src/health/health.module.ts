@@ -1,14 +1,16 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { DatabaseProbe } from './database-probe.js';
 import { Dependencies } from './dependencies.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 import { MetricsController } from './metrics.controller.js';
+import { MetricsService } from './metrics.service.js';
 import { UserCountsService } from './user-counts.js';
 
 @Module({
   imports: [TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
-  providers: [HealthService, Dependencies, UserCountsService],
+  providers: [HealthService, Dependencies, UserCountsService, MetricsService, DatabaseProbe],
 })
 export class HealthModule {}

@@ -3,14 +3,17 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ApiErrors, Public } from '../common/decorators.js';
 import { AppError } from '../common/errors.js';
-import { registry } from '../common/metrics.js';
 import { Settings } from '../config/settings.js';
+import { MetricsService } from './metrics.service.js';
 
 @ApiTags('health')
 @Public()
 @Controller()
 export class MetricsController {
-  constructor(private readonly settings: Settings) {}
+  constructor(
+    private readonly settings: Settings,
+    private readonly service: MetricsService,
+  ) {}
 
   @Get('metrics')
   @ApiOperation({ summary: 'Metrics in the Prometheus text format' })
@@ -18,7 +21,7 @@ export class MetricsController {
   @ApiErrors('not_found')
   async metrics(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     if (!this.settings.metricsEnabled) throw new AppError('not_found');
-    reply.header('content-type', registry.contentType);
-    return registry.metrics();
+    reply.header('content-type', this.service.contentType);
+    return this.service.report();
   }
 }

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Client, DatabaseError } from 'pg';
+import { type Pooler, startPgbouncer } from '../../scripts/services/pgbouncer.js';
 
-type Server = 'redis' | 'kafka' | 'chromium';
+type Server = 'redis' | 'kafka' | 'chromium' | 'pgbouncer';
 
 const worker = Number(process.env.JEST_WORKER_ID ?? 1);
 const adminUrl = () => required('TEST_PG_ADMIN_URL');
@@ -38,6 +39,11 @@ export function kafkaBrokers(): string[] {
 /** Path of the browser for tests of pages. */
 export function chromiumPath(): string {
   return required('TEST_CHROMIUM');
+}
+
+/** PgBouncer in transaction mode before this spec file's own database. */
+export async function workerPooler(): Promise<Pooler> {
+  return startPgbouncer(required('TEST_PGBOUNCER'), await workerDatabase());
 }
 
 /** A topic name that nobody else uses. */

@@ -5,6 +5,8 @@ import { Client } from 'pg';
 import { migrations } from '../../migrations/index.js';
 import { findChromium } from '../../scripts/services/chromium.js';
 import { type ServiceName, startServices } from '../../scripts/services/index.js';
+import { findPgbouncer } from '../../scripts/services/pgbouncer.js';
+import type { Log } from '../../scripts/services/tools.js';
 import { migrateDatabase } from '../../src/config/migrate.js';
 import { readSettings } from '../../src/config/settings.js';
 
@@ -39,14 +41,14 @@ async function dropDatabases(adminUrl: string): Promise<void> {
   await asAdmin(adminUrl, ...rows.map(({ datname }) => `DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`));
 }
 
-/** Not a server, but found or missed like one. */
-async function browser(wanted: boolean) {
-  if (!wanted) return { path: '', missing: [{ name: 'chromium', reason: 'not in TEST_SERVICES' }] };
+/** A program that some specs need, found or missed like a server. */
+async function program(name: string, wanted: boolean, find: (log: Log) => Promise<string>) {
+  if (!wanted) return { path: '', missing: [{ name, reason: 'not in TEST_SERVICES' }] };
   try {
-    return { path: await findChromium(log), missing: [] };
+    return { path: await find(log), missing: [] };
   } catch (error) {
     if (process.env.CI === 'true') throw error;
-    return { path: '', missing: [{ name: 'chromium', reason: (error as Error).message }] };
+    return { path: '', missing: [{ name, reason: (error as Error).message }] };
   }
 }
 
@@ -60,11 +62,11 @@ async function together<T extends readonly unknown[]>(...starts: { [K in keyof T
   throw failed.reason;
 }
 
-/** `TEST_SERVICES=redis` (or kafka, chromium, or none) makes a run of a few specs start faster; PostgreSQL is always there. */
+/** `TEST_SERVICES=redis` (kafka, chromium, pgbouncer, none) makes a run of a few specs start faster; PostgreSQL is always there. */
 async function start() {
   const { TEST_DATABASE_URL, REDIS_URL, KAFKA_BOOTSTRAP_SERVERS, TEST_SERVICES } = process.env;
-  const all = TEST_SERVICES?.split(',') ?? ['redis', 'kafka', 'chromium'];
-  const names = all.filter((name) => name !== 'chromium') as ServiceName[];
+  const all = TEST_SERVICES?.split(',') ?? ['redis', 'kafka', 'chromium', 'pgbouncer'];
+  const names = all.filter((name) => ['postgres', 'redis', 'kafka'].includes(name)) as ServiceName[];
   const given = { postgres: TEST_DATABASE_URL, redis: REDIS_URL, kafka: KAFKA_BOOTSTRAP_SERVERS };
   const want = names.filter((name) => name !== 'postgres');
   const first = startServices({ want: ['postgres'], given, log }).then(async (services) => {
@@ -72,16 +74,18 @@ async function start() {
     await createTemplate(services.postgres.adminUrl);
     return services;
   });
-  const [database, others, chromium] = await together(
+  const [database, others, chromium, pgbouncer] = await together(
     first,
     startServices({ want, given, log }),
-    browser(all.includes('chromium')),
+    program('chromium', all.includes('chromium'), findChromium),
+    program('pgbouncer', all.includes('pgbouncer'), findPgbouncer),
   );
   const { adminUrl } = database.postgres!;
   const unwanted = (['redis', 'kafka'] as const).filter((name) => !want.includes(name));
   const missing = [
     ...others.missing,
     ...chromium.missing,
+    ...pgbouncer.missing,
     ...unwanted.map((name) => ({ name, reason: 'not in TEST_SERVICES' })),
   ];
   const stop = async () => {
@@ -96,6 +100,7 @@ async function start() {
     TEST_KAFKA_BROKERS: others.kafka?.brokers ?? '',
     TEST_KAFKA_DETOUR: others.kafka?.detours[0] ? JSON.stringify(others.kafka.detours[0]) : '',
     TEST_CHROMIUM: chromium.path,
+    TEST_PGBOUNCER: pgbouncer.path,
     TEST_MISSING_SERVICES: JSON.stringify(missing),
   };
   return { exports, stop };

@@ -1,0 +1,87 @@
+import type { Socket } from 'node:net';
+import { Client, ClientConfig } from 'pg';
+
+/** Milliseconds that PostgreSQL gets beyond its own statement limit before the connection is given up. */
+const GRACE = 500;
+
+export interface Bounds {
+  /** Milliseconds a statement may run. */
+  statementMs: number;
+  /** Milliseconds a transaction may rest between two statements. */
+  idleMs: number;
+  /** A pooler in transaction mode stands before PostgreSQL: it refuses limits that are asked for when connecting. */
+  pooled: boolean;
+}
+
+/** What the library has inside and does not declare. */
+interface Wire {
+  connection: {
+    stream: Socket;
+    connect(port: number, host: string): void;
+    requestSsl(): void;
+  } & NodeJS.EventEmitter & {
+      cancel(processId: number, secret: number): void;
+    };
+  processID: number;
+  secretKey: number;
+  ssl: unknown;
+}
+
+type Callback = (error: unknown, ...rest: unknown[]) => void;
+
+/**
+ * A connection whose every statement has an end. PostgreSQL cuts a slow one off, by limits set on the connection or, behind
+ * a pooler, at the start of each transaction and by a request to cancel. A server that does not answer at all loses the
+ * connection: put back into the pool, it would hold up the next request too.
+ */
+export function boundedClient({ statementMs, idleMs, pooled }: Bounds): typeof Client {
+  const start = `START TRANSACTION; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`;
+
+  class BoundedClient extends Client {
+    constructor(private readonly config: ClientConfig) {
+      super(config);
+    }
+
+    // The library's overloads come down to these three; the last is the callback where there is one.
+    // oxlint-disable-next-line typescript/no-explicit-any
+    override query(...args: any[]): any {
+      if (pooled && args[0] === 'START TRANSACTION') args[0] = start;
+      const stop = this.watch();
+      const last = args.findLastIndex((arg) => typeof arg === 'function');
+      if (last >= 0) {
+        const callback = args[last] as Callback;
+        args[last] = (...answer: Parameters<Callback>) => {
+          stop();
+          callback(...answer);
+        };
+      }
+      const result: unknown = (super.query as (...given: unknown[]) => unknown)(...args);
+      if (last < 0) (result as Promise<unknown>).then(stop, stop);
+      return result;
+    }
+
+    private watch(): () => void {
+      let timer = setTimeout(() => {
+        if (pooled) this.cancelRunning();
+        timer = setTimeout(() => {
+          const error = Object.assign(new Error('PostgreSQL does not answer'), { code: 'ETIMEDOUT' });
+          (this as unknown as Wire).connection.stream.destroy(error);
+        }, GRACE);
+      }, statementMs);
+      return () => clearTimeout(timer);
+    }
+
+    /** Cancelling takes a connection of its own, as the protocol has it; the pooler passes it on. */
+    private cancelRunning(): void {
+      const { processID, secretKey } = this as unknown as Wire;
+      const { connection, ssl } = new Client(this.config) as unknown as Wire;
+      const cancel = () => connection.cancel(processID, secretKey);
+      connection.on('connect', ssl ? () => connection.requestSsl() : cancel);
+      connection.on('sslconnect', cancel);
+      connection.on('error', () => connection.stream.destroy());
+      setTimeout(() => connection.stream.destroy(), GRACE);
+      connection.connect(this.port, this.host);
+    }
+  }
+  return BoundedClient;
+}

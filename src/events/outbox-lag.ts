@@ -1,0 +1,31 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { outboxAge, outboxParked, outboxPending } from './event-metrics.js';
+
+/** Milliseconds for which a reading serves: several scrapers, or an eager one, cost no more than one. */
+const FRESH = 2000;
+/** Rows up to which counting goes; what matters beyond is the age. */
+const MOST = 10_000;
+
+/** How far the topic is behind the database, as every instance can tell. */
+@Injectable()
+export class OutboxLag {
+  private readUntil = 0;
+
+  constructor(private readonly database: DataSource) {}
+
+  /** Sets the gauges. Both indexes it walks hold only what waits. */
+  async measure(): Promise<void> {
+    if (performance.now() < this.readUntil) return;
+    this.readUntil = performance.now() + FRESH;
+    const [row] = await this.database.query<[{ pending: number; age: number; parked: number }]>(
+      `SELECT count(*)::int AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS age,
+              (SELECT count(*)::int FROM outbox_events WHERE parked_at IS NOT NULL) AS parked
+         FROM (SELECT created_at FROM outbox_events
+                WHERE published_at IS NULL AND parked_at IS NULL ORDER BY id LIMIT ${MOST}) AS waiting`,
+    );
+    outboxPending.set(row.pending);
+    outboxAge.set(Math.max(0, row.age));
+    outboxParked.set(row.parked);
+  }
+}

@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import type { Pool } from 'pg';
+import { Gauge } from 'prom-client';
+import { DataSource } from 'typeorm';
+import { registry } from '../common/metrics.js';
+import { OutboxLag } from '../events/outbox-lag.js';
+
+/** Milliseconds; metrics come without what the database would have to say when it does not answer. */
+const TIMEOUT = 1000;
+
+const connections = new Gauge({
+  name: 'database_pool_connections',
+  help: 'Connections of the pool by what they do',
+  labelNames: ['state'] as const,
+  registers: [registry],
+});
+
+const waiting = new Gauge({
+  name: 'database_pool_waiting',
+  help: 'Requests that wait for a connection',
+  registers: [registry],
+});
+
+@Injectable()
+export class MetricsService {
+  readonly contentType = registry.contentType;
+
+  constructor(
+    private readonly database: DataSource,
+    private readonly lag: OutboxLag,
+  ) {}
+
+  /** Everything, in the Prometheus text format; what is not counted as it happens is read now. */
+  async report(): Promise<string> {
+    const pool = (this.database.driver as unknown as { master: Pool }).master;
+    connections.set({ state: 'idle' }, pool.idleCount);
+    connections.set({ state: 'used' }, pool.totalCount - pool.idleCount);
+    waiting.set(pool.waitingCount);
+    const late = new Promise((resolve) => setTimeout(resolve, TIMEOUT).unref());
+    await Promise.race([this.lag.measure().catch(() => undefined), late]);
+    return registry.metrics();
+  }
+}

@@ -1,6 +1,7 @@
 import { auditOf, eventsOf, identitiesOf, member } from './support/accounts.js';
 import { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
+import { describeWith, workerRedisUrl } from './support/environment.js';
 import { Claims, OidcProvider, person } from './support/oidc-provider.js';
 import { until } from './support/until.js';
 
@@ -92,5 +93,19 @@ describe('/users/identities', () => {
     await unlinking.release();
     const { status, body } = await answer;
     expect([status, body.error.type]).toEqual([403, 'provider_email_unverified']);
+  });
+});
+
+describeWith('redis', 'the cached profile', () => {
+  it('follows linking and unlinking', async () => {
+    const cached = await TestApp.start({ ...oidc.values, REDIS_URL: await workerRedisUrl() });
+    const owner = await member(cached, true);
+    const provider = async () => (await cached.get('/users/profile', owner.access)).body.oauth_provider;
+    expect(await provider()).toBeNull();
+    await new Browser(cached).signIn('google', oidc, person({ email: owner.email }));
+    expect(await provider()).toBe('google');
+    await cached.delete('/users/identities/google', owner.access);
+    expect(await provider()).toBeNull();
+    await cached.stop();
   });
 });

@@ -167,6 +167,7 @@ describe('an account whose address nobody has confirmed', () => {
     const login = await service.post('/auth/login', { email: squatter.email, password: squatter.password });
     expect([login.status, login.body.error.type]).toEqual([401, 'invalid_credentials']);
     expect((await service.get('/users/profile', squatter.access)).status).toBe(401);
+    expect((await service.post('/auth/refresh', { refresh_token: squatter.refresh })).status).toBe(401);
     expect((await service.get('/users/profile', body.access_token)).status).toBe(200);
     const reset = await service.post('/auth/password/reset', { token, password: 'another horse battery' });
     expect([reset.status, reset.body.error.type]).toEqual([400, 'invalid_or_expired_token']);

@@ -4,7 +4,8 @@ import type { Script } from '../lib/load.js';
 import { BenchMember, createMembers } from '../lib/members.js';
 import type { RowDefinition } from '../lib/row.js';
 
-const MEMBERS = 64;
+/** Enough for every connection of every run to have its own. */
+const MEMBERS = 128;
 
 const bearer = (members: BenchMember[]) => (index: number) => ({
   authorization: `Bearer ${members[index % members.length]!.access}`,
@@ -16,17 +17,20 @@ function read(members: BenchMember[], path: string): Script {
   return { method: 'GET', path, headers: bearer(members), check: isProfile };
 }
 
-/** Each connection walks the chain of its own session. */
+/**
+ * Each connection of each run walks the chain of a session of its own: the answer that the end of a run cuts off may have
+ * rotated the token already.
+ */
 function refresh(members: BenchMember[], path: string): Script {
-  const current = members.map((member) => member.refresh);
+  let taken = 0;
   return {
     method: 'POST',
     path,
-    body: (index) => ({ refresh_token: current[index % members.length] }),
+    body: (_, state) => ({ refresh_token: (state.token ??= members[taken++]!.refresh) }),
     check: (body, state) => {
       const answer = JSON.parse(body) as { refresh_token?: string; access_token?: string };
       if (!answer.refresh_token || !answer.access_token) return false;
-      current[(state.index as number) % members.length] = answer.refresh_token;
+      state.token = answer.refresh_token;
       return true;
     },
   };

@@ -4,7 +4,7 @@ import type { Script } from '../lib/load.js';
 import { BenchMember, createMembers } from '../lib/members.js';
 import type { RowDefinition } from '../lib/row.js';
 
-/** Enough for every connection of every run to have its own. */
+/** Enough for every connection of every run to lose one. */
 const MEMBERS = 128;
 
 const bearer = (members: BenchMember[]) => (index: number) => ({
@@ -17,20 +17,17 @@ function read(members: BenchMember[], path: string): Script {
   return { method: 'GET', path, headers: bearer(members), check: isProfile };
 }
 
-/**
- * Each connection of each run walks the chain of a session of its own: the answer that the end of a run cuts off may have
- * rotated the token already.
- */
+/** A token is taken for a request and its child put back; those whose answer the end of a run cuts off are not used again. */
 function refresh(members: BenchMember[], path: string): Script {
-  let taken = 0;
+  const free = members.map((member) => member.refresh);
   return {
     method: 'POST',
     path,
-    body: (_, state) => ({ refresh_token: (state.token ??= members[taken++]!.refresh) }),
-    check: (body, state) => {
+    body: () => ({ refresh_token: free.shift() }),
+    check: (body) => {
       const answer = JSON.parse(body) as { refresh_token?: string; access_token?: string };
       if (!answer.refresh_token || !answer.access_token) return false;
-      state.token = answer.refresh_token;
+      free.push(answer.refresh_token);
       return true;
     },
   };

@@ -1,8 +1,37 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { DocumentBuilder, OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { FastifyInstance } from 'fastify';
+import { ERRORS, ErrorType } from './errors.js';
 import { DOCS_CSP } from './security-headers.js';
 import { VERSION } from './version.js';
+
+/** What any route can answer, whatever it does. */
+const EVERYWHERE: ErrorType[] = ['bad_request', 'internal_error'];
+/** What a route that needs an account can answer besides. */
+const WITH_ACCOUNT: ErrorType[] = ['unauthenticated', 'busy', 'database_unavailable'];
+
+const METHODS = ['get', 'post', 'put', 'delete'] as const;
+
+/** Adds what holds for every operation: that it is open where it is, and the errors that no route says of itself. */
+function complete(document: OpenAPIObject): OpenAPIObject {
+  for (const item of Object.values(document.paths))
+    for (const method of METHODS) {
+      const operation = item[method];
+      if (!operation) continue;
+      operation.security ??= [];
+      const types = operation.security.length > 0 ? [...EVERYWHERE, ...WITH_ACCOUNT] : EVERYWHERE;
+      for (const type of types) addError(operation.responses as Record<string, { description?: string }>, type);
+    }
+  return document;
+}
+
+function addError(responses: Record<string, { description?: string }>, type: ErrorType): void {
+  const status = String(ERRORS[type][0]);
+  const known = responses[status];
+  const content = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } };
+  if (!known) responses[status] = { description: `\`${type}\``, content } as { description: string };
+  else if (!known.description?.includes(type)) known.description = `${known.description}, \`${type}\``;
+}
 
 /** Swagger UI at `/docs`, the OpenAPI document at `/docs-json`. */
 export function useDocs(app: NestFastifyApplication): void {
@@ -21,7 +50,7 @@ export function useDocs(app: NestFastifyApplication): void {
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .build();
   // Made on first use: it costs start-up time that most processes never need.
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, config), {
+  SwaggerModule.setup('docs', app, () => complete(SwaggerModule.createDocument(app, config)), {
     jsonDocumentUrl: 'docs-json',
     customSiteTitle: 'Meetinity User Service',
     swaggerOptions: { persistAuthorization: true },

@@ -13,7 +13,7 @@ class ErrorPart {
   @ApiProperty({ example: 400, description: 'The HTTP status' })
   code: number;
 
-  @ApiProperty({ enum: Object.keys(ERRORS), enumName: 'ErrorType' })
+  @ApiProperty({ enum: Object.keys(ERRORS), example: 'validation_failed' })
   type: string;
 
   @ApiProperty({ example: 'Some fields are not valid' })

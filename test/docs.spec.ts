@@ -1,0 +1,42 @@
+import { spawnSync } from 'node:child_process';
+import { chromium } from 'playwright-core';
+import { TestApp } from './support/app.js';
+import { chromiumPath, describeWith } from './support/environment.js';
+
+let service: TestApp;
+
+beforeAll(async () => {
+  service = await TestApp.start();
+});
+afterAll(() => service.stopAndDrop());
+
+it('the OpenAPI document passes the recommended rules of a public linter', async () => {
+  const { text } = await service.get('/docs-json');
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['test/support/lint-openapi.mjs'], { input: text });
+  expect({ status, stderr: String(stderr) }).toEqual({ status: 0, stderr: '' });
+  expect(String(stdout).split('\n').filter(Boolean)).toEqual([]);
+});
+
+describeWith('chromium', 'Swagger UI', () => {
+  it('registers somebody from the page, under the content security policy of the service', async () => {
+    await service.app.listen(0, '127.0.0.1');
+    const { port } = service.app.getHttpServer().address() as { port: number };
+    const browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox', '--disable-gpu'] });
+    try {
+      const page = await browser.newPage();
+      const complaints: string[] = [];
+      page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+      page.on('pageerror', (error) => complaints.push(error.message));
+      await page.goto(`http://127.0.0.1:${port}/docs`);
+      const register = page.locator('.opblock', { hasText: '/auth/register' });
+      await register.locator('.opblock-summary').click();
+      await register.getByRole('button', { name: 'Try it out' }).click();
+      await register.getByRole('button', { name: 'Execute' }).click();
+      await register.locator('.live-responses-table .response-col_status', { hasText: '201' }).waitFor();
+      expect(complaints).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+    expect(await service.sql('SELECT email FROM users')).toEqual([{ email: 'user@example.com' }]);
+  }, 60_000);
+});

@@ -1,0 +1,12 @@
+// Lints the OpenAPI document on standard input by the recommended rules of Redocly and prints a line a problem. A process of
+// its own: the linter ships ES modules only, which Jest does not load.
+import { text } from 'node:stream/consumers';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+
+const problems = await lintFromString({
+  source: await text(process.stdin),
+  absoluteRef: 'openapi.json',
+  config: await createConfig({ extends: ['recommended'] }),
+});
+for (const { severity, ruleId, message, location } of problems)
+  console.log(`${severity} ${ruleId}: ${message} at ${location[0]?.pointer}`);

@@ -5,6 +5,7 @@ import { UserSearch1795536180000 } from './1795536180000-UserSearch.js';
 import { EphemeralValues1795540000000 } from './1795540000000-EphemeralValues.js';
 import { SessionNotifications1795550000000 } from './1795550000000-SessionNotifications.js';
 import { AdminLists1795560000000 } from './1795560000000-AdminLists.js';
+import { LeanOutbox1795570000000 } from './1795570000000-LeanOutbox.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   EphemeralValues1795540000000,
   SessionNotifications1795550000000,
   AdminLists1795560000000,
+  LeanOutbox1795570000000,
 ];

@@ -193,5 +193,7 @@ function ownHome(): boolean {
 }
 
 function clusterId(): string {
-  return randomBytes(16).toString('base64url');
+  const id = randomBytes(16).toString('base64url');
+  // Kafka's tool would take it for an option.
+  return id.startsWith('-') ? clusterId() : id;
 }

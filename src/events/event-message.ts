@@ -7,13 +7,17 @@ export interface PendingEvent {
   event_id: string;
   user_id: string;
   event_type: EventType;
-  payload: Record<string, unknown>;
+  /** JSON text, an object. */
+  payload: string;
   traceparent: string | null;
-  created_at: Date;
+  /** ISO 8601, UTC. */
+  timestamp: string;
 }
 
 /** Raised when what an event says changes its shape; `docs/asyncapi.yaml` describes this one. */
 export const SCHEMA_VERSION = 1;
+
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
 /** Bytes of a value beyond which the broker would drop the connection instead of refusing the message. */
 const LARGEST = 32 * 1024 * 1024;
@@ -23,16 +27,13 @@ const LARGEST = 32 * 1024 * 1024;
  * @throws Error for an event that cannot be written down
  */
 export function toMessage(event: PendingEvent): Message {
-  const { event_id, event_type, user_id, payload, traceparent, created_at } = event;
-  const timestamp = created_at.toISOString();
-  const value = JSON.stringify({
-    event_type,
-    user_id,
-    ...payload,
-    timestamp,
-    event_id,
-    schema_version: SCHEMA_VERSION,
-  });
+  const { event_id, event_type, user_id, payload, traceparent, timestamp } = event;
+  if (!payload.startsWith('{') || !TIMESTAMP.test(timestamp)) throw new Error('no event can be made of this row');
+  // Put together as text: nothing of it has to be escaped, and parsing the payload would only be undone again.
+  const said = payload.length > 2 ? `${payload.slice(1, -1)},` : '';
+  const value =
+    `{"event_type":"${event_type}","user_id":"${user_id}",${said}` +
+    `"timestamp":"${timestamp}","event_id":"${event_id}","schema_version":${SCHEMA_VERSION}}`;
   if (value.length > LARGEST) throw new Error('larger than any broker takes');
   return {
     // The key chooses the partition: all events of a user stand in one, in order.

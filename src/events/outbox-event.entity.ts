@@ -4,10 +4,9 @@ import type { EventType } from './user-events.js';
 /** An event that waits for, or has been given to, the broker; written in the transaction of the change it tells of. */
 @Entity('outbox_events')
 @Check('outbox_events_type_check', `event_type IN ('user.created', 'user.updated', 'user.deleted')`)
-@Index('idx_outbox_event_id', ['eventId'], { unique: true })
 @Index('idx_outbox_pending', ['id'], { where: '((published_at IS NULL) AND (parked_at IS NULL))' })
 @Index('idx_outbox_parked', ['userId'], { where: '(parked_at IS NOT NULL)' })
-@Index('idx_outbox_user', ['userId', 'id'])
+@Index('idx_outbox_subject', ['userId'], { where: `((event_type)::text = 'user.created'::text)` })
 @Index('idx_outbox_created_at', ['createdAt'])
 export class OutboxEvent {
   /** Order of publication; per user it is the order of commit, since the user's row is locked first. */

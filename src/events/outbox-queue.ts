@@ -12,7 +12,9 @@ const SWEEP = 2000;
  */
 export function readBatch(lock: RelayLock, onTheirWay: string[]): Promise<PendingEvent[]> {
   return lock.query<PendingEvent>(
-    `SELECT id, event_id, user_id, event_type, payload, traceparent, created_at FROM outbox_events AS event
+    `SELECT id, event_id, user_id, event_type, payload::text, traceparent,
+            to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS timestamp
+       FROM outbox_events AS event
       WHERE published_at IS NULL AND parked_at IS NULL AND id <> ALL ($1::bigint[])
         AND NOT EXISTS (SELECT FROM outbox_events AS stuck WHERE stuck.user_id = event.user_id AND stuck.parked_at IS NOT NULL)
       ORDER BY id LIMIT ${BATCH}`,

@@ -14,7 +14,7 @@ export const LEASE = 1000;
 const PATIENCE = 3000;
 
 const SESSION = `
-  SET idle_session_timeout = ${SILENCE}; SET statement_timeout = ${PATIENCE - 500}; SET lock_timeout = ${PATIENCE - 500}`;
+  SET synchronous_commit = off; SET idle_session_timeout = ${SILENCE}; SET statement_timeout = ${PATIENCE - 500}; SET lock_timeout = ${PATIENCE - 500}`;
 
 /**
  * The advisory lock that makes one instance the relay, on a connection of its own. What the relay reads and writes goes over

@@ -100,34 +100,37 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     this.failures = 0;
     while (!this.stopping) {
       try {
-        const more = await this.round(lock);
-        await this.sweepWhenDue(lock);
-        if (this.failures > 0) this.logger.info('events are published again');
-        this.failures = 0;
-        if (!more) await this.bell.wait(POLL);
+        await this.round(lock);
       } catch (error) {
         await this.backOff(lock, error);
       }
     }
   }
 
-  /** @returns true where it ended for the time, not for want of events */
-  private async round(lock: RelayLock): Promise<boolean> {
-    if (!(await lock.enterRound())) return false;
+  /** Publishes what there is and what comes, for the length of a round. */
+  private async round(lock: RelayLock): Promise<void> {
+    if (!(await lock.enterRound())) return this.sleep(POLL);
+    const end = performance.now() + ROUND;
     try {
-      return await this.drain(lock, performance.now() + ROUND);
+      while (!this.stopping && performance.now() < end) {
+        await this.drain(lock, end);
+        if (this.failures > 0) this.logger.info('events are published again');
+        this.failures = 0;
+        await this.sweepWhenDue(lock);
+        await this.bell.wait(Math.min(POLL, Math.max(0, end - performance.now())));
+      }
     } finally {
       await lock.leaveRound();
     }
   }
 
   /** While one batch is sent, the one before is marked and the next is read. */
-  private async drain(lock: RelayLock, end: number): Promise<boolean> {
+  private async drain(lock: RelayLock, end: number): Promise<void> {
     let batch = await readBatch(lock, []);
     let marking: Promise<void> = Promise.resolve();
     let marked: PendingEvent[] = [];
     try {
-      while (batch.length > 0 && !this.stopping) {
+      while (batch.length > 0 && !this.stopping && performance.now() < end) {
         const outcome: Outcome = { published: [], parked: [] };
         const sending = this.publisher.publish(batch, outcome);
         const ahead = readBatch(
@@ -147,12 +150,10 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
         const stale = outcome.parked.length > 0;
         if (stale) await marking;
         batch = stale ? await readBatch(lock, []) : await ahead;
-        if (performance.now() > end) return true;
       }
     } finally {
       await marking;
     }
-    return false;
   }
 
   private async finish(lock: RelayLock, { published, parked }: Outcome): Promise<void> {

@@ -50,13 +50,15 @@ export async function replayProgress(
   userId?: string,
 ): Promise<ReplayProgress> {
   const [row] = await database.query<[ReplayProgress]>(
-    `SELECT count(*) FILTER (WHERE parked_at IS NULL AND NOT behind)::int AS waiting,
-            count(*) FILTER (WHERE parked_at IS NULL AND behind)::int AS stuck,
-            count(*) FILTER (WHERE parked_at IS NOT NULL)::int AS parked
-       FROM (SELECT parked_at, EXISTS (SELECT FROM outbox_events AS stuck
-                      WHERE stuck.user_id = event.user_id AND stuck.parked_at IS NOT NULL) AS behind
-               FROM outbox_events AS event
-              WHERE id BETWEEN $1 AND $2 AND published_at IS NULL AND ($3::uuid IS NULL OR user_id = $3)) AS left_over`,
+    `WITH waiting AS (
+       SELECT EXISTS (SELECT FROM outbox_events AS stuck
+                       WHERE stuck.user_id = event.user_id AND stuck.parked_at IS NOT NULL) AS behind
+         FROM outbox_events AS event
+        WHERE published_at IS NULL AND parked_at IS NULL AND id BETWEEN $1 AND $2 AND ($3::uuid IS NULL OR user_id = $3))
+     SELECT count(*) FILTER (WHERE NOT behind)::int AS waiting, count(*) FILTER (WHERE behind)::int AS stuck,
+            (SELECT count(*)::int FROM outbox_events
+              WHERE parked_at IS NOT NULL AND id BETWEEN $1 AND $2 AND ($3::uuid IS NULL OR user_id = $3)) AS parked
+       FROM waiting`,
     [first, last, userId ?? null],
   );
   return row;

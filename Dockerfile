@@ -11,6 +11,8 @@ RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 FROM node:24-bookworm-slim
 # bcrypt, file and name look-ups share the thread pool; four threads, the default, are few for all of them.
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=8
+# glibc gives the memory of decoded pictures back at once; by default it keeps some 300 MB of it for later.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
 # What the process writes; a volume mounted there takes over the owner.
 RUN mkdir -p uploads .data && chown node:node uploads .data

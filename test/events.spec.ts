@@ -6,6 +6,7 @@ import formats from 'ajv-formats';
 import { parse } from 'yaml';
 import { runInTransaction } from '../src/common/after-commit.js';
 import { OutboxService } from '../src/events/outbox.service.js';
+import { replay } from '../src/events/replay.js';
 import { userDeleted } from '../src/events/user-events.js';
 import { TestApp, testValues } from './support/app.js';
 import { describeWith, kafkaBrokers, workerDatabase } from './support/environment.js';
@@ -106,6 +107,16 @@ describeWith('kafka', 'events on the topic', () => {
     expect(stdout).toMatch(/2 events published/);
     await topic.count(4, id);
     expect(topic.of(id).map(({ value }) => value.event_id)).toEqual([...first, ...first]);
+  });
+
+  it('say nothing of somebody erased when they go out again', async () => {
+    const { id, access, password } = await service.member();
+    expect((await service.delete('/users/profile', access, { password })).status).toBe(204);
+    await topic.count(2, id);
+    await replay(service.database, { since: new Date(0), userId: id });
+    const [created, deleted] = (await topic.count(4, id)).slice(2);
+    expect(created!.value).toMatchObject({ event_type: 'user.created', email: `${id}@erased.invalid`, name: 'Erased' });
+    expect([deleted!.value.event_type, complaints(created!)]).toEqual(['user.deleted', []]);
   });
 });
 

@@ -3,6 +3,7 @@ import { PreferencesModule } from '../preferences/preferences.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AdminReads } from './admin-reads.js';
+import { AppointmentsService } from './appointments.service.js';
 import { AdminAuditController } from './audit.controller.js';
 import { AdminMeController } from './me.controller.js';
 import { UserChangesService } from './user-changes.service.js';
@@ -13,6 +14,6 @@ import { AdminUsersController } from './users.controller.js';
 @Module({
   imports: [UsersModule, PreferencesModule, SessionsModule],
   controllers: [AdminMeController, AdminUsersController, AdminAuditController],
-  providers: [AdminReads, UserListService, UserDetailService, UserChangesService],
+  providers: [AdminReads, UserListService, UserDetailService, UserChangesService, AppointmentsService],
 })
 export class AdminModule {}

@@ -23,3 +23,11 @@ export async function requireAnotherAdmin(tx: EntityManager, userId: string): Pr
   );
   if (others.length === 0) throw new AppError('last_admin');
 }
+
+/** Whether there is an administrator at all, active or not. */
+export async function hasAdministrator(tx: EntityManager): Promise<boolean> {
+  const [row] = await tx.query<{ found: boolean }[]>(
+    `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin') AS found`,
+  );
+  return row!.found;
+}

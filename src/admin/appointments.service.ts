@@ -1,0 +1,115 @@
+import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { runInTransaction } from '../common/after-commit.js';
+import { AppError } from '../common/errors.js';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+import { Settings } from '../config/settings.js';
+import { PasswordHasher } from '../crypto/password-hasher.js';
+import { randomToken } from '../crypto/tokens.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { userCreated, userUpdated } from '../events/user-events.js';
+import { PreferencesService } from '../preferences/preferences.service.js';
+import { SessionsService } from '../sessions/sessions.service.js';
+import { normalizeEmail } from '../users/email.js';
+import { hasAdministrator, lockAdministrators } from '../users/last-admin.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+
+export interface Appointment {
+  userId: string;
+  /** Of an account made for the purpose; shown once and stored nowhere. */
+  password: string | null;
+}
+
+/** Milliseconds between two looks for the account of `ADMIN_BOOTSTRAP_EMAIL`. */
+const INTERVAL = 5000;
+
+/** Makes administrators without one: by the operator's command, or by `ADMIN_BOOTSTRAP_EMAIL`. No route leads here. */
+@Injectable()
+export class AppointmentsService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly database: DataSource,
+    private readonly settings: Settings,
+    private readonly users: UsersService,
+    private readonly preferences: PreferencesService,
+    private readonly sessions: SessionsService,
+    private readonly hasher: PasswordHasher,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.settings.adminBootstrapEmail) await this.bootstrap(normalizeEmail(this.settings.adminBootstrapEmail));
+  }
+
+  onApplicationShutdown(): void {
+    clearTimeout(this.timer);
+  }
+
+  /**
+   * Makes the account an administrator; where there is none, makes one with a random password.
+   * @throws AppError `account_disabled`
+   */
+  async appoint(address: string, name: string): Promise<Appointment> {
+    const email = normalizeEmail(address);
+    const password = randomToken();
+    const passwordHash = await this.hasher.hash(password);
+    return runInTransaction(this.database, async (tx) => {
+      await lockAdministrators(tx);
+      const user = await this.users.lockByEmail(tx, email);
+      if (user && !user.isActive) throw new AppError('account_disabled');
+      if (user) await this.promote(tx, user, 'npm run admin:create');
+      const { id } = user ?? (await this.create(tx, email, name, passwordHash));
+      return { userId: id, password: user ? null : password };
+    });
+  }
+
+  /** Looks until there is an administrator: the account may be registered, or its address confirmed, later. */
+  private async bootstrap(email: string): Promise<void> {
+    const done = await this.promoteFirst(email).catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'the first administrator could not be looked for; tried again');
+      return false;
+    });
+    if (!done) this.timer = setTimeout(() => void this.bootstrap(email), INTERVAL).unref();
+  }
+
+  /** @returns true once there is an administrator, whoever it is */
+  private async promoteFirst(email: string): Promise<boolean> {
+    return runInTransaction(this.database, async (tx) => {
+      await lockAdministrators(tx);
+      if (await hasAdministrator(tx)) return true;
+      const user = await this.users.lockByEmail(tx, email);
+      // Confirmed only: anybody can register an address that is not theirs.
+      if (!user?.isActive || !user.isVerified) return false;
+      await this.promote(tx, user, 'ADMIN_BOOTSTRAP_EMAIL');
+      this.logger.info({ user_id: user.id }, 'made the first administrator');
+      return true;
+    });
+  }
+
+  private async promote(tx: EntityManager, user: User, reason: string): Promise<void> {
+    if (user.role === 'admin') return;
+    const before = { role: user.role };
+    await this.users.change(tx, user, { role: 'admin' });
+    await this.sessions.revokeAllOf(tx, user.id, 'role_changed');
+    await this.outbox.add(tx, userUpdated(user.id, ['role']), null);
+    const entry = { action: 'user.role_changed', actorId: null, targetId: user.id, reason };
+    await this.audit.record(tx, { ...entry, before, after: { role: 'admin' } }, null);
+  }
+
+  private async create(tx: EntityManager, email: string, name: string, passwordHash: string): Promise<User> {
+    // The operator vouches for the address.
+    const verified = { isVerified: true, emailVerifiedAt: new Date() };
+    const user = await this.users.create(tx, { email, name, passwordHash, role: 'admin', ...verified });
+    await this.preferences.createDefaults(tx, user.id);
+    await this.outbox.add(tx, userCreated(user), null);
+    const entry = { action: 'user.registered', actorId: null, targetId: user.id, reason: 'npm run admin:create' };
+    await this.audit.record(tx, { ...entry, after: { role: 'admin' } }, null);
+    return user;
+  }
+}

@@ -1,0 +1,90 @@
+import { FieldCipher } from '../src/crypto/field-cipher.js';
+import { reencrypt } from '../src/users/reencryption.js';
+import { Member, TestApp } from './support/app.js';
+
+const key = (kid: string) => `${kid}:${Buffer.alloc(32, `spec key ${kid}`).toString('base64')}`;
+const PERSONAL = { phone: '+14155552671', date_of_birth: '1990-05-17' };
+let before: TestApp;
+let after: TestApp;
+
+beforeAll(async () => {
+  before = await TestApp.start({ ENCRYPTION_KEYS: key('old') });
+  after = await TestApp.start({ ENCRYPTION_KEYS: `${key('new')},${key('old')}` });
+});
+afterAll(async () => {
+  await after.stop();
+  await before.stopAndDrop();
+});
+
+const cipher = () => new FieldCipher(after.settings.encryptionKeys);
+const stored = async ({ id }: Member) =>
+  (await before.sql('SELECT phone, date_of_birth, updated_at FROM users WHERE id = $1', [id]))[0]!;
+
+async function people(count: number): Promise<Member[]> {
+  const members = await Promise.all(Array.from({ length: count }, () => before.member()));
+  await Promise.all(members.map(({ access }) => before.put('/users/profile', PERSONAL, access)));
+  return members;
+}
+
+describe('moving to a new key', () => {
+  it('moves every value, changes nothing that anybody sees, and does nothing when run again', async () => {
+    const members = await people(5);
+    const rows = await Promise.all(members.map(stored));
+    expect(await reencrypt(before.database, cipher(), () => undefined)).toMatchObject({ moved: 10, unreadable: 0 });
+    for (const [index, member] of members.entries()) {
+      const row = await stored(member);
+      expect([row.phone, row.date_of_birth].every((value) => value.startsWith('new.'))).toBe(true);
+      expect(row.updated_at).toEqual(rows[index]!.updated_at);
+      expect((await after.get('/users/profile', member.access)).body).toMatchObject(PERSONAL);
+    }
+    expect(await reencrypt(before.database, cipher(), () => undefined)).toMatchObject({ moved: 0, unreadable: 0 });
+  });
+
+  it('loses to what the user writes meanwhile', async () => {
+    const [member] = await people(1);
+    const racing = cipher();
+    const encrypt = racing.encrypt.bind(racing);
+    let written: Promise<unknown> | undefined;
+    racing.encrypt = (id, field, clear) => {
+      written ??= after.put('/users/profile', { phone: '+41446681800' }, member!.access);
+      return encrypt(id, field, clear);
+    };
+    // The user's change is committed after the row was read and before it is rewritten.
+    const query = before.database.query.bind(before.database);
+    jest.spyOn(before.database, 'query').mockImplementation(async (...parameters) => {
+      if (String(parameters[0]).startsWith('UPDATE')) await written;
+      return query(...parameters);
+    });
+    await reencrypt(before.database, racing, () => undefined);
+    jest.restoreAllMocks();
+    expect((await after.get('/users/profile', member!.access)).body.phone).toBe('+41446681800');
+    expect((await stored(member!)).phone).toMatch(/^new\./);
+  });
+
+  it('goes on after it was ended half-way', async () => {
+    const members = await people(3);
+    const killed = cipher();
+    let calls = 0;
+    const encrypt = killed.encrypt.bind(killed);
+    killed.encrypt = (...parameters) => {
+      if ((calls += 1) > 4) throw new Error('killed');
+      return encrypt(...parameters);
+    };
+    await expect(reencrypt(before.database, killed, () => undefined)).rejects.toThrow('killed');
+    await reencrypt(before.database, cipher(), () => undefined);
+    for (const member of members) expect((await stored(member)).phone).toMatch(/^new\./);
+  });
+
+  it('leaves a value that was moved from another row, counts it, and the profile shows null with an alarm', async () => {
+    const [one, two] = await people(2);
+    await before.sql('UPDATE users SET phone = $2 WHERE id = $1', [two!.id, (await stored(one!)).phone]);
+    const alarms = async () =>
+      Number(
+        /field_decryption_failures_total\{field="phone"\} (\d+)/.exec((await after.get('/metrics')).text)?.[1] ?? 0,
+      );
+    const silent = await alarms();
+    expect((await after.get('/users/profile', two!.access)).body).toMatchObject({ ...PERSONAL, phone: null });
+    expect(await alarms()).toBeGreaterThan(silent);
+    expect(await reencrypt(before.database, cipher(), () => undefined)).toMatchObject({ unreadable: 1 });
+  });
+});

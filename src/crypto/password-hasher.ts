@@ -6,7 +6,7 @@ import { Settings } from '../config/settings.js';
 import { hashingWaiting } from '../common/metrics.js';
 
 /** Milliseconds that a caller may wait for its result; the gateway gives up after ten seconds. */
-export const LONGEST_TIME = 7000;
+export const LONGEST_TIME = 6000;
 
 /** Threads of Node's pool that are left to file and name look-ups. */
 const SPARE_THREADS = 2;

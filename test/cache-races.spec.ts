@@ -34,7 +34,7 @@ describeWith('redis', 'cached values under races', () => {
   const process = async (address = url) => {
     const breaker = new CircuitBreaker(connectRedis(readSettings(testValues({ REDIS_URL: address }))), logger);
     breakers.push(breaker);
-    const store = new RedisStore(breaker, logger, (keys) => missed.push(...keys));
+    const store = new RedisStore(breaker, logger, async (keys) => void missed.push(...keys));
     await until(() => breaker.redis!.status === 'ready');
     return store;
   };

@@ -12,6 +12,8 @@ const PROBE_INTERVAL = 250;
  * everybody after that is refused at once, and a probe in the background, never a request, finds out when Redis is back.
  */
 export class CircuitBreaker {
+  /** Milliseconds that a command may take. */
+  patience = 40;
   private opened = false;
   private probe: NodeJS.Timeout | undefined;
   private readonly listeners: (() => void)[] = [];
@@ -26,11 +28,11 @@ export class CircuitBreaker {
     return this.redis !== null && !this.opened;
   }
 
-  /** @throws RedisUnavailable at once while open, and after the command's own time-out when it opens */
+  /** @throws RedisUnavailable at once while open, and after `patience` when it opens */
   async run<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.redis || this.opened) throw new RedisUnavailable();
     try {
-      return await command(this.redis);
+      return await inTime(command(this.redis), this.patience);
     } catch (error) {
       // A refusal by a healthy server (a wrong type, a script error) is a bug, not an outage.
       if (error instanceof Error && error.name === 'ReplyError') throw error;
@@ -52,13 +54,14 @@ export class CircuitBreaker {
   private open(cause: unknown): void {
     if (this.opened) return;
     this.opened = true;
-    this.logger.warn({ err: cause }, 'Redis does not answer; working without it');
+    // The message alone: the error may carry the command with its values.
+    this.logger.warn({ reason: String(cause) }, 'Redis does not answer; working without it');
     this.schedule();
   }
 
   private schedule(): void {
     this.probe = setTimeout(() => {
-      this.redis!.ping().then(
+      inTime(this.redis!.ping(), this.patience).then(
         () => this.close(),
         () => this.schedule(),
       );
@@ -70,4 +73,16 @@ export class CircuitBreaker {
     this.logger.info('Redis answers again');
     for (const listener of this.listeners) listener();
   }
+}
+
+/**
+ * Counts the time of Redis, not of this process: one that was busy, or stopped, for longer than the limit looks for the
+ * answer once more before it calls it late.
+ */
+function inTime<T>(answer: Promise<T>, limit: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    // Timers run before what has arrived is read; what is set immediate runs after.
+    const timer = setTimeout(() => setImmediate(() => reject(new Error('no answer in time'))), limit);
+    void answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

@@ -15,7 +15,7 @@ export class MemoryStore implements CacheStore {
   private readonly cache: Cache = createCache(memoryStore({ max: MOST_ENTRIES, ttl: TTL, ttlAutopurge: false }));
   private readonly leases = new Map<string, string>();
 
-  constructor(private readonly onChanged: (keys: string[]) => void) {}
+  constructor(private readonly onChanged: (keys: string[]) => Promise<void>) {}
 
   async read(key: string): Promise<string | null> {
     return (await this.cache.get<string>(key)) ?? null;
@@ -42,7 +42,7 @@ export class MemoryStore implements CacheStore {
   /** The value is left to the next reader: of two writers nobody here knows who committed last. */
   async settle(key: string): Promise<void> {
     await this.empty([key]);
-    this.onChanged([key]);
+    await this.onChanged([key]);
   }
 
   async empty(keys: string[]): Promise<void> {

@@ -32,6 +32,8 @@ export class RedisStore implements CacheStore {
   private readonly cache: Cache;
   private missed = new Set<string>();
   private mending = new Set<string>();
+  /** Entries that are being emptied, and how many times over. */
+  private readonly emptying = new Map<string, number>();
   /** How often all that is cached came into doubt, and up to which of those it has been voided. */
   private doubts = 0;
   private cleared = 0;
@@ -42,7 +44,7 @@ export class RedisStore implements CacheStore {
   constructor(
     private readonly breaker: CircuitBreaker,
     private readonly logger: Logger,
-    private readonly onMissed: (keys: string[]) => void,
+    private readonly onMissed: (keys: string[]) => Promise<void>,
   ) {
     const redis = breaker.redis!;
     this.cache = createCache(redisInsStore(redis));
@@ -92,11 +94,18 @@ export class RedisStore implements CacheStore {
     }, false);
     if (settled) return;
     this.miss([key]);
-    this.onMissed([key]);
+    await this.onMissed([key]);
   }
 
   async empty(keys: string[]): Promise<void> {
+    // Not read any more from this moment on, however long Redis takes.
+    for (const key of keys) this.emptying.set(key, (this.emptying.get(key) ?? 0) + 1);
     if (!(await this.emptyNow(keys))) this.miss(keys);
+    for (const key of keys) {
+      const others = this.emptying.get(key)! - 1;
+      if (others > 0) this.emptying.set(key, others);
+      else this.emptying.delete(key);
+    }
   }
 
   private async emptyNow(keys: string[]): Promise<boolean> {
@@ -109,7 +118,8 @@ export class RedisStore implements CacheStore {
   }
 
   private isDoubtful(key: string): boolean {
-    return this.cleared < this.doubts || this.missed.has(key) || this.mending.has(key);
+    const { missed, mending, emptying } = this;
+    return this.cleared < this.doubts || missed.has(key) || mending.has(key) || emptying.has(key);
   }
 
   private miss(keys: string[]): void {

@@ -2,8 +2,8 @@ import { Redis, RedisOptions } from 'ioredis';
 import type { Settings } from '../config/settings.js';
 
 /**
- * Every failure is fast: nothing queues while Redis is away, a command gets 40 ms, and the connection comes back by itself.
- * The defaults of the library would hold a request for ten seconds. Times in milliseconds.
+ * Every failure is fast: nothing queues while Redis is away, and the connection comes back by itself. How long a command may
+ * take is for the circuit breaker to say. The defaults of the library would hold a request for ten seconds. Milliseconds.
  */
 const OPTIONS: RedisOptions = {
   lazyConnect: true,
@@ -11,7 +11,8 @@ const OPTIONS: RedisOptions = {
   enableAutoPipelining: true,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  commandTimeout: 40,
+  // Past this the library forgets the command.
+  commandTimeout: 2000,
   connectTimeout: 300,
   retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 5), 1000),
 };

@@ -12,7 +12,7 @@ import { RedisStore } from './redis-store.js';
 /** Users whose entries are emptied in one go. */
 const CHUNK = 500;
 
-type Listener = (userIds: string[]) => void;
+type Listener = (userIds: string[]) => Promise<void>;
 
 /**
  * What is cached of users, by name and id, under `user:<name>:<id>`. In Redis, in memory beside an embedded database, and
@@ -25,9 +25,9 @@ export class UserCaches {
   private readonly listeners: Listener[] = [];
 
   constructor(breaker: CircuitBreaker, settings: Settings, @Inject(LOGGER) logger: Logger) {
-    const tell = (keys: string[]) => {
+    const tell = async (keys: string[]) => {
       const ids = [...new Set(keys.map((key) => key.slice(key.lastIndexOf(':') + 1)))];
-      for (const listener of this.listeners) listener(ids);
+      await Promise.all(this.listeners.map((listener) => listener(ids)));
     };
     if (breaker.redis) this.store = new RedisStore(breaker, logger, tell);
     else this.store = settings.database.embedded ? new MemoryStore(tell) : null;
@@ -53,7 +53,7 @@ export class UserCaches {
     }
   }
 
-  /** Told of users whose entries other processes have to empty, because this one cannot. */
+  /** Told of users whose entries other processes have to empty, because this one cannot; whoever made the change waits for it. */
   onMissed(listener: Listener): void {
     this.listeners.push(listener);
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { UserCaches } from '../cache/user-caches.js';
@@ -6,6 +7,9 @@ import { PostgresListener } from './postgres-listener.js';
 const CHANNEL = 'user_cache';
 /** Ids in one notification; PostgreSQL takes 8000 bytes. */
 const MOST_IDS = 200;
+/** Milliseconds in which a notification reaches the others, and for which an answer is held back at most until it is sent. */
+const DELIVERY = 15;
+const PATIENCE = 100;
 
 /**
  * Where a change cannot be told to the cache, the other instances are told by way of PostgreSQL: their way to Redis may be
@@ -15,7 +19,7 @@ const MOST_IDS = 200;
 @Injectable()
 export class CacheNotices {
   private waiting = new Set<string>();
-  private sending = false;
+  private sending: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: DataSource,
@@ -26,18 +30,19 @@ export class CacheNotices {
     listener.on(CHANNEL, (payload) => void caches.forget(payload.split(',')));
   }
 
-  private tell(userIds: string[]): void {
+  private async tell(userIds: string[]): Promise<void> {
     for (const id of userIds) this.waiting.add(id);
-    if (!this.sending) void this.send();
+    // What others have added meanwhile goes along; their own turn then finds nothing left to send.
+    this.sending = this.sending.then(() => this.send());
+    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE).unref());
+    await Promise.race([this.sending.then(() => sleep(DELIVERY)), late]);
   }
 
   private async send(): Promise<void> {
-    this.sending = true;
     while (this.waiting.size > 0) {
       const ids = [...this.waiting].slice(0, MOST_IDS);
       for (const id of ids) this.waiting.delete(id);
       await this.database.query('SELECT pg_notify($1, $2)', [CHANNEL, ids.join(',')]).catch(() => undefined);
     }
-    this.sending = false;
   }
 }

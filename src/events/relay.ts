@@ -63,7 +63,8 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
         await this.lead();
         quiet = false;
       } catch (error) {
-        if (!quiet) this.logger.warn({ err: error }, 'not publishing events for the moment');
+        if (!quiet)
+          this.logger.warn({ err: error }, 'lost the connection that decides which instance publishes the events');
         quiet = true;
       }
       await this.sleep(POLL);

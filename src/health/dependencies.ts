@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { CircuitBreaker } from '../cache/circuit-breaker.js';
+import { CircuitBreaker, RedisUnavailable } from '../cache/circuit-breaker.js';
 import { Settings } from '../config/settings.js';
 import { KafkaProbe } from '../events/kafka-probe.js';
 import { DatabaseProbe } from './database-probe.js';
@@ -31,7 +31,11 @@ export class Dependencies {
   async redisUp(): Promise<HealthIndicatorResult> {
     const { redis } = this.breaker;
     if (!redis) return this.indicators.check('redis').up({ state: 'memory' });
-    return this.check('redis', 'up', () => redis.ping());
+    return this.check('redis', 'up', async () => {
+      // Too slow to be worked with is down, though it may answer this.
+      if (!this.breaker.available) throw new RedisUnavailable();
+      await redis.ping();
+    });
   }
 
   async kafkaUp(): Promise<HealthIndicatorResult> {

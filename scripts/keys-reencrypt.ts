@@ -1,23 +1,51 @@
+import { once } from 'node:events';
+import { connectRedis } from '../src/cache/redis.js';
+import { voidCachedUsers } from '../src/cache/redis-store.js';
+import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { reencrypt } from '../src/users/reencryption.js';
 import { openDatabase } from './lib/database.js';
 
-// After ENCRYPTION_KEYS got a new first key on every instance. Once this has ended well, the old keys can go.
-const { settings, dataSource, close } = await openDatabase();
-try {
-  const { rows, moved, unreadable } = await reencrypt(
-    dataSource,
-    new FieldCipher(settings.encryptionKeys),
-    (progress) =>
+/** Milliseconds to wait for Redis. */
+const PATIENCE = 5000;
+
+/** Cached profiles hold the ciphertexts of their rows. What a process keeps in its own memory is gone after two seconds. */
+async function forgetOldCiphertexts(settings: Settings): Promise<void> {
+  const redis = connectRedis(settings);
+  if (!redis) return;
+  try {
+    if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(PATIENCE) });
+    await voidCachedUsers(redis);
+  } catch (error) {
+    throw new Error('Redis could not be told that cached profiles are out of date; run this again', { cause: error });
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function run(): Promise<void> {
+  const { settings, dataSource, close } = await openDatabase();
+  try {
+    const cipher = new FieldCipher(settings.encryptionKeys);
+    const { rows, moved, unreadable } = await reencrypt(dataSource, cipher, (progress) =>
       process.stderr.write(
         `\r${progress.rows} rows, ${progress.moved} values moved, ${progress.unreadable} unreadable`,
       ),
-  );
-  const key = settings.encryptionKeys[0]!.kid;
-  console.log(
-    `\n${moved} values of ${rows} rows moved to key ${key}; ${unreadable} could not be opened and stay as they are`,
-  );
-  process.exitCode = unreadable > 0 ? 1 : 0;
-} finally {
-  await close();
+    );
+    // Once, at the end and also where nothing was left to move: a run that was killed has told nobody.
+    await forgetOldCiphertexts(settings);
+    console.log(
+      `\n${moved} values of ${rows} rows moved to key ${cipher.currentKeyId}; ` +
+        `${unreadable} could not be opened and stay as they are`,
+    );
+    process.exitCode = unreadable > 0 ? 1 : 0;
+  } finally {
+    await close();
+  }
 }
+
+// After ENCRYPTION_KEYS got a new first key on every instance. Once this has ended well, the old keys can go.
+await run().catch((error: Error) => {
+  console.error(`\nkeys:reencrypt: ${error.message}`);
+  process.exitCode = 1;
+});

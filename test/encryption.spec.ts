@@ -1,6 +1,9 @@
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { reencrypt } from '../src/users/reencryption.js';
 import { Member, TestApp } from './support/app.js';
+import { describeWith, workerRedisUrl } from './support/environment.js';
+import { runScript } from './support/scripts.js';
+import { until } from './support/until.js';
 
 const key = (kid: string) => `${kid}:${Buffer.alloc(32, `spec key ${kid}`).toString('base64')}`;
 const PERSONAL = { phone: '+14155552671', date_of_birth: '1990-05-17' };
@@ -87,4 +90,44 @@ describe('moving to a new key', () => {
     expect(await alarms()).toBeGreaterThan(silent);
     expect(await reencrypt(before.database, cipher(), () => undefined)).toMatchObject({ unreadable: 1 });
   });
+});
+
+describeWith('redis', 'npm run keys:reencrypt, beside a cache', () => {
+  const variables = (redis: string) => ({ ENCRYPTION_KEYS: `${key('new')},${key('old')}`, REDIS_URL: redis });
+
+  it('leaves no cached profile that needs the old key, not even those of a run that was killed', async () => {
+    const REDIS_URL = await workerRedisUrl();
+    const [running, [first, second]] = [
+      await TestApp.start({ ENCRYPTION_KEYS: key('old'), REDIS_URL }),
+      await people(2),
+    ];
+    const cacheHits = async () =>
+      Number(/cache_reads_total\{cache="profile",result="hit"\} (\d+)/.exec((await running.get('/metrics')).text)?.[1]);
+    const remember = async ({ access }: Member) => {
+      const earlier = (await cacheHits()) || 0;
+      await until(async () => (await running.get('/users/profile', access)) && (await cacheHits()) > earlier);
+    };
+    await remember(first!);
+    await remember(second!);
+    // Of the first member, by a run that did not come to its end.
+    const { phone, date_of_birth } = await stored(first!);
+    const values = [cipher().encrypt(first!.id, 'phone', PERSONAL.phone), phone, date_of_birth, first!.id];
+    await before.sql('UPDATE users SET phone = $1 WHERE phone = $2 AND date_of_birth = $3 AND id = $4', values);
+    const { code, output } = await runScript('keys-reencrypt', [], { variables: variables(REDIS_URL) });
+    expect([code, output]).toEqual([
+      expect.any(Number),
+      expect.stringMatching(/3 values of \d+ rows moved to key new/),
+    ]);
+    await running.stop();
+
+    const later = await TestApp.start({ ENCRYPTION_KEYS: key('new'), REDIS_URL });
+    for (const { access } of [first!, second!])
+      expect((await later.get('/users/profile', access)).body).toMatchObject(PERSONAL);
+    await later.stop();
+  }, 60_000);
+
+  it('does not end well where the cache could not be told', async () => {
+    const { code, output } = await runScript('keys-reencrypt', [], { variables: variables('redis://127.0.0.1:1') });
+    expect([code, output]).toEqual([1, expect.stringMatching(/Redis could not be told .* run this again/)]);
+  }, 60_000);
 });

@@ -23,6 +23,11 @@ const MARK = /^"[0-9a-f-]{36}"$/;
 /** cache-manager's store would take strings for anything that its serializer once wrote; ours cannot be mistaken. */
 const quote = (word: string) => JSON.stringify(word);
 
+/** From now on nothing counts that is cached of any user, nor what is on its way there. */
+export async function voidCachedUsers(redis: Redis): Promise<void> {
+  await redis.set(MARK_KEY, newMark());
+}
+
 /**
  * Values in Redis, through cache-manager over the one connection. What could not be told to Redis is made up for: those
  * entries are emptied before they are read again, and after a lost connection, when Redis may be another or an older one,
@@ -137,8 +142,8 @@ export class RedisStore implements CacheStore {
     this.healing = true;
     const { doubts } = this;
     if (this.cleared < doubts) {
-      const voided = await this.attempt((redis) => redis.set(MARK_KEY, newMark()), null);
-      if (voided !== null) this.cleared = doubts;
+      const voided = await this.attempt((redis) => voidCachedUsers(redis).then(() => true), false);
+      if (voided) this.cleared = doubts;
     }
     // Set apart: what is missed from here on may be a later change of the same entry.
     [this.mending, this.missed] = [this.missed, new Set()];

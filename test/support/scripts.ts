@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { testValues } from './app.js';
+import { workerDatabase } from './environment.js';
+
+export interface ScriptResult {
+  code: number | null;
+  /** What it printed, first to standard output, then to standard error. */
+  output: string;
+}
+
+/** Runs `scripts/<name>.ts` on this spec file's database, in the environment of the specs. */
+export async function runScript(
+  name: string,
+  args: string[] = [],
+  { variables = {}, input = '' }: { variables?: Record<string, string>; input?: string } = {},
+): Promise<ScriptResult> {
+  const env = { PATH: process.env.PATH, ...testValues({ DATABASE_URL: await workerDatabase(), ...variables }) };
+  const child = spawn(process.execPath, ['scripts/run.mjs', name, ...args], { env: env as NodeJS.ProcessEnv });
+  child.stdin.end(input);
+  const [out, error] = [text(child.stdout), text(child.stderr)];
+  const [code] = (await once(child, 'exit')) as [number | null];
+  return { code, output: (await out) + (await error) };
+}

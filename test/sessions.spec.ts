@@ -195,4 +195,17 @@ describe('the clean-up', () => {
     expect(left).toEqual([{ name: 'recent' }, { name: 'new' }]);
     expect((await service.get('/users/profile', member.access)).status).toBe(200);
   });
+
+  it('of two instances at the same moment deletes each row once, and neither fails', async () => {
+    const { id } = await service.member();
+    const insert = `INSERT INTO user_sessions (user_id, refresh_token, expires_at)
+      SELECT $1, 'both' || n, now() - interval '31 days' FROM generate_series(1, 3500) n`;
+    await service.sql(insert, [id]);
+    const jobs = [service, second].map(({ app }) => app.get(ExpiredRows));
+    const deleted = await Promise.all(jobs.map((job) => job.deleteAll()));
+    // Where they took the lock from each other in turn, the rest is for the next round.
+    deleted.push(await jobs[0]!.deleteAll());
+    expect(deleted.reduce((sum, rows) => sum + rows)).toBe(3500);
+    expect(await service.sql(`SELECT 1 FROM user_sessions WHERE expires_at < now()`)).toEqual([]);
+  });
 });

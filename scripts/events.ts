@@ -42,18 +42,16 @@ function readScope(): ReplayScope {
 }
 
 async function run(scope: ReplayScope): Promise<boolean> {
-  const opened = await openDatabase();
-  const database = { ...opened.settings.database, url: opened.url, directUrl: opened.url };
-  const settings = { ...opened.settings, database };
+  const { settings, url, dataSource, close } = await openDatabase();
   try {
     if (settings.kafka.brokers.length === 0) throw new Error('KAFKA_BOOTSTRAP_SERVERS is not set');
-    const range = await replay(opened.dataSource, scope);
+    const range = await replay(dataSource, scope);
     if (!range) {
       console.log('nothing to replay');
       return true;
     }
     console.log(`${range.events} events go out again`);
-    const app = await NestFactory.createApplicationContext(RelayModule.with(settings, opened.url), { logger: false });
+    const app = await NestFactory.createApplicationContext(RelayModule.with(settings, url), { logger: false });
     try {
       for (let told = 0; ; await sleep(200)) {
         const { waiting, stuck, parked } = await replayProgress(app.get(DataSource), range, scope.userId);
@@ -67,7 +65,7 @@ async function run(scope: ReplayScope): Promise<boolean> {
       await app.close();
     }
   } finally {
-    await opened.close();
+    await close();
   }
 }
 

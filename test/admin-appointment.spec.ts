@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
-import { TestApp, testValues, uniqueEmail } from './support/app.js';
-import { workerDatabase } from './support/environment.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TestApp, uniqueEmail } from './support/app.js';
+import { runScript } from './support/scripts.js';
 import { until } from './support/until.js';
 
 let service: TestApp;
@@ -12,15 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-async function adminCreate(...args: string[]): Promise<{ code: number; output: string }> {
-  const env = { PATH: process.env.PATH, ...testValues({ DATABASE_URL: await workerDatabase() }) };
-  const child = spawn(process.execPath, ['scripts/run.mjs', 'admin-create', ...args], {
-    env: env as NodeJS.ProcessEnv,
-  });
-  const [out, error] = [text(child.stdout), text(child.stderr)];
-  const [code] = (await once(child, 'exit')) as [number];
-  return { code, output: (await out) + (await error) };
-}
+const adminCreate = (...args: string[]) => runScript('admin-create', args);
 
 const roleOf = async (email: string) =>
   (await service.sql('SELECT role FROM users WHERE email = $1', [email]))[0]?.role;
@@ -69,6 +59,32 @@ describe('npm run admin:create', () => {
       id,
     ]);
     expect(events).toEqual([{ payload: { updated_fields: ['role'] } }]);
+  }, 60_000);
+
+  it('takes the password of a new account from standard input, by the rules for passwords', async () => {
+    const email = uniqueEmail();
+    const args = ['--email', email, '--password-stdin'];
+    const weak = await runScript('admin-create', args, { input: 'short\n' });
+    expect([weak.code, weak.output]).toEqual([1, expect.stringMatching(/must have at least 8 characters/)]);
+    const { code, output } = await runScript('admin-create', args, { input: 'six words that nobody guesses\n' });
+    expect([code, output]).toEqual([0, expect.not.stringMatching(/assword/)]);
+    const { body } = await service.post('/auth/login', { email, password: 'six words that nobody guesses' });
+    expect(body.user.role).toBe('admin');
+  }, 60_000);
+
+  it('leaves the event to the service: no relay of its own stands by meanwhile', async () => {
+    const variables = { KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1' };
+    const ended = new AbortController();
+    const running = runScript('admin-create', ['--email', uniqueEmail()], { variables }).finally(() => ended.abort());
+    const seen = new Set<string>();
+    for (; !ended.signal.aborted; await sleep(5)) {
+      const sessions = await service.sql(
+        `SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+      );
+      for (const { application_name } of sessions) seen.add(application_name);
+    }
+    expect((await running).code).toBe(0);
+    expect([...seen]).not.toContain('meetinity-user-service relay');
   }, 60_000);
 
   it('says how it is used where the address is missing', async () => {

@@ -9,6 +9,7 @@ import type { Settings } from '../../src/config/settings.js';
 import { entities } from '../../src/entities.js';
 
 export interface ScriptDatabase {
+  /** With the addresses of this database, also where it is the embedded one. */
   settings: Settings;
   url: string;
   /** Connected, with all entities and migrations. */
@@ -18,12 +19,13 @@ export interface ScriptDatabase {
 
 /** The database a script works on: the configured one, else the service's embedded one (joined, or started for the while). */
 export async function openDatabase(): Promise<ScriptDatabase> {
-  const settings = loadSettings();
-  const configured = settings.database.directUrl;
+  const read = loadSettings();
+  const configured = read.database.directUrl;
   const embedded = configured
     ? null
-    : await startEmbeddedPostgres({ dataDir: path.join(settings.dataDir, 'postgres'), log: console.error });
+    : await startEmbeddedPostgres({ dataDir: path.join(read.dataDir, 'postgres'), log: console.error });
   const url = configured ?? embedded!.url;
+  const settings = { ...read, database: { ...read.database, url, directUrl: url, embedded: embedded !== null } };
   const dataSource = new DataSource({ ...databaseOptions(settings, url), entities, migrations });
   const close = async () => {
     if (dataSource.isInitialized) await dataSource.destroy();

@@ -1,6 +1,7 @@
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import { requireGoodPassword } from '../auth/password-rules.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import type { Logger } from '../common/logger.js';
@@ -18,8 +19,9 @@ import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 
 export interface Appointment {
-  userId: string;
-  /** Of an account made for the purpose; shown once and stored nowhere. */
+  user: User;
+  outcome: 'created' | 'promoted' | 'unchanged';
+  /** What a new account was given; shown once and stored nowhere. */
   password: string | null;
 }
 
@@ -52,20 +54,26 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
   }
 
   /**
-   * Makes the account an administrator; where there is none, makes one with a random password.
-   * @throws AppError `account_disabled`
+   * Makes the account an administrator; where there is none, makes one.
+   * @param chosen password of a new account; null has one made
+   * @throws AppError `account_disabled`, `weak_password`
    */
-  async appoint(address: string, name: string): Promise<Appointment> {
+  async appoint(address: string, name: string, chosen: string | null): Promise<Appointment> {
     const email = normalizeEmail(address);
-    const password = randomToken();
+    if (chosen !== null) requireGoodPassword(chosen, { email, name });
+    const password = chosen ?? randomToken();
     const passwordHash = await this.hasher.hash(password);
-    return runInTransaction(this.database, async (tx) => {
+    return runInTransaction(this.database, async (tx): Promise<Appointment> => {
       await lockAdministrators(tx);
       const user = await this.users.lockByEmail(tx, email);
-      if (user && !user.isActive) throw new AppError('account_disabled');
-      if (user) await this.promote(tx, user, 'npm run admin:create');
-      const { id } = user ?? (await this.create(tx, email, name, passwordHash));
-      return { userId: id, password: user ? null : password };
+      if (!user) {
+        const created = await this.create(tx, email, name, passwordHash);
+        return { user: created, outcome: 'created', password: chosen === null ? password : null };
+      }
+      if (!user.isActive) throw new AppError('account_disabled');
+      if (user.role === 'admin') return { user, outcome: 'unchanged', password: null };
+      await this.promote(tx, user, 'npm run admin:create');
+      return { user, outcome: 'promoted', password: null };
     });
   }
 
@@ -93,7 +101,6 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
   }
 
   private async promote(tx: EntityManager, user: User, reason: string): Promise<void> {
-    if (user.role === 'admin') return;
     const before = { role: user.role };
     await this.users.change(tx, user, { role: 'admin' });
     await this.sessions.revokeAllOf(tx, user.id, 'role_changed');

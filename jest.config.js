@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 // Jest runs in CommonJS mode: jest.mock hoists there and no experimental flag is needed. The packages
 // below ship ES modules only and are transformed like our own code.
 const esmOnly = [
@@ -24,6 +26,9 @@ export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
   testTimeout: 30_000,
+  // Jest leaves a core to itself, which on two cores leaves one worker; the specs wait for servers most of the time.
+  // Sixteen is the number of databases that Redis has.
+  maxWorkers: Math.min(Math.max(availableParallelism(), 2), 16),
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   moduleNameMapper: {
     '^file-type$': '<rootDir>/node_modules/file-type/index.js',
@@ -35,7 +40,7 @@ export default {
       '@swc/jest',
       {
         swcrc: false,
-        sourceMaps: 'inline',
+        sourceMaps: true,
         jsc: {
           target: 'es2022',
           parser: { syntax: 'typescript', decorators: true },

@@ -23,7 +23,7 @@ const SECRET_KEYS = [
 const REDACTED = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
 /** Bytes collected before they are written, and the longest they wait, milliseconds; the rest is flushed on exit. */
-const BUFFER = { minLength: 4096, periodicFlush: 200 };
+const BUFFER = { minLength: 32_768, maxWrite: 65_536, periodicFlush: 200 };
 
 /** ISO-8601, made once a millisecond: under load many lines share it. */
 function timestamp(): string {

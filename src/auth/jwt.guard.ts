@@ -47,7 +47,7 @@ export class JwtGuard implements CanActivate {
     return { userId: sub, live };
   }
 
-  private verify(token: string | null): AccessClaims {
+  private verify(token: string | null): Readonly<AccessClaims> {
     if (token === null) throw new AppError('unauthenticated');
     return this.tokens.verify(token);
   }

@@ -52,7 +52,8 @@ export class RedisStore implements CacheStore {
     private readonly onMissed: (keys: string[]) => Promise<void>,
   ) {
     const redis = breaker.redis!;
-    this.cache = createCache(redisInsStore(redis));
+    // The library only reads; what is written is for the scripts.
+    this.cache = createCache(redisInsStore({ mget: (keys: string[]) => breaker.read(keys) } as unknown as Redis));
     redis.on('close', () => (this.doubts += 1));
     redis.on('ready', () => void this.heal());
     breaker.onRecovery(() => void this.heal());
@@ -60,7 +61,7 @@ export class RedisStore implements CacheStore {
 
   async read(key: string): Promise<string | null | undefined> {
     if (this.isDoubtful(key)) return undefined;
-    const found = await this.attempt(() => this.cache.store.mget(key, MARK_KEY).catch(ignoreSyntax), null);
+    const found = await this.outcome(this.cache.store.mget(key, MARK_KEY).catch(ignoreSyntax), null);
     // Asked again: it may have come into doubt during the wait.
     if (found === null || this.isDoubtful(key)) return undefined;
     const [entry, mark] = found;
@@ -162,10 +163,14 @@ export class RedisStore implements CacheStore {
     }, RETRY).unref();
   }
 
+  private attempt<T, F>(command: (redis: Redis) => Promise<T>, otherwise: F): Promise<T | F> {
+    return this.outcome(this.breaker.run(command), otherwise);
+  }
+
   /** Never rejects: without Redis there is no cache, and everything else goes on. */
-  private async attempt<T, F>(command: (redis: Redis) => Promise<T>, otherwise: F): Promise<T | F> {
+  private async outcome<T, F>(answer: Promise<T>, otherwise: F): Promise<T | F> {
     try {
-      return await this.breaker.run(command);
+      return await answer;
     } catch (error) {
       // The message alone: the error carries the command with its values.
       if (!(error instanceof RedisUnavailable)) this.logger.warn({ reason: String(error) }, 'Redis refused a command');

@@ -9,6 +9,8 @@ const OPTIONS: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,
   enableAutoPipelining: true,
+  // Collected by the circuit breaker already.
+  autoPipeliningIgnoredCommands: ['mget'],
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   // Past this the library forgets the command.

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestApp, uniqueEmail } from './support/app.js';
+import { mailedToken, mailsTo } from './support/mailbox.js';
 import { runScript } from './support/scripts.js';
 import { until } from './support/until.js';
 
@@ -15,24 +16,64 @@ const adminCreate = (...args: string[]) => runScript('admin-create', args);
 const roleOf = async (email: string) =>
   (await service.sql('SELECT role FROM users WHERE email = $1', [email]))[0]?.role;
 
+/** The service with `ADMIN_BOOTSTRAP_EMAIL`, until it has found its administrator. */
+async function bootstrapped(email: string): Promise<void> {
+  const first = await TestApp.start({ ADMIN_BOOTSTRAP_EMAIL: email });
+  await until(async () => (await roleOf(email)) === 'admin', 10_000);
+  await first.stop();
+}
+
+const login = (email: string, password: string) => service.post('/auth/login', { email, password });
+const confirm = async (email: string) =>
+  service.post('/auth/email/verify', { token: await mailedToken(email, 'email_verification') });
+
 describe('ADMIN_BOOTSTRAP_EMAIL', () => {
+  afterEach(() => service.sql(`UPDATE users SET role = 'user' WHERE role = 'admin'`));
+
   it('waits for the address to be confirmed, and stands aside once there is an administrator', async () => {
-    const email = uniqueEmail();
-    const { id, access } = await service.member({ email });
+    const { email } = await service.member();
     const first = await TestApp.start({ ADMIN_BOOTSTRAP_EMAIL: email.toUpperCase() });
     expect(await roleOf(email)).toBe('user');
-    await service.sql('UPDATE users SET is_verified = true, email_verified_at = now() WHERE id = $1', [id]);
+    await confirm(email);
     await until(async () => (await roleOf(email)) === 'admin', 10_000);
     await first.stop();
-    expect((await service.get('/users/profile', access)).status).toBe(401);
     const [audit] = await service.sql(`SELECT reason, after FROM audit_logs WHERE action = 'user.role_changed'`);
-    expect(audit).toEqual({ reason: 'ADMIN_BOOTSTRAP_EMAIL', after: { role: 'admin' } });
+    expect(audit).toEqual({ reason: 'ADMIN_BOOTSTRAP_EMAIL', after: { role: 'admin', has_password: false } });
 
     const late = await service.member();
-    await service.sql('UPDATE users SET is_verified = true, email_verified_at = now() WHERE id = $1', [late.id]);
+    await confirm(late.email);
     await (await TestApp.start({ ADMIN_BOOTSTRAP_EMAIL: late.email })).stop();
     expect(await roleOf(late.email)).toBe('user');
-  });
+  }, 20_000);
+
+  it('lets the owner of the mailbox in, and not who squatted the address', async () => {
+    const squatter = await service.member();
+    await confirm(squatter.email);
+    await bootstrapped(squatter.email);
+    expect((await service.get('/admin/me', squatter.access)).status).toBe(401);
+    expect((await service.post('/auth/refresh', { refresh_token: squatter.refresh })).status).toBe(401);
+    expect((await login(squatter.email, squatter.password)).status).toBe(401);
+
+    const token = await mailedToken(squatter.email, 'first_administrator');
+    const password = 'chosen by the owner of the mailbox';
+    expect((await service.post('/auth/password/reset', { token, password })).status).toBe(204);
+    const { body } = await login(squatter.email, password);
+    expect((await service.get('/admin/me', body.access_token)).body.role).toBe('admin');
+    const events = await service.sql(`SELECT payload FROM outbox_events WHERE user_id = $1 ORDER BY id`, [squatter.id]);
+    expect(events.map(({ payload }) => payload)).toContainEqual({ updated_fields: ['has_password', 'role'] });
+  }, 20_000);
+
+  it('leaves a password that was set through a mailed link', async () => {
+    const { email, access } = await service.member();
+    const password = 'chosen by the owner of the mailbox';
+    await service.post('/auth/password/forgot', { email });
+    await service.post('/auth/password/reset', { token: await mailedToken(email, 'password_reset'), password });
+    await bootstrapped(email);
+    expect((await service.get('/admin/me', access)).status).toBe(401);
+    const { body } = await login(email, password);
+    expect((await service.get('/admin/me', body.access_token)).body.role).toBe('admin');
+    expect(await mailsTo(email, 'first_administrator')).toEqual([]);
+  }, 20_000);
 });
 
 describe('npm run admin:create', () => {

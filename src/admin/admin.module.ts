@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/auth.module.js';
+import { MailModule } from '../mail/mail.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
@@ -12,7 +14,7 @@ import { UserListService } from './user-list.service.js';
 import { AdminUsersController } from './users.controller.js';
 
 @Module({
-  imports: [UsersModule, PreferencesModule, SessionsModule],
+  imports: [UsersModule, PreferencesModule, SessionsModule, AuthModule, MailModule],
   controllers: [AdminMeController, AdminUsersController, AdminAuditController],
   providers: [AdminReads, UserListService, UserDetailService, UserChangesService, AppointmentsService],
 })

@@ -1,8 +1,10 @@
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
+import { AuditReader } from '../audit/audit-reader.service.js';
 import { AuditService } from '../audit/audit.service.js';
+import { OneTimeTokens } from '../auth/one-time-tokens.js';
 import { requireGoodPassword } from '../auth/password-rules.js';
-import { runInTransaction } from '../common/after-commit.js';
+import { afterCommit, runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
@@ -11,6 +13,9 @@ import { PasswordHasher } from '../crypto/password-hasher.js';
 import { randomToken } from '../crypto/tokens.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userCreated, userUpdated } from '../events/user-events.js';
+import { MailLinks } from '../mail/links.js';
+import { Mailer } from '../mail/mailer.js';
+import { firstAdministratorMail } from '../mail/messages.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { normalizeEmail } from '../users/email.js';
@@ -42,6 +47,10 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
     private readonly hasher: PasswordHasher,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
+    private readonly auditReader: AuditReader,
+    private readonly tokens: OneTimeTokens,
+    private readonly links: MailLinks,
+    private readonly mailer: Mailer,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -94,19 +103,33 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
       const user = await this.users.lockByEmail(tx, email);
       // Confirmed only: anybody can register an address that is not theirs.
       if (!user?.isActive || !user.isVerified) return false;
-      await this.promote(tx, user, 'ADMIN_BOOTSTRAP_EMAIL');
+      await this.promote(tx, user, 'ADMIN_BOOTSTRAP_EMAIL', !(await this.isPasswordTheirs(tx, user)));
       this.logger.info({ user_id: user.id }, 'made the first administrator');
       return true;
     });
   }
 
-  private async promote(tx: EntityManager, user: User, reason: string): Promise<void> {
+  /**
+   * Who confirmed the address may not be who made the account and knows its password: somebody may have squatted the address,
+   * and its owner only followed the link. A password set through a mailed link is the mailbox owner's.
+   */
+  private async isPasswordTheirs(tx: EntityManager, user: User): Promise<boolean> {
+    return user.passwordHash === null || this.auditReader.exists(tx, user.id, 'password.reset');
+  }
+
+  /** @param evict ends every way in that was there before; a link for a new password is mailed */
+  private async promote(tx: EntityManager, user: User, reason: string, evict = false): Promise<void> {
     const before = { role: user.role };
-    await this.users.change(tx, user, { role: 'admin' });
+    await this.users.change(tx, user, { role: 'admin', ...(evict ? { passwordHash: null } : {}) });
     await this.sessions.revokeAllOf(tx, user.id, 'role_changed');
-    await this.outbox.add(tx, userUpdated(user.id, ['role']), null);
+    await this.outbox.add(tx, userUpdated(user.id, evict ? ['has_password', 'role'] : ['role']), null);
     const entry = { action: 'user.role_changed', actorId: null, targetId: user.id, reason };
-    await this.audit.record(tx, { ...entry, before, after: { role: 'admin' } }, null);
+    const after = evict ? { role: 'admin', has_password: false } : { role: 'admin' };
+    await this.audit.record(tx, { ...entry, before, after }, null);
+    if (!evict) return;
+    await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
+    const link = this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset'));
+    afterCommit(tx, async () => this.mailer.send(firstAdministratorMail(user, link)));
   }
 
   private async create(tx: EntityManager, email: string, name: string, passwordHash: string): Promise<User> {

@@ -56,6 +56,8 @@ describe('a wrong value is refused in one line that names the variable', () => {
     ['REFRESH_GRACE_SECONDS', '3601'],
     ['BCRYPT_COST', '17'],
     ['REQUIRE_EMAIL_VERIFICATION', 'perhaps'],
+    ['ADMIN_BOOTSTRAP_EMAIL', 'admin'],
+    ['ADMIN_BOOTSTRAP_EMAIL', 'a@example.com,b@example.com'],
     ['OAUTH_GOOGLE_CLIENT_ID', 'an id without a secret'],
     ['OAUTH_LINKEDIN_CLIENT_SECRET', 'a secret without an id'],
     ['OAUTH_GOOGLE_REDIRECT_URI', '/callback'],

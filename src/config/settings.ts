@@ -1,3 +1,4 @@
+import { isEmail } from 'class-validator';
 import { Environment, SettingsError } from './environment.js';
 import { readDatabase, readKafka, readRedis } from './settings.backends.js';
 import { readEncryptionKeys, readJwtSecrets, readOAuth } from './settings.secrets.js';
@@ -73,6 +74,12 @@ function readJwt(env: Environment, production: boolean) {
   };
 }
 
+function readAddress(env: Environment, name: string): string | null {
+  const address = env.text(name)?.normalize('NFKC').trim();
+  if (address !== undefined && !isEmail(address)) throw new SettingsError(`${name} must be an e-mail address`);
+  return address ?? null;
+}
+
 function readPort(env: Environment): number {
   // Platforms set PORT; the specification's own name wins.
   const name = env.text('APP_PORT') === undefined && env.text('PORT') !== undefined ? 'PORT' : 'APP_PORT';
@@ -115,7 +122,7 @@ export function readSettings(values: Record<string, string | undefined>) {
     /** Time between the end of readiness and the end of listening, for balancers to notice. */
     shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 20),
     migrateOnStart: env.flag('MIGRATE_ON_START', true),
-    adminBootstrapEmail: env.text('ADMIN_BOOTSTRAP_EMAIL')?.toLowerCase() ?? null,
+    adminBootstrapEmail: readAddress(env, 'ADMIN_BOOTSTRAP_EMAIL'),
     requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),
     /** log2 of bcrypt's rounds. */
     bcryptCost: env.number('BCRYPT_COST', 12, production ? 10 : 4, 16),

@@ -130,6 +130,20 @@ export function accountLinkedMail(to: Recipient, provider: string): Mail {
   });
 }
 
+/** For the owner of an address whose account may have been made by somebody else. */
+export function firstAdministratorMail(to: Recipient, resetLink: string): Mail {
+  return compose('first_administrator', to, {
+    subject: 'You are an administrator now',
+    paragraphs: [
+      'The operator of this Meetinity service has named this address as its first administrator, and your account is one now.',
+      'Nothing shows that its password was chosen by whoever reads this mail, so it was removed and all devices were signed out.' +
+        ' Please set a new one. The link works once, for one hour; later, ask for another from the sign-in page.',
+    ],
+    action: { label: 'Set a new password', link: resetLink },
+    closing: 'If you know nothing of this, tell the operator.',
+  });
+}
+
 /** For an address that nothing is kept of any more once this is sent. */
 export function accountDeletedMail(to: Recipient): Mail {
   return compose('account_deleted', to, {

@@ -1,0 +1,95 @@
+// Starts what the build made in a folder without development dependencies, two instances at once on an empty database, as an
+// ordinary user where it can. Exit code 0 if both come up and end well and the scripts find all they import. For .ci/run.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { freePort } from '../../bench/lib/process.js';
+import { startPostgres } from '../../scripts/services/postgres.js';
+
+const [folder = '.'] = process.argv.slice(2);
+const LIMIT = 60_000;
+/** Arguments of scripts/run.mjs; expected exit code, a word of what it prints. */
+const SCRIPTS: [args: string[], code: number, word: string][] = [
+  [['migrate', 'check'], 0, 'the entities say the same as the schema'],
+  [['keys-reencrypt'], 0, '0 values of 0 rows moved'],
+  [['avatars-clean'], 0, '0 pictures'],
+  [['events', 'replay', '--since', '2020-01-01'], 1, 'KAFKA_BOOTSTRAP_SERVERS is not set'],
+];
+
+const name = `production_${randomBytes(4).toString('hex')}`;
+const postgres = await startPostgres({ given: process.env.TEST_DATABASE_URL, log: console.error });
+const env: Record<string, string> = {
+  PATH: process.env.PATH!,
+  NODE_ENV: 'production',
+  DATABASE_URL: Object.assign(new URL(postgres.adminUrl), { pathname: `/${name}` }).href,
+  JWT_SECRET: randomBytes(48).toString('base64'),
+  ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+  SHUTDOWN_DELAY_SECONDS: '0',
+};
+const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+const children: ChildProcess[] = [];
+
+async function asAdmin(statement: string): Promise<void> {
+  const client = new Client({ connectionString: postgres.adminUrl });
+  await client.connect();
+  await client.query(statement).finally(() => client.end());
+}
+
+function run(args: string[], extra: Record<string, string> = {}) {
+  const child = spawn(process.execPath, args, { ...user, cwd: folder, env: { ...env, ...extra } });
+  children.push(child);
+  const ended = Promise.all([once(child, 'exit'), text(child.stdout), text(child.stderr)]);
+  const result = ended.then(([[code], stdout, stderr]) => ({ code: code as number | null, output: stdout + stderr }));
+  return { child, result };
+}
+
+async function ready({ child, result }: ReturnType<typeof run>, port: number): Promise<void> {
+  const url = `http://127.0.0.1:${port}/health/ready`;
+  for (const end = Date.now() + LIMIT; Date.now() < end; await sleep(50)) {
+    if (child.exitCode !== null) break;
+    if (
+      await fetch(url).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      return;
+  }
+  child.kill('SIGKILL');
+  throw new Error(`did not become ready:\n${(await result).output}`);
+}
+
+function expectEnd(what: string, found: { code: number | null; output: string }, code: number, word = ''): void {
+  if (found.code !== code || !found.output.includes(word))
+    throw new Error(`${what}: exit code ${found.code}, expected ${code} and "${word}"\n${found.output}`);
+}
+
+try {
+  await asAdmin(`CREATE DATABASE ${name}`);
+  const begun = performance.now();
+  const ports = await Promise.all([freePort(), freePort()]);
+  const instances = ports.map((port) => run(['dist/src/main.js'], { APP_PORT: String(port), APP_HOST: '127.0.0.1' }));
+  await Promise.all(instances.map((instance, index) => ready(instance, ports[index]!)));
+  console.log(
+    `two instances migrated an empty database and were ready after ${Math.round(performance.now() - begun)} ms`,
+  );
+  await Promise.all(
+    SCRIPTS.map(async ([args, code, word]) =>
+      expectEnd(args.join(' '), await run(['scripts/run.mjs', ...args]).result, code, word),
+    ),
+  );
+  for (const { child } of instances) child.kill('SIGTERM');
+  for (const { result } of instances) expectEnd('SIGTERM', await result, 0);
+  console.log('the scripts ran, and SIGTERM ended both instances with exit code 0');
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+} finally {
+  for (const child of children) child.kill('SIGKILL');
+  await asAdmin(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  await postgres.stop();
+}
+process.exit();

@@ -115,6 +115,14 @@ describe('POST /auth/login', () => {
     expect([right.body.error.type, wrong.body.error.type]).toEqual(['account_disabled', 'invalid_credentials']);
   });
 
+  it('refuses what begins with the right password of 72 bytes and goes on', async () => {
+    const password = 'Four'.repeat(18);
+    const { email } = await service.member({ password });
+    expect((await service.post('/auth/login', { email, password })).status).toBe(200);
+    const longer = await service.post('/auth/login', { email, password: `${password} and more` });
+    expect([longer.status, longer.body.error?.type]).toEqual([401, 'invalid_credentials']);
+  });
+
   it('renews a hash of another cost', async () => {
     const member = await service.member();
     const dearer = await TestApp.start({ BCRYPT_COST: '5' });

@@ -28,6 +28,14 @@ describe('a hash', () => {
     expect(bcrypt.getRounds(renewed!)).toBe(5);
   });
 
+  it('of 72 bytes does not fit a longer password that begins with them', async () => {
+    const longest = 'é'.repeat(36);
+    const hash = await hasher.hash(longest);
+    expect(await hasher.matches(longest, hash)).toBe(true);
+    expect(await hasher.matches(`${longest}x`, hash)).toBe(false);
+    expect(await hasher.replace(`${longest}x`, hash, 'next password')).toBeNull();
+  });
+
   it('is replaced only by who knows the password', async () => {
     const hash = await hasher.hash('correct horse battery');
     expect(await hasher.replace('wrong', hash, 'next password')).toBeNull();

@@ -14,6 +14,11 @@ const SPARE_THREADS = 2;
 /** What an unknown address is compared with: it costs the same as a known one. */
 const DUMMY_PASSWORD = 'no account has this password';
 
+/** bcrypt reads no further: whatever follows would be as good as the password itself. */
+const MAX_BYTES = 72;
+
+const readWhole = (password: string) => Buffer.byteLength(password) <= MAX_BYTES;
+
 interface Waiter {
   start: () => void;
   timer: NodeJS.Timeout;
@@ -57,7 +62,7 @@ export class PasswordHasher implements OnApplicationBootstrap {
   async matches(password: string, hash: string | null, limit = LONGEST_TIME): Promise<boolean> {
     const against = hash ?? (await this.dummyHash());
     const equal = await this.queued(() => bcrypt.compare(password, against), limit);
-    return equal && hash !== null;
+    return equal && hash !== null && readWhole(password);
   }
 
   /**
@@ -69,7 +74,7 @@ export class PasswordHasher implements OnApplicationBootstrap {
     const against = hash ?? (await this.dummyHash());
     return this.queued(async () => {
       const equal = await bcrypt.compare(current, against);
-      return equal && hash !== null ? bcrypt.hash(next, this.cost) : null;
+      return equal && hash !== null && readWhole(current) ? bcrypt.hash(next, this.cost) : null;
     }, limit);
   }
 

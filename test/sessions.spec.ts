@@ -182,17 +182,22 @@ describe('the clean-up', () => {
        VALUES ($1, 'password_reset', 'old', now() - interval '2 days'), ($1, 'password_reset', 'new', now())`,
       [member.id],
     );
+    await service.sql(
+      `INSERT INTO ephemeral_values (key, value, expires_at)
+       VALUES ('oauth:state:old', 'x', now() - interval '1 second'), ('oauth:state:new', 'x', now() + interval '1 minute')`,
+    );
     const job = service.app.get(ExpiredRows);
     await second.database.transaction(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1)', [EXPIRED_ROWS_LOCK]);
       expect(await job.deleteAll()).toBe(0);
     });
-    expect(await job.deleteAll()).toBe(1502);
+    expect(await job.deleteAll()).toBe(1503);
     const left = await service.sql(
       `SELECT refresh_token AS name FROM user_sessions WHERE length(refresh_token) < 64
-       UNION ALL SELECT token_hash FROM one_time_tokens WHERE length(token_hash) < 64`,
+       UNION ALL SELECT token_hash FROM one_time_tokens WHERE length(token_hash) < 64
+       UNION ALL SELECT key FROM ephemeral_values`,
     );
-    expect(left).toEqual([{ name: 'recent' }, { name: 'new' }]);
+    expect(left).toEqual([{ name: 'recent' }, { name: 'new' }, { name: 'oauth:state:new' }]);
     expect((await service.get('/users/profile', member.access)).status).toBe(200);
   });
 

@@ -11,13 +11,15 @@ const BATCH = 1000;
 export const EXPIRED_ROWS_LOCK = 7_205_763;
 
 /** What is kept for people to look into, and no longer. Each condition has an index. */
-const EXPIRED: [table: string, condition: string][] = [
-  ['user_sessions', `expires_at < now() - interval '30 days'`],
-  ['user_sessions', `revoked_at < now() - interval '30 days'`],
-  ['one_time_tokens', `expires_at < now() - interval '1 day'`],
+const EXPIRED: [table: string, key: string, condition: string][] = [
+  ['user_sessions', 'id', `expires_at < now() - interval '30 days'`],
+  ['user_sessions', 'id', `revoked_at < now() - interval '30 days'`],
+  ['one_time_tokens', 'id', `expires_at < now() - interval '1 day'`],
+  // Each write of one clears others away, but there may be no further write.
+  ['ephemeral_values', 'key', 'expires_at < now()'],
 ];
 
-/** Deletes sessions and mailed tokens that ended long ago, once an hour. */
+/** Deletes sessions, mailed tokens and OAuth states that ended long ago, once an hour. */
 @Injectable()
 export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
@@ -41,20 +43,20 @@ export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdow
   /** @returns how many rows went; 0 where another instance is at it */
   async deleteAll(): Promise<number> {
     let total = 0;
-    for (const [table, condition] of EXPIRED)
+    for (const [table, key, condition] of EXPIRED)
       for (let deleted = BATCH; deleted === BATCH && !this.stopped; total += deleted)
-        deleted = await this.deleteBatch(table, condition);
+        deleted = await this.deleteBatch(table, key, condition);
     return total;
   }
 
   private round(): void {
     this.deleteAll()
-      .then((rows) => rows > 0 && this.logger.info({ rows }, 'deleted expired sessions and tokens'))
+      .then((rows) => rows > 0 && this.logger.info({ rows }, 'deleted expired sessions, tokens and states'))
       .catch((error: unknown) => this.logger.warn({ err: error }, 'deleting expired rows failed; tried again later'));
     this.timer = setTimeout(() => this.round(), INTERVAL).unref();
   }
 
-  private async deleteBatch(table: string, condition: string): Promise<number> {
+  private async deleteBatch(table: string, key: string, condition: string): Promise<number> {
     return this.database.transaction(async (tx) => {
       // PostgreSQL decides who works, batch by batch; the lock goes with the transaction, so a pooler does no harm.
       const [{ mine }]: [{ mine: boolean }] = await tx.query('SELECT pg_try_advisory_xact_lock($1) AS mine', [
@@ -62,7 +64,7 @@ export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdow
       ]);
       if (!mine) return 0;
       const [, count]: [unknown, number] = await tx.query(
-        `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE ${condition} LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+        `DELETE FROM ${table} WHERE ${key} IN (SELECT ${key} FROM ${table} WHERE ${condition} LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
       );
       return count;
     });

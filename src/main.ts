@@ -5,6 +5,7 @@ import { Lifecycle } from './common/lifecycle.js';
 import { createLogger } from './common/logger.js';
 import { onParentExit } from './config/parent-process.js';
 import { startEmbeddedPostgres } from './config/embedded-postgres.js';
+import { freePort } from './config/free-port.js';
 import { loadSettings } from './config/load.js';
 import { migrateDatabase } from './config/migrate.js';
 import type { Settings } from './config/settings.js';
@@ -37,7 +38,9 @@ function describe(settings: Settings, address: string): string[] {
 }
 
 async function start(): Promise<void> {
-  const loaded = loadSettings();
+  const given = loadSettings();
+  // Links name the port, and are made before anybody listens on it.
+  const loaded = given.port === 0 ? loadSettings({ APP_PORT: String(await freePort(given.host)) }) : given;
   const logger = createLogger(loaded.logging.level, loaded.logging.file);
   const log = (line: string) => logger.info(line);
   const [settings, stopDatabase] = await withDatabase(loaded, log);

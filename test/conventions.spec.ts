@@ -183,6 +183,14 @@ describe('headers', () => {
     );
   });
 
+  it('allow every origin where CORS_ORIGINS=*, and no cookies', async () => {
+    const open = await TestApp.start({ CORS_ORIGINS: '*' });
+    const { headers } = await open.get('/health/live', undefined, { origin: 'https://any.example' });
+    expect(headers['access-control-allow-origin']).toBe('*');
+    expect(headers['access-control-allow-credentials']).toBeUndefined();
+    await open.stop();
+  });
+
   it('never say that a body is compressed', async () => {
     const encoding = await new Promise((resolve) => {
       httpRequest({ port, path: '/docs-json', headers: { 'accept-encoding': 'gzip, br' } }, (response) => {

@@ -22,8 +22,8 @@ function readRateLimits(env: Environment) {
     loginAddressFailures: count('LOGIN_ADDRESS', 100),
     loginIpFailures: count('LOGIN_IP', 300),
     /** Per client IP and hour. */
-    registerPerIp: count('REGISTER_IP', 60),
-    forgotPerIp: count('FORGOT_IP', 60),
+    registerPerIp: count('REGISTER_IP', 1000),
+    forgotPerIp: count('FORGOT_IP', 1000),
     /** Mails (reset, verification) per address and hour. */
     mailPerAddress: count('MAIL_ADDRESS', 5),
     /** Token guesses (reset, verification, exchange) per client IP and minute. */
@@ -33,13 +33,37 @@ function readRateLimits(env: Environment) {
   };
 }
 
+function readExtensions(env: Environment): string[] {
+  const extensions = env.list('ALLOWED_EXTENSIONS', ['jpg', 'jpeg', 'png', 'gif']).map((e) => e.toLowerCase());
+  // Compared with what follows the last dot of a file name: with a dot of its own an entry would never fit.
+  if (extensions.length === 0 || !extensions.every((extension) => /^[a-z0-9]{1,10}$/.test(extension)))
+    throw new SettingsError('ALLOWED_EXTENSIONS must be a list of file name extensions without dots');
+  return extensions;
+}
+
+/** Compared with the `Origin` of browsers character by character, so an entry in another form would never fit (RFC 6454, §6.2). */
+function readOrigins(env: Environment): string[] {
+  const origins = env.list('CORS_ORIGINS', ['http://localhost:3000', 'http://localhost:3001', 'http://localhost:8080']);
+  const isOrigin = (entry: string) => {
+    if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@*]+$/.test(entry) || !URL.canParse(entry)) return false;
+    // Of a scheme that browsers do not know, such as an app's, there is no other form to compare with.
+    const { origin } = new URL(entry);
+    return origin === 'null' || origin === entry;
+  };
+  if (!origins.every((entry) => entry === '*' || isOrigin(entry)))
+    throw new SettingsError(
+      'CORS_ORIGINS must be a list of origins such as https://app.example.com, without paths, or *',
+    );
+  return origins;
+}
+
 function readUploads(env: Environment) {
   const bucket = env.text('S3_BUCKET');
   return {
     folder: env.text('UPLOAD_FOLDER') ?? 'uploads',
     /** Bytes of one uploaded file. */
     maxBytes: env.number('MAX_CONTENT_LENGTH', 16_777_216, 1024, 104_857_600),
-    extensions: env.list('ALLOWED_EXTENSIONS', ['jpg', 'jpeg', 'png', 'gif']).map((e) => e.toLowerCase()),
+    extensions: readExtensions(env),
     s3: bucket
       ? {
           bucket,
@@ -117,7 +141,7 @@ export function readSettings(values: Record<string, string | undefined>) {
     appPublicUrl: env.url('APP_PUBLIC_URL', ['http:', 'https:']) ?? null,
     /** Proxies in front of the service that append to `X-Forwarded-For`; 0 ignores the header. */
     trustProxyHops: env.number('TRUST_PROXY_HOPS', 0, 0, 10),
-    corsOrigins: env.list('CORS_ORIGINS', ['http://localhost:3000', 'http://localhost:3001', 'http://localhost:8080']),
+    corsOrigins: readOrigins(env),
     metricsEnabled: env.flag('METRICS_ENABLED', true),
     /** Time between the end of readiness and the end of listening, for balancers to notice. */
     shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 20),

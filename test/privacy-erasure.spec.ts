@@ -141,10 +141,31 @@ describe('DELETE /users/profile', () => {
       const member = await service.member();
       await upload(member);
       const [first, second, erased] = await Promise.all([upload(member), upload(member), erase(member)]);
-      for (const { status } of [first, second]) expect([200, 401, 404]).toContain(status);
+      for (const { status } of [first, second]) expect([200, 401]).toContain(status);
       expect(erased.status).toBe(204);
     }
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each<[string, (member: Member) => Promise<Answer>]>([
+    ['PUT /users/profile', ({ access }) => service.put('/users/profile', { bio: 'late' }, access)],
+    ['PUT /users/preferences', ({ access }) => service.put('/users/preferences', { age_min: 30 }, access)],
+    ['an upload', upload],
+    ['an export', ({ access }) => service.get('/users/profile/export', access)],
+    ['an unlinking', ({ access }) => service.delete('/users/identities/google', access)],
+  ])('tells %s under way that nobody is signed in any more', async (_, request) => {
+    const member = await service.member();
+    const { asked } = await service.database.transaction(async (tx) => {
+      await tx.query('DELETE FROM users WHERE id = $1', [member.id]);
+      const late = request(member);
+      // The session was checked before; the row is waited for.
+      await until(async () => {
+        const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+        return (await service.sql(waiting)).length > 0;
+      });
+      return { asked: late };
+    });
+    expect(errorOf(await asked)).toEqual([401, 'unauthenticated']);
   });
 
   it('happens whole or not at all', async () => {

@@ -29,7 +29,7 @@ export class AdminMeController {
   @ApiOperation({ summary: 'The administrator who is signed in' })
   @ApiOkResponse({ type: AdminMeBody })
   async me(@CurrentUser() { userId }: Principal): Promise<AdminMeBody> {
-    const { id, email, name, role } = await this.users.get(userId);
+    const { id, email, name, role } = await this.users.getOwn(userId);
     return { id, email, name, role };
   }
 

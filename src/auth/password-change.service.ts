@@ -28,7 +28,7 @@ export class PasswordChangeService {
    */
   async change({ userId, sessionId }: Principal, body: ChangePasswordBody, context: RequestContext): Promise<void> {
     const { current_password: current, new_password: next } = body;
-    const user = await this.users.get(userId);
+    const user = await this.users.getOwn(userId);
     requireGoodPassword(next, { email: user.email, name: user.name, current }, 'new_password');
     let passwordHash: string | null = null;
     await this.throttle.check(user, context, async (limit) => {

@@ -64,7 +64,7 @@ export class PreferencesService {
   async update(userId: string, body: UpdatePreferencesBody, context: RequestContext): Promise<PreferencesBody> {
     const row = await runInTransaction(this.database, async (tx) => {
       // The user's row stands for all that is theirs: parallel changes merge one after the other, and events keep their order.
-      await this.users.lock(tx, userId);
+      await this.users.lockOwn(tx, userId);
       const current = await this.row(tx, userId);
       const fields = FIELDS.filter(
         (field) => body[field] !== undefined && !isDeepStrictEqual(body[field], current[COLUMNS[field]]),

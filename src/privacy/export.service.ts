@@ -26,7 +26,7 @@ export class ExportService {
   async export({ userId, sessionId }: Principal): Promise<ExportBody> {
     return runInTransaction(this.database, async (tx) => {
       // Whatever changes something of a user holds this lock, so all sections are of one moment.
-      const user = await this.users.lock(tx, userId);
+      const user = await this.users.lockOwn(tx, userId);
       const preferences = await this.preferences.read(tx, userId);
       const identities = await this.identities.listOf(userId, tx);
       const sessions = await this.sessions.listAll(tx, userId);

@@ -67,7 +67,7 @@ export class AvatarService {
     context: RequestContext,
   ): Promise<ProfileBody> {
     const user = await runInTransaction(this.database, async (tx): Promise<User> => {
-      const current = await this.users.lock(tx, userId);
+      const current = await this.users.lockOwn(tx, userId);
       if (current.profilePictureUrl === url) return current;
       this.removeAfterCommit(tx, current.profilePictureUrl);
       const changed = await this.users.change(tx, current, { profilePictureUrl: url });

@@ -25,7 +25,7 @@ export class IdentitiesController {
   @ApiOkResponse({ type: IdentitiesBody })
   @ApiErrors('unauthenticated')
   async list(@CurrentUser() { userId }: Principal): Promise<IdentitiesBody> {
-    const [user, identities] = await Promise.all([this.users.get(userId), this.identities.listOf(userId)]);
+    const [user, identities] = await Promise.all([this.users.getOwn(userId), this.identities.listOf(userId)]);
     return { identities: identities.map(toIdentity), has_password: user.passwordHash !== null };
   }
 

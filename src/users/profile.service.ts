@@ -35,7 +35,7 @@ export class ProfileService {
   ) {}
 
   async get(userId: string): Promise<ProfileBody> {
-    return this.unseal(await this.cache.get(userId, async () => sealedProfile(await this.users.get(userId))));
+    return this.unseal(await this.cache.get(userId, async () => sealedProfile(await this.users.getOwn(userId))));
   }
 
   /**
@@ -45,7 +45,7 @@ export class ProfileService {
   async getOwn({ userId, live }: Claimant): Promise<ProfileBody> {
     const cached = this.cache.get(userId, async (kept) => {
       const { account } = await live;
-      return sealedProfile(account && !kept ? this.users.fromRow(account) : await this.users.get(userId));
+      return sealedProfile(account && !kept ? this.users.fromRow(account) : await this.users.getOwn(userId));
     });
     cached.catch(() => undefined);
     await live;
@@ -60,7 +60,7 @@ export class ProfileService {
   /** Merges the body into the profile; a body that changes nothing writes nothing and tells nobody. */
   async update(userId: string, body: UpdateProfileBody, context: RequestContext): Promise<ProfileBody> {
     const user = await runInTransaction(this.database, async (tx) => {
-      const current = await this.users.lock(tx, userId);
+      const current = await this.users.lockOwn(tx, userId);
       const { changes, fields } = this.difference(current, body);
       if (fields.length === 0) return current;
       const changed = await this.users.change(tx, current, changes);

@@ -24,7 +24,7 @@ export class UnlinkService {
   async unlink(userId: string, provider: Provider, context: RequestContext): Promise<void> {
     await runInTransaction(this.database, async (tx) => {
       // Under the lock, so that of two requests at once the second sees what the first has left.
-      const user = await this.users.lock(tx, userId);
+      const user = await this.users.lockOwn(tx, userId);
       const all = await this.identities.listOf(userId, tx);
       const rest = all.filter((identity) => identity.provider !== provider);
       if (rest.length === all.length) throw new AppError('not_found');

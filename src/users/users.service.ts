@@ -32,6 +32,16 @@ export class UsersService {
   }
 
   /**
+   * Like `get`, of whoever asks.
+   * @throws AppError `unauthenticated` where they were erased after the check of their session
+   */
+  async getOwn(id: string): Promise<User> {
+    const user = await this.find(id);
+    if (!user) throw new AppError('unauthenticated');
+    return user;
+  }
+
+  /**
    * The columns of an account, for a statement that returns its row. By name: with `*` a prepared statement fails on every
    * open connection as soon as a migration adds a column.
    */
@@ -53,6 +63,16 @@ export class UsersService {
   async lock(tx: EntityManager, id: string): Promise<User> {
     const user = await this.findAndLock(tx, id);
     if (!user) throw new AppError('not_found');
+    return user;
+  }
+
+  /**
+   * Like `lock`, of whoever asks.
+   * @throws AppError `unauthenticated` where they were erased after the check of their session
+   */
+  async lockOwn(tx: EntityManager, id: string): Promise<User> {
+    const user = await this.findAndLock(tx, id);
+    if (!user) throw new AppError('unauthenticated');
     return user;
   }
 

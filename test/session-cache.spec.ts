@@ -6,15 +6,14 @@ import { type Member, TestApp } from './support/app.js';
 import { describeWith, workerDatabase, workerRedisUrl } from './support/environment.js';
 import { queriesOf, sessionOf } from './support/sessions.js';
 import { TcpProxy } from './support/tcp-proxy.js';
-import { until } from './support/until.js';
+import { until, within } from './support/until.js';
 
 /** Milliseconds; far above what an answer takes, far below what one stuck in Redis would. */
-const PROMPT = 500;
+const PROMPT = 1000;
 
 const REVOKE = `UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'logout' WHERE user_id = $1`;
 const KILL_LISTENERS = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE datname = current_database() AND application_name LIKE '% listener'`;
-
 const keyOf = (accessToken: string) => `session:${sessionOf(accessToken)}`;
 
 describeWith('redis', 'the cache of live sessions', () => {
@@ -66,12 +65,7 @@ describeWith('redis', 'the cache of live sessions', () => {
     return { ...member, key };
   }
 
-  async function promptly<T>(work: () => Promise<T>): Promise<T> {
-    const start = performance.now();
-    const result = await work();
-    expect(performance.now() - start).toBeLessThan(PROMPT);
-    return result;
-  }
+  const promptly = <T>(work: () => Promise<T>) => within(PROMPT, work);
 
   describe('while all is well', () => {
     it('spares the query, keeps no personal data and lives for a minute', async () => {
@@ -126,7 +120,8 @@ describeWith('redis', 'the cache of live sessions', () => {
   });
 
   describe('a revocation is never undone', () => {
-    it('by an entry that was read before it and is written after it', async () => {
+    /** What stands in Redis, and what `there` answers, once an entry from before a logout is written after it. */
+    async function afterLateEntry(): Promise<[string | null, number] | null> {
       const member = await there.member();
       let write = () => undefined as void;
       const cache = there.app.get(SessionCache);
@@ -137,12 +132,18 @@ describeWith('redis', 'the cache of live sessions', () => {
       const deaf = jest.spyOn(cache as never as { suspect(): void }, 'suspect').mockImplementation(() => undefined);
       expect(await statusOn(there, member)).toBe(200);
       await here.post('/auth/logout', undefined, member.access);
+      // A machine that is busy enough gives Redis up for a moment, and with it the mark that this is about.
+      const marked = await redis.exists(keyOf(member.access));
       write();
       await spy.mock.results[0]!.value;
       spy.mockRestore();
-      const found = [await redis.get(keyOf(member.access)), await statusOn(there, member)];
+      const found: [string | null, number] = [await redis.get(keyOf(member.access)), await statusOn(there, member)];
       deaf.mockRestore();
-      expect(found).toEqual(['revoked', 401]);
+      return marked ? found : null;
+    }
+
+    it('by an entry that was read before it and is written after it', async () => {
+      expect(await until(afterLateEntry, 15_000)).toEqual(['revoked', 401]);
     });
 
     it('by FLUSHALL, and the late entry after it', async () => {

@@ -10,6 +10,9 @@ const PACKAGES = ['moto[s3]==5.2.5', 'flask', 'flask-cors'];
 const CACHE = path.resolve(__dirname, '../../node_modules/.cache');
 const FOLDER = path.join(CACHE, 'moto-5.2.5');
 
+// Which Node the service runs on is not for the specs to say.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+
 /** The service's variables for a bucket of its own. */
 export type BucketVariables = Record<`S3_${string}`, string>;
 

@@ -10,3 +10,11 @@ export async function until<T>(condition: () => T | Promise<T>, limit = 5000): P
     if (performance.now() > end) throw new Error(`did not happen within ${limit} ms: ${condition}`);
   }
 }
+
+/** What the work gives; fails where it takes longer than the limit, milliseconds. */
+export async function within<T>(limit: number, work: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  const result = await work();
+  expect(performance.now() - start).toBeLessThan(limit);
+  return result;
+}

@@ -6,7 +6,7 @@ import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { openDatabase, type ScriptDatabase } from './lib/database.js';
 import { copyInto } from './seed/copy.js';
-import { addPerson, personId, type Rows, type SeedOptions, TARGETS } from './seed/people.js';
+import { addPerson, personId, type Rows, SEED_PASSWORD, type SeedOptions, TARGETS } from './seed/people.js';
 import { startProgress } from './seed/progress.js';
 
 const USAGE = `usage: npm run seed -- --users N [--seed S] [--force]
@@ -15,7 +15,6 @@ const USAGE = `usage: npm run seed -- --users N [--seed S] [--force]
   --force   even if the database holds users that this seed did not make
             (with NODE_ENV=production also set SEED_PRODUCTION=yes)`;
 
-const PASSWORD = 'Meetinity-Seed-1';
 const BATCH = 5000;
 const MAX_USERS = 20_000_000;
 
@@ -77,7 +76,7 @@ async function seedUsers(client: Client, settings: Settings, from: number, to: n
   const options: SeedOptions = {
     seed,
     today: new Date(new Date().setUTCHours(0, 0, 0, 0)),
-    passwordHash: await bcrypt.hash(PASSWORD, settings.bcryptCost),
+    passwordHash: await bcrypt.hash(SEED_PASSWORD, settings.bcryptCost),
     cipher: new FieldCipher(settings.encryptionKeys),
   };
   // A crash may lose the last batches, never half of one; the next run adds them again.
@@ -115,7 +114,7 @@ async function run(database: ScriptDatabase, { users, seed, force }: ReturnType<
     console.log('vacuum and analyze …');
     await client.query('VACUUM (ANALYZE) users, user_identities, user_preferences, user_sessions');
     console.log(`${users - seeded} users added. No events were written: consumers do not learn of seeded users.`);
-    console.log(`password of those who have one: ${PASSWORD}`);
+    console.log(`password of those who have one: ${SEED_PASSWORD}`);
   } finally {
     await client.end();
   }

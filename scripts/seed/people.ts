@@ -3,6 +3,9 @@ import { copyLine } from './copy.js';
 import { Random } from './random.js';
 import * as words from './words.js';
 
+/** Of those who have one. */
+export const SEED_PASSWORD = 'Meetinity-Seed-1';
+
 export const TARGETS = {
   users: `users (id, email, name, password_hash, role, oauth_provider, oauth_id, bio, location, industry, job_title, company,
     linkedin_url, phone, date_of_birth, gender, is_active, is_verified, email_verified_at, status_reason, status_changed_at,

@@ -1,0 +1,59 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { ExpiredRows } from '../../src/auth/expired-rows.js';
+import { createLogger } from '../../src/common/logger.js';
+import { readBatch, sweep } from '../../src/events/outbox-queue.js';
+import type { RelayLock } from '../../src/events/relay-lock.js';
+import { UserCountsService } from '../../src/health/user-counts.js';
+import type { ScaleRow } from './row.js';
+
+const RUNS = 5;
+const logger = createLogger('silent', null);
+
+/** The relay's own statements, on another connection than the one that holds its lock. */
+const lockOn = (tx: EntityManager) =>
+  ({ query: (sql: string, values?: unknown[]) => tx.query(sql, values) }) as unknown as RelayLock;
+
+/** @param database within a transaction the clean-up's own ones are savepoints */
+export const cleanUp = (database: DataSource | EntityManager) =>
+  new ExpiredRows(database as DataSource, logger).deleteAll();
+
+export const jobRows: ScaleRow[] = [
+  {
+    id: 'health-counts',
+    name: '/health counts, read anew',
+    kind: 'job',
+    tasks: ({ database }) => Array.from({ length: RUNS }, () => () => new UserCountsService(database).get()),
+  },
+  {
+    id: 'sessions-none',
+    name: 'session clean-up, nothing due',
+    kind: 'job',
+    prepare: 'SELECT 1',
+    tasks: ({ runner }) => Array.from({ length: RUNS }, () => () => cleanUp(runner.manager)),
+  },
+  {
+    id: 'sessions-due',
+    name: 'session clean-up, 1000 due',
+    kind: 'job',
+    prepare: `WITH drawn AS MATERIALIZED (SELECT gen_random_uuid() AS place FROM generate_series(1, 1000))
+      UPDATE user_sessions SET expires_at = now() - interval '31 days'
+       WHERE id IN (SELECT (SELECT id FROM user_sessions WHERE id >= place ORDER BY id LIMIT 1) FROM drawn)`,
+    tasks: ({ runner }) => [() => cleanUp(runner.manager)],
+  },
+  {
+    id: 'outbox-due',
+    name: 'outbox clean-up, 2000 due',
+    kind: 'job',
+    prepare: `UPDATE outbox_events SET created_at = now() - interval '8 days', published_at = now() - interval '8 days'
+      WHERE id IN (SELECT id FROM outbox_events ORDER BY id LIMIT 2000)`,
+    tasks: ({ runner }) => [() => sweep(lockOn(runner.manager), 7)],
+  },
+  {
+    id: 'relay-batch',
+    name: 'relay: the next 1000 events of 5000',
+    kind: 'job',
+    prepare: `INSERT INTO outbox_events (user_id, event_type, payload)
+      SELECT gen_random_uuid(), 'user.updated', '{"updated_fields":["bio"]}' FROM generate_series(1, 5000)`,
+    tasks: ({ runner }) => Array.from({ length: RUNS }, () => () => readBatch(lockOn(runner.manager), [])),
+  },
+];

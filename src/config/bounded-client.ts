@@ -40,6 +40,9 @@ export function boundedClient({ statementMs, idleMs, pooled }: Bounds): typeof C
   class BoundedClient extends Client {
     constructor(private readonly config: ClientConfig) {
       super(config);
+      // Between the pool's listener and that of the borrower there is a gap: a goodbye that arrives in one piece with the end
+      // of the handshake, or of the query before, would end the process. The next query tells the borrower.
+      this.on('error', () => undefined);
     }
 
     // The library's overloads come down to these three; the last is the callback where there is one.

@@ -1,0 +1,64 @@
+import type { OutboxRow } from './database.js';
+import type { TopicMessage } from './topic.js';
+
+export interface EventFindings {
+  /** Rows of the outbox. */
+  events: number;
+  messages: number;
+  /** Committed events that no consumer gets to see. */
+  lost: string[];
+  /** Messages of which there is no row: of a change that was rolled back, or of none. */
+  phantom: string[];
+  /** Events first seen before an earlier one of the same user, or outside the user's partition. */
+  reordered: string[];
+  /**
+   * Events last seen after a later one of the same user: a consumer that goes by what it saw last would be left with the
+   * older state. A repetition after a crash begins with the oldest and runs to the newest, so this must not happen either.
+   */
+  trailing: string[];
+  /** Messages seen before; allowed, a consumer knows them by `event_id`. */
+  duplicated: number;
+  parked: number;
+}
+
+/** Compares what was committed with what was read from the topic. */
+export function checkEvents(outbox: OutboxRow[], messages: TopicMessage[]): EventFindings {
+  const rows = new Map(outbox.map((row) => [row.event_id, row]));
+  const firsts = new Map<string, TopicMessage>();
+  const lasts = new Map<string, TopicMessage>();
+  const phantom: string[] = [];
+  for (const message of messages) {
+    const row = rows.get(message.event_id);
+    if (!row || row.user_id !== message.user_id || row.event_type !== message.event_type)
+      phantom.push(message.event_id);
+    if (!firsts.has(message.event_id)) firsts.set(message.event_id, message);
+    lasts.set(message.event_id, message);
+  }
+  const lost = outbox.filter(({ event_id }) => !firsts.has(event_id));
+  const last = new Map<string, { row: OutboxRow; message: TopicMessage }>();
+  const reordered: string[] = [];
+  const trailing: string[] = [];
+  for (const row of outbox) {
+    const message = firsts.get(row.event_id);
+    if (!message) continue;
+    const before = last.get(row.user_id);
+    const strayed = message.key !== row.user_id || (before && before.message.partition !== message.partition);
+    if (strayed || (before && before.message.offset > message.offset))
+      reordered.push(`event ${row.id} of ${row.user_id} (${row.event_type}), ${before?.row.id} before it`);
+    else if (before && lasts.get(before.row.event_id)!.offset > lasts.get(row.event_id)!.offset)
+      trailing.push(`event ${before.row.id} of ${row.user_id} was repeated after event ${row.id}`);
+    last.set(row.user_id, { row, message });
+  }
+  return {
+    events: outbox.length,
+    messages: messages.length,
+    lost: lost.map(
+      ({ id, user_id, event_type, published }) => `${event_type} ${id} of ${user_id}, marked: ${published}`,
+    ),
+    phantom,
+    reordered,
+    trailing,
+    duplicated: messages.length - firsts.size,
+    parked: outbox.filter(({ parked }) => parked).length,
+  };
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { Kafka, logLevel } from 'kafkajs';
+
+export interface TopicMessage {
+  partition: number;
+  offset: number;
+  key: string;
+  event_id: string;
+  event_type: string;
+  user_id: string;
+  updated_fields: string[];
+}
+
+/** Milliseconds. */
+const LIMIT = 60_000;
+
+/** The whole topic from its first message to its last, per partition in order, read by a consumer of its own. */
+export async function readTopic(brokers: string, topic: string): Promise<TopicMessage[]> {
+  const kafka = new Kafka({ clientId: 'chaos', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
+  const missing = await ends(kafka, topic);
+  const messages: TopicMessage[] = [];
+  if (missing.size === 0) return messages;
+  const consumer = kafka.consumer({ groupId: `chaos.${randomUUID()}`, maxWaitTimeInMs: 50 });
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error('the topic could not be read to its end')), LIMIT);
+      const done = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const fail = (error: Error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      const eachMessage = async ({ partition, message }: { partition: number; message: Record<string, unknown> }) => {
+        const value = JSON.parse(String(message.value));
+        const offset = Number(message.offset);
+        messages.push({ updated_fields: [], ...value, partition, offset, key: String(message.key) });
+        if (offset >= (missing.get(partition) ?? Infinity)) missing.delete(partition);
+        if (missing.size === 0) done();
+      };
+      consumer.run({ eachMessage: eachMessage as never }).catch(fail);
+    });
+  } finally {
+    await consumer.disconnect();
+  }
+  return messages.sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+}
+
+/** Offset of the last message of each partition that has one. */
+async function ends(kafka: Kafka, topic: string): Promise<Map<number, number>> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    if (!(await admin.listTopics()).includes(topic)) return new Map();
+    const offsets = await admin.fetchTopicOffsets(topic);
+    const filled = offsets.filter(({ high, low }) => Number(high) > Number(low));
+    return new Map(filled.map(({ partition, high }) => [partition, Number(high) - 1]));
+  } finally {
+    await admin.disconnect();
+  }
+}

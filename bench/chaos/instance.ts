@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Disturbances } from './disturbances.js';
+
+const MAIN = path.resolve(import.meta.dirname, '../../dist/src/main.js');
+// Told to end when this process is gone, however it went.
+const FOLLOW = 'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGKILL"))';
+/** Milliseconds between the end of an instance and its next start, as a supervisor has it. */
+const RESTART_PAUSE = 300;
+
+/** An end that nobody asked for. */
+export interface Death {
+  code: number | null;
+  /** Whether it had answered before. */
+  lived: boolean;
+  /** Whether PostgreSQL was away, without which nothing can start. */
+  excused: boolean;
+  lastWords: string;
+}
+
+/** One process of the production build, started again whenever it ends, until `end`. */
+export class Instance {
+  readonly url: string;
+  readonly deaths: Death[] = [];
+  /** Exit codes after SIGTERM that are not 0, and shutdowns that took too long. */
+  readonly badStops: string[] = [];
+  starts = 0;
+  private child: ChildProcess | null = null;
+  private asked = true;
+  private generation = 0;
+  private up: Promise<void> = Promise.resolve();
+  private revived: () => void = () => undefined;
+
+  constructor(
+    readonly index: number,
+    readonly port: number,
+    private readonly env: Record<string, string>,
+    private readonly folder: string,
+    private readonly disturbances: Disturbances,
+  ) {
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** Resolves once it answers. */
+  start(): Promise<void> {
+    this.asked = false;
+    this.generation += 1;
+    this.revived();
+    this.revived = this.disturbances.begin('down', this.index);
+    this.up = this.launch();
+    return this.up;
+  }
+
+  async whenUp(): Promise<void> {
+    await this.up;
+  }
+
+  /** SIGKILL; resolves when it is gone. It stays down until `start`. */
+  async kill(): Promise<void> {
+    this.revived();
+    this.revived = this.disturbances.begin('down', this.index);
+    await this.signal('SIGKILL');
+  }
+
+  /** SIGTERM; resolves when it is gone. It stays down until `start`. */
+  async terminate(): Promise<void> {
+    this.revived();
+    this.revived = this.disturbances.begin('down', this.index);
+    const begun = performance.now();
+    const code = await this.signal('SIGTERM');
+    const seconds = (performance.now() - begun) / 1000;
+    if (code !== 0 || seconds > 25) this.badStops.push(`exit ${code} after ${seconds.toFixed(1)} s`);
+  }
+
+  pause(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child?.kill('SIGCONT');
+  }
+
+  private async signal(name: NodeJS.Signals): Promise<number | null> {
+    this.asked = true;
+    const { child } = this;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    const exit = once(child, 'exit') as Promise<[number | null]>;
+    child.kill(name);
+    const [code] = await exit;
+    return code;
+  }
+
+  private async launch(): Promise<void> {
+    const begun = performance.now();
+    const child = spawn(process.execPath, ['--import', FOLLOW, MAIN], {
+      cwd: this.folder,
+      env: { PATH: process.env.PATH, ...this.env },
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    this.child = child;
+    this.starts += 1;
+    let tail = '';
+    let lived = false;
+    const log = createWriteStream(path.join(this.folder, `instance-${this.index}.log`), { flags: 'a' });
+    for (const stream of [child.stdout!, child.stderr!]) {
+      stream.pipe(log, { end: false });
+      stream.on('data', (chunk: Buffer) => (tail = (tail + chunk).slice(-3000)));
+    }
+    child.once('exit', (code) => {
+      if (this.asked) return;
+      this.revived();
+      this.revived = this.disturbances.begin('down', this.index);
+      const excused = !lived && this.disturbances.touched(['postgres'], this.index, begun, performance.now());
+      this.deaths.push({ code, lived, excused, lastWords: tail });
+      const { generation } = this;
+      this.up = sleep(RESTART_PAUSE).then(() =>
+        // Meanwhile somebody may have started it, or have asked it to stay down.
+        !this.asked && generation === this.generation ? this.launch() : undefined,
+      );
+    });
+    while (child.exitCode === null && child.signalCode === null) {
+      if (await answers(`${this.url}/health/live`)) {
+        lived = true;
+        this.revived();
+        return;
+      }
+      await sleep(20);
+    }
+    // Its successor counts, if there is one.
+    if (!this.asked) await this.up;
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url, { signal: AbortSignal.timeout(2000) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}

@@ -1,8 +1,35 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from './errors.js';
 
-/** U+0000 is legal JSON but PostgreSQL cannot store it: refused here, for every field at once. */
-const ESCAPED_NUL = /(?:^|[^\\])(?:\\\\)*\\u0000/;
+/** Levels of objects and arrays in one another; what checks and stores a body walks it by recursion, which the stack limits. */
+const MOST_LEVELS = 64;
+
+/** Legal JSON that PostgreSQL cannot store: U+0000, and half of a surrogate pair. */
+const UNSTORABLE = /\\u(?:0000|d[89ab][\da-f]{2}(?!\\ud[c-f][\da-f]{2})|d[c-f][\da-f]{2})/iy;
+const PAIR = /\\ud[89ab][\da-f]{2}\\ud[c-f][\da-f]{2}/iy;
+
+const standsAt = (pattern: RegExp, text: string, at: number) => {
+  pattern.lastIndex = at;
+  return pattern.test(text);
+};
+
+/** True for a body that would fail somewhere behind the checks of its fields; refused here, for every field at once. */
+function isUnusable(json: string): boolean {
+  let levels = 0;
+  let quoted = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const character = json[at]!;
+    if (character === '\\') {
+      if (standsAt(UNSTORABLE, json, at)) return true;
+      // What is escaped is passed over, so that an escaped backslash or quotation mark is not read as one.
+      at += standsAt(PAIR, json, at) ? 11 : 1;
+    } else if (character === '"') quoted = !quoted;
+    else if (!quoted && (character === '{' || character === '[')) levels += 1;
+    else if (!quoted && (character === '}' || character === ']')) levels -= 1;
+    if (levels > MOST_LEVELS) return true;
+  }
+  return false;
+}
 
 const FORM = 'application/x-www-form-urlencoded';
 
@@ -26,7 +53,7 @@ export function useBodyParsers(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') return done(null, undefined);
-    if (ESCAPED_NUL.test(body as string)) return done(new AppError('bad_request'), undefined);
+    if (isUnusable(body as string)) return done(new AppError('bad_request'), undefined);
     return parse(request, body as string, (error, value) => done(error ? new AppError('invalid_json') : null, value));
   });
   fastify.addContentTypeParser(FORM, { parseAs: 'string' }, (request, body, done) => {

@@ -6,12 +6,14 @@ import { Settings } from '../config/settings.js';
 import type { PendingEvent } from './event-message.js';
 import { eventsParked, eventsPublished, publishErrors, relayActive } from './event-metrics.js';
 import { EventPublisher, Outcome } from './event-publisher.js';
-import { anyPending, markPublished, park, readBatch, sweep } from './outbox-queue.js';
+import { anyPending, BATCH, markPublished, park, readBatch, sweep } from './outbox-queue.js';
 import { RelayBell } from './relay-bell.js';
 import { LEASE, RelayLock } from './relay-lock.js';
 
 /** Milliseconds. How often a relay looks for events by itself, and the others for the lock. */
 const POLL = 500;
+/** From the begin of one look to the next under load: events that gather meanwhile cost the broker and PostgreSQL as much as one. */
+const PACE = 50;
 /** How long a new relay holds back where its predecessor may have left something on its way to the broker. */
 const HANDOVER = LEASE + 500;
 /** A round ends after this long, so that a replay finds its turn. */
@@ -20,6 +22,9 @@ const SWEEP_INTERVAL = 60_000;
 const LONGEST_BACKOFF = 1000;
 /** After this long without a broker the lock is offered to the other instances, whose way there may be open. */
 const GIVE_UP = 15_000;
+
+const NOTHING: Promise<PendingEvent[]> = Promise.resolve([]);
+const idsOf = (events: PendingEvent[]) => events.map(({ id }) => id);
 
 /**
  * Publishes the outbox: one relay at a time over all instances, every event at least once and, per user, in order. An event
@@ -114,18 +119,20 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     const end = performance.now() + ROUND;
     try {
       while (!this.stopping && performance.now() < end) {
+        const begun = performance.now();
         await this.drain(lock, end);
         if (this.failures > 0) this.logger.info('events are published again');
         this.failures = 0;
         await this.sweepWhenDue(lock);
         await this.bell.wait(Math.min(POLL, Math.max(0, end - performance.now())));
+        await this.sleep(begun + PACE - performance.now());
       }
     } finally {
       await lock.leaveRound();
     }
   }
 
-  /** While one batch is sent, the one before is marked and the next is read. */
+  /** While one full batch is sent, the one before is marked and the next is read. */
   private async drain(lock: RelayLock, end: number): Promise<void> {
     let batch = await readBatch(lock, []);
     let marking: Promise<void> = Promise.resolve();
@@ -134,10 +141,8 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
       while (batch.length > 0 && !this.stopping && performance.now() < end) {
         const outcome: Outcome = { published: [], parked: [] };
         const sending = this.publisher.publish(batch, outcome);
-        const ahead = readBatch(
-          lock,
-          [...marked, ...batch].map(({ id }) => id),
-        );
+        // What has come since a batch that was not full waits for the next look: the more of it goes together.
+        const ahead = batch.length < BATCH ? NOTHING : readBatch(lock, idsOf([...marked, ...batch]));
         ahead.catch(() => undefined);
         try {
           await sending;
@@ -160,11 +165,7 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   private async finish(lock: RelayLock, { published, parked }: Outcome): Promise<void> {
     // Before the mark: should this process die in between, the next relay does both again.
     await this.caches.forget([...new Set(published.map(({ user_id }) => user_id))]);
-    if (published.length > 0)
-      await markPublished(
-        lock,
-        published.map(({ id }) => id),
-      );
+    if (published.length > 0) await markPublished(lock, idsOf(published));
     for (const { event_type } of published) eventsPublished.inc({ event_type });
     for (const { event, reason } of parked) {
       await park(lock, event.id, reason);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
-import { Statement, Statements } from '../config/statements.js';
+import { Call, Statement, Statements } from '../config/statements.js';
 
 export interface AuditEntry {
   /** `noun.verb` in the past, such as `user.deactivated`. */
@@ -26,8 +26,13 @@ export class AuditService {
 
   /** Writes the entry in the caller's transaction: the change and its record stand or fall together. */
   async record(tx: EntityManager, entry: AuditEntry, context: RequestContext | null): Promise<void> {
+    await this.statements.run(tx, ...this.recording(entry, context));
+  }
+
+  /** What `record` writes, for `Statements.runTogether`. */
+  recording(entry: AuditEntry, context: RequestContext | null): Call {
     const { action, actorId, targetId, reason = null, before = null, after = null } = entry;
     const [ipAddress, requestId] = [context?.ipAddress ?? null, context?.requestId ?? null];
-    await this.statements.run(tx, RECORD, [action, actorId, targetId, reason, ipAddress, requestId, before, after]);
+    return [RECORD, [action, actorId, targetId, reason, ipAddress, requestId, before, after]];
   }
 }

@@ -3,11 +3,16 @@ import type { PoolClient, Pool } from 'pg';
 import { DataSource, EntityManager } from 'typeorm';
 import { Settings } from './settings.js';
 
-/** A statement of a hot path; `name` is its own in the whole service. */
+/** A statement of a hot path; `name` is its own in the whole service, and missing where the text is put together. */
 export interface Statement {
-  name: string;
+  name?: string;
   text: string;
 }
+
+export type Call = [statement: Statement, values: unknown[]];
+
+/** Texts put together that get a name; each costs some kilobytes in every connection, so that callers must not choose how many. */
+const MOST_COMPOSED = 100;
 
 /**
  * Runs the statements of hot paths under their names: PostgreSQL parses and plans each once a connection, which halves the
@@ -16,6 +21,7 @@ export interface Statement {
 @Injectable()
 export class Statements {
   private readonly named: boolean;
+  private readonly composed = new Map<string, string>();
 
   constructor(
     private readonly database: DataSource,
@@ -28,11 +34,40 @@ export class Statements {
    * @param tx the transaction that the statement belongs to; null for a connection of the pool
    * @returns the rows, columns named as in the statement
    */
-  async run<T>(tx: EntityManager | null, { name, text }: Statement, values: unknown[]): Promise<T[]> {
+  async run<T>(tx: EntityManager | null, statement: Statement, values: unknown[]): Promise<T[]> {
+    const { text, name = this.nameOf(text) } = statement;
     const client = tx
       ? ((await tx.queryRunner!.connect()) as PoolClient)
       : (this.database.driver as unknown as { master: Pool }).master;
     const { rows } = await client.query(this.named ? { name, text, values } : { text, values });
     return rows as T[];
+  }
+
+  /**
+   * Runs statements in one round trip. They see the same state of the database, none sees what the others do, and in which
+   * order they act is open: what that order must not touch, a lock that the transaction holds already has to guard.
+   */
+  async runTogether(tx: EntityManager, calls: Call[]): Promise<void> {
+    let before = 0;
+    const parts = calls.map(([{ text }, { length }]) => {
+      const offset = before;
+      before += length;
+      return text.replaceAll(/\$(\d+)/g, (_, place: string) => `$${Number(place) + offset}`);
+    });
+    const last = parts.pop()!;
+    const first = parts.map((text, index) => `part_${index} AS (${text})`).join(', ');
+    await this.run(
+      tx,
+      { text: `WITH ${first} ${last}` },
+      calls.flatMap(([, values]) => values),
+    );
+  }
+
+  private nameOf(text: string): string | undefined {
+    const known = this.composed.get(text);
+    if (known !== undefined || this.composed.size >= MOST_COMPOSED) return known;
+    const name = `composed_${this.composed.size}`;
+    this.composed.set(text, name);
+    return name;
   }
 }

@@ -5,7 +5,7 @@ import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
-import { Statement, Statements } from '../config/statements.js';
+import { Call, Statement, Statements } from '../config/statements.js';
 import { RelayBell } from './relay-bell.js';
 import type { UserEvent } from './user-events.js';
 
@@ -33,9 +33,13 @@ export class OutboxService {
    * that makes the order of ids the order of commits, user by user.
    */
   async add(tx: EntityManager, event: UserEvent, context: RequestContext | null): Promise<void> {
-    const { userId, type } = event;
-    await this.statements.run(tx, ADD, [userId, type, payloadOf(event), context?.traceparent ?? null]);
+    await this.statements.run(tx, ...this.adding(tx, event, context));
+  }
+
+  /** What `add` writes, for `Statements.runTogether`. */
+  adding(tx: EntityManager, event: UserEvent, context: RequestContext | null): Call {
     afterCommit(tx, async () => this.announce(event));
+    return [ADD, [event.userId, event.type, payloadOf(event), context?.traceparent ?? null]];
   }
 
   private announce({ type, userId }: UserEvent): void {

@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../common/after-commit.js';
 import type { Claimant, RequestContext } from '../common/request-context.js';
+import { Statements } from '../config/statements.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { PERSONAL_FIELDS, PersonalData } from './personal-data.js';
@@ -32,6 +33,7 @@ export class ProfileService {
     private readonly personal: PersonalData,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
+    private readonly statements: Statements,
   ) {}
 
   async get(userId: string): Promise<ProfileBody> {
@@ -63,14 +65,13 @@ export class ProfileService {
       const current = await this.users.lockOwn(tx, userId);
       const { changes, fields } = this.difference(current, body);
       if (fields.length === 0) return current;
-      const changed = await this.users.change(tx, current, changes);
-      await this.outbox.add(tx, userUpdated(userId, fields), context);
-      await this.audit.record(
-        tx,
-        { action: 'profile.updated', actorId: userId, targetId: userId, after: { updated_fields: fields } },
-        context,
-      );
-      return changed;
+      const entry = { action: 'profile.updated', actorId: userId, targetId: userId, after: { updated_fields: fields } };
+      await this.statements.runTogether(tx, [
+        this.users.changing(tx, current, changes),
+        this.outbox.adding(tx, userUpdated(userId, fields), context),
+        this.audit.recording(entry, context),
+      ]);
+      return current;
     });
     return this.present(user);
   }

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository } from 'typeorm';
 import { violates } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
+import { Call, Statement, Statements } from '../config/statements.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
 
@@ -11,10 +12,18 @@ type NewUser = Pick<User, 'email' | 'name'> & Partial<User>;
 /** The account row: found, created, locked and changed. Use cases around it live in their own files. */
 @Injectable()
 export class UsersService {
+  private readonly lockStatement: Statement;
+
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly profiles: ProfileCache,
-  ) {}
+    private readonly statements: Statements,
+  ) {
+    this.lockStatement = {
+      name: 'user_lock',
+      text: `SELECT ${this.columns('u')} FROM users u WHERE u.id = $1 FOR UPDATE`,
+    };
+  }
 
   /** @param email normalized */
   async findByEmail(email: string): Promise<User | null> {
@@ -77,7 +86,8 @@ export class UsersService {
   }
 
   async findAndLock(tx: EntityManager, id: string): Promise<User | null> {
-    return tx.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    const [row] = await this.statements.run<Record<string, unknown>>(tx, this.lockStatement, [id]);
+    return row ? this.fromRow(row) : null;
   }
 
   /**
@@ -102,10 +112,21 @@ export class UsersService {
 
   /** Writes the changed columns of a row that the caller holds, and the moment of the change. */
   async change(tx: EntityManager, user: User, changes: Partial<User>): Promise<User> {
-    const changed = { ...changes, updatedAt: new Date() };
-    await tx.update(User, { id: user.id }, changed as never);
+    await this.statements.run(tx, ...this.changing(tx, user, changes));
+    return user;
+  }
+
+  /** What `change` writes, for `Statements.runTogether`; `user` has the new values from here on. */
+  changing(tx: EntityManager, user: User, changes: Partial<User>): Call {
+    const changed: Partial<User> = { ...changes, updatedAt: new Date() };
+    const properties = Object.keys(changed) as (keyof User)[];
+    const columns = properties.map(
+      (property) => this.users.metadata.findColumnWithPropertyName(property)!.databaseName,
+    );
+    const text = `UPDATE users SET ${columns.map((name, index) => `${name} = $${index + 2}`).join(', ')} WHERE id = $1`;
+    Object.assign(user, changed);
     this.profiles.changed(tx, user);
-    return Object.assign(user, changed);
+    return [{ text }, [user.id, ...properties.map((property) => changed[property])]];
   }
 
   /** Removes the row, and by cascade what belongs to the user in other tables. */

@@ -1,8 +1,13 @@
 import { once } from 'node:events';
 import { AddressInfo, createServer, Server, Socket } from 'node:net';
+import type { EntityManager } from 'typeorm';
+import { runInTransaction } from '../src/common/after-commit.js';
+import { databaseError } from '../src/common/database-errors.js';
 import { boundedPool } from '../src/config/database.js';
 import { readSettings } from '../src/config/settings.js';
-import { testValues } from './support/app.js';
+import { Statements } from '../src/config/statements.js';
+import { User } from '../src/users/user.entity.js';
+import { TestApp, testValues } from './support/app.js';
 
 /** A message of PostgreSQL's protocol, version 3. */
 function message(type: string, ...fields: (Buffer | string)[]): Buffer {
@@ -47,5 +52,39 @@ describe('a connection that PostgreSQL ends in the moment it is made', () => {
     await expect(client.query('SELECT 1')).rejects.toThrow('not queryable');
     client.release();
     await pool.end();
+  });
+});
+
+describe('a connection that PostgreSQL ends between two statements of a transaction', () => {
+  let service: TestApp;
+  beforeAll(async () => {
+    service = await TestApp.start();
+  });
+  afterAll(() => service.stopAndDrop());
+
+  /** What the statement after the end fails with. */
+  async function afterTheEnd(statement: (tx: EntityManager) => Promise<unknown>): Promise<unknown> {
+    const { database } = service;
+    const work = runInTransaction(database, async (tx) => {
+      const [{ pid }] = await tx.query<[{ pid: number }]>('SELECT pg_backend_pid() AS pid');
+      await database.query('SELECT pg_terminate_backend($1)', [pid]);
+      while (!tx.queryRunner!.isReleased) await new Promise((resolve) => setTimeout(resolve, 5));
+      await statement(tx);
+    });
+    return work.then(
+      () => 'it succeeded',
+      (error: unknown) => error,
+    );
+  }
+
+  it.each<[string, (tx: EntityManager) => Promise<unknown>]>([
+    ['SQL', (tx) => tx.query('SELECT 1')],
+    ['a repository', (tx) => tx.findOne(User, { where: { email: 'nobody@example.com' } })],
+    ['a nested transaction', (tx) => tx.transaction((inner) => inner.query('SELECT 1'))],
+    ['a named statement', (tx) => service.app.get(Statements).run(tx, { name: 'one', text: 'SELECT 1' }, [])],
+  ])('is 503 to the client for %s', async (_, statement) => {
+    const error = await afterTheEnd(statement);
+    expect(error).toBeInstanceOf(Error);
+    expect(databaseError(error)).toMatchObject({ type: 'database_unavailable' });
   });
 });

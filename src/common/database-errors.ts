@@ -13,8 +13,7 @@ function driverError(thrown: unknown): DriverError | null {
 
 /** Socket errors, SQLSTATE class 08, and the server's own goodbyes: PostgreSQL cannot be reached. */
 const UNREACHABLE = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|57P0|53300)/;
-const CONNECTION_LOST =
-  /Connection terminated|connection timeout|Client has encountered a connection error|ECONNREFUSED|runner already released/i;
+const CONNECTION_LOST = /Connection terminated|connection timeout|not queryable|ECONNREFUSED|already released/i;
 
 /** No free connection, a statement or a lock that took too long, a deadlock: overload, worth another try later. */
 const OVERLOAD = /^(57014|55P03|40P01|40001)$/;

@@ -178,16 +178,15 @@ describe('no statement reads a table from end to end', () => {
     noTableIsRead();
   });
 
-  it('for the removal of what has expired', async () => {
-    expect(await service.app.get(ExpiredRows).deleteAll()).toBe(0);
+  it('for the removal of what has expired, be it little or half of a table', async () => {
+    await service.app.get(ExpiredRows).deleteAll();
     noTableIsRead();
-    // More than one statement takes.
     await service.sql(
-      `UPDATE user_sessions SET expires_at = now() - interval '31 days'
-        WHERE id IN (SELECT id FROM user_sessions WHERE refresh_token < '2')`,
+      `UPDATE user_sessions SET expires_at = now() - interval '31 days' WHERE refresh_token < '8' AND revoked_at IS NULL`,
     );
+    await service.sql('ANALYZE user_sessions');
     recorder.take();
-    expect(await service.app.get(ExpiredRows).deleteAll()).toBeGreaterThan(1000);
+    expect(await service.app.get(ExpiredRows).deleteAll()).toBeGreaterThan(5000);
     noTableIsRead();
   });
 

@@ -104,7 +104,7 @@ describeWith('redis', 'the cache', () => {
     await profile();
     proxy.freeze();
     await cutOff.put('/users/profile', { bio: 'made behind the cut' }, member.access);
-    await until(async () => (await profile()).bio === 'made behind the cut', 1000);
+    await until(async () => (await profile()).bio === 'made behind the cut', 2000);
     proxy.restore();
     await cutOff.stop();
     await proxy.stop();

@@ -6,7 +6,7 @@ import { TestApp } from './support/app.js';
 import { describeWith, kafkaBrokers, workerDatabase } from './support/environment.js';
 import { firstSeen, kafkaProxy, TopicReader, withAdmin } from './support/kafka.js';
 import { TcpProxy } from './support/tcp-proxy.js';
-import { until } from './support/until.js';
+import { until, within } from './support/until.js';
 
 const RELAYS = `SELECT pid, client_port FROM pg_stat_activity JOIN pg_locks USING (pid)
   WHERE locktype = 'advisory' AND objid = 7205761 AND granted AND datname = current_database()`;
@@ -163,11 +163,10 @@ describeWith('kafka', 'the relay', () => {
     await topic.count(1, id);
     for (const fault of ['cut', 'freeze'] as const) {
       proxy[fault]();
-      for (let n = 0; n < 10; n += 1) {
-        const started = performance.now();
-        expect((await instance.put('/users/profile', { bio: `${fault} ${n}` }, access)).status).toBe(200);
-        expect(performance.now() - started).toBeLessThan(500);
-      }
+      for (let n = 0; n < 10; n += 1)
+        await within(1500, async () => {
+          expect((await instance.put('/users/profile', { bio: `${fault} ${n}` }, access)).status).toBe(200);
+        });
       expect((await instance.get('/health')).body).toMatchObject({
         status: 'degraded',
         dependencies: { kafka: 'down' },

@@ -56,6 +56,8 @@ describeWith('redis', 'throttling through Redis', () => {
     'each instance counts alone after a %s, without a delay, and joins again',
     async (fault) => {
       const app = await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url });
+      // Longer than what an answer takes on a busy machine, to tell the two apart.
+      app.app.get(CircuitBreaker).patience = 300;
       const { email, password } = await app.member();
       const from = newClient();
       proxy[fault]();
@@ -68,9 +70,9 @@ describeWith('redis', 'throttling through Redis', () => {
       });
       expect(tally(answers)).toEqual({ 401: 10, 429: 1 });
       expect((await login(app, email, password, from)).status).toBe(429);
-      // The first one waits for the time-out of 50 ms, the others know already.
-      expect(spent[0]).toBeLessThan(300);
-      expect(Math.min(...spent.slice(1))).toBeLessThan(40);
+      // The first one waits for the time-out, the others know already.
+      expect(spent[0]).toBeLessThan(1000);
+      expect(Math.min(...spent.slice(1))).toBeLessThan(300);
       proxy.restore();
       const redis = new Redis(await workerRedisUrl());
       const before = await redis.dbsize();

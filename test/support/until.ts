@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
 
 /** Waits for something that happens by itself and hands it over; fails where it does not. Times in milliseconds. */
-export async function until<T>(condition: () => T | Promise<T>, limit = 5000): Promise<Truthy<T>> {
+export async function until<T>(condition: () => T | Promise<T>, limit = 10_000): Promise<Truthy<T>> {
   for (const end = performance.now() + limit; ; await sleep(5)) {
     const found = await condition();
     if (found) return found as Truthy<T>;
@@ -17,4 +17,11 @@ export async function within<T>(limit: number, work: () => Promise<T>): Promise<
   const result = await work();
   expect(performance.now() - start).toBeLessThan(limit);
   return result;
+}
+
+/** The least of up to five measurements, milliseconds; a busy machine spoils some of them, a slow service all. */
+export async function quickest(limit: number, measure: () => Promise<number>): Promise<number> {
+  let least = Infinity;
+  for (let tries = 0; tries < 5 && least >= limit; tries += 1) least = Math.min(least, await measure());
+  return least;
 }

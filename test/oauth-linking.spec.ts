@@ -57,6 +57,7 @@ describe('a new person', () => {
     ['the address', { name: 7, email: 'nameless@example.com' }, 'nameless'],
     ['what 255 characters hold', { name: '😀'.repeat(300) }, '😀'.repeat(255)],
     ['no control characters', { name: 'Gr\u0000ace\n' }, 'Grace'],
+    ['no half of a surrogate pair', { name: 'Grace\ud800' }, 'Grace'],
   ])('is called by %s', async (_, claims, name) => {
     const { status, body } = await signIn(person(claims));
     expect([status, body.user.name]).toEqual([200, name]);
@@ -79,6 +80,7 @@ describe('a new person', () => {
     ['not quite verified', { email_verified: 'yes' }],
     ['missing', { email: undefined }],
     ['no address', { email: 'nobody' }],
+    ['only like one in letters of another width', { email: 'ｇrace@example.com' }],
     ['too long', { email: `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(63)}.example` }],
   ])('is turned away with an address that is %s, and leaves no row', async (_, claims) => {
     const known = person(claims);

@@ -40,14 +40,20 @@ export function toAccount(provider: Provider, answer: unknown): ProviderAccount 
   };
 }
 
-/** Without control characters, which no name has and PostgreSQL partly refuses; empty for anything but a string. */
+/**
+ * Without control characters and halves of surrogate pairs, which no name has and PostgreSQL partly refuses; empty for
+ * anything but a string.
+ */
 function text(value: unknown): string {
-  return typeof value === 'string' ? value.replace(/\p{Cc}/gu, '').trim() : '';
+  return typeof value === 'string' ? value.replace(/[\p{Cc}\p{Cs}]/gu, '').trim() : '';
 }
 
 function readEmail({ email, email_verified: verified }: Record<string, unknown>): string | null {
   // LinkedIn has sent the flag as a string.
   if (typeof email !== 'string' || (verified !== true && verified !== 'true')) return null;
+  // A mailbox whose name only looks like that of a member (`ｖictim@`) may be another person's: never taken for theirs.
+  // Nor is one of which something would have to be left out.
+  if (email.normalize('NFKC') !== email.normalize('NFC') || text(email) !== email.trim()) return null;
   const normalized = normalizeEmail(email);
   return normalized.length <= MAX_EMAIL && isEmail(normalized) ? normalized : null;
 }

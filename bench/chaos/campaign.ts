@@ -41,7 +41,8 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   const people = new People();
   await Promise.all(instances.map((instance) => instance.start()));
   const verdicts = new Verdicts(disturbances);
-  const operations = new Operations(new Asker(gateway, verdicts), people, random, await createAdmin(gateway, stage));
+  const admin = await createAdmin(gateway, stage);
+  const operations = new Operations(new Asker(gateway, verdicts), people, random, admin, direct.redis);
   const traffic = new Traffic({ gateway, operations, people, verdicts, disturbances, random });
   const faults = new Faults(stage, log);
   const begun = performance.now();
@@ -84,6 +85,7 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
     reads: traffic.reads,
     outcomes: Object.fromEntries([...verdicts.outcomes].map(([name, counts]) => [name, Object.fromEntries(counts)])),
     excused: verdicts.excused,
+    late: verdicts.late,
     drainSeconds,
     waiting: left,
     events,

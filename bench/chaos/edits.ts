@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import type { Random } from '../../scripts/seed/random.js';
 import type { Asker } from './asker.js';
 import type { Call } from './gateway.js';
@@ -13,6 +14,7 @@ export class Edits {
     private readonly asker: Asker,
     private readonly people: People,
     private readonly random: Random,
+    private readonly redisUrl: string,
   ) {}
 
   /** One field, both at once, one twice at once as clients that retry too early do it, or one while it is read. */
@@ -56,11 +58,13 @@ export class Edits {
   }
 
   /**
-   * One instance changes what the other reads, which is where a reader may leave an old value in the cache. Some of these
-   * people are then left alone: nothing later puts right what was left there.
+   * One instance changes what the other reads, which is where a reader may leave an old value in the cache. Redis may forget
+   * any entry at any time; it does so here, for else nothing would be filled. Some of these people are then left alone:
+   * nothing later puts right what was left there.
    */
   private async raced(person: Person, session: Session): Promise<void> {
     const { gateway, verdicts } = this.asker;
+    await evict(this.redisUrl, `user:preferences:${person.id}`);
     const reader = this.random.int(0, 1);
     const waits = [0, 1, 2].map(() => this.random.int(0, APART));
     const operation = 'read preferences';
@@ -72,6 +76,14 @@ export class Edits {
     await sleep(this.random.int(0, APART));
     await this.interests(person, session, 1 - reader);
     await Promise.all(reads);
-    if (this.random.chance(0.15)) this.people.rest(person);
+    if (this.random.chance(0.25)) this.people.rest(person);
   }
+}
+
+/** Best effort: while Redis is away there is nothing to forget. */
+async function evict(url: string, key: string): Promise<void> {
+  const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
+  redis.on('error', () => undefined);
+  await redis.del(key).catch(() => undefined);
+  redis.disconnect();
 }

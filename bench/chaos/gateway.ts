@@ -25,7 +25,7 @@ export interface Attempt {
   body: any;
 }
 
-const PATIENCE = 10_000;
+const PATIENCE = 15_000;
 const RETRIES = 3;
 
 /** Speaks to the instances as Meetinity's gateway does: round robin, and another try after a 5xx or a broken connection. */

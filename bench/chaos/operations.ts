@@ -16,8 +16,9 @@ export class Operations {
     private readonly people: People,
     private readonly random: Random,
     private readonly adminToken: string,
+    redisUrl: string,
   ) {
-    this.edits = new Edits(asker, people, random);
+    this.edits = new Edits(asker, people, random, redisUrl);
   }
 
   /** The next operation of the person: the one that is owed, else any. */

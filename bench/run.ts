@@ -5,10 +5,11 @@ import { toMarkdown, writeReport } from './lib/report.js';
 import type { Row } from './lib/row.js';
 import { createStage } from './lib/stage.js';
 import { hashing } from './rows/hashing.js';
+import { instances } from './rows/instances.js';
 import { processRows } from './rows/process.js';
 import { routes } from './rows/routes.js';
 
-const definitions = [...routes, ...hashing, ...processRows];
+const definitions = [...routes, ...hashing, ...instances, ...processRows];
 
 const { values } = parseArgs({
   options: {

@@ -118,6 +118,8 @@ describeWith('redis', 'npm run keys:reencrypt, beside a cache', () => {
       expect.any(Number),
       expect.stringMatching(/3 values of \d+ rows moved to key new/),
     ]);
+    // The progress line, rewritten in place.
+    expect(output).toMatch(/\r\d+ rows, 3 values moved, \d+ unreadable/);
     await running.stop();
 
     const later = await TestApp.start({ ENCRYPTION_KEYS: key('new'), REDIS_URL });

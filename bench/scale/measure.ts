@@ -29,23 +29,18 @@ export async function openSite(size: Size): Promise<Site & { close(): Promise<vo
   return { ...pair, size, database, runner, client, admin, close };
 }
 
-/** Runs the tasks of one row once; `around` is given each to run. */
-export async function runRow(
-  row: ScaleRow,
-  site: Site,
-  members: BenchMember[],
-  around: (task: Task) => Promise<void>,
-): Promise<void> {
+/** The tasks of one row, ready to be run; `end` undoes what they change where the row says so. */
+export async function begin(row: ScaleRow, site: Site, members: BenchMember[]) {
   const { runner } = site;
   if (row.prepare) {
     await runner.startTransaction();
     await runner.query(row.prepare);
   }
-  try {
-    for (const task of await row.tasks(site, members)) await around(task);
-  } finally {
+  const tasks = await row.tasks(site, members);
+  const end = async () => {
     if (row.prepare) await runner.rollbackTransaction();
-  }
+  };
+  return { tasks, end };
 }
 
 export async function drawFor(rows: ScaleRow[], site: Site): Promise<Map<ScaleRow, BenchMember[]>> {
@@ -58,8 +53,8 @@ export async function drawFor(rows: ScaleRow[], site: Site): Promise<Map<ScaleRo
 }
 
 /**
- * One request at a time, row by row and within a row size by size, so that what else the machine does meets all sizes alike.
- * The first round warms the processes up and is not kept.
+ * One request at a time, and each in turn at every size, so that what else the machine does meets all sizes alike. The first
+ * round warms the processes up and is not kept.
  */
 export async function measure(sites: Site[], rows: ScaleRow[], rounds: number, log: (line: string) => void) {
   const times: Times = new Map(rows.map((row) => [row, new Map(sites.map(({ size }) => [size, []]))]));
@@ -69,17 +64,26 @@ export async function measure(sites: Site[], rows: ScaleRow[], rounds: number, l
     for (const site of sites) members.set(site, await drawFor(rows, site));
     // The smallest last: what it needs must be in the buffers, as it would be without the others beside it.
     for (const { client, size } of sites.toReversed()) await warm(client, size);
-    const order = round % 2 === 0 ? sites : sites.toReversed();
-    for (const row of rows)
-      for (const site of order) {
-        const spent: number[] = [];
-        await runRow(row, site, members.get(site)!.get(row)!, async (task) => {
-          const started = performance.now();
-          await task();
-          spent.push(performance.now() - started);
-        });
-        if (round > 0) times.get(row)!.get(site.size)!.push(spent);
-      }
+    for (const row of rows) {
+      const spent = await inTurn(row, sites, members);
+      if (round > 0) for (const [{ size }, milliseconds] of spent) times.get(row)!.get(size)!.push(milliseconds);
+    }
   }
   return times;
+}
+
+async function inTurn(row: ScaleRow, sites: Site[], members: Map<Site, Map<ScaleRow, BenchMember[]>>) {
+  const begun: [Site, Task[], () => Promise<void>, number[]][] = [];
+  for (const site of sites) {
+    const { tasks, end } = await begin(row, site, members.get(site)!.get(row)!);
+    begun.push([site, tasks, end, []]);
+  }
+  for (let turn = 0; turn < begun[0]![1].length; turn += 1)
+    for (const [, tasks, , spent] of turn % 2 === 0 ? begun : begun.toReversed()) {
+      const started = performance.now();
+      await tasks[turn]!();
+      spent.push(performance.now() - started);
+    }
+  for (const [, , end] of begun) await end();
+  return begun.map(([site, , , spent]) => [site, spent] as const);
 }

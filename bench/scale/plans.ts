@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { drawFor, openSite, runRow } from './measure.js';
+import { begin, drawFor, openSite } from './measure.js';
 import type { ScaleRow } from './row.js';
 import type { Size } from './stage.js';
 
@@ -49,14 +49,15 @@ export async function writePlans(size: Size, rows: ScaleRow[], serverLog: string
   try {
     const members = await drawFor(rows, site);
     for (const row of rows) {
-      let [before, left] = [0, RUNS];
-      await runRow(row, site, members.get(row)!, async (task) => {
-        if (left-- <= 0) return;
+      const { tasks, end } = await begin(row, site, members.get(row)!);
+      let before = 0;
+      for (const task of tasks.slice(0, RUNS)) {
         await sleep(20);
         before = readFileSync(serverLog).length;
         await task();
-      });
+      }
       await sleep(100);
+      await end();
       const plans = plansIn(readFileSync(serverLog).subarray(before).toString());
       const title = `# ${row.name}\n\n${size.users.toLocaleString('en')} users. Made by \`npm run bench:plans\`.\n`;
       const text = plans.length === 0 ? '\nNo statement: the answer comes from Redis.\n' : '';

@@ -1,0 +1,219 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ExpiredRows } from '../src/auth/expired-rows.js';
+import { Answer, Member, TestApp } from './support/app.js';
+import { Browser } from './support/browser.js';
+import { fillWithCrowd } from './support/crowd.js';
+import { describeWith, kafkaBrokers, workerDatabase, workerTopic } from './support/environment.js';
+import { form, FORM, picture } from './support/images.js';
+import { mailedToken } from './support/mailbox.js';
+import { OidcProvider, person } from './support/oidc-provider.js';
+import { PlanRecorder } from './support/plans.js';
+import { sessionOf } from './support/sessions.js';
+import { until } from './support/until.js';
+
+// A statement that is sent by name is planned anew five times, and then perhaps once and for all.
+const TIMES = Array.from({ length: 8 }, (_, index) => index);
+const APP = 'https://app.example/signed-in';
+const PASSWORD = 'another horse battery';
+const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-plans-'));
+const called = new Set<string>();
+
+let oidc: OidcProvider;
+let recorder: PlanRecorder;
+let service: TestApp;
+
+/** Every statement of these specs is PostgreSQL's own record of what the service sent: a new one needs no line here. */
+const noTableIsRead = () => {
+  const { statements, scans } = recorder.take();
+  expect(scans).toEqual([]);
+  expect(statements).toBeGreaterThan(0);
+};
+
+/** The body of an answer that must be a good one. */
+async function ok(answer: Promise<Answer>) {
+  const { status, text, body } = await answer;
+  expect([status < 400, text]).toEqual([true, text]);
+  return body;
+}
+
+beforeAll(async () => {
+  oidc = await OidcProvider.start();
+  const url = await workerDatabase();
+  await fillWithCrowd(url);
+  recorder = await PlanRecorder.start(url);
+  service = await TestApp.start({
+    ...oidc.values,
+    OAUTH_REDIRECT_ALLOWLIST: APP,
+    UPLOAD_FOLDER: folder,
+    METRICS_ENABLED: 'true',
+  });
+  const request = service.request.bind(service);
+  service.request = async (method, address, options) => {
+    const answer = await request(method, address, options);
+    if (answer.status < 400) called.add(`${method} ${address.split('?')[0]}`);
+    return answer;
+  };
+}, 60_000);
+afterAll(async () => {
+  recorder.stop();
+  await service.stopAndDrop();
+  await oidc.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const login = ({ email, password }: Member) => ok(service.post('/auth/login', { email, password }));
+
+describe('no statement reads a table from end to end', () => {
+  it('that the start sends', () => noTableIsRead());
+
+  it('for an account and its sessions', async () => {
+    const member = await service.member();
+    let { access, refresh } = member;
+    for (const _ of TIMES) {
+      const tokens = await login(member);
+      ({ refresh_token: refresh } = await ok(service.post('/auth/refresh', { refresh_token: tokens.refresh_token })));
+      for (const address of ['/users/profile', '/auth/profile', '/auth/verify', '/users/sessions'])
+        await ok(service.get(address, access));
+      await ok(service.put('/users/profile', { bio: refresh.slice(-8) }, access));
+      await ok(service.post('/auth/verify', { token: access }));
+    }
+    const other = await login(member);
+    await ok(service.delete(`/users/sessions/${sessionOf(other.access_token)}`, access));
+    await ok(service.delete('/users/sessions', access));
+    expect((await service.post('/auth/refresh', { refresh_token: refresh })).status).toBe(401);
+    expect((await service.post('/auth/refresh', { refresh_token: member.refresh })).status).toBe(200);
+    await ok(service.post('/auth/logout', {}, access));
+    access = (await login(member)).access_token;
+    await ok(service.post('/auth/logout', { all: true }, access));
+    noTableIsRead();
+  });
+
+  it('for what members see and change', async () => {
+    const [{ access, id }, other] = [await service.member(), await service.member()];
+    for (const count of TIMES) {
+      await ok(service.put('/users/preferences', { age_min: 20 + count }, access));
+      for (const address of ['/users/preferences', `/users/${id}`, '/users/profile/export', '/users/identities'])
+        await ok(service.get(address, other.access));
+    }
+    const payload = form({ filename: 'me.png', content: await picture('png') });
+    const { profile_picture_url: url } = await ok(
+      service.request('POST', '/users/profile/avatar', { payload, headers: FORM, token: access }),
+    );
+    await ok(service.get(new URL(url).pathname));
+    await ok(service.delete('/users/profile/avatar', access));
+    noTableIsRead();
+  });
+
+  it('for passwords and mailed links', async () => {
+    const member = await service.member();
+    const formPost = (address: string, fields: Record<string, string>) =>
+      service.request('POST', address, {
+        payload: new URLSearchParams(fields).toString(),
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      });
+    await ok(service.post('/auth/email/resend', { email: member.email }));
+    const first = await mailedToken(member.email, 'email_verification', 2);
+    await ok(service.get(`/auth/email/verify?token=${first}`));
+    await ok(service.post('/auth/email/verify', { token: first }));
+    const second = await service.member();
+    const token = await mailedToken(second.email, 'email_verification');
+    await ok(formPost('/auth/pages/email-verify', { token }));
+    for (const count of [1, 2]) {
+      await ok(service.post('/auth/password/forgot', { email: member.email }));
+      const link = await mailedToken(member.email, 'password_reset', count);
+      await ok(service.get(`/auth/password/reset?token=${link}`));
+      const password = `${PASSWORD} ${count}`;
+      const fields = { token: link, password, password_repeat: password };
+      if (count === 1) await ok(formPost('/auth/pages/password-reset', fields));
+      else await ok(service.post('/auth/password/reset', { token: link, password }));
+    }
+    const body = { current_password: second.password, new_password: PASSWORD };
+    await ok(service.post('/auth/password/change', body, second.access));
+    noTableIsRead();
+  });
+
+  it.each(['google', 'linkedin'] as const)('for sign-ins at %s', async (provider) => {
+    const member = await service.member();
+    await ok(service.post('/auth/email/verify', { token: await mailedToken(member.email, 'email_verification') }));
+    oidc.signedInAs(person({ email: member.email }));
+    const started = await ok(service.post(`/auth/${provider}`));
+    const { searchParams } = await oidc.authorize(started.auth_url);
+    await ok(service.post(`/auth/${provider}/callback`, Object.fromEntries(searchParams)));
+    await ok(service.delete(`/users/identities/${provider}`, member.access));
+    const claims = person();
+    await ok(new Browser(service).signIn(provider, oidc, claims));
+    const json = await ok(service.get(`/auth/oauth/${provider}`, undefined, { accept: 'application/json' }));
+    const back = await oidc.authorize(json.auth_url);
+    await ok(service.get(`/auth/${provider}/callback${back.search}`));
+    const { headers } = await new Browser(service).signIn(provider, oidc, claims, APP);
+    const code = new URL(String(headers.location)).searchParams.get('code');
+    await ok(service.post('/auth/oauth/exchange', { code }));
+    noTableIsRead();
+  });
+
+  it('for administrators', async () => {
+    const [{ access }, { id }] = [await service.memberWithRole('admin'), await service.member()];
+    const { next } = await ok(service.get('/admin/users', access));
+    const lists = [`users?after=${next}`, 'users?search=crowd123', 'users?role=admin', `audit?target=${id}`, 'audit'];
+    for (const list of [...lists, 'me', 'permissions', `users/${id}`]) await ok(service.get(`/admin/${list}`, access));
+    for (const is_active of [false, true])
+      await ok(service.put(`/admin/users/${id}/status`, { is_active, reason: 'for a spec' }, access));
+    for (const role of ['admin', 'user'])
+      await ok(service.put(`/admin/users/${id}/role`, { role, reason: 'for a spec' }, access));
+    await ok(service.post(`/admin/users/${id}/sessions/revoke`, { reason: 'for a spec' }, access));
+    noTableIsRead();
+  });
+
+  it('for the end of an account', async () => {
+    const { access, password } = await service.member();
+    await ok(service.delete('/users/profile', access, { password }));
+    noTableIsRead();
+  });
+
+  it('for probes and metrics', async () => {
+    for (const address of ['/health', '/health/live', '/healthz', '/health/ready', '/ready', '/metrics'])
+      await ok(service.get(address));
+    noTableIsRead();
+  });
+
+  it('for the removal of what has expired, be it little or half of a table', async () => {
+    await service.app.get(ExpiredRows).deleteAll();
+    noTableIsRead();
+    await service.sql(
+      `UPDATE user_sessions SET expires_at = now() - interval '31 days' WHERE refresh_token < '8' AND revoked_at IS NULL`,
+    );
+    await service.sql('ANALYZE user_sessions');
+    recorder.take();
+    expect(await service.app.get(ExpiredRows).deleteAll()).toBeGreaterThan(5000);
+    noTableIsRead();
+  });
+
+  it('for any route that is documented: all of them were called here', async () => {
+    const { body } = await service.get('/docs-json');
+    const patterns = Object.entries<object>(body.paths).flatMap(([address, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${address}`),
+    );
+    const matching = (call: string) =>
+      patterns.filter((pattern) => new RegExp(`^${pattern.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(call));
+    // The router takes the literal address before one with a parameter.
+    const parameters = (pattern: string) => pattern.split('{').length;
+    const reached = new Set([...called].map((call) => matching(call).sort((a, b) => parameters(a) - parameters(b))[0]));
+    expect(patterns.filter((pattern) => !reached.has(pattern))).toEqual([]);
+  });
+
+  describeWith('kafka', 'for the relay', () => {
+    it('that publishes events and removes old ones', async () => {
+      await service.sql(`UPDATE outbox_events SET created_at = at, published_at = at FROM
+        (SELECT id AS old, now() - interval '9 days' AS at FROM outbox_events ORDER BY id LIMIT 4500) o WHERE id = old`);
+      recorder.take();
+      const values = { KAFKA_BOOTSTRAP_SERVERS: kafkaBrokers().join(','), KAFKA_USER_TOPIC: workerTopic('plans') };
+      const publishing = await TestApp.start(values);
+      const left = `SELECT FROM outbox_events WHERE published_at IS NULL OR created_at < now() - interval '8 days' LIMIT 1`;
+      await until(async () => (await service.sql(left)).length === 0, 15_000);
+      await publishing.stop();
+      expect(recorder.take().scans.filter((scan) => !scan.includes(left))).toEqual([]);
+    });
+  });
+});

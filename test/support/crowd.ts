@@ -1,0 +1,40 @@
+import { Client } from 'pg';
+
+/** Enough for every index to be worth its while, and for counts to be estimated. */
+export const CROWD = 20_500;
+
+const USERS = `generate_series(1, ${CROWD}) AS n`;
+const id = (what: string) => `md5('${what}' || n)::uuid`;
+
+const FILL = [
+  `INSERT INTO users (id, email, name, company, is_active, last_login, created_at)
+   SELECT ${id('user')}, 'crowd' || n || '@example.com', 'Given' || n % 977 || ' Family' || n % 1013,
+          CASE WHEN n % 2 = 0 THEN 'Northwind' END, n % 20 > 0, now() - n * interval '10 minutes', now() - n * interval '20 minutes'
+     FROM ${USERS}`,
+  `INSERT INTO user_preferences (user_id) SELECT ${id('user')} FROM ${USERS}`,
+  `INSERT INTO user_identities (user_id, provider, provider_user_id, email)
+   SELECT ${id('user')}, 'google', 'crowd-' || n, 'crowd' || n || '@example.com' FROM ${USERS}`,
+  `INSERT INTO user_sessions (user_id, refresh_token, expires_at, revoked_at, revoked_reason)
+   SELECT ${id('user')}, md5(n::text), now() + (n % 60 - 28) * interval '1 day', CASE WHEN n % 10 = 0 THEN now() - n % 29 * interval '1 day' END,
+          CASE WHEN n % 10 = 0 THEN 'logout' END FROM ${USERS}`,
+  `INSERT INTO one_time_tokens (user_id, purpose, token_hash, expires_at)
+   SELECT ${id('user')}, 'password_reset', md5(n::text), now() + n % 24 * interval '1 hour' FROM ${USERS}`,
+  `INSERT INTO ephemeral_values (key, value, expires_at)
+   SELECT 'crowd:' || n, '', now() + n % 60 * interval '1 minute' FROM ${USERS}`,
+  `INSERT INTO outbox_events (user_id, event_type, created_at, published_at)
+   SELECT ${id('user')}, CASE n % 3 WHEN 0 THEN 'user.created' ELSE 'user.updated' END, at, at
+     FROM ${USERS}, LATERAL (SELECT now() - (${CROWD} - n) * interval '30 seconds') AS time(at)`,
+  `INSERT INTO audit_logs (at, actor_id, target_id, action)
+   SELECT now() - n * interval '1 minute', ${id('user')}, ${id('user')}, 'spec.action' || n % 20 FROM ${USERS}`,
+];
+
+/** Fills every table that grows with users, sessions or events, and leaves it as autovacuum does. */
+export async function fillWithCrowd(url: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  // The rows fit each other; looking each reference up would take longer than writing them.
+  await client.query('SET session_replication_role = replica');
+  for (const sql of FILL) await client.query(sql);
+  await client.query('VACUUM (ANALYZE)');
+  await client.end();
+}

@@ -1,0 +1,80 @@
+import { Client } from 'pg';
+
+/** One node of a plan, as EXPLAIN (FORMAT JSON) has it. */
+export interface Plan {
+  'Node Type': string;
+  'Relation Name'?: string;
+  Filter?: string;
+  Plans?: Plan[];
+}
+
+interface Explained {
+  'Query Text': string;
+  Plan: Plan;
+}
+
+/** PostgreSQL sends each statement's plan to whoever sent the statement, those of foreign keys and triggers included. */
+const SETTINGS = {
+  session_preload_libraries: `'auto_explain'`,
+  'auto_explain.log_min_duration': '0',
+  'auto_explain.log_nested_statements': 'on',
+  'auto_explain.log_format': 'json',
+  'auto_explain.log_level': 'notice',
+};
+
+const own = Object.getOwnPropertyDescriptor(Client.prototype, 'emit');
+
+/** The plans that statements really ran by, whichever connection of this process sent them and however it was set. */
+export class PlanRecorder {
+  private seen: Explained[] = [];
+
+  private constructor(private readonly tables: Set<string>) {}
+
+  /** Only connections opened from now on are recorded. Wants a superuser. */
+  static async start(url: string): Promise<PlanRecorder> {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    const name = new URL(url).pathname.slice(1);
+    for (const [key, value] of Object.entries(SETTINGS))
+      await client.query(`ALTER DATABASE ${name} SET ${key} = ${value}`);
+    const { rows } = await client.query<{ relname: string }>(
+      `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'migrations'`,
+    );
+    await client.end();
+    const recorder = new PlanRecorder(new Set(rows.map(({ relname }) => relname)));
+    const emit = Client.prototype.emit;
+    Client.prototype.emit = function (this: Client, ...event: Parameters<typeof emit>) {
+      const [type, notice] = event as unknown[];
+      if (type === 'notice') recorder.note((notice as { message: string }).message);
+      return emit.apply(this, event);
+    };
+    return recorder;
+  }
+
+  stop(): void {
+    if (own) Object.defineProperty(Client.prototype, 'emit', own);
+    else delete (Client.prototype as Partial<Client>).emit;
+  }
+
+  /** How many statements there were since the last call, and those among them that read a table from end to end. */
+  take(): { statements: number; scans: string[] } {
+    const seen = this.seen.splice(0);
+    const scans = seen.flatMap(({ 'Query Text': sql, Plan: plan }) =>
+      this.scansOf(plan).map((table) => `${table}: ${sql.replaceAll(/\s+/g, ' ')}`),
+    );
+    return { statements: seen.length, scans: [...new Set(scans)] };
+  }
+
+  private note(message: string): void {
+    const at = message.indexOf('plan:\n');
+    if (at >= 0) this.seen.push(JSON.parse(message.slice(at + 6)) as Explained);
+  }
+
+  private scansOf(plan: Plan, parent?: Plan): string[] {
+    const { 'Node Type': type, 'Relation Name': table = '', Filter: filter } = plan;
+    // Without a condition of its own it reads no more rows than the limit above it says.
+    const bounded = parent?.['Node Type'] === 'Limit' && filter === undefined;
+    const here = type === 'Seq Scan' && this.tables.has(table) && !bounded ? [table] : [];
+    return [...here, ...(plan.Plans ?? []).flatMap((child) => this.scansOf(child, plan))];
+  }
+}

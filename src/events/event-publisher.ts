@@ -1,5 +1,5 @@
-import { ClientKafka } from '@nestjs/microservices';
-import { Admin, ICustomPartitioner, Message, Partitioners, Producer, RecordMetadata } from 'kafkajs';
+import type { ClientKafka } from '@nestjs/microservices';
+import type { Admin, ICustomPartitioner, Message, Producer, RecordMetadata } from 'kafkajs';
 import type { Logger } from '../common/logger.js';
 import type { Settings } from '../config/settings.js';
 import { PendingEvent, toMessage } from './event-message.js';
@@ -150,12 +150,18 @@ export class EventPublisher {
 
   private async connect(): Promise<Producer> {
     if (this.client) return this.client.producer;
+    // With the first event: hundreds of files that would hold up every start.
+    const [nest, { Partitioners }] = await Promise.all([import('@nestjs/microservices'), import('kafkajs')]);
     const sockets: FencedSockets = new FencedSockets(() => this.sockets === sockets && this.fence());
     this.sockets = sockets;
-    const client = new ClientKafka({
+    const client = new nest.ClientKafka({
       client: { ...kafkaConfig(this.settings), socketFactory: sockets.factory },
       producerOnlyMode: true,
-      producer: { idempotent: true, maxInFlightRequests: 1, createPartitioner: this.watchedPartitioner },
+      producer: {
+        idempotent: true,
+        maxInFlightRequests: 1,
+        createPartitioner: this.watched(Partitioners.DefaultPartitioner),
+      },
     });
     this.client = client;
     await client.connect();
@@ -164,15 +170,17 @@ export class EventPublisher {
   }
 
   /** kafkajs's own choice of the partition (murmur2 of the key, as Java's), noted for `requireComplete`. */
-  private readonly watchedPartitioner: ICustomPartitioner = () => {
-    const choose = Partitioners.DefaultPartitioner();
-    return (args) => {
-      const partition = choose(args);
-      this.placed.partitions.add(partition);
-      this.placed.counts.add(args.partitionMetadata.length);
-      return partition;
+  private watched(partitioner: ICustomPartitioner): ICustomPartitioner {
+    return () => {
+      const choose = partitioner();
+      return (args) => {
+        const partition = choose(args);
+        this.placed.partitions.add(partition);
+        this.placed.counts.add(args.partitionMetadata.length);
+        return partition;
+      };
     };
-  };
+  }
 
   /** Where the account may not do this, somebody else has to; the broker may also make topics by itself. */
   private async makeTopic(client: ClientKafka): Promise<void> {

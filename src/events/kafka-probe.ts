@@ -1,5 +1,5 @@
 import { Injectable, OnApplicationShutdown } from '@nestjs/common';
-import { Admin, Kafka } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { Settings } from '../config/settings.js';
 import { kafkaConfig } from './kafka.js';
 
@@ -29,6 +29,7 @@ export class KafkaProbe implements OnApplicationShutdown {
   }
 
   private async connect(): Promise<Admin> {
+    const { Kafka } = await import('kafkajs');
     const admin = new Kafka(kafkaConfig(this.settings)).admin();
     await admin.connect();
     return admin;

@@ -1,11 +1,14 @@
 import { connect as connectPlain, isIP, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { ISocketFactory, KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
+import type { ISocketFactory, KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import type { Settings } from '../config/settings.js';
 
 /** Milliseconds. */
 const CONNECT_TIMEOUT = 1000;
 export const REQUEST_TIMEOUT = 3000;
+
+/** The library is loaded with the first use, not for one word. */
+const SILENT: logLevel.NOTHING = 0;
 
 /** Client options for the configured brokers. Failures are fast (times in milliseconds): the relay retries on its own terms. */
 export function kafkaConfig({ kafka }: Settings): KafkaConfig {
@@ -20,7 +23,7 @@ export function kafkaConfig({ kafka }: Settings): KafkaConfig {
     requestTimeout: REQUEST_TIMEOUT,
     enforceRequestTimeout: true,
     retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 200 },
-    logLevel: logLevel.NOTHING,
+    logLevel: SILENT,
   };
 }
 

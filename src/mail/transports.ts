@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createTransport, SendMailOptions, Transporter } from 'nodemailer';
+import type { SendMailOptions, Transporter } from 'nodemailer';
 import type { Logger } from '../common/logger.js';
 import type { Settings } from '../config/settings.js';
 import type { Mail } from './mail.js';
@@ -14,6 +14,9 @@ export interface MailTransport {
 
 /** Messages never name files or addresses to be read; should one, nothing is read. */
 const NO_READING = { disableFileAccess: true, disableUrlAccess: true };
+
+/** With the first message, not with every start. */
+const loadLibrary = () => import('nodemailer');
 
 function toOptions(mail: Mail, from: string, messageId: string): SendMailOptions {
   return {
@@ -32,17 +35,29 @@ function toOptions(mail: Mail, from: string, messageId: string): SendMailOptions
 
 /** A pool of connections to the mail server. Times in milliseconds; what SMTP_URL says in its query wins. */
 export class SmtpTransport implements MailTransport {
-  private readonly transporter: Transporter;
+  private transporter: Promise<Transporter> | null = null;
 
   constructor(
-    url: string,
+    private readonly url: string,
     private readonly from: string,
-    connections: number,
-  ) {
-    this.transporter = createTransport({
-      url,
+    private readonly connections: number,
+  ) {}
+
+  async send(mail: Mail, messageId: string): Promise<void> {
+    this.transporter ??= this.open();
+    await (await this.transporter).sendMail(toOptions(mail, this.from, messageId));
+  }
+
+  close(): void {
+    void this.transporter?.then((transporter) => transporter.close());
+  }
+
+  private async open(): Promise<Transporter> {
+    const { createTransport } = await loadLibrary();
+    return createTransport({
+      url: this.url,
       pool: true,
-      maxConnections: connections,
+      maxConnections: this.connections,
       // Retries are the queue's, which counts and logs them.
       maxRequeues: 0,
       connectionTimeout: 5000,
@@ -52,20 +67,10 @@ export class SmtpTransport implements MailTransport {
       ...NO_READING,
     } as never);
   }
-
-  async send(mail: Mail, messageId: string): Promise<void> {
-    await this.transporter.sendMail(toOptions(mail, this.from, messageId));
-  }
-
-  close(): void {
-    this.transporter.close();
-  }
 }
 
 /** Where there is no mail server: each message becomes a file that mail programs open. */
 export class FileTransport implements MailTransport {
-  private readonly composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
-
   constructor(
     private readonly settings: Settings,
     private readonly logger: Logger,
@@ -73,7 +78,9 @@ export class FileTransport implements MailTransport {
 
   async send(mail: Mail, messageId: string): Promise<void> {
     const { from, directory } = this.settings.mail;
-    const { message } = await this.composer.sendMail(toOptions(mail, from, messageId));
+    const { createTransport } = await loadLibrary();
+    const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
+    const { message } = await composer.sendMail(toOptions(mail, from, messageId));
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const moment = new Date().toISOString().replaceAll(':', '-');
     const file = join(directory, `${moment}-${mail.kind}-${randomUUID().slice(0, 8)}.eml`);

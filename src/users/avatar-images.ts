@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { fileTypeFromBuffer } from 'file-type';
 import sharp from 'sharp';
 import { AppError } from '../common/errors.js';
 
@@ -52,6 +51,7 @@ export class AvatarImages {
 }
 
 async function requireFormat(bytes: Buffer, extension: string): Promise<void> {
+  const { fileTypeFromBuffer } = await import('file-type');
   // The reader of some formats fails on a file that is cut off.
   const found = await fileTypeFromBuffer(bytes).catch(() => undefined);
   const format = found?.ext === 'apng' ? 'png' : found?.ext;

@@ -1,0 +1,117 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { TestApp } from './support/app.js';
+import { describeUnless } from './support/environment.js';
+
+const README = readFileSync('README.md', 'utf8');
+const documents = [
+  'README.md',
+  ...readdirSync('docs')
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
+const section = (title: string) => README.split(new RegExp(`^## ${title}\n`, 'm'))[1]!.split(/^## /m)[0]!;
+const block = (text: string, language: string) => new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(text)![1]!;
+const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found]) => found!);
+
+/** The anchor that a heading gets, as code hosts make it. */
+const anchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w\s-]/g, '')
+    .replaceAll(' ', '-');
+
+describe('the documents', () => {
+  it.each(documents)('%s links to files and headings that exist', (name) => {
+    const prose = readFileSync(name, 'utf8').replaceAll(/```[\s\S]*?```/g, '');
+    const links = matches(prose, /\]\((?!https?:)([^)]+)\)/g);
+    const broken = links.filter((link) => {
+      const [file, fragment] = link.split('#');
+      const target = file ? path.join(path.dirname(name), file) : name;
+      if (!existsSync(target)) return true;
+      const headings = matches(readFileSync(target, 'utf8'), /^#{1,4} (.+)$/gm).map(anchor);
+      return fragment !== undefined && !headings.includes(fragment);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it('name files that exist', () => {
+    const named = documents.flatMap((name) =>
+      matches(readFileSync(name, 'utf8'), /`((?:src|test|migrations|scripts|docs)\/[\w./-]+\.\w+)`/g),
+    );
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((file) => !existsSync(file))).toEqual([]);
+  });
+
+  it('tell of every npm script, and of none that is not there', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+    const told = matches(documents.map((name) => readFileSync(name, 'utf8')).join('\n'), /npm run ([a-z][\w:-]*)/g);
+    expect(told.filter((name) => !(name in scripts))).toEqual([]);
+    const silent = Object.keys(scripts).filter((name) => !README.includes(name));
+    expect(silent).toEqual([]);
+  });
+
+  it('list every folder of the source', () => {
+    const listed = matches(block(section('Layout'), ''), /^ {2}(\w+)\/ /gm);
+    const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(listed.toSorted()).toEqual(folders.map(({ name }) => name).sort());
+  });
+
+  it('show the model of a use case as it is in the source', () => {
+    const lines = (text: string) => text.split('\n').map((line) => line.trim());
+    const source = new Set(lines(readFileSync('src/users/profile.service.ts', 'utf8')));
+    const shown = lines(block(section('Adding a feature'), 'ts'));
+    expect(shown.filter((line) => !source.has(line))).toEqual([]);
+  });
+});
+
+describe('the table of routes', () => {
+  it('has every path that the service documents', async () => {
+    const service = await TestApp.start();
+    const { paths } = (await service.get('/docs-json')).body as { paths: Record<string, unknown> };
+    await service.stopAndDrop();
+    const rows = section('Routes')
+      .split('\n')
+      .filter((line) => line.startsWith('| `'));
+    const routes = Object.keys(paths).map((route) => route.replace(/\b(google|linkedin)\b/, '{provider}'));
+    const missing = routes.filter((route) => {
+      const [parent, last] = [path.posix.dirname(route), path.posix.basename(route)];
+      // A row may spell a path out, or a parent once and then only the ends.
+      return !rows.some((row) => row.includes(`${route}\``) || (row.includes(parent) && row.includes(last)));
+    });
+    expect(missing).toEqual([]);
+  });
+});
+
+const lacks = ['bash', 'curl', 'node'].find((name) => spawnSync('which', [name]).status !== 0);
+
+describeUnless(lacks ? `no ${lacks}` : null, 'the five minutes', () => {
+  it('go as the README says', async () => {
+    const service = await TestApp.start();
+    await service.app.listen(0, '127.0.0.1');
+    const { port } = service.app.getHttpServer().address() as { port: number };
+    const tour = block(section('Five minutes'), 'bash');
+    const script = tour.replace('http://localhost:8081', `http://127.0.0.1:${port}`);
+    expect(script).not.toBe(tour);
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script]);
+    await service.stopAndDrop();
+    expect(stderr).toBe('');
+    const profile = { email: 'user@example.com', name: 'John Doe', job_title: null, phone: null };
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      { access_token: expect.any(String), user: profile },
+      profile,
+      { ...profile, job_title: 'Senior Software Engineer', phone: '+14155552671', bio: null },
+      { error: { code: 400, type: 'validation_failed', details: [{ field: 'email' }] } },
+      204,
+      { error: { code: 401, type: 'unauthenticated' } },
+      { status: 'ok', metrics: { total_users: 1 } },
+    ]);
+  });
+});

@@ -56,15 +56,15 @@ export class Verdicts {
   }
 
   /**
-   * A connection may only fail while the instance is down, 503 only comes while PostgreSQL is away from that instance. 429
-   * may also come from the other instance: what hangs or is frozen half-way holds locks on rows. Where passwords are hashed it
+   * A connection may only fail while the instance is down, 503 only comes while PostgreSQL is away from that instance, or slow:
+   * to make a connection takes many round trips, which on a crowded machine come to more than its limit. 429 may also come from the other instance: what hangs or is frozen half-way holds locks on rows. Where passwords are hashed it
    * is the answer to a queue too long for the machine, which may be a slow one.
    */
   private excuses(operation: string, outcome: Outcome, { instance, from, to }: Attempt): boolean {
     const during = (kinds: Kind[], where: number | null) => this.disturbances.touched(kinds, where, from, to);
     if (outcome === 'refused' || outcome === 'broken') return during(['down'], instance);
     if (outcome === 'timeout') return during(['paused'], instance);
-    if (outcome === 503) return during(['postgres'], instance);
+    if (outcome === 503) return during(['postgres', 'slow postgres'], instance);
     if (outcome === 429)
       return HASHING.test(operation) || during(['postgres', 'slow postgres', 'paused', 'down'], null);
     return false;

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { jobRows } from './scale/job-rows.js';
 import { measure, openSite } from './scale/measure.js';
@@ -35,6 +35,16 @@ if (rows.length === 0 || !counts.every((count) => Number.isInteger(count) && cou
   process.exit(2);
 }
 
+const DOCUMENT = 'docs/scaling.md';
+
+/** Puts the table where the document has its marks. */
+function writeTable(table: string): void {
+  const [open, close] = ['<!-- bench:scale -->', '<!-- /bench:scale -->'];
+  const text = readFileSync(DOCUMENT, 'utf8');
+  const [before, after] = [text.slice(0, text.indexOf(open) + open.length), text.slice(text.indexOf(close))];
+  writeFileSync(DOCUMENT, `${before}\n\n${table}\n\n${after}`);
+}
+
 const log = (line: string) => console.error(line);
 const stage = await createScaleStage(counts, values.keep, log);
 try {
@@ -44,6 +54,8 @@ try {
     const lines = toLines(await measure(sites, rows, rounds, log));
     for (const site of sites) await site.close();
     console.log(toTable(lines));
+    // A part of the table must not replace the whole one.
+    if (values.row === undefined) writeTable(toTable(lines));
     if (values.json) writeFileSync(values.json, `${JSON.stringify(lines, null, 2)}\n`);
     process.exitCode = values.strict && lines.some(({ met }) => !met) ? 1 : 0;
   }

@@ -57,8 +57,9 @@ export class Verdicts {
 
   /**
    * A connection may only fail while the instance is down, 503 only comes while PostgreSQL is away from that instance, or slow:
-   * to make a connection takes many round trips, which on a crowded machine come to more than its limit. 429 may also come from the other instance: what hangs or is frozen half-way holds locks on rows. Where passwords are hashed it
-   * is the answer to a queue too long for the machine, which may be a slow one.
+   * to make a connection takes many round trips, which on a crowded machine come to more than its limit. 429 may also come
+   * from the other instance: what hangs or is frozen half-way holds locks on rows. Where passwords are hashed it is the answer
+   * to a queue too long for the machine, which may be a slow one.
    */
   private excuses(operation: string, outcome: Outcome, { instance, from, to }: Attempt): boolean {
     const during = (kinds: Kind[], where: number | null) => this.disturbances.touched(kinds, where, from, to);

@@ -32,9 +32,11 @@ it('with APP_PORT=0 the links in mails name the port that was picked', async () 
       body: JSON.stringify({ email: uniqueEmail(), name: 'Ada', password: 'correct horse battery' }),
     });
     expect(answer.status).toBe(201);
-    const mail = await until(async () => (await readdir(folder)).find((name) => name.endsWith('.eml')));
-    const text = (await readFile(path.join(folder, mail), 'utf8')).replaceAll('=\r\n', '');
-    expect(text).toContain(`${address}/auth/email/verify?token`);
+    await until(async () => {
+      const mail = (await readdir(folder)).find((name) => name.endsWith('.eml'));
+      const text = mail && (await readFile(path.join(folder, mail), 'utf8')).replaceAll('=\r\n', '');
+      return text?.includes(`${address}/auth/email/verify?token`);
+    });
   } finally {
     service.kill();
     await once(service, 'exit');

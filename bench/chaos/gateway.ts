@@ -26,6 +26,8 @@ export interface Attempt {
 }
 
 const PATIENCE = 15_000;
+/** Milliseconds after which an idle connection is given up, well before an instance does that: neither side sends into a closed one. */
+const IDLE = 30_000;
 const RETRIES = 3;
 
 /** Speaks to the instances as Meetinity's gateway does: round robin, and another try after a 5xx or a broken connection. */
@@ -34,7 +36,7 @@ export class Gateway {
   private turn = 0;
 
   constructor(private readonly instances: Instance[]) {
-    this.agents = instances.map(() => new Agent({ keepAlive: true, maxSockets: 128 }));
+    this.agents = instances.map(() => new Agent({ keepAlive: true, maxSockets: 128, timeout: IDLE }));
   }
 
   /**

@@ -10,6 +10,8 @@ const MAIN = path.resolve(import.meta.dirname, '../../dist/src/main.js');
 const FOLLOW = 'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGKILL"))';
 /** Milliseconds between the end of an instance and its next start, as a supervisor has it. */
 const RESTART_PAUSE = 300;
+/** Milliseconds in which an instance has to answer once nothing is in its way. */
+const LONGEST_START = 60_000;
 
 /** An end that nobody asked for. */
 export interface Death {
@@ -48,18 +50,21 @@ export class Instance {
     return this.child?.pid;
   }
 
-  /** Resolves once it answers. */
+  /** Resolves once it answers; rejects where it never does. */
   start(): Promise<void> {
     this.asked = false;
     this.generation += 1;
     this.revived();
     this.revived = this.disturbances.begin('down', this.index);
     this.up = this.launch();
-    return this.up;
+    return this.whenUp();
   }
 
   async whenUp(): Promise<void> {
-    await this.up;
+    const tooLate = sleep(LONGEST_START, null, { ref: false }).then(() => {
+      throw new Error(`instance ${this.index} does not answer after ${LONGEST_START / 1000} s`);
+    });
+    await Promise.race([this.up, tooLate]);
   }
 
   /** SIGKILL; resolves when it is gone. It stays down until `start`. */

@@ -6,7 +6,8 @@ import { migrations } from '../../migrations/index.js';
 import { startServices } from '../../scripts/services/index.js';
 import { migrateDatabase } from '../../src/config/migrate.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
-import { freePort, launch, Target } from './process.js';
+import { freePort } from '../../src/config/free-port.js';
+import { launch, Target } from './process.js';
 
 type Values = Record<string, string>;
 

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServices } from '../../scripts/services/index.js';
 import { startEmbeddedPostgres } from '../../src/config/embedded-postgres.js';
+import { freePort } from '../../src/config/free-port.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
-import { freePort, launch, Target } from '../lib/process.js';
+import { launch, Target } from '../lib/process.js';
 import { prepareDatabase, SECRETS } from './database.js';
 
 type Log = (line: string) => void;

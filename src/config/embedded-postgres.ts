@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import { createCluster, isAlive, readSecrets, runTool, SUPERUSER, writeSecrets } from './embedded-cluster.js';
 import { type EmbeddedHome, prepareHome } from './embedded-home.js';
+import { freePort } from './free-port.js';
 
 export interface EmbeddedPostgresOptions {
   /** Created at the first start; later starts find the data there. */
@@ -95,7 +95,7 @@ function commandLine(pid: number): string {
 }
 
 async function launch(home: EmbeddedHome, wanted?: number, flags: Record<string, string> = {}): Promise<Server> {
-  const port = await freePort(wanted);
+  const port = await freePort(undefined, wanted).catch(() => freePort());
   const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', timezone: 'UTC', ...flags };
   const args = ['-D', home.dataDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   const output = openSync(logFile(home), 'w', 0o600);
@@ -167,18 +167,6 @@ async function connectTo(port: number, password: string): Promise<Client> {
   client.on('error', () => undefined);
   await client.connect();
   return client;
-}
-
-/** The wanted port if it is free, else one the system picks. */
-function freePort(wanted = 0): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', (error) => (wanted ? resolve(freePort()) : reject(error)));
-    probe.listen({ port: wanted, host: '127.0.0.1' }, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
 
 function logFile({ dataDir }: EmbeddedHome): string {

@@ -7,9 +7,10 @@ import { createStage } from './lib/stage.js';
 import { hashing } from './rows/hashing.js';
 import { instances } from './rows/instances.js';
 import { processRows } from './rows/process.js';
+import { relay } from './rows/relay.js';
 import { routes } from './rows/routes.js';
 
-const definitions = [...routes, ...hashing, ...instances, ...processRows];
+const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows];
 
 const { values } = parseArgs({
   options: {

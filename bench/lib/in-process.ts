@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Kafka, logLevel } from 'kafkajs';
+import { createApp } from '../../src/app.js';
+import type { Settings } from '../../src/config/settings.js';
+import type { Stage } from './stage.js';
+
+const PARTITIONS = 6;
+
+export const kafkaOf = ({ settings }: Stage) =>
+  new Kafka({ brokers: settings.kafka.brokers, logLevel: logLevel.NOTHING });
+
+/** The stage's settings with an empty topic of its own. */
+export async function withTopic(stage: Stage): Promise<Settings> {
+  const topic = `bench.${randomBytes(4).toString('hex')}`;
+  const admin = kafkaOf(stage).admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }] });
+  await admin.disconnect();
+  const logging = { ...stage.settings.logging, level: 'error' as const };
+  return { ...stage.settings, logging, kafka: { ...stage.settings.kafka, topic } };
+}
+
+/** The service in this process, serving no requests: its parts can be called. */
+export async function startHere(settings: Settings): Promise<NestFastifyApplication> {
+  const app = await createApp(settings);
+  await app.init();
+  return app;
+}

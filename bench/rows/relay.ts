@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Kafka, Partitioners } from 'kafkajs';
+import { DataSource } from 'typeorm';
+import type { Settings } from '../../src/config/settings.js';
+import { PendingEvent, toMessage } from '../../src/events/event-message.js';
+import { BATCH } from '../../src/events/outbox-queue.js';
+import { median } from '../lib/compare.js';
+import { kafkaOf, startHere, withTopic } from '../lib/in-process.js';
+import type { RowDefinition } from '../lib/row.js';
+
+const EVENTS = 100_000;
+const PAIRS = 3;
+const GOAL = 0.5;
+
+/** Events a second that one producer of kafkajs sends in batches of the relay's size, of which the first is not counted. */
+async function kafkajsRate(kafka: Kafka, { kafka: { topic } }: Settings): Promise<number> {
+  const producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    createPartitioner: Partitioners.DefaultPartitioner,
+  });
+  await producer.connect();
+  const batches = Array.from({ length: EVENTS / BATCH }, () =>
+    Array.from({ length: BATCH }, () => {
+      const ids = { id: '1', event_id: randomUUID(), user_id: randomUUID() };
+      const said = { payload: '{"updated_fields": ["bio", "location"]}', timestamp: new Date().toISOString() };
+      return { ...ids, ...said, event_type: 'user.updated', traceparent: null } as PendingEvent;
+    }),
+  );
+  let started = 0;
+  for (const [n, batch] of batches.entries()) {
+    if (n === 1) started = performance.now();
+    await producer.sendBatch({ acks: -1, topicMessages: [{ topic, messages: batch.map(toMessage) }] });
+  }
+  const seconds = (performance.now() - started) / 1000;
+  await producer.disconnect();
+  return (EVENTS - BATCH) / seconds;
+}
+
+/** Events a second from the marks in the table, between the first batch and the last. */
+async function relayRate(settings: Settings, database: DataSource): Promise<number> {
+  await database.query('TRUNCATE outbox_events');
+  await database.query(
+    `INSERT INTO outbox_events (user_id, event_type, payload)
+     SELECT gen_random_uuid(), 'user.updated', '{"updated_fields": ["bio", "location"]}' FROM generate_series(1, $1)`,
+    [EVENTS],
+  );
+  await database.query('VACUUM ANALYZE outbox_events');
+  const app = await startHere(settings);
+  for (let pending = EVENTS; pending > 0; await sleep(200))
+    [{ pending }] = await database.query(
+      'SELECT count(*)::int AS pending FROM outbox_events WHERE published_at IS NULL',
+    );
+  await app.close();
+  const [{ rate }] = await database.query<[{ rate: number }]>(
+    `WITH batches AS (SELECT published_at, count(*) AS events FROM outbox_events GROUP BY 1)
+     SELECT (SELECT sum(events) FROM batches WHERE published_at > (SELECT min(published_at) FROM batches))::float8
+            / extract(epoch FROM max(published_at) - min(published_at))::float8 AS rate FROM batches`,
+  );
+  return rate;
+}
+
+/** How fast the relay drains a backlog, against kafkajs sending the same batches and doing nothing else. */
+export const relay: RowDefinition[] = [
+  {
+    id: 'relay',
+    run: async (stage) => {
+      const database = new DataSource({ type: 'postgres', url: stage.settings.database.url!, poolSize: 1 });
+      await database.initialize();
+      const pairs: { own: number; reference: number }[] = [];
+      for (let pair = 0; pair < PAIRS; pair += 1) {
+        const own = await relayRate(await withTopic(stage), database);
+        const reference = await kafkajsRate(kafkaOf(stage), await withTopic(stage));
+        pairs.push({ own, reference });
+      }
+      await database.query('TRUNCATE outbox_events');
+      await database.destroy();
+      const ratios = pairs.map(({ own, reference }) => own / reference);
+      const [own, reference] = (['own', 'reference'] as const).map((side) =>
+        median(pairs.map((pair) => pair[side])).toFixed(0),
+      );
+      const ratio = median(ratios);
+      const name = `relay from a backlog of ${EVENTS.toLocaleString('en')} ÷ kafkajs`;
+      return [
+        { name, goal: `≥ ${GOAL}`, met: ratio >= GOAL, ratio, ratios, note: `${own} against ${reference} events/s` },
+      ];
+    },
+  },
+];

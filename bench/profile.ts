@@ -1,46 +1,54 @@
 import 'reflect-metadata';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Costs, readCosts } from './lib/cpu-profile.js';
 import { createStage, Stage } from './lib/stage.js';
-import { hashing } from './rows/hashing.js';
 import { routes } from './rows/routes.js';
 
-/** Runs one row with the service under V8's sampling profiler and prints the functions it spent most time in. */
+/** Runs one row with service and reference under V8's sampling profiler: where a request spends its time, side by side. */
 const { values } = parseArgs({
-  options: { row: { type: 'string', default: 'profile-cached' }, out: { type: 'string', default: 'bench/profiles' } },
+  options: {
+    row: { type: 'string', default: 'profile-cached' },
+    out: { type: 'string', default: 'bench/profiles' },
+    seconds: { type: 'string', default: '6' },
+    top: { type: 'string', default: '25' },
+  },
 });
-const definition = [...routes, ...hashing].find(({ id }) => id === values.row);
+const definition = routes.find(({ id }) => id === values.row);
 if (!definition) {
-  console.error('--row must name a row of the benchmark');
+  console.error(`--row must be one of: ${routes.map(({ id }) => id).join(', ')}`);
   process.exit(2);
 }
 
-mkdirSync(values.out, { recursive: true });
+const folders = { service: join(values.out, values.row, 'service'), bare: join(values.out, values.row, 'bare') };
+rmSync(join(values.out, values.row), { recursive: true, force: true });
+const profiled = (folder: string) => ['--cpu-prof', '--cpu-prof-interval', '500', `--cpu-prof-dir=${folder}`];
 const stage = await createStage((line) => console.error(line));
-const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${values.out}`, `--cpu-prof-name=${values.row}.cpuprofile`];
-const profiled: Stage = { ...stage, service: (options = {}) => stage.service({ ...options, nodeArgs }) };
-try {
-  await definition.run(profiled, { seconds: 6, minutes: 1 });
-} finally {
-  await stage.stop();
+const watched: Stage = {
+  ...stage,
+  service: (options = {}) => stage.service({ ...options, nodeArgs: profiled(folders.service) }),
+  bare: () => stage.bare(profiled(folders.bare)),
+};
+const [row] = await definition
+  .run(watched, { seconds: Number(values.seconds), minutes: 1 })
+  .finally(() => stage.stop());
+
+function print(title: string, ours: Costs, theirs: Costs): void {
+  console.log(`\n${title}: microseconds a request, service | reference`);
+  const names = [...new Set([...ours.keys(), ...theirs.keys()])];
+  const excess = (name: string) => (ours.get(name) ?? 0) - (theirs.get(name) ?? 0);
+  for (const name of names.sort((a, b) => excess(b) - excess(a)).slice(0, Number(values.top))) {
+    const [own, other] = [ours, theirs].map((costs) => (costs.get(name) ?? 0).toFixed(1).padStart(7));
+    console.log(`${own} | ${other}  ${name}`);
+  }
 }
 
-interface Profile {
-  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[];
-  samples: number[];
-  timeDeltas: number[];
-}
-
-const file = readdirSync(values.out).find((name) => name === `${values.row}.cpuprofile`)!;
-const profile = JSON.parse(readFileSync(join(values.out, file), 'utf8')) as Profile;
-const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
-const self = new Map<string, number>();
-profile.samples.forEach((id, index) => {
-  const { functionName, url, lineNumber } = frames.get(id)!;
-  const place = `${functionName || '(anonymous)'} ${url.split('/').slice(-3).join('/')}:${lineNumber + 1}`;
-  self.set(place, (self.get(place) ?? 0) + profile.timeDeltas[index]!);
-});
-const total = [...self].filter(([place]) => !place.startsWith('(idle)')).reduce((sum, [, time]) => sum + time, 0);
-for (const [place, time] of [...self].sort(([, a], [, b]) => b - a).slice(0, 25))
-  console.log(`${((time / total) * 100).toFixed(1).padStart(5)} %  ${place}`);
+const { ratio, service, reference } = row!;
+const [ours, theirs] = [readCosts(folders.service, service!.cpuMicros), readCosts(folders.bare, reference!.cpuMicros)];
+console.log(
+  `${row!.name}: ratio ${ratio.toFixed(2)} under the profiler; ` +
+    `${service!.cpuMicros.toFixed(0)} against ${reference!.cpuMicros.toFixed(0)} µs a request. Profiles: ${join(values.out, values.row)}`,
+);
+print('By package', ours.packages, theirs.packages);
+print('By function', ours.functions, theirs.functions);

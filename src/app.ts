@@ -5,6 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppModule } from './app.module.js';
 import { useAccessLog } from './common/access-log.js';
 import { useBodyParsers } from './common/body-parser.js';
+import { useCors } from './common/cors.js';
 import { useDocs } from './common/docs.js';
 import { ErrorFilter, toAppError } from './common/error.filter.js';
 import { answerClientError, AppError, errorBody, errorHeaders } from './common/errors.js';
@@ -14,7 +15,7 @@ import { useMultipart } from './common/multipart.js';
 import { makeContext, rateLimitHeaders, requestId } from './common/request-context.js';
 import { RouteTable } from './common/route-table.js';
 import { SECURITY_HEADERS } from './common/security-headers.js';
-import { validationPipe } from './common/validation.js';
+import { DtoPipe } from './common/validation.js';
 import { Settings } from './config/settings.js';
 
 /** Bytes of a JSON body; the largest legitimate one is a profile of a few kilobytes. */
@@ -76,24 +77,8 @@ export async function createApp(settings: Settings): Promise<NestFastifyApplicat
   useMultipart(fastify);
   useLeftoverBodies(fastify);
   useAccessLog(fastify, settings.logging.access ? logger : null);
-  app.enableCors({
-    // Harmless here: no route is opened by a cookie that a browser would add by itself, but the way back from a provider,
-    // which its state guards.
-    origin: settings.corsOrigins.includes('*') ? '*' : settings.corsOrigins,
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
-    allowedHeaders: [
-      'Authorization',
-      'Content-Type',
-      'X-Request-ID',
-      'X-Client-Version',
-      'X-Client-Platform',
-      'traceparent',
-    ],
-    exposedHeaders: ['X-Request-ID', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
-    maxAge: 600,
-    strictPreflight: false,
-  });
-  app.useGlobalPipes(validationPipe());
+  useCors(fastify, settings.corsOrigins);
+  app.useGlobalPipes(new DtoPipe());
   app.useGlobalFilters(new ErrorFilter(logger, routes));
   useDocs(app);
   return app;

@@ -129,6 +129,8 @@ describe('GET /admin/users', () => {
     ['page', 'page=1&page=2'],
     ['limit', 'limit=0'],
     ['limit', 'limit=101'],
+    ['limit', '__proto__=a&__proto__=b&limit=101'],
+    ['limit', 'constructor=a&constructor=b&limit=101'],
     ['search', `search=${'x'.repeat(101)}`],
     ['search', 'search=a&search=b'],
     ['is_active', 'is_active=maybe'],

@@ -53,6 +53,7 @@ describe('the error body', () => {
       'unsupported_media_type',
     ],
     ['a body that is a list', 'POST', '/auth/login', { headers: json, payload: '[]' }, 400, 'validation_failed'],
+    ['a body that is a text', 'POST', '/auth/login', { headers: json, payload: '"x"' }, 400, 'validation_failed'],
     ['a body that is null', 'POST', '/auth/login', { headers: json, payload: 'null' }, 400, 'validation_failed'],
     ['an empty body', 'POST', '/auth/login', { headers: json, payload: '' }, 400, 'validation_failed'],
     [
@@ -181,6 +182,22 @@ describe('headers', () => {
     expect((await preflight('https://evil.example')).headers['access-control-allow-origin']).not.toBe(
       'https://evil.example',
     );
+  });
+
+  it.each([
+    ['an answer', '/health/live', 200],
+    ['a refusal', '/users/profile', 401],
+    ['an address where nothing is', '/nowhere', 404],
+  ])('let the configured origins read %s', async (_, path, status) => {
+    const answer = await service.get(path, undefined, { origin: 'https://app.example' });
+    expect(answer.status).toBe(status);
+    expect(answer.headers).toMatchObject({
+      'access-control-allow-origin': 'https://app.example',
+      'access-control-expose-headers': expect.stringContaining('X-Request-ID'),
+      vary: 'Origin',
+    });
+    const foreign = await service.get(path, undefined, { origin: 'https://evil.example' });
+    expect(foreign.headers['access-control-allow-origin']).not.toBe('https://evil.example');
   });
 
   it('allow every origin where CORS_ORIGINS=*, and no cookies', async () => {

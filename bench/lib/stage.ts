@@ -20,7 +20,7 @@ export interface Stage {
     values?: Values;
     nodeArgs?: string[];
   }): Promise<Target & { startedInMs: number }>;
-  bare(): Promise<Target>;
+  bare(nodeArgs?: string[]): Promise<Target>;
   stop(): Promise<void>;
 }
 
@@ -73,10 +73,10 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
       if (without === 'redis') delete env.REDIS_URL;
       return start('service', [...nodeArgs, 'dist/src/main.js'], env, '/ready');
     },
-    bare: () =>
+    bare: (nodeArgs = []) =>
       start(
         'bare',
-        [...COMPILED, 'bench/bare/server.ts'],
+        [...nodeArgs, ...COMPILED, 'bench/bare/server.ts'],
         { ...values, POOL_SIZE: String(settings.database.poolSize) },
         '/healthz',
       ),

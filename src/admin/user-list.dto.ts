@@ -4,7 +4,7 @@ import { Trim } from '../common/fields.js';
 import { ChoiceParam, FlagParam, OptionalParam, WholeParam } from '../common/query-fields.js';
 import type { Provider } from '../config/settings.secrets.js';
 import { PROVIDERS } from '../config/settings.secrets.js';
-import { ProfileBody, toProfile } from '../users/profile.dto.js';
+import { ProfileBody, sealedProfile } from '../users/profile.dto.js';
 import type { UserSort, UserSortField } from '../users/user-order.js';
 import { USER_SORT_FIELDS } from '../users/user-order.js';
 import type { Role, User } from '../users/user.entity.js';
@@ -65,6 +65,6 @@ export class UserListBody {
 }
 
 export function toAdminUser(user: User): AdminUserBody {
-  const { bio: _, ...rest } = toProfile(user);
+  const { bio: _bio, phone: _phone, date_of_birth: _born, ...rest } = sealedProfile(user);
   return rest;
 }

@@ -22,13 +22,18 @@ export class JwtGuard implements CanActivate {
     private readonly sessions: LiveSessions,
   ) {}
 
-  async canActivate(host: ExecutionContext): Promise<boolean> {
+  canActivate(host: ExecutionContext): boolean | Promise<boolean> {
     if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [host.getHandler(), host.getClass()])) return true;
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const token = bearer(request);
-    if (this.reflector.get<boolean>(CHECKED_ALONGSIDE, host.getHandler())) request.claimant = this.claimant(token);
-    else request.principal = await this.authenticate(token);
-    return true;
+    if (this.reflector.get<boolean>(CHECKED_ALONGSIDE, host.getHandler())) {
+      request.claimant = this.claimant(token);
+      return true;
+    }
+    return this.authenticate(token).then((principal) => {
+      request.principal = principal;
+      return true;
+    });
   }
 
   /** @throws AppError `unauthenticated` */

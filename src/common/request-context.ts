@@ -75,6 +75,7 @@ export function clientAddress(request: IncomingMessage, hops: number): string {
 
 /** An IPv4 client on a dual-stack socket shows as `::ffff:192.0.2.1`. */
 function normalAddress(address: string): string {
+  if (!address.includes(':')) return address;
   return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
 }
 

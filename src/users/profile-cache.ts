@@ -2,15 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { EntityCache } from '../cache/entity-cache.js';
 import { UserCaches } from '../cache/user-caches.js';
-import { ProfileBody, toProfile } from './profile.dto.js';
+import { SealedProfile, sealedProfile } from './profile.dto.js';
 import type { User } from './user.entity.js';
-
-/** A profile as it is cached: `phone` and `date_of_birth` are the ciphertexts of the row. */
-export type SealedProfile = ProfileBody;
-
-export function sealedProfile(user: User): SealedProfile {
-  return { ...toProfile(user), phone: user.phone, date_of_birth: user.dateOfBirth };
-}
 
 /** Own profiles, kept for an hour. Whatever changes a row of `users` says so here, in its transaction. */
 @Injectable()

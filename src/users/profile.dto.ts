@@ -91,8 +91,10 @@ export class ProfileBody {
   @ApiProperty({ format: 'date-time' }) updated_at: string;
 }
 
-/** The fields of a profile that are stored in clear; the caller adds the two that are not. */
-export function toProfile(user: User): Omit<ProfileBody, 'phone' | 'date_of_birth'> {
+/** A profile as it is stored: `phone` and `date_of_birth` are the ciphertexts of the row. */
+export type SealedProfile = ProfileBody;
+
+export function sealedProfile(user: User): SealedProfile {
   return {
     id: user.id,
     email: user.email,
@@ -109,6 +111,8 @@ export function toProfile(user: User): Omit<ProfileBody, 'phone' | 'date_of_birt
     job_title: user.jobTitle,
     company: user.company,
     linkedin_url: user.linkedinUrl,
+    phone: user.phone,
+    date_of_birth: user.dateOfBirth,
     gender: user.gender,
     last_login: user.lastLogin?.toISOString() ?? null,
     created_at: user.createdAt.toISOString(),

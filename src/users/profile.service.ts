@@ -7,8 +7,8 @@ import { Statements } from '../config/statements.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { PERSONAL_FIELDS, PersonalData } from './personal-data.js';
-import { ProfileCache, SealedProfile, sealedProfile } from './profile-cache.js';
-import { ProfileBody, UpdateProfileBody } from './profile.dto.js';
+import { ProfileCache } from './profile-cache.js';
+import { ProfileBody, SealedProfile, sealedProfile, UpdateProfileBody } from './profile.dto.js';
 import type { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
@@ -77,10 +77,12 @@ export class ProfileService {
   }
 
   private unseal(profile: SealedProfile): ProfileBody {
+    const { id, phone, date_of_birth: born } = profile;
+    if (phone === null && born === null) return profile;
     return {
       ...profile,
-      phone: this.personal.open(profile.id, 'phone', profile.phone),
-      date_of_birth: this.personal.open(profile.id, 'date_of_birth', profile.date_of_birth),
+      phone: this.personal.open(id, 'phone', phone),
+      date_of_birth: this.personal.open(id, 'date_of_birth', born),
     };
   }
 

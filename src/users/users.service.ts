@@ -13,12 +13,14 @@ type NewUser = Pick<User, 'email' | 'name'> & Partial<User>;
 @Injectable()
 export class UsersService {
   private readonly lockStatement: Statement;
+  private readonly mapping: [column: string, property: string][];
 
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly profiles: ProfileCache,
     private readonly statements: Statements,
   ) {
+    this.mapping = users.metadata.columns.map(({ databaseName, propertyName }) => [databaseName, propertyName]);
     this.lockStatement = {
       name: 'user_lock',
       text: `SELECT ${this.columns('u')} FROM users u WHERE u.id = $1 FOR UPDATE`,
@@ -55,14 +57,14 @@ export class UsersService {
    * open connection as soon as a migration adds a column.
    */
   columns(alias: string): string {
-    return this.users.metadata.columns.map(({ databaseName }) => `${alias}.${databaseName}`).join(', ');
+    return this.mapping.map(([column]) => `${alias}.${column}`).join(', ');
   }
 
   /** The account in a row that another statement returned with these columns. */
   fromRow(row: Record<string, unknown>): User {
-    const user: Record<string, unknown> = {};
-    for (const { databaseName, propertyName } of this.users.metadata.columns) user[propertyName] = row[databaseName];
-    return Object.assign(new User(), user);
+    const user = new User() as User & Record<string, unknown>;
+    for (const [column, property] of this.mapping) user[property] = row[column];
+    return user;
   }
 
   /**

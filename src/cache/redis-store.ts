@@ -61,13 +61,14 @@ export class RedisStore implements CacheStore {
 
   async read(key: string): Promise<string | null | undefined> {
     if (this.isDoubtful(key)) return undefined;
-    const found = await this.outcome(this.cache.store.mget(key, MARK_KEY).catch(ignoreSyntax), null);
+    const reading = Promise.all([this.cache.store.mget(key), this.breaker.read([MARK_KEY])]);
+    const found = await this.outcome(reading.catch(ignoreSyntax), null);
     // Asked again: it may have come into doubt during the wait.
     if (found === null || this.isDoubtful(key)) return undefined;
-    const [entry, mark] = found;
-    const start = `value:${String(mark)}:`;
-    const counts = typeof entry === 'string' && typeof mark === 'string' && entry.startsWith(start);
-    return counts ? entry.slice(start.length) : null;
+    const [[entry], [mark]] = found;
+    if (typeof entry !== 'string' || !mark) return null;
+    const start = `value:${mark.slice(1, -1)}:`;
+    return entry.startsWith(start) ? entry.slice(start.length) : null;
   }
 
   async lease(key: string): Promise<Token | null> {
@@ -180,8 +181,8 @@ export class RedisStore implements CacheStore {
 }
 
 /** The library fails on what is no JSON; such an entry, whoever wrote it, is none. */
-function ignoreSyntax(error: unknown): unknown[] {
-  if (error instanceof SyntaxError) return [];
+function ignoreSyntax(error: unknown): [unknown[], (string | null)[]] {
+  if (error instanceof SyntaxError) return [[], []];
   throw error;
 }
 

@@ -22,8 +22,11 @@ const SECRET_KEYS = [
 
 const REDACTED = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
-/** Bytes collected before they are written, and the longest they wait, milliseconds; the rest is flushed on exit. */
-const BUFFER = { minLength: 32_768, maxWrite: 65_536, periodicFlush: 200 };
+/**
+ * Bytes collected before they are written, and the longest they wait, milliseconds; the rest is flushed on exit. Not more: with
+ * each line the library counts the bytes of all that it has collected.
+ */
+const BUFFER = { minLength: 8192, maxWrite: 16_384, periodicFlush: 200 };
 
 /** ISO-8601, made once a millisecond: under load many lines share it. */
 function timestamp(): string {

@@ -8,6 +8,9 @@ export interface RefreshClaim {
   counter: number;
 }
 
+/** Session (16 bytes) and HMAC (32 bytes) in base64url, the counter between them in decimal digits. */
+const FORM = /^([A-Za-z0-9_-]{22})\.(\d{1,9})\.([A-Za-z0-9_-]{43})$/;
+
 /**
  * Refresh tokens are computed, not drawn: `<session>.<counter>.<HMAC-SHA-256>` under a key derived from the secret. Every
  * instance computes the same child for the same parent, so parallel and retried refreshes agree, and a forged token is
@@ -35,14 +38,16 @@ export class RefreshTokens {
 
   /** @returns null for anything this service did not sign */
   read(token: string): RefreshClaim | null {
-    const match = /^(?<session>[A-Za-z0-9_-]{22})\.(?<counter>\d{1,9})\.(?<mac>[A-Za-z0-9_-]{43})$/.exec(token);
-    if (!match?.groups) return null;
-    const { session, counter, mac: given } = match.groups as Record<'session' | 'counter' | 'mac', string>;
+    const match = FORM.exec(token);
+    if (!match) return null;
+    const [, session, counter, given] = match as unknown as [string, string, string, string];
     const signature = Buffer.from(given, 'base64url');
     const body = `${session}.${counter}`;
     if (!this.keys.some((key) => sameBytes(mac(key, body), signature))) return null;
     const hex = Buffer.from(session, 'base64url').toString('hex');
-    const sessionId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    const sessionId = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
+      '-',
+    );
     return { sessionId, counter: Number(counter) };
   }
 }

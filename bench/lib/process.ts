@@ -54,6 +54,12 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
+/** Ctrl-C also ends what the benchmark has started. */
+export function stopOnSignal(stop: () => Promise<void>): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void stop().finally(() => process.exit(1)));
+}
+
 const TICKS_PER_SECOND = 100;
 
 /** Processor seconds a process has used so far, in user and kernel mode (proc(5)); NaN where there is no /proc. */

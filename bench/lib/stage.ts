@@ -7,7 +7,7 @@ import { startServices } from '../../scripts/services/index.js';
 import { migrateDatabase } from '../../src/config/migrate.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
 import { freePort } from '../../src/config/free-port.js';
-import { launch, Target } from './process.js';
+import { launch, stopOnSignal, Target } from './process.js';
 
 type Values = Record<string, string>;
 
@@ -66,6 +66,13 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
     return target;
   }
 
+  const stop = async () => {
+    await Promise.all(running.map((target) => target.stop()));
+    await services.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  stopOnSignal(stop);
+
   return {
     settings,
     service: ({ without, values: more = {}, nodeArgs = [] } = {}) => {
@@ -80,10 +87,6 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
         { ...values, POOL_SIZE: String(settings.database.poolSize) },
         '/healthz',
       ),
-    stop: async () => {
-      await Promise.all(running.map((target) => target.stop()));
-      await services.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    stop,
   };
 }

@@ -5,7 +5,7 @@ import { startServices } from '../../scripts/services/index.js';
 import { startEmbeddedPostgres } from '../../src/config/embedded-postgres.js';
 import { freePort } from '../../src/config/free-port.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
-import { launch, Target } from '../lib/process.js';
+import { launch, stopOnSignal, Target } from '../lib/process.js';
 import { prepareDatabase, SECRETS } from './database.js';
 
 type Log = (line: string) => void;
@@ -55,6 +55,7 @@ export async function createScaleStage(counts: number[], keep: string | undefine
     await postgres.stop();
     if (!keep) rmSync(folder, { recursive: true, force: true });
   };
+  stopOnSignal(stop);
 
   async function start(name: string, values: Record<string, string>): Promise<Target> {
     const port = await freePort();

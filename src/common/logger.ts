@@ -1,5 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { destination, Logger as PinoLogger, multistream, pino } from 'pino';
+import { LineBuffer } from './line-buffer.js';
 
 export type Logger = PinoLogger;
 
@@ -21,12 +22,6 @@ const SECRET_KEYS = [
 ];
 
 const REDACTED = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
-
-/**
- * Bytes collected before they are written, and the longest they wait, milliseconds; the rest is flushed on exit. Not more: with
- * each line the library counts the bytes of all that it has collected.
- */
-const BUFFER = { minLength: 8192, maxWrite: 16_384, periodicFlush: 200 };
 
 /** ISO-8601, made once a millisecond: under load many lines share it. */
 function timestamp(): string {
@@ -53,8 +48,9 @@ function errorFacts(error: unknown): unknown {
  * @param file path of a second copy, its folder is made
  */
 export function createLogger(level: string, file: string | null): Logger {
-  const streams = [{ level: 'trace' as const, stream: destination({ fd: 1, sync: false, ...BUFFER }) }];
-  if (file) streams.push({ level: 'trace', stream: destination({ dest: file, mkdir: true, sync: false, ...BUFFER }) });
+  const streams = [{ level: 'trace' as const, stream: new LineBuffer(destination({ fd: 1, sync: false })) }];
+  if (file)
+    streams.push({ level: 'trace', stream: new LineBuffer(destination({ dest: file, mkdir: true, sync: false })) });
   return pino(
     {
       level,

@@ -1,0 +1,53 @@
+import type { destination } from 'pino';
+
+/** Characters handed on at once, and the longest that a line waits, milliseconds. */
+const PIECE = 16_384;
+const LONGEST = 200;
+
+const unwritten = new Set<LineBuffer>();
+
+// However the process ends, short of SIGKILL, the last lines are those that matter.
+process.on('exit', () => {
+  for (const buffer of unwritten) buffer.flushSync();
+});
+
+/**
+ * Collects lines and hands them on in pieces. The stream of the log's library can do so too, but counts the bytes of all that
+ * it holds with each line, which cost more than the line.
+ */
+export class LineBuffer {
+  private lines: string[] = [];
+  private size = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly target: ReturnType<typeof destination>) {}
+
+  write(line: string): void {
+    if (this.size === 0) {
+      unwritten.add(this);
+      this.timer = setTimeout(() => this.flush(), LONGEST).unref();
+    }
+    this.lines.push(line);
+    this.size += line.length;
+    if (this.size >= PIECE) this.flush();
+  }
+
+  flush(): void {
+    if (this.size === 0) return;
+    clearTimeout(this.timer);
+    unwritten.delete(this);
+    this.target.write(this.lines.join(''));
+    this.lines = [];
+    this.size = 0;
+  }
+
+  /** For the end of the process, when nothing more can be done about a file that is not open yet. */
+  flushSync(): void {
+    this.flush();
+    try {
+      this.target.flushSync();
+    } catch {
+      // Not open.
+    }
+  }
+}

@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { destination } from 'pino';
-import { until } from '../../test/support/until.js';
 import { LineBuffer } from './line-buffer.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'meetinity-lines-'));
@@ -28,7 +28,8 @@ it('hands on what came in, in its order, once there is enough of it', () => {
 it('lets a single line wait a fifth of a second at most', async () => {
   buffer.write('alone\n');
   expect(written(file)).toBe('');
-  await until(() => written(file) === 'alone\n', 2000);
+  for (const end = Date.now() + 2000; written(file) === '' && Date.now() < end;) await sleep(10);
+  expect(written(file)).toBe('alone\n');
 });
 
 it('writes what waits when the process ends', () => {

@@ -21,6 +21,8 @@ export interface AccessClaims {
 /** Tokens remembered as genuine, about a kilobyte each. */
 const MOST_KNOWN = 5000;
 
+const signatureOf = (token: string) => token.slice(token.lastIndexOf('.'));
+
 interface TokenSubject {
   id: string;
   email: string;
@@ -34,8 +36,9 @@ export class AccessTokens {
   // A string secret would be turned into a key on every call: fifty times the cost of the signature itself.
   private readonly keys: KeyObject[];
   readonly lifetime: number;
-  // A token comes with request after request, and whether it is genuine never changes; whether it is expired does.
-  private readonly known = new Map<string, Readonly<AccessClaims>>();
+  // A token comes with request after request, and whether it is genuine never changes; whether it is expired does. By
+  // signature, the shortest part that tells tokens apart.
+  private readonly known = new Map<string, { token: string; claims: Readonly<AccessClaims> }>();
 
   constructor(
     private readonly jwt: JwtService,
@@ -56,8 +59,8 @@ export class AccessTokens {
 
   /** @throws AppError `unauthenticated` for a token that is forged, malformed or expired */
   verify(token: string): Readonly<AccessClaims> {
-    const known = this.known.get(token);
-    if (known && known.exp * 1000 > Date.now()) return known;
+    const known = this.known.get(signatureOf(token));
+    if (known?.token === token && known.claims.exp * 1000 > Date.now()) return known.claims;
     for (const key of this.keys) {
       try {
         const claims = this.jwt.verify<AccessClaims>(token, { secret: key as never, algorithms: ['HS256'] });
@@ -71,7 +74,7 @@ export class AccessTokens {
 
   private remember(token: string, claims: AccessClaims): AccessClaims {
     if (this.known.size >= MOST_KNOWN) this.known.delete(this.known.keys().next().value!);
-    this.known.set(token, claims);
+    this.known.set(signatureOf(token), { token, claims });
     return claims;
   }
 }

@@ -23,6 +23,8 @@ const MARK = /^"[0-9a-f-]{36}"$/;
 /** cache-manager's store would take strings for anything that its serializer once wrote; ours cannot be mistaken. */
 const quote = (word: string) => JSON.stringify(word);
 
+const NOTHING: [unknown[], (string | null)[]] = [[], []];
+
 /** From now on nothing counts that is cached of any user, nor what is on its way there. */
 export async function voidCachedUsers(redis: Redis): Promise<void> {
   await redis.set(MARK_KEY, newMark());
@@ -62,7 +64,12 @@ export class RedisStore implements CacheStore {
   async read(key: string): Promise<string | null | undefined> {
     if (this.isDoubtful(key)) return undefined;
     const reading = Promise.all([this.cache.store.mget(key), this.breaker.read([MARK_KEY])]);
-    const found = await this.outcome(reading.catch(ignoreSyntax), null);
+    const found = await reading.catch((error: unknown) => {
+      // The library fails on what is no JSON; such an entry, whoever wrote it, is none.
+      if (error instanceof SyntaxError) return NOTHING;
+      this.report(error);
+      return null;
+    });
     // Asked again: it may have come into doubt during the wait.
     if (found === null || this.isDoubtful(key)) return undefined;
     const [[entry], [mark]] = found;
@@ -126,7 +133,9 @@ export class RedisStore implements CacheStore {
 
   private isDoubtful(key: string): boolean {
     const { missed, mending, emptying } = this;
-    return this.cleared < this.doubts || missed.has(key) || mending.has(key) || emptying.has(key);
+    if (this.cleared < this.doubts) return true;
+    const any = missed.size > 0 || mending.size > 0 || emptying.size > 0;
+    return any && (missed.has(key) || mending.has(key) || emptying.has(key));
   }
 
   private miss(keys: string[]): void {
@@ -164,26 +173,20 @@ export class RedisStore implements CacheStore {
     }, RETRY).unref();
   }
 
-  private attempt<T, F>(command: (redis: Redis) => Promise<T>, otherwise: F): Promise<T | F> {
-    return this.outcome(this.breaker.run(command), otherwise);
-  }
-
   /** Never rejects: without Redis there is no cache, and everything else goes on. */
-  private async outcome<T, F>(answer: Promise<T>, otherwise: F): Promise<T | F> {
+  private async attempt<T, F>(command: (redis: Redis) => Promise<T>, otherwise: F): Promise<T | F> {
     try {
-      return await answer;
+      return await this.breaker.run(command);
     } catch (error) {
-      // The message alone: the error carries the command with its values.
-      if (!(error instanceof RedisUnavailable)) this.logger.warn({ reason: String(error) }, 'Redis refused a command');
+      this.report(error);
       return otherwise;
     }
   }
-}
 
-/** The library fails on what is no JSON; such an entry, whoever wrote it, is none. */
-function ignoreSyntax(error: unknown): [unknown[], (string | null)[]] {
-  if (error instanceof SyntaxError) return [[], []];
-  throw error;
+  private report(error: unknown): void {
+    // The message alone: the error carries the command with its values.
+    if (!(error instanceof RedisUnavailable)) this.logger.warn({ reason: String(error) }, 'Redis refused a command');
+  }
 }
 
 function newMark(): string {

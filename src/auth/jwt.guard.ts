@@ -13,9 +13,15 @@ function bearer(request: FastifyRequest): string | null {
   return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : null;
 }
 
+/** Open to everybody; checked beside the handler, or before it. */
+type Kind = 'public' | 'alongside' | 'checked';
+
 /** Every route that is not `@Public()` needs an access token of a session that is still live. */
 @Injectable()
 export class JwtGuard implements CanActivate {
+  // What decorators say never changes, and reading it costs as much as the check of a known token.
+  private readonly kinds = new Map<unknown, Kind>();
+
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: AccessTokens,
@@ -23,10 +29,11 @@ export class JwtGuard implements CanActivate {
   ) {}
 
   canActivate(host: ExecutionContext): boolean | Promise<boolean> {
-    if (this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [host.getHandler(), host.getClass()])) return true;
+    const kind = this.kinds.get(host.getHandler()) ?? this.readKind(host);
+    if (kind === 'public') return true;
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const token = bearer(request);
-    if (this.reflector.get<boolean>(CHECKED_ALONGSIDE, host.getHandler())) {
+    if (kind === 'alongside') {
       request.claimant = this.claimant(token);
       return true;
     }
@@ -34,6 +41,15 @@ export class JwtGuard implements CanActivate {
       request.principal = principal;
       return true;
     });
+  }
+
+  private readKind(host: ExecutionContext): Kind {
+    const handler = host.getHandler();
+    const isPublic = this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [handler, host.getClass()]);
+    const alongside = this.reflector.get<boolean>(CHECKED_ALONGSIDE, handler);
+    const kind = isPublic ? 'public' : alongside ? 'alongside' : 'checked';
+    this.kinds.set(handler, kind);
+    return kind;
   }
 
   /** @throws AppError `unauthenticated` */

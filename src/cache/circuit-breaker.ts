@@ -49,16 +49,15 @@ export class CircuitBreaker {
   }
 
   /**
-   * Plain values, null where there is none. What all requests of one turn of the event loop ask for goes out as one MGET:
-   * a command of its own for each look-up costs this process more than Redis.
+   * A plain value, null where there is none. What all requests of one turn of the event loop ask for goes out as one MGET: a
+   * command of its own for each look-up costs this process more than Redis.
    * @throws RedisUnavailable like `run`
    */
-  async read(keys: string[]): Promise<(string | null)[]> {
+  async read(key: string): Promise<string | null> {
     if (!this.available) throw new RedisUnavailable();
     const reading = (this.reading ??= this.startReading());
-    const start = reading.keys.length;
-    reading.keys.push(...keys);
-    return (await reading.values).slice(start, start + keys.length);
+    const place = reading.keys.push(key) - 1;
+    return (await reading.values)[place]!;
   }
 
   private startReading(): Reading {

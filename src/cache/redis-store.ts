@@ -23,7 +23,7 @@ const MARK = /^"[0-9a-f-]{36}"$/;
 /** cache-manager's store would take strings for anything that its serializer once wrote; ours cannot be mistaken. */
 const quote = (word: string) => JSON.stringify(word);
 
-const NOTHING: [unknown[], (string | null)[]] = [[], []];
+const NOTHING: [unknown, string | null] = [null, null];
 
 /** From now on nothing counts that is cached of any user, nor what is on its way there. */
 export async function voidCachedUsers(redis: Redis): Promise<void> {
@@ -55,7 +55,7 @@ export class RedisStore implements CacheStore {
   ) {
     const redis = breaker.redis!;
     // The library only reads; what is written is for the scripts.
-    this.cache = createCache(redisInsStore({ mget: (keys: string[]) => breaker.read(keys) } as unknown as Redis));
+    this.cache = createCache(redisInsStore({ get: (key: string) => breaker.read(key) } as unknown as Redis));
     redis.on('close', () => (this.doubts += 1));
     redis.on('ready', () => void this.heal());
     breaker.onRecovery(() => void this.heal());
@@ -63,7 +63,7 @@ export class RedisStore implements CacheStore {
 
   async read(key: string): Promise<string | null | undefined> {
     if (this.isDoubtful(key)) return undefined;
-    const reading = Promise.all([this.cache.store.mget(key), this.breaker.read([MARK_KEY])]);
+    const reading = Promise.all([this.cache.store.get<unknown>(key), this.breaker.read(MARK_KEY)]);
     const found = await reading.catch((error: unknown) => {
       // The library fails on what is no JSON; such an entry, whoever wrote it, is none.
       if (error instanceof SyntaxError) return NOTHING;
@@ -72,7 +72,7 @@ export class RedisStore implements CacheStore {
     });
     // Asked again: it may have come into doubt during the wait.
     if (found === null || this.isDoubtful(key)) return undefined;
-    const [[entry], [mark]] = found;
+    const [entry, mark] = found;
     if (typeof entry !== 'string' || !mark) return null;
     const start = `value:${mark.slice(1, -1)}:`;
     return entry.startsWith(start) ? entry.slice(start.length) : null;

@@ -20,14 +20,14 @@ const MOST_COMPOSED = 100;
  */
 @Injectable()
 export class Statements {
-  private readonly named: boolean;
-  private readonly composed = new Map<string, string>();
+  private readonly prepared: boolean;
+  private readonly composed = new Map<string, Statement>();
 
   constructor(
     private readonly database: DataSource,
     settings: Settings,
   ) {
-    this.named = settings.database.preparedStatements;
+    this.prepared = settings.database.preparedStatements;
   }
 
   /**
@@ -35,11 +35,11 @@ export class Statements {
    * @returns the rows, columns named as in the statement
    */
   async run<T>(tx: EntityManager | null, statement: Statement, values: unknown[]): Promise<T[]> {
-    const { text, name = this.nameOf(text) } = statement;
+    const { name, text } = statement.name === undefined ? this.named(statement.text, () => statement.text) : statement;
     const client = tx
       ? ((await tx.queryRunner!.connect()) as PoolClient)
       : (this.database.driver as unknown as { master: Pool }).master;
-    const { rows } = await client.query(this.named ? { name, text, values } : { text, values });
+    const { rows } = await client.query(this.prepared ? { name, text, values } : { text, values });
     return rows as T[];
   }
 
@@ -48,26 +48,34 @@ export class Statements {
    * order they act is open: what that order must not touch, a lock that the transaction holds already has to guard.
    */
   async runTogether(tx: EntityManager, calls: Call[]): Promise<void> {
-    let before = 0;
-    const parts = calls.map(([{ text }, { length }]) => {
-      const offset = before;
-      before += length;
-      return text.replaceAll(/\$(\d+)/g, (_, place: string) => `$${Number(place) + offset}`);
-    });
-    const last = parts.pop()!;
-    const first = parts.map((text, index) => `part_${index} AS (${text})`).join(', ');
+    const words = calls.map(([{ name, text }]) => name ?? text);
+    const statement = this.named(words.join('; '), () => compose(calls));
     await this.run(
       tx,
-      { text: `WITH ${first} ${last}` },
+      statement,
       calls.flatMap(([, values]) => values),
     );
   }
 
-  private nameOf(text: string): string | undefined {
-    const known = this.composed.get(text);
-    if (known !== undefined || this.composed.size >= MOST_COMPOSED) return known;
-    const name = `composed_${this.composed.size}`;
-    this.composed.set(text, name);
-    return name;
+  /** The statement put together under this key, with a name as long as there are few. */
+  private named(key: string, make: () => string): Statement {
+    const known = this.composed.get(key);
+    if (known) return known;
+    const text = make();
+    if (this.composed.size >= MOST_COMPOSED) return { text };
+    const statement = { name: `composed_${this.composed.size}`, text };
+    this.composed.set(key, statement);
+    return statement;
   }
+}
+
+function compose(calls: Call[]): string {
+  let before = 0;
+  const parts = calls.map(([{ text }, { length }]) => {
+    const offset = before;
+    before += length;
+    return text.replaceAll(/\$(\d+)/g, (_, place: string) => `$${Number(place) + offset}`);
+  });
+  const last = parts.pop()!;
+  return `WITH ${parts.map((text, index) => `part_${index} AS (${text})`).join(', ')} ${last}`;
 }

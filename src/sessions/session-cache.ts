@@ -59,7 +59,7 @@ export class SessionCache implements OnApplicationShutdown {
   /** @returns the role where the session is live, `revoked` where it has ended, null where PostgreSQL has to say */
   async find(sessionId: string, userId: string): Promise<Role | 'revoked' | null> {
     if (!this.usable(sessionId, userId)) return null;
-    const [value = null] = await this.breaker.read([key(sessionId)]).catch(() => []);
+    const value = await this.breaker.read(key(sessionId)).catch(() => null);
     const answer = value === null || value === REVOKED ? value : this.judge(value, sessionId, userId);
     cacheReads.inc({ cache: 'session', result: answer === null ? 'miss' : 'hit' });
     return answer;

@@ -14,6 +14,7 @@ type NewUser = Pick<User, 'email' | 'name'> & Partial<User>;
 export class UsersService {
   private readonly lockStatement: Statement;
   private readonly mapping: [column: string, property: string][];
+  private readonly columnOf: Map<string, string>;
 
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
@@ -21,6 +22,7 @@ export class UsersService {
     private readonly statements: Statements,
   ) {
     this.mapping = users.metadata.columns.map(({ databaseName, propertyName }) => [databaseName, propertyName]);
+    this.columnOf = new Map(this.mapping.map(([column, property]) => [property, column]));
     this.lockStatement = {
       name: 'user_lock',
       text: `SELECT ${this.columns('u')} FROM users u WHERE u.id = $1 FOR UPDATE`,
@@ -122,10 +124,8 @@ export class UsersService {
   changing(tx: EntityManager, user: User, changes: Partial<User>): Call {
     const changed: Partial<User> = { ...changes, updatedAt: new Date() };
     const properties = Object.keys(changed) as (keyof User)[];
-    const columns = properties.map(
-      (property) => this.users.metadata.findColumnWithPropertyName(property)!.databaseName,
-    );
-    const text = `UPDATE users SET ${columns.map((name, index) => `${name} = $${index + 2}`).join(', ')} WHERE id = $1`;
+    const places = properties.map((property, index) => `${this.columnOf.get(property)} = $${index + 2}`);
+    const text = `UPDATE users SET ${places.join(', ')} WHERE id = $1`;
     Object.assign(user, changed);
     this.profiles.changed(tx, user);
     return [{ text }, [user.id, ...properties.map((property) => changed[property])]];

@@ -30,7 +30,7 @@ export class EntityCache<T> {
     const cached = await this.store?.read(key);
     const took = performance.now() - started;
     const result = cached === undefined ? 'bypass' : cached === null ? 'miss' : 'hit';
-    cacheReads.inc({ cache: this.name, result });
+    cacheReads.add(this.name, result);
     if (typeof cached === 'string') return JSON.parse(cached) as T;
     // The lease comes before the query: a change that the query does not see yet takes it away.
     const lease = cached === null && took < SLOW ? await this.store!.lease(key) : null;

@@ -134,6 +134,7 @@ export class RedisStore implements CacheStore {
   private isDoubtful(key: string): boolean {
     const { missed, mending, emptying } = this;
     if (this.cleared < this.doubts) return true;
+    // Nearly always empty; then the key need not even be hashed.
     const any = missed.size > 0 || mending.size > 0 || emptying.size > 0;
     return any && (missed.has(key) || mending.has(key) || emptying.has(key));
   }

@@ -1,6 +1,6 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { ERRORS, ErrorType } from './errors.js';
 import { DOCS_CSP } from './security-headers.js';
 import { VERSION } from './version.js';
@@ -33,12 +33,16 @@ function addError(responses: Record<string, { description?: string }>, type: Err
   else if (!known.description?.includes(type)) known.description = `${known.description}, \`${type}\``;
 }
 
+const allowOwnScripts: onRequestHookHandler = (_, reply, done) => {
+  reply.header('content-security-policy', DOCS_CSP);
+  done();
+};
+
 /** Swagger UI at `/docs`, the OpenAPI document at `/docs-json`. */
 export function useDocs(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  fastify.addHook('onRequest', (request, reply, done) => {
-    if (/^\/docs(\/|$|\?)/.test(request.url)) reply.header('content-security-policy', DOCS_CSP);
-    done();
+  fastify.addHook('onRoute', (route) => {
+    if (/^\/docs(\/|$)/.test(route.url)) route.onRequest = [route.onRequest ?? [], allowOwnScripts].flat();
   });
   const config = new DocumentBuilder()
     .setTitle('Meetinity User Service')

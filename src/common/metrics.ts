@@ -27,12 +27,33 @@ export const authResults = new Counter({
   registers,
 });
 
-export const cacheReads = new Counter({
-  name: 'cache_reads_total',
-  help: 'Look-ups in Redis that spared PostgreSQL a query, or did not',
-  labelNames: ['cache', 'result'] as const,
-  registers,
-});
+/** Several on each request, so they are counted in plain numbers and handed over when somebody asks. */
+class CacheReads {
+  private readonly counts = new Map<string, Record<'hit' | 'miss' | 'bypass', number>>();
+
+  constructor() {
+    const { counts } = this;
+    new Counter({
+      name: 'cache_reads_total',
+      help: 'Look-ups in Redis that spared PostgreSQL a query, or did not',
+      labelNames: ['cache', 'result'] as const,
+      registers,
+      collect() {
+        this.reset();
+        for (const [cache, results] of counts)
+          for (const [result, count] of Object.entries(results)) if (count > 0) this.inc({ cache, result }, count);
+      },
+    });
+  }
+
+  add(cache: string, result: 'hit' | 'miss' | 'bypass'): void {
+    let results = this.counts.get(cache);
+    if (!results) this.counts.set(cache, (results = { hit: 0, miss: 0, bypass: 0 }));
+    results[result] += 1;
+  }
+}
+
+export const cacheReads = new CacheReads();
 
 export const undecryptableFields = new Counter({
   name: 'field_decryption_failures_total',

@@ -61,7 +61,7 @@ export class SessionCache implements OnApplicationShutdown {
     if (!this.usable(sessionId, userId)) return null;
     const value = await this.breaker.read(key(sessionId)).catch(() => null);
     const answer = value === null || value === REVOKED ? value : this.judge(value, sessionId, userId);
-    cacheReads.inc({ cache: 'session', result: answer === null ? 'miss' : 'hit' });
+    cacheReads.add('session', answer === null ? 'miss' : 'hit');
     return answer;
   }
 

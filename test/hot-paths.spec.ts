@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { CircuitBreaker, RedisUnavailable } from '../src/cache/circuit-breaker.js';
+import { runInTransaction } from '../src/common/after-commit.js';
+import { createLogger } from '../src/common/logger.js';
+import { Statements } from '../src/config/statements.js';
+import { TestApp } from './support/app.js';
+import { describeWith, workerRedisUrl } from './support/environment.js';
+
+describeWith(['redis'], 'what is read from Redis in one turn of the event loop', () => {
+  let redis: Redis;
+  let breaker: CircuitBreaker;
+
+  beforeAll(async () => {
+    redis = new Redis(await workerRedisUrl());
+    breaker = new CircuitBreaker(redis, createLogger('silent', null));
+    await redis.mset('spec:a', '1', 'spec:b', '2');
+  });
+  afterAll(() => breaker.stop());
+
+  it('goes out as one command, and each gets its own value', async () => {
+    const command = jest.spyOn(redis, 'mget');
+    const reads = ['spec:a', 'spec:none', 'spec:b', 'spec:a'].map((key) => breaker.read(key));
+    expect(await Promise.all(reads)).toEqual(['1', null, '2', '1']);
+    expect(await breaker.read('spec:b')).toBe('2');
+    expect(command).toHaveBeenCalledTimes(2);
+  });
+
+  it('fails for all who asked where Redis does not answer', async () => {
+    jest.spyOn(redis, 'mget').mockReturnValueOnce(new Promise(() => undefined));
+    const reads = await Promise.allSettled(['spec:a', 'spec:b'].map((key) => breaker.read(key)));
+    for (const read of reads) expect(read).toMatchObject({ reason: expect.any(RedisUnavailable) });
+  });
+});
+
+describe('statements run together', () => {
+  let service: TestApp;
+  let statements: Statements;
+
+  beforeAll(async () => {
+    service = await TestApp.start();
+    statements = service.app.get(Statements);
+    await service.sql('CREATE TABLE spec_left (a text, b int)');
+    await service.sql('CREATE TABLE spec_right (c text)');
+  });
+  afterAll(() => service.stopAndDrop());
+
+  const left = { name: 'spec_left', text: 'INSERT INTO spec_left (b, a) VALUES ($2, $1)' };
+  const right = { text: 'INSERT INTO spec_right (c) VALUES ($1)' };
+
+  it('get their own values, in whichever order they stand and however often', async () => {
+    await runInTransaction(service.database, async (tx) => {
+      await statements.runTogether(tx, [
+        [left, ['one', 1]],
+        [right, ['x']],
+      ]);
+      await statements.runTogether(tx, [
+        [right, ['y']],
+        [left, ['two', 2]],
+      ]);
+      await statements.runTogether(tx, [
+        [left, ['three', 3]],
+        [right, ['z']],
+      ]);
+    });
+    expect(await service.sql('SELECT a, b FROM spec_left ORDER BY b')).toEqual([
+      { a: 'one', b: 1 },
+      { a: 'two', b: 2 },
+      { a: 'three', b: 3 },
+    ]);
+    expect(await service.sql('SELECT c FROM spec_right ORDER BY c')).toEqual([{ c: 'x' }, { c: 'y' }, { c: 'z' }]);
+  });
+
+  it('are all undone where one fails', async () => {
+    const doomed = { text: 'INSERT INTO spec_right (c) VALUES (1 / $1::int)' };
+    const work = runInTransaction(service.database, (tx) =>
+      statements.runTogether(tx, [
+        [left, ['four', 4]],
+        [doomed, [0]],
+      ]),
+    );
+    await expect(work).rejects.toThrow('division by zero');
+    expect(await service.sql('SELECT FROM spec_left WHERE b = 4')).toEqual([]);
+  });
+
+  it('are kept prepared only as long as there are few of them', async () => {
+    const kept = await runInTransaction(service.database, async (tx) => {
+      for (let n = 0; n < 150; n += 1) await statements.run(tx, { text: `SELECT '${randomUUID()}'` }, []);
+      return tx.query<[{ count: number }]>(
+        `SELECT count(*)::int AS count FROM pg_prepared_statements WHERE name LIKE 'composed_%'`,
+      );
+    });
+    expect(kept[0].count).toBeGreaterThan(50);
+    expect(kept[0].count).toBeLessThanOrEqual(100);
+  });
+});

@@ -63,7 +63,7 @@ export async function measure(sites: Site[], rows: ScaleRow[], rounds: number, l
     const members = new Map<Site, Map<ScaleRow, BenchMember[]>>();
     for (const site of sites) members.set(site, await drawFor(rows, site));
     // Rolled back by the rounds before, and met by the clean-up's index scan as if due.
-    for (const { client } of sites) await client.query('VACUUM user_sessions, outbox_events');
+    for (const { client } of sites) await client.query('VACUUM (INDEX_CLEANUP ON) user_sessions, outbox_events');
     // The smallest last: what it needs must be in the buffers, as it would be without the others beside it.
     for (const { client, size } of sites.toReversed()) await warm(client, size);
     for (const row of rows) {

@@ -1,41 +1,32 @@
 import { availableParallelism } from 'node:os';
 import { median } from '../lib/compare.js';
-import { load, Script } from '../lib/load.js';
-import { BenchMember, createMembers } from '../lib/members.js';
-import type { Target } from '../lib/process.js';
+import { createMembers } from '../lib/members.js';
+import { cpuSeconds, Target } from '../lib/process.js';
 import type { RowDefinition } from '../lib/row.js';
+import { requireWrk, wrk } from '../lib/wrk.js';
 
 const PAIRS = 3;
 const CONNECTIONS = 16;
 
-function read(members: BenchMember[], path: string): Script {
-  return {
-    method: 'GET',
-    path,
-    headers: (index) => ({ authorization: `Bearer ${members[index % members.length]!.access}` }),
-    check: (body) => 'email' in (JSON.parse(body) as object) || 'valid' in (JSON.parse(body) as object),
-  };
-}
-
 interface Spread {
   /** Requests a second over all instances. */
   rate: number;
-  /** Microseconds a request, of the instances alone and of the load. */
+  /** Microseconds of processor time a request: of the instances, and of the load. */
   cpu: number;
   generator: number;
 }
 
 /** The same number of connections in all, spread evenly. */
-async function spread(targets: Target[], script: Script, seconds: number): Promise<Spread> {
-  const before = process.cpuUsage();
+async function spread(targets: Target[], path: string, tokens: string[], seconds: number): Promise<Spread> {
+  const spent = () => targets.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
+  const before = spent();
   const connections = CONNECTIONS / targets.length;
-  const runs = await Promise.all(targets.map((target) => load(target, script, { seconds, connections })));
-  const { user, system } = process.cpuUsage(before);
+  const runs = await Promise.all(targets.map((target) => wrk(target, path, tokens, seconds, connections)));
   const requests = runs.reduce((sum, run) => sum + run.requests, 0);
   return {
-    rate: runs.reduce((sum, run) => sum + run.rate, 0),
-    cpu: runs.reduce((sum, run) => sum + run.cpuMicros * run.requests, 0) / requests,
-    generator: (user + system) / requests,
+    rate: runs.reduce((sum, run) => sum + run.requests / run.seconds, 0),
+    cpu: ((spent() - before) / requests) * 1e6,
+    generator: (runs.reduce((sum, run) => sum + run.cpu, 0) / requests) * 1e6,
   };
 }
 
@@ -44,19 +35,19 @@ export const instances: RowDefinition[] = [
   {
     id: 'instances',
     run: async (stage, { seconds }) => {
+      await requireWrk((line) => console.error(line));
       const members = await createMembers(stage.settings, 128, 'instances');
+      const tokens = members.map(({ access }) => access);
       const [one, two] = [await stage.service(), await stage.service()];
       const rows = [];
       for (const path of ['/users/profile', '/auth/verify']) {
-        const script = read(members, path);
-        for (const target of [one, two]) await load(target, script, { seconds: Math.max(2, seconds / 2) });
+        for (const target of [one, two]) await spread([target], path, tokens, Math.max(2, seconds / 2));
         const pairs: [Spread, Spread][] = [];
         for (let pair = 0; pair < PAIRS; pair += 1)
-          pairs.push([await spread([one], script, seconds), await spread([one, two], script, seconds)]);
+          pairs.push([await spread([one], path, tokens, seconds), await spread([one, two], path, tokens, seconds)]);
         const ratios = pairs.map(([single, both]) => both.rate / single.rate);
-        const [cpuOne, cpuTwo] = [0, 1].map((side) => median(pairs.map((pair) => pair[side]!.cpu)));
-        const generator = median(pairs.map(([, both]) => both.generator));
-        const rates = [0, 1].map((side) => median(pairs.map((pair) => pair[side]!.rate)).toFixed(0));
+        const of = (side: 0 | 1, figure: keyof Spread) => median(pairs.map((pair) => pair[side][figure]));
+        const [rates, costs] = (['rate', 'cpu'] as const).map((figure) => [of(0, figure), of(1, figure)]);
         rows.push({
           name: `GET ${path}: two instances ÷ one`,
           goal: '≥ 1.6',
@@ -65,8 +56,9 @@ export const instances: RowDefinition[] = [
           ratios,
           // Load and Redis take their part of the same processors: what is left for the instances says what can be had.
           note:
-            `${rates.join(' → ')} requests/s; CPU per request ${cpuOne!.toFixed(0)} → ${cpuTwo!.toFixed(0)} µs, of the load ` +
-            `${generator.toFixed(0)} µs, ${availableParallelism()} cores; by CPU alone × ${((2 * cpuOne!) / cpuTwo!).toFixed(2)}`,
+            `${rates!.map((rate) => rate.toFixed(0)).join(' → ')} requests/s; CPU per request ${costs!.map((cost) => cost.toFixed(0)).join(' → ')} µs ` +
+            `(by that alone × ${((2 * costs![0]!) / costs![1]!).toFixed(2)}), of the load ${of(1, 'generator').toFixed(0)} µs, ` +
+            `${availableParallelism()} cores`,
         });
       }
       await Promise.all([one.stop(), two.stop()]);

@@ -33,17 +33,18 @@ class CacheReads {
 
   constructor() {
     const { counts } = this;
-    new Counter({
+    const counter = new Counter({
       name: 'cache_reads_total',
       help: 'Look-ups in Redis that spared PostgreSQL a query, or did not',
       labelNames: ['cache', 'result'] as const,
-      registers,
+      registers: [],
       collect() {
         this.reset();
         for (const [cache, results] of counts)
           for (const [result, count] of Object.entries(results)) if (count > 0) this.inc({ cache, result }, count);
       },
     });
+    registry.registerMetric(counter);
   }
 
   add(cache: string, result: 'hit' | 'miss' | 'bypass'): void {

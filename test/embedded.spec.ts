@@ -1,6 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import {
+  appendFileSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -114,6 +124,22 @@ it('starts again after the server itself was killed, although another program ha
   const next = await start();
   expect(await query(next.url, 'SELECT value FROM note')).toEqual([{ value: 7 }]);
   await next.stop();
+});
+
+it('keeps what the log says of starts before, which may have been a moment ago and failed', async () => {
+  await (await start()).stop();
+  const log = path.join(dataDir, 'server.log');
+  const first = readFileSync(log, 'utf8');
+  const next = await start();
+  expect(readFileSync(log, 'utf8').startsWith(first)).toBe(true);
+  await next.stop();
+});
+
+it('says why it does not start, in its own words', async () => {
+  await (await start()).stop();
+  appendFileSync(path.join(dataDir, 'server.log'), '2026-01-01 00:00:00.000 UTC [1] FATAL:  of another start\n');
+  const broken = startEmbeddedPostgres({ dataDir, flags: { shared_buffers: 'none' } });
+  await expect(broken).rejects.toThrow(/does not start .*shared_buffers.*: set DATABASE_URL/);
 });
 
 it('is shared by processes that run at once, and stopped by the last of them', async () => {

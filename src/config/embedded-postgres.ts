@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
@@ -34,10 +34,14 @@ interface Server {
   pid: number;
   port: number;
   exited(): boolean;
+  /** Of one that was started here and ended: why. */
+  reason?(): string | undefined;
 }
 
 const DATABASE = 'meetinity';
 const START_TIMEOUT_MS = 60_000;
+/** Bytes after which the next start begins the log anew. */
+const MOST_LOG = 1024 * 1024;
 // Advisory locks belong to one database; this one lives in "postgres", away from those of the service.
 const USERS_LOCK = 7_205_759;
 
@@ -64,7 +68,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       return { url, port: server.port, pid: server.pid, dataDir: home.dataDir, adopted: running !== undefined, stop };
     }
     // Lost a race: for the port, or against another start or stop of the same server. Anything else is final.
-    const reason = running ? undefined : fatalLine(home);
+    const reason = server.reason?.();
     const passing = !reason || /lock file|TCP\/IP socket|bind|shared memory block/i.test(reason);
     if (!passing || Date.now() > deadline)
       throw new Error(`embedded PostgreSQL does not start (${reason ?? 'timeout'}): set DATABASE_URL`);
@@ -98,7 +102,10 @@ async function launch(home: EmbeddedHome, wanted?: number, flags: Record<string,
   const port = await freePort(undefined, wanted).catch(() => freePort());
   const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', timezone: 'UTC', ...flags };
   const args = ['-D', home.dataDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-  const output = openSync(logFile(home), 'w', 0o600);
+  const log = logFile(home);
+  // Not cut off: it may hold why another start of this moment fails.
+  const output = openSync(log, tooLarge(log) ? 'w' : 'a', 0o600);
+  const { size: begin } = fstatSync(output);
   // Its own process group: Ctrl-C in the terminal must not stop the database before the service.
   const child: ChildProcess = spawn(path.join(home.bin, 'postgres'), args, {
     ...home.account,
@@ -111,7 +118,7 @@ async function launch(home: EmbeddedHome, wanted?: number, flags: Record<string,
   child.once('exit', () => (gone = true));
   await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   child.unref();
-  return { pid: child.pid!, port, exited: () => gone };
+  return { pid: child.pid!, port, exited: () => gone, reason: () => lastWords(log, begin, child.pid!) };
 }
 
 /** Connects and takes a share of the server; nothing if it ended meanwhile or is being stopped. */
@@ -173,7 +180,14 @@ function logFile({ dataDir }: EmbeddedHome): string {
   return path.join(dataDir, 'server.log');
 }
 
-function fatalLine(home: EmbeddedHome): string | undefined {
-  const lines = readFileSync(logFile(home), 'utf8').trim().split('\n');
-  return lines.find((line) => line.includes('FATAL')) ?? lines.at(-1);
+function tooLarge(log: string): boolean {
+  return existsSync(log) && statSync(log).size > MOST_LOG;
+}
+
+/** What the server of this process id said last, or why it gave up; the log is shared with others that start at once. */
+function lastWords(log: string, begin: number, pid: number): string | undefined {
+  const lines = readFileSync(log).subarray(begin).toString().trim().split('\n');
+  // Most lines name the process, those of the program loader do not.
+  const own = lines.filter((line) => (/ \[(\d+)\] /.exec(line)?.[1] ?? `${pid}`) === `${pid}`);
+  return own.find((line) => line.includes('FATAL')) ?? own.at(-1);
 }

@@ -26,8 +26,8 @@ export class OneTimeTokens {
     const expiresAt = new Date(Date.now() + LIFETIMES[purpose] * 1000);
     await tx.insert(OneTimeToken, { userId, purpose, tokenHash: tokenHash(token), expiresAt });
     await tx.query(
-      `DELETE FROM one_time_tokens WHERE id IN (
-         SELECT id FROM one_time_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+      `DELETE FROM one_time_tokens WHERE id = ANY (ARRAY(
+         SELECT id FROM one_time_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))`,
       [SWEEP],
     );
     return token;

@@ -36,11 +36,12 @@ export async function park(lock: RelayLock, id: string, reason: string): Promise
 /** @returns true where there may be more to remove */
 export async function sweep(lock: RelayLock, retentionDays: number): Promise<boolean> {
   const [row] = await lock.query<{ removed: number }>(
+    // As an array: else the planner may read the whole table to join the ids with it.
     `WITH removed AS (
-       DELETE FROM outbox_events WHERE id IN (
+       DELETE FROM outbox_events WHERE id = ANY (ARRAY(
          SELECT id FROM outbox_events
           WHERE created_at < now() - make_interval(days => $1) AND published_at < now() - make_interval(days => $1)
-          ORDER BY created_at LIMIT ${SWEEP}) RETURNING 1)
+          ORDER BY created_at LIMIT ${SWEEP})) RETURNING 1)
      SELECT count(*)::int AS removed FROM removed`,
     [retentionDays],
   );

@@ -19,6 +19,8 @@ export async function openSite(size: Size): Promise<Site & { close(): Promise<vo
   const admin = await findAdmin(client, size);
   // What has become due since the folder was made.
   await cleanUp(database);
+  // The state that autovacuum brings about.
+  await client.query('VACUUM (ANALYZE)');
   const runner = database.createQueryRunner();
   const close = async () => {
     await runner.release();

@@ -6,6 +6,7 @@ import { EphemeralValues1795540000000 } from './1795540000000-EphemeralValues.js
 import { SessionNotifications1795550000000 } from './1795550000000-SessionNotifications.js';
 import { AdminLists1795560000000 } from './1795560000000-AdminLists.js';
 import { LeanOutbox1795570000000 } from './1795570000000-LeanOutbox.js';
+import { RoomForChanges1795580000000 } from './1795580000000-RoomForChanges.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   SessionNotifications1795550000000,
   AdminLists1795560000000,
   LeanOutbox1795570000000,
+  RoomForChanges1795580000000,
 ];

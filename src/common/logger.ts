@@ -1,5 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
-import { destination, Logger as PinoLogger, multistream, pino } from 'pino';
+import { Logger as PinoLogger, multistream, pino } from 'pino';
 import { LineBuffer } from './line-buffer.js';
 
 export type Logger = PinoLogger;
@@ -48,9 +48,8 @@ function errorFacts(error: unknown): unknown {
  * @param file path of a second copy, its folder is made
  */
 export function createLogger(level: string, file: string | null): Logger {
-  const streams = [{ level: 'trace' as const, stream: new LineBuffer(destination({ fd: 1, sync: false })) }];
-  if (file)
-    streams.push({ level: 'trace', stream: new LineBuffer(destination({ dest: file, mkdir: true, sync: false })) });
+  const streams = [{ level: 'trace' as const, stream: new LineBuffer({ fd: 1 }) }];
+  if (file) streams.push({ level: 'trace', stream: new LineBuffer({ dest: file }) });
   return pino(
     {
       level,

@@ -8,6 +8,7 @@ import type { Settings } from '../src/config/settings.js';
 import { OutboxService } from '../src/events/outbox.service.js';
 import { userUpdated } from '../src/events/user-events.js';
 import { UsersService } from '../src/users/users.service.js';
+import { quantile } from './lib/quantiles.js';
 import { kafkaOf, startHere, withTopic } from './lib/in-process.js';
 import { createStage } from './lib/stage.js';
 
@@ -19,7 +20,7 @@ const [RATE, SECONDS] = [Number(values.rate), Number(values.seconds)];
 
 const stage = await createStage((line) => console.error(line));
 
-/** Milliseconds from the commit to the consumer, at a steady rate of changes; sorted. */
+/** Milliseconds from the commit to the consumer, at a steady rate of changes. */
 async function latency(settings: Settings): Promise<number[]> {
   const relay = await startHere(settings);
   await sleep(3000);
@@ -65,12 +66,12 @@ async function latency(settings: Settings): Promise<number[]> {
   await writer.close();
   await relay.close();
   if (waits.length < running.length) throw new Error(`${running.length - waits.length} events did not arrive`);
-  return waits.toSorted((a, b) => a - b);
+  return waits;
 }
 
 try {
   const waits = await latency(await withTopic(stage));
-  const at = (share: number) => waits[Math.min(waits.length - 1, Math.floor(waits.length * share))]!.toFixed(1);
+  const at = (part: number) => quantile(waits, part).toFixed(1);
   console.log(
     `commit to consumer at ${RATE}/s: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms (${waits.length})`,
   );

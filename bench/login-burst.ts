@@ -1,7 +1,7 @@
 // 64 sign-ins at once, at one account each and then all at one: what they are answered, how long they take, and how fast
 // GET /users/profile answers meanwhile. Exit code 1 for an answer other than 200 or 429, or one later than eight seconds.
 import 'reflect-metadata';
-import { median } from './lib/compare.js';
+import { median, quantile } from './lib/quantiles.js';
 import { createMembers, PASSWORD } from './lib/members.js';
 import { createStage } from './lib/stage.js';
 
@@ -26,8 +26,6 @@ try {
       body: JSON.stringify({ email, password: PASSWORD }),
     });
   const profile = () => timed('/users/profile', { headers: { authorization: `Bearer ${members[0]!.access}` } });
-  const quantile = (values: number[], part: number) =>
-    values.toSorted((a, b) => a - b)[Math.floor(values.length * part)]!;
 
   async function profilesUntil(done: Promise<unknown>): Promise<number[]> {
     const state = { going: true };

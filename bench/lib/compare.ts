@@ -1,12 +1,7 @@
 import { load, Measured, Script } from './load.js';
 import type { Target } from './process.js';
+import { median } from './quantiles.js';
 import type { Row, RunOptions } from './row.js';
-
-export function median(numbers: number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
 
 function typical(runs: Measured[]): Measured {
   const of = (field: 'rate' | 'p50' | 'p99' | 'cpuMicros' | 'requests') => median(runs.map((run) => run[field]));

@@ -26,21 +26,27 @@ function done(summary)
 end
 `;
 
-export interface WrkResult {
+interface WrkResult {
   requests: number;
   seconds: number;
   /** Processor time of wrk itself, seconds. */
   cpu: number;
 }
 
-/** wrk needs a fifth of autocannon's processor time a request, which counts where load and servers share processors. */
+/** wrk needs half of autocannon's processor time a request, which counts where load and servers share processors. */
 export async function requireWrk(log: (line: string) => void): Promise<void> {
   if (!onPath('wrk')) await install({ apt: ['wrk'], apk: ['wrk'], dnf: ['wrk'] }, log);
   if (!onPath('wrk')) throw new Error('this row needs wrk on the PATH (https://github.com/wg/wrk)');
 }
 
 /** GETs the path over and over, the tokens in turn; any status but 2xx or 3xx fails the run. */
-export async function wrk(target: Target, path: string, tokens: string[], seconds: number, connections: number) {
+export async function wrk(
+  target: Target,
+  path: string,
+  tokens: string[],
+  seconds: number,
+  connections: number,
+): Promise<WrkResult> {
   const folder = mkdtempSync(join(tmpdir(), 'meetinity-wrk-'));
   const [script, list] = [join(folder, 'script.lua'), join(folder, 'tokens')];
   writeFileSync(script, SCRIPT);
@@ -57,5 +63,5 @@ export async function wrk(target: Target, path: string, tokens: string[], second
   rmSync(folder, { recursive: true });
   const [requests, micros, failed] = (/RESULT (\d+) (\d+) (\d+)/.exec(output)?.slice(1) ?? []).map(Number);
   if (!requests || failed !== 0) throw new Error(`${target.name} ${path}: ${failed} failed; ${output}${complaints}`);
-  return { requests, seconds: micros! / 1e6, cpu } satisfies WrkResult;
+  return { requests, seconds: micros! / 1e6, cpu };
 }

@@ -3,7 +3,7 @@ import bcrypt from 'bcrypt';
 import { randomUUID } from 'node:crypto';
 import { load } from '../lib/load.js';
 import { createMembers, PASSWORD } from '../lib/members.js';
-import { median } from '../lib/compare.js';
+import { median } from '../lib/quantiles.js';
 import type { RowDefinition } from '../lib/row.js';
 
 /** Hashes or compares a second that bcrypt itself does on all processors. */

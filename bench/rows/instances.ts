@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { median } from '../lib/compare.js';
+import { median } from '../lib/quantiles.js';
 import { createMembers } from '../lib/members.js';
 import { cpuSeconds, Target } from '../lib/process.js';
 import type { RowDefinition } from '../lib/row.js';
@@ -47,7 +47,8 @@ export const instances: RowDefinition[] = [
           pairs.push([await spread([one], path, tokens, seconds), await spread([one, two], path, tokens, seconds)]);
         const ratios = pairs.map(([single, both]) => both.rate / single.rate);
         const of = (side: 0 | 1, figure: keyof Spread) => median(pairs.map((pair) => pair[side][figure]));
-        const [rates, costs] = (['rate', 'cpu'] as const).map((figure) => [of(0, figure), of(1, figure)]);
+        const change = (figure: keyof Spread) => `${of(0, figure).toFixed(0)} → ${of(1, figure).toFixed(0)}`;
+        const alone = (2 * of(0, 'cpu')) / of(1, 'cpu');
         rows.push({
           name: `GET ${path}: two instances ÷ one`,
           goal: '≥ 1.6',
@@ -56,9 +57,8 @@ export const instances: RowDefinition[] = [
           ratios,
           // Load and Redis take their part of the same processors: what is left for the instances says what can be had.
           note:
-            `${rates!.map((rate) => rate.toFixed(0)).join(' → ')} requests/s; CPU per request ${costs!.map((cost) => cost.toFixed(0)).join(' → ')} µs ` +
-            `(by that alone × ${((2 * costs![0]!) / costs![1]!).toFixed(2)}), of the load ${of(1, 'generator').toFixed(0)} µs, ` +
-            `${availableParallelism()} cores`,
+            `${change('rate')} requests/s; CPU per request ${change('cpu')} µs (by that alone × ${alone.toFixed(2)}), ` +
+            `of the load ${of(1, 'generator').toFixed(0)} µs, ${availableParallelism()} cores`,
         });
       }
       await Promise.all([one.stop(), two.stop()]);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { median } from '../lib/compare.js';
+import { median } from '../lib/quantiles.js';
 import { load } from '../lib/load.js';
 import { createMembers } from '../lib/members.js';
 import { residentMiB } from '../lib/process.js';

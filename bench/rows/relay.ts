@@ -5,7 +5,7 @@ import { DataSource } from 'typeorm';
 import type { Settings } from '../../src/config/settings.js';
 import { PendingEvent, toMessage } from '../../src/events/event-message.js';
 import { BATCH } from '../../src/events/outbox-queue.js';
-import { median } from '../lib/compare.js';
+import { median } from '../lib/quantiles.js';
 import { kafkaOf, startHere, withTopic } from '../lib/in-process.js';
 import type { RowDefinition } from '../lib/row.js';
 

@@ -1,4 +1,4 @@
-import { median } from '../lib/compare.js';
+import { median, quantile } from '../lib/quantiles.js';
 import type { Times } from './measure.js';
 import type { ScaleRow } from './row.js';
 
@@ -24,9 +24,6 @@ export interface Line {
   met: boolean;
   figures: Figure[];
 }
-
-const quantile = (values: number[], part: number) =>
-  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * part))]!;
 
 export function toLines(times: Times): Line[] {
   return [...times].map(([row, bySize]) => {

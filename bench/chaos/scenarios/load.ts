@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { quantile } from '../../lib/quantiles.js';
 import type { Attempt, Call, Gateway } from '../gateway.js';
 
 export interface Member {
@@ -36,11 +37,11 @@ export class Samples {
   }
 
   summary() {
-    const sorted = [...this.times].sort((a, b) => a - b);
-    const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+    const requests = this.times.length;
+    const at = (part: number) => (requests === 0 ? 0 : round(quantile(this.times, part)));
     return {
-      requests: sorted.length,
-      rate: round(sorted.length / (((this.ended || performance.now()) - this.begun) / 1000)),
+      requests,
+      rate: round(requests / (((this.ended || performance.now()) - this.begun) / 1000)),
       p50: at(0.5),
       p99: at(0.99),
       max: at(1),

@@ -1,9 +1,10 @@
 import type { ClientKafka } from '@nestjs/microservices';
-import type { Admin, ICustomPartitioner, Message, Producer, RecordMetadata } from 'kafkajs';
+import type { Admin, Message, Producer } from 'kafkajs';
 import type { Logger } from '../common/logger.js';
 import type { Settings } from '../config/settings.js';
 import { PendingEvent, toMessage } from './event-message.js';
 import { FencedSockets, kafkaConfig, REQUEST_TIMEOUT } from './kafka.js';
+import { Placements } from './placements.js';
 
 /** What the broker says of an event that it will never take; everything else is about its own state, and passes. */
 const REFUSALS = new Set([
@@ -46,7 +47,7 @@ export class EventPublisher {
   private client: ClientKafka | null = null;
   private sockets: FencedSockets | null = null;
   private topicWarned = false;
-  private placed = { partitions: new Set<number>(), counts: new Set<number>() };
+  private readonly placements = new Placements();
 
   /** @param fence asked before every byte that leaves; false once this process may no longer be the relay */
   constructor(
@@ -123,29 +124,17 @@ export class EventPublisher {
     const { topic } = this.settings.kafka;
     try {
       const producer = await this.connect();
-      this.placed.partitions.clear();
-      this.placed.counts.clear();
+      this.placements.begin();
       const written = await producer.sendBatch({
         acks: -1,
         timeout: REQUEST_TIMEOUT - 500,
         topicMessages: [{ topic, messages }],
       });
-      this.requireComplete(written);
+      this.placements.requireComplete(written);
     } catch (error) {
       this.abort();
       throw error;
     }
-  }
-
-  /**
-   * Where a partition's leader moves while the library retries, it may take the new leader for served and leave messages out
-   * without an error; where partitions were added meanwhile, a retry regroups the messages. Both count as failures.
-   */
-  private requireComplete(written: RecordMetadata[]): void {
-    const { partitions, counts } = this.placed;
-    const acknowledged = new Set(written.map(({ partition }) => partition));
-    if (counts.size > 1 || [...partitions].some((partition) => !acknowledged.has(partition)))
-      throw new Error('the broker has not acknowledged every partition');
   }
 
   private async connect(): Promise<Producer> {
@@ -160,26 +149,14 @@ export class EventPublisher {
       producer: {
         idempotent: true,
         maxInFlightRequests: 1,
-        createPartitioner: this.watched(Partitioners.DefaultPartitioner),
+        // kafkajs's own choice of the partition: murmur2 of the key, as Java's.
+        createPartitioner: this.placements.watch(Partitioners.DefaultPartitioner),
       },
     });
     this.client = client;
     await client.connect();
     await this.makeTopic(client);
     return client.producer;
-  }
-
-  /** kafkajs's own choice of the partition (murmur2 of the key, as Java's), noted for `requireComplete`. */
-  private watched(partitioner: ICustomPartitioner): ICustomPartitioner {
-    return () => {
-      const choose = partitioner();
-      return (args) => {
-        const partition = choose(args);
-        this.placed.partitions.add(partition);
-        this.placed.counts.add(args.partitionMetadata.length);
-        return partition;
-      };
-    };
   }
 
   /** Where the account may not do this, somebody else has to; the broker may also make topics by itself. */

@@ -3,10 +3,10 @@ import { UserCaches } from '../cache/user-caches.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
-import type { PendingEvent } from './event-message.js';
-import { eventsParked, eventsPublished, publishErrors, relayActive } from './event-metrics.js';
-import { EventPublisher, Outcome } from './event-publisher.js';
-import { anyPending, BATCH, markPublished, park, readBatch, sweep } from './outbox-queue.js';
+import { publishErrors, relayActive } from './event-metrics.js';
+import { EventPublisher } from './event-publisher.js';
+import { OutboxDrain } from './outbox-drain.js';
+import { anyPending, sweep } from './outbox-queue.js';
 import { RelayBell } from './relay-bell.js';
 import { LEASE, RelayLock } from './relay-lock.js';
 
@@ -23,9 +23,6 @@ const LONGEST_BACKOFF = 1000;
 /** After this long without a broker the lock is offered to the other instances, whose way there may be open. */
 const GIVE_UP = 15_000;
 
-const NOTHING: Promise<PendingEvent[]> = Promise.resolve([]);
-const idsOf = (events: PendingEvent[]) => events.map(({ id }) => id);
-
 /**
  * Publishes the outbox: one relay at a time over all instances, every event at least once and, per user, in order. An event
  * is marked only after the broker has acknowledged it, and whoever is relay next begins with the oldest unmarked one; so
@@ -35,6 +32,7 @@ const idsOf = (events: PendingEvent[]) => events.map(({ id }) => id);
 @Injectable()
 export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly publisher: EventPublisher;
+  private readonly drain: OutboxDrain;
   private lock: RelayLock | null = null;
   private running: Promise<void> | undefined;
   private stopping = false;
@@ -46,9 +44,10 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly settings: Settings,
     @Inject(LOGGER) private readonly logger: Logger,
     private readonly bell: RelayBell,
-    private readonly caches: UserCaches,
+    caches: UserCaches,
   ) {
     this.publisher = new EventPublisher(settings, logger, () => this.lock?.fresh ?? false);
+    this.drain = new OutboxDrain(this.publisher, caches, logger);
   }
 
   onApplicationBootstrap(): void {
@@ -120,7 +119,7 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     try {
       while (!this.stopping && performance.now() < end) {
         const begun = performance.now();
-        await this.drain(lock, end);
+        await this.drain.run(lock, () => !this.stopping && performance.now() < end);
         if (this.failures > 0) this.logger.info('events are published again');
         this.failures = 0;
         await this.sweepWhenDue(lock);
@@ -129,49 +128,6 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
       }
     } finally {
       await lock.leaveRound();
-    }
-  }
-
-  /** While one full batch is sent, the one before is marked and the next is read. */
-  private async drain(lock: RelayLock, end: number): Promise<void> {
-    let batch = await readBatch(lock, []);
-    let marking: Promise<void> = Promise.resolve();
-    let marked: PendingEvent[] = [];
-    try {
-      while (batch.length > 0 && !this.stopping && performance.now() < end) {
-        const outcome: Outcome = { published: [], parked: [] };
-        const sending = this.publisher.publish(batch, outcome);
-        // What has come since a batch that was not full waits for the next look: the more of it goes together.
-        const ahead = batch.length < BATCH ? NOTHING : readBatch(lock, idsOf([...marked, ...batch]));
-        ahead.catch(() => undefined);
-        try {
-          await sending;
-        } finally {
-          await marking;
-          marked = outcome.published;
-          marking = this.finish(lock, outcome);
-          marking.catch(() => undefined);
-        }
-        // What was read ahead may hold later events of a user whose event has just been parked.
-        const stale = outcome.parked.length > 0;
-        if (stale) await marking;
-        batch = stale ? await readBatch(lock, []) : await ahead;
-      }
-    } finally {
-      await marking;
-    }
-  }
-
-  private async finish(lock: RelayLock, { published, parked }: Outcome): Promise<void> {
-    // Before the mark: should this process die in between, the next relay does both again.
-    await this.caches.forget([...new Set(published.map(({ user_id }) => user_id))]);
-    if (published.length > 0) await markPublished(lock, idsOf(published));
-    for (const { event_type } of published) eventsPublished.inc({ event_type });
-    for (const { event, reason } of parked) {
-      await park(lock, event.id, reason);
-      eventsParked.inc();
-      const { event_id, event_type, user_id } = event;
-      this.logger.error({ alert: 'event_parked', event_id, event_type, user_id, reason }, 'an event was set aside');
     }
   }
 

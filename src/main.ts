@@ -58,7 +58,6 @@ async function start(): Promise<void> {
       await app.close();
     }
     await stopDatabase();
-    logger.flush();
     process.exit(0);
   }
 

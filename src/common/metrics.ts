@@ -27,9 +27,11 @@ export const authResults = new Counter({
   registers,
 });
 
+type CacheResult = 'hit' | 'miss' | 'bypass';
+
 /** Several on each request, so they are counted in plain numbers and handed over when somebody asks. */
 class CacheReads {
-  private readonly counts = new Map<string, Record<'hit' | 'miss' | 'bypass', number>>();
+  private readonly counts = new Map<string, Record<CacheResult, number>>();
 
   constructor() {
     const { counts } = this;
@@ -47,7 +49,7 @@ class CacheReads {
     registry.registerMetric(counter);
   }
 
-  add(cache: string, result: 'hit' | 'miss' | 'bypass'): void {
+  add(cache: string, result: CacheResult): void {
     let results = this.counts.get(cache);
     if (!results) this.counts.set(cache, (results = { hit: 0, miss: 0, bypass: 0 }));
     results[result] += 1;

@@ -35,12 +35,8 @@ export class Statements {
    * @returns the rows, columns named as in the statement
    */
   async run<T>(tx: EntityManager | null, statement: Statement, values: unknown[]): Promise<T[]> {
-    const { name, text } = statement.name === undefined ? this.named(statement.text, () => statement.text) : statement;
-    const client = tx
-      ? ((await tx.queryRunner!.connect()) as PoolClient)
-      : (this.database.driver as unknown as { master: Pool }).master;
-    const { rows } = await client.query(this.prepared ? { name, text, values } : { text, values });
-    return rows as T[];
+    const { name, text } = statement;
+    return this.send(tx, name === undefined ? this.named(text, () => text) : statement, values);
   }
 
   /**
@@ -50,11 +46,16 @@ export class Statements {
   async runTogether(tx: EntityManager, calls: Call[]): Promise<void> {
     const words = calls.map(([{ name, text }]) => name ?? text);
     const statement = this.named(words.join('; '), () => compose(calls));
-    await this.run(
-      tx,
-      statement,
-      calls.flatMap(([, values]) => values),
-    );
+    const values = calls.flatMap(([, own]) => own);
+    await this.send(tx, statement, values);
+  }
+
+  private async send<T>(tx: EntityManager | null, { name, text }: Statement, values: unknown[]): Promise<T[]> {
+    const client = tx
+      ? ((await tx.queryRunner!.connect()) as PoolClient)
+      : (this.database.driver as unknown as { master: Pool }).master;
+    const { rows } = await client.query(this.prepared ? { name, text, values } : { text, values });
+    return rows as T[];
   }
 
   /** The statement put together under this key, with a name as long as there are few. */

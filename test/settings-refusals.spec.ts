@@ -1,0 +1,104 @@
+import { DEVELOPMENT, KEY, PRODUCTION, read, readProduction, refusal } from './support/settings.js';
+
+describe('a wrong value is refused in one line that names the variable', () => {
+  it.each([
+    ['NODE_ENV', 'staging'],
+    ['APP_PORT', '80a'],
+    ['APP_PORT', '65536'],
+    ['PORT', 'http'],
+    ['TRUST_PROXY_HOPS', '-1'],
+    ['PUBLIC_BASE_URL', 'api.example.com'],
+    ['APP_PUBLIC_URL', 'ftp://app.example.com'],
+    ['LOG_LEVEL', 'loud'],
+    ['ACCESS_LOG', 'maybe'],
+    ['METRICS_ENABLED', '2'],
+    ['SHUTDOWN_DELAY_SECONDS', '60'],
+    ['DATABASE_URL', 'mysql://localhost/meetinity'],
+    ['DATABASE_URL', 'postgresql://host name/db'],
+    ['DATABASE_DIRECT_URL', 'localhost:5432'],
+    ['DATABASE_REPLICA_URL', 'replica'],
+    ['DATABASE_POOL_SIZE', '1'],
+    ['DATABASE_STATEMENT_TIMEOUT_MS', '5s'],
+    ['REDIS_URL', 'http://localhost:6379'],
+    ['REDIS_SENTINELS', 'sentinel'],
+    ['REDIS_SENTINELS', 'sentinel:26379'],
+    ['KAFKA_BOOTSTRAP_SERVERS', 'localhost'],
+    ['KAFKA_USER_TOPIC', 'user events'],
+    ['KAFKA_SECURITY_PROTOCOL', 'TLS'],
+    ['JWT_EXPIRATION_HOURS', '0'],
+    ['JWT_EXPIRATION_MINUTES', '1.5'],
+    ['JWT_REFRESH_EXPIRATION_DAYS', 'thirty'],
+    ['REFRESH_GRACE_SECONDS', '3601'],
+    ['BCRYPT_COST', '17'],
+    ['REQUIRE_EMAIL_VERIFICATION', 'perhaps'],
+    ['ADMIN_BOOTSTRAP_EMAIL', 'admin'],
+    ['ADMIN_BOOTSTRAP_EMAIL', 'a@example.com,b@example.com'],
+    ['OAUTH_GOOGLE_CLIENT_ID', 'an id without a secret'],
+    ['OAUTH_LINKEDIN_CLIENT_SECRET', 'a secret without an id'],
+    ['OAUTH_GOOGLE_REDIRECT_URI', '/callback'],
+    ['OAUTH_LINKEDIN_TOKEN_URL', 'token'],
+    ['SMTP_URL', 'mail.example.com:25'],
+    ['MAIL_FROM', 'Meetinity'],
+    ['MAIL_FROM', 'a@example.com, b@example.com'],
+    ['MAIL_FROM', 'A <a@example.com>\r\nBcc: b@example.com'],
+    ['MAX_CONTENT_LENGTH', '16MB'],
+    ['ALLOWED_EXTENSIONS', '.jpg,.png'],
+    ['ALLOWED_EXTENSIONS', ','],
+    ['CORS_ORIGINS', 'app.example'],
+    ['CORS_ORIGINS', 'https://app.example/'],
+    ['CORS_ORIGINS', 'https://app.example:443'],
+    ['CORS_ORIGINS', 'https://App.example'],
+    ['CORS_ORIGINS', 'https://*.example'],
+    ['OUTBOX_RETENTION_DAYS', '0'],
+    ['RATE_LIMIT_LOGIN_PAIR', 'ten'],
+    ['ENCRYPTION_KEYS', `k1:${KEY},k1:${KEY}`],
+    ['ENCRYPTION_KEYS', KEY],
+    ['ENCRYPTION_KEYS', `k1:${Buffer.alloc(16, 7).toString('base64')}`],
+    ['ENCRYPTION_KEYS', undefined],
+    ['JWT_SECRET', undefined],
+  ])('%s=%s', (name, value) => {
+    const message = refusal({ ...DEVELOPMENT, [name]: value });
+    expect(message).toContain(name);
+    expect(message).not.toContain('\n');
+  });
+
+  it.each(['DATABASE_URL', 'REDIS_URL', 'SMTP_URL'])('without echoing the password in %s', (name) => {
+    expect(refusal({ ...DEVELOPMENT, [name]: 'nonsense://user:hunter2@host' })).not.toContain('hunter2');
+  });
+});
+
+describe('production refuses', () => {
+  it.each(['DATABASE_URL', 'JWT_SECRET', 'ENCRYPTION_KEYS'])('a missing or empty %s', (name) => {
+    for (const value of [undefined, '', '  ']) expect(refusal({ ...PRODUCTION, [name]: value })).toContain(name);
+  });
+
+  it('a JWT_SECRET of less than 32 bytes', () => {
+    expect(refusal({ ...PRODUCTION, JWT_SECRET: PRODUCTION.JWT_SECRET!.slice(1) })).toContain('JWT_SECRET');
+    expect(readProduction().jwt.secret).toHaveLength(32);
+  });
+
+  it.each([
+    'your-jwt-secret-key-your-jwt-secret-key',
+    'example-0123456789-0123456789-0123456789',
+    'please-CHANGE-ME-0123456789-0123456789',
+    '<openssl rand -base64 48, 0123456789>',
+    'abababababababababababababababababab',
+  ])('the example value %s', (value) => {
+    expect(refusal({ ...PRODUCTION, JWT_SECRET: value })).toContain('JWT_SECRET');
+  });
+
+  it('a previous secret, which still verifies, that is weak', () => {
+    expect(refusal({ ...PRODUCTION, JWT_SECRET_PREVIOUS: 'short' })).toContain('JWT_SECRET_PREVIOUS');
+  });
+
+  it('an encryption key that nobody drew', () => {
+    const zeros = `k1:${Buffer.alloc(32).toString('base64')}`;
+    expect(refusal({ ...PRODUCTION, ENCRYPTION_KEYS: zeros })).toContain('ENCRYPTION_KEYS');
+    expect(read({ ENCRYPTION_KEYS: zeros }).encryptionKeys).toHaveLength(1);
+  });
+
+  it('a bcrypt cost that is too cheap', () => {
+    expect(refusal({ ...PRODUCTION, BCRYPT_COST: '9' })).toContain('BCRYPT_COST');
+    expect(read({ BCRYPT_COST: '4' }).bcryptCost).toBe(4);
+  });
+});

@@ -64,7 +64,8 @@ async function write(url: string, share: BenchMember[], phones: Map<string, stri
 /** @param until share of the rows at which it is killed with SIGKILL; 1 lets it end */
 async function reencrypt(until: number): Promise<string> {
   const { database, redis } = stage.settings;
-  const env = { ...process.env, NODE_ENV: 'production', DATABASE_URL: database.url!, REDIS_URL: redis.url! };
+  const urls = { DATABASE_URL: database.url!, REDIS_URL: redis.url! };
+  const env = { PATH: process.env.PATH, ENV_FILE: '', NODE_ENV: 'production', ...urls };
   const child = spawn(process.execPath, ['scripts/run.mjs', 'keys-reencrypt'], {
     env: { ...env, JWT_SECRET: randomBytes(48).toString('base64'), ENCRYPTION_KEYS: `${NEW},${OLD}` },
     stdio: ['ignore', 'ignore', 'pipe'],

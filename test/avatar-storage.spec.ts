@@ -1,13 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { findOrphans } from '../src/users/avatar-orphans.js';
 import { AvatarStorage, newAvatarName } from '../src/users/avatar-storage.js';
-import { Member, TestApp, testValues } from './support/app.js';
+import { Member, TestApp } from './support/app.js';
 import { form, FORM, picture } from './support/images.js';
 import { S3Server, s3Missing, startS3 } from './support/s3-server.js';
+import { runScript } from './support/scripts.js';
 
 const BASE = 'https://api.example';
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
@@ -128,11 +128,7 @@ describe('a picture', () => {
     service = await TestApp.start({ PUBLIC_BASE_URL: BASE, UPLOAD_FOLDER: folder });
   });
 
-  function clean(...args: string[]) {
-    const { url } = service.settings.database;
-    const env = { ...process.env, ...testValues({ DATABASE_URL: url!, UPLOAD_FOLDER: folder }) };
-    return spawnSync('node', ['scripts/run.mjs', 'avatars-clean', ...args], { env, encoding: 'utf8' });
-  }
+  const clean = (...args: string[]) => runScript('avatars-clean', args, { variables: { UPLOAD_FOLDER: folder } });
 
   const files = () => readdirSync(folder).filter((name) => name.includes('webp'));
 
@@ -169,11 +165,11 @@ describe('a picture', () => {
     const old = new Date(Date.now() - 25 * 3_600_000);
     for (const name of [orphan, aside, used, 'notes.txt']) utimesSync(path.join(folder, name), old, old);
     const before = readdirSync(folder).sort();
-    expect(clean()).toMatchObject({ status: 0, stdout: expect.stringContaining(`unused ${orphan}`) });
+    expect(await clean()).toMatchObject({ code: 0, output: expect.stringContaining(`unused ${orphan}`) });
     expect(readdirSync(folder).sort()).toEqual(before);
-    expect(clean('--delete')).toMatchObject({ status: 0, stdout: expect.stringContaining('2 removed') });
+    expect(await clean('--delete')).toMatchObject({ code: 0, output: expect.stringContaining('2 removed') });
     expect(readdirSync(folder).sort()).toEqual(before.filter((name) => name !== orphan && name !== aside));
-    expect(clean('--now').status).toBe(2);
+    expect((await clean('--now')).code).toBe(2);
   });
 
   it.each(['..%2fsecret', '%2e%2e', 'a.webp', `${'a'.repeat(32)}.png`, `${'A'.repeat(32)}.webp`, '.', 'x%00.webp'])(

@@ -1,6 +1,4 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { parse } from 'yaml';
@@ -8,9 +6,10 @@ import { runInTransaction } from '../src/common/after-commit.js';
 import { OutboxService } from '../src/events/outbox.service.js';
 import { replay } from '../src/events/replay.js';
 import { userDeleted } from '../src/events/user-events.js';
-import { TestApp, testValues } from './support/app.js';
-import { describeWith, kafkaBrokers, workerDatabase } from './support/environment.js';
+import { TestApp } from './support/app.js';
+import { describeWith, kafkaBrokers } from './support/environment.js';
 import { Received, TopicReader } from './support/kafka.js';
+import { runScript } from './support/scripts.js';
 import { until } from './support/until.js';
 
 const document = parse(readFileSync('docs/asyncapi.yaml', 'utf8'));
@@ -101,10 +100,9 @@ describeWith('kafka', 'events on the topic', () => {
     const [{ since }] = await service.sql('SELECT min(created_at) AS since FROM outbox_events WHERE user_id = $1', [
       id,
     ]);
-    const script = ['scripts/run.mjs', 'events', 'replay', '--user', id, '--since', (since as Date).toISOString()];
-    const env = { ...process.env, ...testValues({ ...kafka, DATABASE_URL: await workerDatabase() }) };
-    const { stdout } = await promisify(execFile)(process.execPath, script, { env });
-    expect(stdout).toMatch(/2 events published/);
+    const args = ['replay', '--user', id, '--since', (since as Date).toISOString()];
+    const { output } = await runScript('events', args, { variables: kafka });
+    expect(output).toMatch(/2 events published/);
     await topic.count(4, id);
     expect(topic.of(id).map(({ value }) => value.event_id)).toEqual([...first, ...first]);
   });

@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import type { DataSource } from 'typeorm';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { dropWorkerDatabase } from './support/environment.js';
 import { ScratchDatabases, testSettings } from './support/scratch-database.js';
+import { runScript, type ScriptResult } from './support/scripts.js';
 
 const scratch = new ScratchDatabases();
 const key = Buffer.alloc(32, 7).toString('base64');
@@ -14,13 +13,9 @@ afterAll(async () => {
 });
 
 function seed(url: string, args: string, variables: Record<string, string> = {}) {
-  const env = { ...process.env, NODE_ENV: 'test', DATABASE_URL: url, ENCRYPTION_KEYS: `test:${key}`, BCRYPT_COST: '4' };
-  const { status, stdout, stderr } = spawnSync('node', ['scripts/run.mjs', 'seed', ...args.split(' ')], {
-    cwd: path.resolve(__dirname, '..'),
-    env: { ...env, JWT_SECRET: 'only-for-the-seed-spec-0123456789-abcdef', ...variables },
-    encoding: 'utf8',
+  return runScript('seed', args.split(' '), {
+    variables: { DATABASE_URL: url, ENCRYPTION_KEYS: `test:${key}`, ...variables },
   });
-  return { status, output: stdout + stderr };
 }
 
 /** Everything but what is random by design: hash, ciphertexts. */
@@ -34,22 +29,22 @@ function people(dataSource: DataSource): Promise<unknown[]> {
 describe('npm run seed', () => {
   let url: string;
   let dataSource: DataSource;
-  let first: ReturnType<typeof seed>;
+  let first: ScriptResult;
 
   beforeAll(async () => {
     url = await scratch.create();
-    first = seed(url, '--users 300');
+    first = await seed(url, '--users 300');
     dataSource = await scratch.connect(url);
   }, 30_000);
 
   it('fills an empty database, writes no event and says so', async () => {
-    expect(first).toMatchObject({ status: 0, output: expect.stringContaining('No events were written') });
+    expect(first).toMatchObject({ code: 0, output: expect.stringContaining('No events were written') });
     expect(await people(dataSource)).toHaveLength(300);
     expect(await dataSource.query('SELECT count(*)::int FROM outbox_events')).toEqual([{ count: 0 }]);
     const identities = `SELECT count(*)::int FROM users u LEFT JOIN user_identities i ON i.user_id = u.id
       WHERE (u.oauth_provider, u.oauth_id) IS DISTINCT FROM (i.provider, i.provider_user_id)`;
     expect(await dataSource.query(identities)).toEqual([{ count: 0 }]);
-    expect(seed(url, '--users 300')).toMatchObject({ status: 0, output: expect.stringContaining('nothing to do') });
+    expect(await seed(url, '--users 300')).toMatchObject({ code: 0, output: expect.stringContaining('nothing to do') });
   });
 
   it('encrypts what the service encrypts', async () => {
@@ -63,27 +58,30 @@ describe('npm run seed', () => {
 
   it('makes the same people in two steps as in one', async () => {
     const other = await scratch.create();
-    expect(seed(other, '--users 120')).toMatchObject({ status: 0 });
-    expect(seed(other, '--users 300').output).toContain('has 120 users already: going on from there');
+    expect(await seed(other, '--users 120')).toMatchObject({ code: 0 });
+    expect((await seed(other, '--users 300')).output).toContain('has 120 users already: going on from there');
     expect(await people(await scratch.connect(other))).toEqual(await people(dataSource));
   });
 
   it('refuses a database with users of others, unless forced', async () => {
-    expect(seed(url, '--users 10 --seed 2')).toMatchObject({ status: 1, output: expect.stringContaining('--force') });
-    expect(seed(url, '--users 10 --seed 2 --force')).toMatchObject({ status: 0 });
+    expect(await seed(url, '--users 10 --seed 2')).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('--force'),
+    });
+    expect(await seed(url, '--users 10 --seed 2 --force')).toMatchObject({ code: 0 });
     expect(await people(dataSource)).toHaveLength(310);
   });
 
-  it('refuses production without the second word', () => {
+  it('refuses production without the second word', async () => {
     const production = {
       NODE_ENV: 'production',
       ENCRYPTION_KEYS: 'p:MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=',
       BCRYPT_COST: '10',
     };
-    expect(seed(url, '--users 400 --force', production).output).toContain('SEED_PRODUCTION=yes');
+    expect((await seed(url, '--users 400 --force', production)).output).toContain('SEED_PRODUCTION=yes');
   });
 
-  it('answers a wrong number with how it is used', () => {
-    expect(seed(url, '--users 0')).toMatchObject({ status: 1, output: expect.stringContaining('usage:') });
+  it('answers a wrong number with how it is used', async () => {
+    expect(await seed(url, '--users 0')).toMatchObject({ code: 1, output: expect.stringContaining('usage:') });
   });
 });

@@ -23,7 +23,8 @@ interface Launch {
 export async function launch({ name, args, env, port, ready }: Launch): Promise<Target & { startedInMs: number }> {
   const begun = performance.now();
   const child = spawn(process.execPath, args, {
-    env: { PATH: process.env.PATH, ...env },
+    // Without a developer's .env: it may name real servers.
+    env: { PATH: process.env.PATH, ENV_FILE: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let last = '';

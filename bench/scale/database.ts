@@ -56,7 +56,7 @@ const HISTORY: [what: string, sql: string][] = [
 
 async function runSeed(url: string, users: number): Promise<void> {
   const seed = spawn(process.execPath, ['scripts/run.mjs', 'seed', '--users', String(users)], {
-    env: { PATH: process.env.PATH, ...SECRETS, DATABASE_URL: url },
+    env: { PATH: process.env.PATH, ENV_FILE: '', ...SECRETS, DATABASE_URL: url },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const [code] = (await once(seed, 'exit')) as [number];

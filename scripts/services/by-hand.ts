@@ -13,7 +13,10 @@ export async function startByHand() {
   });
   const environment = Object.entries({
     DATABASE_URL: services.postgres?.adminUrl,
+    // Those of .env lead elsewhere.
+    ...(DATABASE_URL ? {} : { DATABASE_DIRECT_URL: '', DATABASE_REPLICA_URL: '' }),
     REDIS_URL: services.redis?.url,
+    ...(REDIS_URL ? {} : { REDIS_SENTINELS: '' }),
     KAFKA_BOOTSTRAP_SERVERS: services.kafka?.brokers,
   }).filter((entry): entry is [string, string] => entry[1] !== undefined);
   for (const { name, reason } of services.missing) console.error(`${name} cannot be had: ${reason}`);

@@ -1,15 +1,23 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from './load.js';
 
 const UNSET = { DATABASE_URL: '', JWT_SECRET: '', ENCRYPTION_KEYS: '' };
+const environment = process.env;
+const here = process.cwd();
 let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'settings-'));
+  process.chdir(folder);
+  process.env = { JWT_SECRET: 'x', ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString('base64')}` };
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  process.env = environment;
+  process.chdir(here);
+  rmSync(folder, { recursive: true });
+});
 
 it('makes the secrets of a development machine once and keeps them', () => {
   const first = loadSettings({ ...UNSET, NODE_ENV: 'development', DATA_DIR: folder });
@@ -21,4 +29,41 @@ it('makes the secrets of a development machine once and keeps them', () => {
 it.each(['production', 'Production', ' PRODUCTION '])('makes no secrets under NODE_ENV=%j', (NODE_ENV) => {
   expect(() => loadSettings({ ...UNSET, NODE_ENV, DATA_DIR: folder })).toThrow('is required');
   expect(existsSync(join(folder, 'secrets.env'))).toBe(false);
+});
+
+describe('.env', () => {
+  beforeEach(() => writeFileSync('.env', 'KAFKA_USER_TOPIC=of.the.file\nDATABASE_URL=postgres://file/own\n'));
+
+  it('says what the environment does not', () => {
+    expect(loadSettings()).toMatchObject({
+      kafka: { topic: 'of.the.file' },
+      database: { url: 'postgresql://file/own' },
+    });
+  });
+
+  it('gives way to the environment, also where that says nothing', () => {
+    Object.assign(process.env, { KAFKA_USER_TOPIC: 'of.the.environment', DATABASE_URL: '' });
+    const { kafka, database } = loadSettings();
+    expect(kafka.topic).toBe('of.the.environment');
+    expect(database).toMatchObject({ url: null, directUrl: null });
+  });
+
+  it('is not read where ENV_FILE is empty', () => {
+    process.env.ENV_FILE = '';
+    expect(loadSettings()).toMatchObject({ kafka: { topic: 'user.events' }, database: { url: null } });
+  });
+
+  it('is the file that ENV_FILE names, which must be there', () => {
+    process.env.ENV_FILE = 'other.env';
+    expect(() => loadSettings()).toThrow(/^ENV_FILE .*other\.env/);
+    writeFileSync('other.env', 'KAFKA_USER_TOPIC=of.the.other');
+    expect(loadSettings()).toMatchObject({ kafka: { topic: 'of.the.other' }, database: { url: null } });
+  });
+
+  it('says nothing of UV_THREADPOOL_SIZE: libuv asks the environment only', () => {
+    writeFileSync('.env', 'UV_THREADPOOL_SIZE=64');
+    expect(loadSettings().threadPoolSize).toBe(4);
+    process.env.UV_THREADPOOL_SIZE = '16';
+    expect(loadSettings().threadPoolSize).toBe(16);
+  });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { readSettings, Settings } from './settings.js';
+import { readSettings, Settings, SettingsError } from './settings.js';
 
 type Values = Record<string, string | undefined>;
 
@@ -24,18 +24,30 @@ function developmentSecrets(dataDir: string): Values {
   return parseEnv(readFileSync(file, 'utf8')) as Values;
 }
 
-/** An empty variable counts as unset, so it hides nothing. */
+/** What the file says that `ENV_FILE` names; without that variable `.env`, where there is one. */
+function fileValues(): Values {
+  const named = process.env.ENV_FILE?.trim();
+  const file = named ?? '.env';
+  if (named === '' || (named === undefined && !existsSync(file))) return {};
+  try {
+    // libuv reads this one itself, from the environment only.
+    return { ...(parseEnv(readFileSync(file, 'utf8')) as Values), UV_THREADPOOL_SIZE: undefined };
+  } catch (error) {
+    throw new SettingsError(`ENV_FILE must name a file that can be read (${(error as Error).message})`);
+  }
+}
+
 function withoutEmpty(values: Values): Values {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value?.trim()));
 }
 
 /**
- * The settings of this process: the environment, then `.env`, then (outside production) secrets made for this machine.
+ * The settings of this process: the environment, then `.env`, then (outside production) secrets made for this machine. A
+ * variable that is set to nothing in the environment is unset, whatever the file says.
  * @throws SettingsError
  */
 export function loadSettings(overrides: Values = {}): Settings {
-  const file = existsSync('.env') ? (parseEnv(readFileSync('.env', 'utf8')) as Values) : {};
-  const values: Values = { ...file, ...withoutEmpty(process.env), ...overrides };
+  const values: Values = { ...fileValues(), ...process.env, ...overrides };
   const production = values.NODE_ENV?.trim().toLowerCase() === 'production';
   if (production || (values.JWT_SECRET && values.ENCRYPTION_KEYS)) return readSettings(values);
   return readSettings({ ...developmentSecrets(values.DATA_DIR || '.data'), ...withoutEmpty(values) });

@@ -40,6 +40,8 @@ export interface Member {
 export function testValues(overrides: Values = {}): Values {
   return {
     NODE_ENV: 'test',
+    // What is started with these must not read a developer's .env: it may name real servers.
+    ENV_FILE: '',
     JWT_SECRET: 'a secret for specs, long enough to pass every check',
     ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 'spec key one').toString('base64')}`,
     BCRYPT_COST: '4',

@@ -25,6 +25,20 @@ function details(errors: ValidationError[], parent = ''): ErrorDetail[] {
   });
 }
 
+/**
+ * The first field, at any depth, with the name of something that every object has, such as `constructor`. What makes the DTO
+ * would drop such a field, or call it.
+ */
+function inheritedName(value: object, parent = ''): string | undefined {
+  for (const [name, inner] of Object.entries(value)) {
+    const field = parent + name;
+    if (name in Object.prototype) return field;
+    const found = typeof inner === 'object' && inner !== null ? inheritedName(inner, `${field}.`) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 const invalid = (found: ErrorDetail[]) => new AppError('validation_failed', { details: found });
 
 /**
@@ -38,6 +52,8 @@ export class DtoPipe implements PipeTransform {
     const given = value ?? {};
     if (typeof given !== 'object' || Array.isArray(given))
       throw invalid([{ field: type, message: `${type} must be an object` }]);
+    const field = inheritedName(given);
+    if (field !== undefined) throw invalid([{ field, message: `${field} is no name for a field` }]);
     const dto = plainToInstance(metatype as Type<object>, given);
     const errors = validateSync(dto, RULES);
     if (errors.length > 0) throw invalid(details(errors));

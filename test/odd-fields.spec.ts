@@ -1,0 +1,193 @@
+import { Answer, Member, TestApp } from './support/app.js';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+interface Schema {
+  $ref?: string;
+  type?: string;
+  properties?: Record<string, Schema>;
+}
+
+interface Route {
+  method: 'POST' | 'PUT' | 'DELETE';
+  path: string;
+  fields: Record<string, Schema>;
+}
+
+let service: TestApp;
+let routes: Route[];
+let admin: Member;
+/** Whom administrators' requests are about. */
+let target: Member;
+
+beforeAll(async () => {
+  service = await TestApp.start();
+  admin = await service.memberWithRole('admin');
+  target = await service.member();
+  routes = routesWithBody((await service.get('/docs-json')).body);
+});
+afterAll(() => service.stopAndDrop());
+
+/** Every route that takes JSON, with the fields of its body. */
+function routesWithBody({ paths, components }: any): Route[] {
+  const resolve = ({ $ref, ...schema }: Schema): Schema =>
+    $ref ? components.schemas[$ref.split('/').at(-1)!] : schema;
+  return Object.entries<any>(paths).flatMap(([path, operations]) =>
+    Object.entries<any>(operations).flatMap(([method, { requestBody }]) => {
+      const schema = requestBody?.content['application/json']?.schema;
+      if (!schema) return [];
+      return { method: method.toUpperCase() as Route['method'], path, fields: resolve(schema).properties ?? {} };
+    }),
+  );
+}
+
+/** Names that every object has. */
+const INHERITED = ['constructor', 'hasOwnProperty', 'toString', 'valueOf', 'isPrototypeOf', '__defineGetter__'];
+/** Names that mean something to code which is handed an object. */
+const SPECIAL = ['prototype', 'then', 'toJSON', 'length', 'name', 'message', ''];
+
+const nested = (levels: number) => JSON.parse('{"a":['.repeat(levels) + ']}'.repeat(levels));
+
+const TEXTS = [
+  '',
+  ' ',
+  'x',
+  'x'.repeat(100_000),
+  '\u202e\ufeff\uffff',
+  '❤️'.repeat(3000),
+  '9'.repeat(10_000),
+  '%00',
+  '\u0001',
+];
+const NUMBERS = [0, -1, 1.5, 1e308, 2 ** 53, 1e21];
+const LISTS = [[], [[]], [{}], [null], [nested(20)], Array.from({ length: 1000 }, (_, index) => index)];
+
+const VALUES: unknown[] = [
+  ...TEXTS,
+  ...NUMBERS,
+  ...LISTS,
+  null,
+  true,
+  {},
+  nested(20),
+  { length: -1 },
+  { length: 1e9 },
+  ...INHERITED.flatMap((name) => [{ [name]: 1 }, [{ [name]: null }], { a: { [name]: 'x' } }]),
+  ...SPECIAL.flatMap((name) => [{ [name]: 1 }, [{ [name]: null }]]),
+];
+
+/** A body whose other fields are as they should be. */
+function bodyOf({ fields }: Route, changes: Record<string, unknown>): Record<string, unknown> {
+  const good = {
+    email: 'nobody@example.com',
+    name: 'Nobody',
+    password: 'correct horse',
+    is_active: true,
+    role: 'user',
+  };
+  const known = Object.entries(good).filter(([name]) => name in fields);
+  return { ...Object.fromEntries(known), ...changes };
+}
+
+/** True for an answer that the contract knows. */
+function isMeant({ status, body }: Answer): boolean {
+  const { error, message, request_id: id } = body;
+  if (status < 300) return true;
+  return status < 500 && error.code === status && error.message === message && Array.isArray(error.details) && !!id;
+}
+
+/** What was not meant to be answered; empty where all is well. */
+async function complaint(route: Route, token: string, payload: string): Promise<string[]> {
+  const url = route.path.replace('{id}', target.id);
+  const answer = await service.request(route.method, url, { payload, token, headers: JSON_TYPE });
+  return isMeant(answer) ? [] : [`${route.method} ${url} ${payload.slice(0, 200)}: ${answer.text.slice(0, 200)}`];
+}
+
+/** Whoever is not the administrator is new for each route: some of the bodies end sessions, or an account. */
+async function complaints(bodies: (route: Route) => string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const route of routes) {
+    const { access } = route.path.startsWith('/admin') ? admin : await service.member();
+    for (const payload of bodies(route)) found.push(...(await complaint(route, access, payload)));
+  }
+  return found;
+}
+
+describe('a body of odd fields', () => {
+  it('is never a failure of the service, whichever field is odd', async () => {
+    expect(routes.length).toBeGreaterThan(15);
+    const found = await complaints((route) =>
+      [...Object.keys(route.fields), 'unknown'].flatMap((name) =>
+        VALUES.map((value) => JSON.stringify(bodyOf(route, { [name]: value }))),
+      ),
+    );
+    expect(found.slice(0, 9)).toEqual([]);
+  });
+
+  it('is never a failure of the service, whatever the body is as a whole', async () => {
+    const wholes = 'null true 0 -0 1e400 "" [] [{}] {"":{}} {"a":1,"a":2} "constructor"'.split(' ');
+    const poisoned = ['{"__proto__":{"a":1}}', '{"__proto__":1}', '{"constructor":{"prototype":{"a":1}}}'];
+    expect(await complaints(() => [...wholes, ...poisoned])).toEqual([]);
+  });
+
+  it('is refused by the name of the field where every object has one of that name', async () => {
+    const { access } = admin;
+    for (const route of routes)
+      for (const name of INHERITED) {
+        const url = route.path.replace('{id}', target.id);
+        const answer = await service.request(route.method, url, { body: bodyOf(route, { [name]: 1 }), token: access });
+        const error = { type: 'validation_failed', details: [{ field: name }] };
+        expect([url, answer.status, answer.body.error]).toMatchObject([url, 400, error]);
+      }
+  });
+
+  it('keeps what a device says of itself, under any other name', async () => {
+    const { email, password } = await service.member();
+    const device = JSON.parse('{"then":1,"prototype":{"name":[null,{"length":2}]},"toJSON":"x","":{"a":[[1.5]]}}');
+    const { body: signedIn } = await service.post('/auth/login', { email, password, device_info: device });
+    const { body: own } = await service.get('/users/sessions', signedIn.access_token);
+    expect(own.sessions.find(({ current }: { current: boolean }) => current).device_info).toEqual(device);
+    const odd = { email, password, device_info: { a: [{ constructor: 1 }] } };
+    expect((await service.post('/auth/login', odd)).body.error).toMatchObject({
+      type: 'validation_failed',
+      details: [{ field: 'device_info.a.0.constructor' }],
+    });
+  });
+});
+
+describe('a query of odd parameters', () => {
+  const QUERIES = [
+    ...[...INHERITED, '__proto__', 'constructor[prototype]', '__proto__[a]'].map((name) => `${name}=1`),
+    ...['search', 'limit', 'page', 'sort', 'after', 'role', 'is_active', 'from', 'actor', 'code', 'state'].flatMap(
+      (name) =>
+        ['a&N=b', '', '%00', '%', '%ff', '1e400', '-0', '[]', '{}', '9'.repeat(3000), 'null'].map(
+          (value) => `${name}=${value.replace('N', name)}`,
+        ),
+    ),
+  ];
+
+  it('is never a failure of the service', async () => {
+    const { access } = admin;
+    const found: string[] = [];
+    for (const path of [
+      '/admin/users',
+      '/admin/audit',
+      '/auth/oauth/google',
+      '/auth/google/callback',
+      '/users/profile',
+    ])
+      for (const query of QUERIES) {
+        const { status, text } = await service.get(`${path}?${query}`, access);
+        if (status >= 500) found.push(`${status} ${path}?${query.slice(0, 100)}: ${text}`);
+      }
+    expect(found.slice(0, 9)).toEqual([]);
+  });
+
+  it('is refused by the name of the parameter where every object has one of that name', async () => {
+    for (const name of [...INHERITED, '__proto__'])
+      expect(await service.get(`/admin/users?${name}=1`, admin.access)).toMatchObject({
+        status: 400,
+        body: { error: { type: 'validation_failed', details: [{ field: name }] } },
+      });
+  });
+});

@@ -15,7 +15,7 @@ ENV NODE_ENV=production UV_THREADPOOL_SIZE=8
 ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
 WORKDIR /app
 # What the process writes; a volume mounted there takes over the owner.
-RUN mkdir -p uploads .data && chown node:node uploads .data
+RUN mkdir -p uploads logs .data && chown node:node uploads logs .data
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json ./

@@ -10,7 +10,7 @@ import { useDocs } from './common/docs.js';
 import { ErrorFilter, toAppError } from './common/error.filter.js';
 import { answerClientError, AppError, errorBody, errorHeaders } from './common/errors.js';
 import { useLeftoverBodies } from './common/leftover-body.js';
-import { createLogger, NestLogger } from './common/logger.js';
+import { createLogger, type Logger, NestLogger } from './common/logger.js';
 import { useMultipart } from './common/multipart.js';
 import { makeContext, rateLimitHeaders, requestId } from './common/request-context.js';
 import { RouteTable } from './common/route-table.js';
@@ -62,8 +62,10 @@ function useRequestContext(fastify: FastifyInstance, settings: Settings): void {
 }
 
 /** The whole application, not listening yet; `main.ts` and the tests start the same one. */
-export async function createApp(settings: Settings): Promise<NestFastifyApplication> {
-  const logger = createLogger(settings.logging.level, settings.logging.file);
+export async function createApp(
+  settings: Settings,
+  logger: Logger = createLogger(settings.logging.level, settings.logging.file),
+): Promise<NestFastifyApplication> {
   const adapter = createAdapter();
   const fastify = adapter.getInstance<FastifyInstance>();
   const routes = new RouteTable(fastify);

@@ -65,7 +65,7 @@ async function start(): Promise<void> {
   onParentExit(() => void stop('the end of npm'));
   try {
     if (settings.migrateOnStart) await migrateDatabase(settings, migrations, { log });
-    app = await createApp(settings);
+    app = await createApp(settings, logger);
     await app.listen(settings.port, settings.host);
   } catch (error) {
     await stopDatabase();

@@ -1,9 +1,13 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, openSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../src/config/free-port.js';
 import { testValues, uniqueEmail } from './support/app.js';
 import { dropWorkerDatabase, workerDatabase } from './support/environment.js';
 import { until } from './support/until.js';
@@ -12,20 +16,24 @@ const MAIN = path.join(import.meta.dirname, '..', 'src', 'main.ts');
 
 afterAll(() => dropWorkerDatabase());
 
+function start(values: Record<string, string | undefined>, stdio: StdioOptions): ChildProcess {
+  return spawn(process.execPath, ['--import', '@swc-node/register/esm-register', MAIN], {
+    env: { PATH: process.env.PATH, APP_PORT: '0', ...values, LOG_LEVEL: 'info' },
+    stdio,
+  });
+}
+
 it('with APP_PORT=0 the links in mails name the port that was picked', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meetinity-start-'));
   const values = testValues({ DATABASE_URL: await workerDatabase(), DATA_DIR: folder, MAIL_DIR: folder });
-  const service = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', MAIN], {
-    env: { PATH: process.env.PATH, ...values, APP_PORT: '0', LOG_LEVEL: 'info' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const service = start(values, ['ignore', 'pipe', 'inherit']);
   try {
     let address: string | undefined;
-    for await (const line of createInterface({ input: service.stdout })) {
+    for await (const line of createInterface({ input: service.stdout! })) {
       address = /Ready: .* at (http:\/\/localhost:\d+)\/docs/.exec(line)?.[1];
       if (address) break;
     }
-    service.stdout.resume();
+    service.stdout!.resume();
     const answer = await fetch(`${address}/auth/register`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -34,12 +42,47 @@ it('with APP_PORT=0 the links in mails name the port that was picked', async () 
     expect(answer.status).toBe(201);
     await until(async () => {
       const mail = (await readdir(folder)).find((name) => name.endsWith('.eml'));
-      const text = mail && (await readFile(path.join(folder, mail), 'utf8')).replaceAll('=\r\n', '');
-      return text?.includes(`${address}/auth/email/verify?token`);
+      const body = mail && (await readFile(path.join(folder, mail), 'utf8')).replaceAll('=\r\n', '');
+      return body?.includes(`${address}/auth/email/verify?token`);
     });
   } finally {
     service.kill();
     await once(service, 'exit');
     await rm(folder, { recursive: true });
   }
+});
+
+it('a log file that cannot be opened ends the start with one line, before a database is started', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'meetinity-start-'));
+  const service = start(testValues({ DATA_DIR: folder, LOG_FILE: '/dev/null/log' }), ['ignore', 'pipe', 'pipe']);
+  const [[code], stderr] = await Promise.all([once(service, 'exit'), text(service.stderr!)]);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^LOG_FILE cannot be opened: .*\n$/)]);
+  expect(existsSync(path.join(folder, 'postgres'))).toBe(false);
+  await rm(folder, { recursive: true });
+});
+
+it('a full disk under the log costs lines, not the service', async () => {
+  const port = await freePort();
+  const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port), LOG_FILE: '/dev/full' });
+  const service = start(values, ['ignore', openSync('/dev/full', 'w'), 'pipe']);
+  const stderr = text(service.stderr!);
+  const healthy = () =>
+    fetch(`http://127.0.0.1:${port}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  try {
+    await until(healthy, 20_000);
+    // Longer than a line waits.
+    await sleep(500);
+    expect(await healthy()).toBe(true);
+    service.kill();
+    expect(await once(service, 'exit')).toEqual([0, null]);
+  } finally {
+    service.kill('SIGKILL');
+  }
+  expect((await stderr).trim().split('\n').sort()).toEqual([
+    expect.stringMatching(/^LOG_FILE cannot be written, lines are lost: ENOSPC/),
+    expect.stringMatching(/^standard output cannot be written, lines are lost: ENOSPC/),
+  ]);
 });

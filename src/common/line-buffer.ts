@@ -1,15 +1,14 @@
-import { destination } from 'pino';
+import { mkdirSync, openSync, write, writeSync } from 'node:fs';
+import path from 'node:path';
 
-/** Characters handed on at once, and the longest that a line waits, milliseconds. */
+/** Characters written at once, and the longest that a line waits, milliseconds. */
 const PIECE = 16_384;
 const LONGEST = 200;
-
-/**
- * Bytes at which the destination would begin to write by itself. Beyond any piece: at the end of the process a write that has
- * just begun on another thread may be lost, while what still waits is written at once. Its own interval is for what was
- * handed on while it wrote.
- */
-const WHEN_TOLD = { minLength: 1024 * 1024 - 1, maxWrite: 1024 * 1024, periodicFlush: LONGEST };
+/** Characters that wait for a reader who has stopped to read; what comes then is lost. */
+const MOST = 64 * 1024 * 1024;
+/** Milliseconds until a full pipe is tried again, and how often the end of the process does so. */
+const PAUSE = 50;
+const TRIES_AT_END = 20;
 
 const unwritten = new Set<LineBuffer>();
 
@@ -19,24 +18,42 @@ process.on('exit', () => {
 });
 
 /**
- * Collects lines and hands them on in pieces. The stream of the log's library can do so too, but counts the bytes of all that
- * it holds with each line, which cost more than the line.
+ * Collects lines and writes them in pieces, on another thread. What cannot be written is lost, and standard error told: a
+ * full disk must not end the service. It tries on, so that the log goes on once there is room.
  */
 export class LineBuffer {
-  private readonly target: ReturnType<typeof destination>;
+  private readonly fd: number;
   private lines: string[] = [];
   private size = 0;
   private timer: NodeJS.Timeout | undefined;
+  private writing = false;
+  private failing = false;
 
-  /** @param where an open file, or the path of one whose folder is made */
-  constructor(where: { fd: number } | { dest: string }) {
-    this.target = destination({ ...where, mkdir: true, sync: false, ...WHEN_TOLD });
+  /**
+   * @param where an open file, or the path of one; its folder is made
+   * @param name for what is said of it
+   * @throws where the file cannot be opened
+   */
+  constructor(
+    where: number | string,
+    private readonly name: string,
+  ) {
+    try {
+      if (typeof where === 'string') mkdirSync(path.dirname(where), { recursive: true });
+      this.fd = typeof where === 'string' ? openSync(where, 'a') : where;
+    } catch (error) {
+      throw new Error(`${name} cannot be opened: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   write(line: string): void {
+    if (this.size >= MOST) return this.tell(new Error('nobody reads it'));
     if (this.size === 0) {
       unwritten.add(this);
-      this.timer = setTimeout(() => this.flush(), LONGEST).unref();
+      this.timer = setTimeout(() => {
+        this.timer = undefined;
+        this.flush();
+      }, LONGEST).unref();
     }
     this.lines.push(line);
     this.size += line.length;
@@ -44,26 +61,59 @@ export class LineBuffer {
   }
 
   flush(): void {
-    if (this.size === 0) return;
-    this.handOn();
-    this.target.flush();
+    if (this.size === 0 || this.writing) return;
+    this.writing = true;
+    this.send(this.take());
   }
 
-  /** For the end of the process, when nothing more can be done about a file that is not open yet. */
+  /** For the end of the process. */
   flushSync(): void {
-    this.handOn();
-    try {
-      this.target.flushSync();
-    } catch {
-      // Not open.
+    let piece = this.take();
+    for (let tries = 0; piece.length > 0 && tries < TRIES_AT_END; tries++) {
+      try {
+        piece = piece.subarray(writeSync(this.fd, piece));
+        tries = 0;
+      } catch (error) {
+        if (!isFull(error)) return this.tell(error as Error);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+      }
     }
   }
 
-  private handOn(): void {
+  private take(): Buffer {
     clearTimeout(this.timer);
+    this.timer = undefined;
     unwritten.delete(this);
-    this.target.write(this.lines.join(''));
+    const piece = Buffer.from(this.lines.join(''));
     this.lines = [];
     this.size = 0;
+    return piece;
   }
+
+  private send(piece: Buffer): void {
+    write(this.fd, piece, (error, written) => {
+      if (isFull(error)) return void setTimeout(() => this.send(piece), PAUSE);
+      if (!error && written < piece.length) return this.send(piece.subarray(written));
+      this.tell(error);
+      this.writing = false;
+      if (this.size >= PIECE || !this.timer) this.flush();
+    });
+  }
+
+  /** Says once that lines are lost, and once that they no longer are. */
+  private tell(error: Error | null): void {
+    if ((error !== null) === this.failing) return;
+    this.failing = error !== null;
+    const news = error ? `cannot be written, lines are lost: ${error.message}` : 'is written again';
+    try {
+      writeSync(2, `${this.name} ${news}\n`);
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+}
+
+/** A pipe whose reader is slow. */
+function isFull(error: unknown): boolean {
+  return ['EAGAIN', 'EBUSY'].includes((error as NodeJS.ErrnoException | null)?.code ?? '');
 }

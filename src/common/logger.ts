@@ -46,10 +46,11 @@ function errorFacts(error: unknown): unknown {
 /**
  * JSON lines on standard output and, where named, in a file; written in batches, off the request's time.
  * @param file path of a second copy, its folder is made
+ * @throws where that file cannot be opened
  */
 export function createLogger(level: string, file: string | null): Logger {
-  const streams = [{ level: 'trace' as const, stream: new LineBuffer({ fd: 1 }) }];
-  if (file) streams.push({ level: 'trace', stream: new LineBuffer({ dest: file }) });
+  const streams = [{ level: 'trace' as const, stream: new LineBuffer(1, 'standard output') }];
+  if (file) streams.push({ level: 'trace', stream: new LineBuffer(file, 'LOG_FILE') });
   return pino(
     {
       level,

@@ -1,7 +1,12 @@
 // Imported first by a spec that reads LOG_FILE: the copy on standard output would stand between the test results.
-jest.mock('pino', () => {
-  const actual = jest.requireActual<typeof import('pino')>('pino');
-  const destination = ({ fd, ...options }: { fd?: number; dest?: string }) =>
-    actual.destination(fd === 1 ? { ...options, dest: '/dev/null' } : options);
-  return { ...actual, destination };
+jest.mock('../../src/common/line-buffer.js', () => {
+  const { LineBuffer } = jest.requireActual<typeof import('../../src/common/line-buffer.js')>(
+    '../../src/common/line-buffer.js',
+  );
+  class FileOnly extends LineBuffer {
+    constructor(where: number | string, name: string) {
+      super(where === 1 ? '/dev/null' : where, name);
+    }
+  }
+  return { LineBuffer: FileOnly };
 });

@@ -7,6 +7,7 @@ import { SessionNotifications1795550000000 } from './1795550000000-SessionNotifi
 import { AdminLists1795560000000 } from './1795560000000-AdminLists.js';
 import { LeanOutbox1795570000000 } from './1795570000000-LeanOutbox.js';
 import { RoomForChanges1795580000000 } from './1795580000000-RoomForChanges.js';
+import { AuditRedactions1795590000000 } from './1795590000000-AuditRedactions.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   AdminLists1795560000000,
   LeanOutbox1795570000000,
   RoomForChanges1795580000000,
+  AuditRedactions1795590000000,
 ];

@@ -1,4 +1,5 @@
 import { AuditLog } from './audit/audit-log.entity.js';
+import { AuditRedaction } from './audit/audit-redaction.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
 import { EphemeralValue } from './cache/ephemeral-value.entity.js';
 import { OutboxEvent } from './events/outbox-event.entity.js';
@@ -8,4 +9,14 @@ import { Identity } from './users/identity.entity.js';
 import { User } from './users/user.entity.js';
 
 /** All tables, for what works beside the application: command line, scripts, schema checks. */
-export const entities = [User, Identity, Preferences, Session, OneTimeToken, OutboxEvent, AuditLog, EphemeralValue];
+export const entities = [
+  User,
+  Identity,
+  Preferences,
+  Session,
+  OneTimeToken,
+  OutboxEvent,
+  AuditLog,
+  AuditRedaction,
+  EphemeralValue,
+];

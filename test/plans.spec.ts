@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ExpiredRows } from '../src/auth/expired-rows.js';
 import { Answer, Member, TestApp } from './support/app.js';
+import { addToAudit } from './support/audit.js';
 import { Browser } from './support/browser.js';
 import { fillWithCrowd } from './support/crowd.js';
 import { describeWith, kafkaBrokers, workerDatabase, workerTopic } from './support/environment.js';
@@ -166,8 +167,10 @@ describe('no statement reads a table from end to end', () => {
     noTableIsRead();
   });
 
-  it('for the end of an account', async () => {
-    const { access, password } = await service.member();
+  it.each([1, 1000])('for the end of an account with an audit of %d entries more', async (entries) => {
+    const { access, password, id } = await service.member();
+    await addToAudit(service, id, entries);
+    recorder.take();
     await ok(service.delete('/users/profile', access, { password }));
     noTableIsRead();
   });

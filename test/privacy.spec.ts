@@ -11,6 +11,10 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
     user_identities: { exported: 'identities', erased: 'deleted' },
     user_sessions: { exported: 'sessions', erased: 'deleted' },
     audit_logs: { exported: 'audit', erased: 'blanked' },
+    audit_redactions: {
+      exported: { not: 'written when there is nobody left to ask' },
+      erased: { not: 'an id, until the audit of whoever is gone is blanked' },
+    },
     one_time_tokens: {
       exported: { not: 'hashes of links; that they were asked for stands in the audit' },
       erased: 'deleted',
@@ -54,6 +58,7 @@ const POINTERS: Record<string, string> = {
   'outbox_events.event_id': 'no person',
   'audit_logs.actor_id': 'the id alone stays',
   'audit_logs.target_id': 'the id alone stays',
+  'audit_redactions.user_id': 'the id alone, for a while',
   'users.status_changed_by': 'the id alone stays, of whoever decided about somebody else',
 };
 

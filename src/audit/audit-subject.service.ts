@@ -15,7 +15,7 @@ export interface SubjectEntry {
   after: Record<string, unknown> | null;
 }
 
-/** The audit log from the side of one person: what it holds of them, and how that is taken back. */
+/** The audit log from the side of one person. */
 @Injectable()
 export class AuditSubjects {
   /**
@@ -34,24 +34,5 @@ export class AuditSubjects {
         ORDER BY id`,
       [userId],
     );
-  }
-
-  /**
-   * Blanks what could identify the person, whose ids remain (GDPR article 17). What they did to others as an administrator
-   * keeps its reason and its values: those are about the others.
-   */
-  async redact(tx: EntityManager, userId: string): Promise<void> {
-    // The trigger lets this through for the transaction that says so, and only this: blanking.
-    await tx.query(`SELECT set_config('meetinity.redact_audit', 'on', true)`);
-    await tx.query(
-      `UPDATE audit_logs SET reason = NULL, ip_address = NULL, request_id = NULL, before = NULL, after = NULL
-        WHERE target_id = $1`,
-      [userId],
-    );
-    await tx.query(
-      `UPDATE audit_logs SET ip_address = NULL, request_id = NULL WHERE actor_id = $1 AND target_id IS DISTINCT FROM $1`,
-      [userId],
-    );
-    await tx.query(`SELECT set_config('meetinity.redact_audit', 'off', true)`);
   }
 }

@@ -1,14 +1,16 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditLog } from './audit-log.entity.js';
+import { AuditRedaction } from './audit-redaction.entity.js';
+import { AuditRedactions } from './audit-redactions.js';
 import { AuditReader } from './audit-reader.service.js';
 import { AuditService } from './audit.service.js';
 import { AuditSubjects } from './audit-subject.service.js';
 
 @Global()
 @Module({
-  imports: [TypeOrmModule.forFeature([AuditLog])],
-  providers: [AuditService, AuditReader, AuditSubjects],
-  exports: [AuditService, AuditReader, AuditSubjects],
+  imports: [TypeOrmModule.forFeature([AuditLog, AuditRedaction])],
+  providers: [AuditService, AuditReader, AuditSubjects, AuditRedactions],
+  exports: [AuditService, AuditReader, AuditSubjects, AuditRedactions],
 })
 export class AuditModule {}

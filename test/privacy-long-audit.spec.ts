@@ -1,0 +1,76 @@
+import { AuditRedactions } from '../src/audit/audit-redactions.js';
+import { Member, TestApp } from './support/app.js';
+import { addToAudit } from './support/audit.js';
+import { until, within } from './support/until.js';
+
+/** More than a transaction blanks, and more than a statement can within its limit. */
+const [LONG, TOO_LONG] = [3000, 20_000];
+let service: TestApp;
+
+beforeAll(async () => {
+  // The shortest limit there is: what is long must not be one statement.
+  service = await TestApp.start({ DATABASE_STATEMENT_TIMEOUT_MS: '100' });
+});
+afterAll(() => service.stopAndDrop());
+
+async function memberWithAudit(entries: number): Promise<Member> {
+  const member = await service.member();
+  for (let added = 0; added < entries; added += 500) await addToAudit(service, member.id, 500);
+  return member;
+}
+
+const erase = ({ access, password }: Member) => service.delete('/users/profile', access, { password });
+
+/** Entries that still say more than an id, and jobs to blank them. */
+async function left({ id }: Member): Promise<[entries: number, jobs: number]> {
+  const [row] = await service.sql(
+    `SELECT (SELECT count(*)::int FROM audit_logs WHERE target_id = $1
+                AND num_nonnulls(reason, ip_address, request_id, before, after) > 0) AS entries,
+            (SELECT count(*)::int FROM audit_redactions WHERE user_id = $1) AS jobs`,
+    [id],
+  );
+  return [row!.entries, row!.jobs];
+}
+
+describe('the erasure of an account with a long audit', () => {
+  it('waits for the audit', async () => {
+    const member = await memberWithAudit(LONG);
+    const answer = await erase(member);
+    expect([answer.status, answer.text]).toEqual([204, '']);
+    expect(await left(member)).toEqual([0, 0]);
+  });
+
+  it('answers in time where the audit takes longer than any statement may, and ends soon after', async () => {
+    const member = await memberWithAudit(TOO_LONG);
+    const answer = await within(5000, () => erase(member));
+    expect([answer.status, answer.text]).toEqual([204, '']);
+    expect((await service.get('/users/profile', member.access)).status).toBe(401);
+    await until(async () => (await left(member)).every((count) => count === 0));
+  });
+
+  it('is finished by another instance where the process dies after the commit', async () => {
+    const member = await memberWithAudit(LONG);
+    const redactions = service.app.get(AuditRedactions);
+    const died = jest.spyOn(redactions, 'finish').mockResolvedValue();
+    expect((await erase(member)).status).toBe(204);
+    died.mockRestore();
+    const [entries, jobs] = await left(member);
+    expect([entries > LONG / 2, jobs]).toEqual([true, 2]);
+    const others = [await TestApp.start(), await TestApp.start()];
+    await Promise.all(others.map(({ app }) => app.get(AuditRedactions).finish()));
+    for (const other of others) await other.stop();
+    expect(await left(member)).toEqual([0, 0]);
+  });
+
+  it('keeps the audit where the account stays', async () => {
+    const member = await memberWithAudit(LONG);
+    await service.sql(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'`,
+    );
+    await service.sql('CREATE TRIGGER refuse BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse()');
+    expect((await erase(member)).status).toBe(500);
+    await service.sql('DROP FUNCTION refuse CASCADE');
+    const [entries, jobs] = await left(member);
+    expect([entries > LONG, jobs]).toEqual([true, 0]);
+  });
+});

@@ -1,21 +1,10 @@
 import { Answer, Member, TestApp } from './support/app.js';
+import { BodyRoute, bodyOf, bodyRoutes } from './support/body-routes.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-interface Schema {
-  $ref?: string;
-  type?: string;
-  properties?: Record<string, Schema>;
-}
-
-interface Route {
-  method: 'POST' | 'PUT' | 'DELETE';
-  path: string;
-  fields: Record<string, Schema>;
-}
-
 let service: TestApp;
-let routes: Route[];
+let routes: BodyRoute[];
 let admin: Member;
 /** Whom administrators' requests are about. */
 let target: Member;
@@ -24,22 +13,9 @@ beforeAll(async () => {
   service = await TestApp.start();
   admin = await service.memberWithRole('admin');
   target = await service.member();
-  routes = routesWithBody((await service.get('/docs-json')).body);
+  routes = await bodyRoutes(service);
 });
 afterAll(() => service.stopAndDrop());
-
-/** Every route that takes JSON, with the fields of its body. */
-function routesWithBody({ paths, components }: any): Route[] {
-  const resolve = ({ $ref, ...schema }: Schema): Schema =>
-    $ref ? components.schemas[$ref.split('/').at(-1)!] : schema;
-  return Object.entries<any>(paths).flatMap(([path, operations]) =>
-    Object.entries<any>(operations).flatMap(([method, { requestBody }]) => {
-      const schema = requestBody?.content['application/json']?.schema;
-      if (!schema) return [];
-      return { method: method.toUpperCase() as Route['method'], path, fields: resolve(schema).properties ?? {} };
-    }),
-  );
-}
 
 /** Names that every object has. */
 const INHERITED = ['constructor', 'hasOwnProperty', 'toString', 'valueOf', 'isPrototypeOf', '__defineGetter__'];
@@ -76,19 +52,6 @@ const VALUES: unknown[] = [
   ...SPECIAL.flatMap((name) => [{ [name]: 1 }, [{ [name]: null }]]),
 ];
 
-/** A body whose other fields are as they should be. */
-function bodyOf({ fields }: Route, changes: Record<string, unknown>): Record<string, unknown> {
-  const good = {
-    email: 'nobody@example.com',
-    name: 'Nobody',
-    password: 'correct horse',
-    is_active: true,
-    role: 'user',
-  };
-  const known = Object.entries(good).filter(([name]) => name in fields);
-  return { ...Object.fromEntries(known), ...changes };
-}
-
 /** True for an answer that the contract knows. */
 function isMeant({ status, body }: Answer): boolean {
   const { error, message, request_id: id } = body;
@@ -97,14 +60,14 @@ function isMeant({ status, body }: Answer): boolean {
 }
 
 /** What was not meant to be answered; empty where all is well. */
-async function complaint(route: Route, token: string, payload: string): Promise<string[]> {
+async function complaint(route: BodyRoute, token: string, payload: string): Promise<string[]> {
   const url = route.path.replace('{id}', target.id);
   const answer = await service.request(route.method, url, { payload, token, headers: JSON_TYPE });
   return isMeant(answer) ? [] : [`${route.method} ${url} ${payload.slice(0, 200)}: ${answer.text.slice(0, 200)}`];
 }
 
 /** Whoever is not the administrator is new for each route: some of the bodies end sessions, or an account. */
-async function complaints(bodies: (route: Route) => string[]): Promise<string[]> {
+async function complaints(bodies: (route: BodyRoute) => string[]): Promise<string[]> {
   const found: string[] = [];
   for (const route of routes) {
     const { access } = route.path.startsWith('/admin') ? admin : await service.member();

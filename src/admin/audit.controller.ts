@@ -1,6 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsString, MaxLength } from 'class-validator';
+import { IsString } from 'class-validator';
+import { Characters } from '../common/fields.js';
 import { AuditEntryBody, toAuditEntry } from '../audit/audit.dto.js';
 import { AuditReader } from '../audit/audit-reader.service.js';
 import { InstantParam } from '../common/instants.js';
@@ -18,7 +19,7 @@ class AuditQuery {
   @ApiPropertyOptional({ maxLength: 60, example: 'user.deactivated' })
   @OptionalParam()
   @IsString()
-  @MaxLength(60)
+  @Characters(0, 60)
   action?: string;
 
   @InstantParam('From this moment on')
@@ -33,7 +34,7 @@ class AuditQuery {
   @ApiPropertyOptional({ description: '`next` of the page before' })
   @OptionalParam()
   @IsString()
-  @MaxLength(2048)
+  @Characters(0, 2048)
   after?: string;
 }
 

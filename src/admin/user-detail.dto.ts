@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsString, Length, ValidateIf } from 'class-validator';
+import { IsBoolean, IsIn, IsString, ValidateIf } from 'class-validator';
 import { AuditEntryBody } from '../audit/audit.dto.js';
-import { Trim } from '../common/fields.js';
+import { Characters, Trim } from '../common/fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import { SessionBody } from '../sessions/sessions.dto.js';
 import { IdentityBody } from '../users/identities.dto.js';
@@ -32,7 +32,7 @@ function Reason<T>(needed: (body: T) => boolean) {
       Trim(),
       ValidateIf((body, value) => isGiven(value) || needed(body as T)),
       IsString(),
-      Length(3, 500),
+      Characters(3, 500),
     ])
       decorate(target, property);
   };

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
-import { IsString, MaxLength } from 'class-validator';
-import { Trim } from '../common/fields.js';
+import { IsString } from 'class-validator';
+import { Characters, Trim } from '../common/fields.js';
 import { ChoiceParam, FlagParam, OptionalParam, WholeParam } from '../common/query-fields.js';
 import type { Provider } from '../config/settings.secrets.js';
 import { PROVIDERS } from '../config/settings.secrets.js';
@@ -23,7 +23,7 @@ export class UserListQuery {
   @Trim()
   @OptionalParam()
   @IsString()
-  @MaxLength(100)
+  @Characters(0, 100)
   search?: string;
 
   @FlagParam()
@@ -41,7 +41,7 @@ export class UserListQuery {
   @ApiPropertyOptional({ description: '`next` of the page before, in the same order; then `page` does not count' })
   @OptionalParam()
   @IsString()
-  @MaxLength(2048)
+  @Characters(0, 2048)
   after?: string;
 }
 

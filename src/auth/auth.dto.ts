@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
-import { Omittable, Satisfies, TextField } from '../common/fields.js';
+import { IsBoolean, IsObject, IsOptional, IsString } from 'class-validator';
+import { Characters, Omittable, Satisfies, TextField } from '../common/fields.js';
 import { EmailField } from '../users/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
 import { PasswordField } from './password.dto.js';
@@ -48,7 +48,7 @@ export class LogoutBody {
 export class RefreshBody {
   @ApiProperty({ description: 'The newest refresh token of the session' })
   @IsString()
-  @MaxLength(4096)
+  @Characters(0, 4096)
   refresh_token: string;
 }
 

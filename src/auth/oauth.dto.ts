@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsString, MaxLength } from 'class-validator';
-import { Omittable } from '../common/fields.js';
+import { IsString } from 'class-validator';
+import { Characters, Omittable } from '../common/fields.js';
 import { DeviceBody } from './auth.dto.js';
 
 /** Codes of the providers are a few hundred characters at most. */
@@ -17,7 +17,7 @@ export class AuthUrlBody {
 export class CallbackBody {
   @ApiProperty({ description: 'As the provider gave it', maxLength: MAX_CODE })
   @IsString()
-  @MaxLength(MAX_CODE)
+  @Characters(0, MAX_CODE)
   code: string;
 
   // Optional to the validator only: a missing state is answered like a wrong one.
@@ -30,6 +30,6 @@ export class CallbackBody {
 export class ExchangeBody extends DeviceBody {
   @ApiProperty({ description: 'From the query of the redirect; good for 60 seconds and one use' })
   @IsString()
-  @MaxLength(MAX_CODE)
+  @Characters(0, MAX_CODE)
   code: string;
 }

@@ -1,11 +1,12 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional, IsString, MaxLength } from 'class-validator';
+import { IsOptional, IsString } from 'class-validator';
+import { Characters } from '../common/fields.js';
 import { LinkTokenBody } from './links.dto.js';
 
 /** A password as it comes; the rules for new ones are checked where the account is known. */
 export function PasswordField(example = 'securepassword', description?: string) {
-  return applyDecorators(ApiProperty({ example, description }), IsString(), MaxLength(1024));
+  return applyDecorators(ApiProperty({ example, description }), IsString(), Characters(0, 1024));
 }
 
 export class ResetPasswordBody extends LinkTokenBody {
@@ -17,7 +18,7 @@ export class ResetFormBody extends ResetPasswordBody {
   @ApiPropertyOptional({ description: 'Shown again with what was wrong, and used for nothing else' })
   @IsOptional()
   @IsString()
-  @MaxLength(254)
+  @Characters(0, 254)
   email?: string;
 
   @PasswordField('a better password')

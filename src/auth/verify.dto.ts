@@ -1,11 +1,12 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsString, MaxLength } from 'class-validator';
+import { IsString } from 'class-validator';
+import { Characters } from '../common/fields.js';
 import type { Principal } from '../common/request-context.js';
 
 export class VerifyBody {
   @ApiProperty({ description: 'An access token' })
   @IsString()
-  @MaxLength(4096)
+  @Characters(0, 4096)
   token: string;
 }
 

@@ -19,8 +19,11 @@ const CONNECTION_LOST = /Connection terminated|connection timeout|not queryable|
 const OVERLOAD = /^(57014|55P03|40P01|40001)$/;
 const POOL_EXHAUSTED = /timeout exceeded when trying to connect/;
 
-/** Text that PostgreSQL cannot store (U+0000, a broken encoding); it can only have come from the client. */
-const UNSTORABLE_TEXT = /^(22021|22P05)$/;
+/**
+ * A value that PostgreSQL cannot read or store: too long, out of range, no number or moment at all, U+0000, a broken encoding.
+ * Statements are fixed and values are the client's, so a check that lets one through is no reason for a 5xx.
+ */
+const UNUSABLE_VALUE = /^(22001|22003|22007|22008|22021|22P02|22P05)$/;
 
 /** What a failure of PostgreSQL means to a client, or null where it is a bug of ours. */
 export function databaseError(thrown: unknown): AppError | null {
@@ -29,7 +32,7 @@ export function databaseError(thrown: unknown): AppError | null {
   const code = error.code ?? '';
   const message = error.message ?? '';
   if (OVERLOAD.test(code) || POOL_EXHAUSTED.test(message)) return new AppError('busy', { retryAfter: 1 });
-  if (UNSTORABLE_TEXT.test(code)) return new AppError('bad_request');
+  if (UNUSABLE_VALUE.test(code)) return new AppError('bad_request');
   if (UNREACHABLE.test(code) || CONNECTION_LOST.test(message)) return new AppError('database_unavailable');
   return null;
 }

@@ -49,6 +49,8 @@ export class ErrorFilter implements ExceptionFilter {
     const about = { request_id: request.id, route: request.routeOptions?.url };
     if (thrown instanceof AppError) return void (error.status >= 500 && this.logger.warn(about, error.type));
     if (error.status >= 500 || error.type === 'busy') this.logger.error({ err: thrown, ...about }, error.type);
+    else if (databaseError(thrown))
+      this.logger.warn({ err: thrown, ...about }, 'PostgreSQL refused what the checks let through');
   }
 
   private translate(thrown: unknown, request: FastifyRequest): AppError {

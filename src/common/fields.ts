@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsString, Length, MaxLength, registerDecorator, ValidateIf } from 'class-validator';
+import { buildMessage, IsString, registerDecorator, ValidateBy, ValidateIf, ValidationOptions } from 'class-validator';
 
 /** Trims strings and leaves everything else to the checks that follow. */
 export const Trim = () => Transform(({ value }) => (typeof value === 'string' ? value.trim() : value));
@@ -12,9 +12,42 @@ export const Omittable = () => ValidateIf((_, value) => value !== undefined);
 /** Omitted: stays. Null: cleared. Anything else is checked. */
 export const Clearable = () => ValidateIf((_, value) => value !== undefined && value !== null);
 
+/** True for a text of so many code points, which is what PostgreSQL counts. */
+function hasCharacters(text: unknown, min: number, max: number): boolean {
+  if (typeof text !== 'string' || text.length < min || text.length > 2 * max) return false;
+  // The common case is certain without counting.
+  if (min <= 1 && text.length <= max) return true;
+  const { length } = [...text];
+  return length >= min && length <= max;
+}
+
+/**
+ * Text of `min` to `max` characters. The library's own rules take an emoji and the selector of its look for one character, and
+ * the column would be too narrow.
+ */
+export function Characters(min: number, max: number, options?: ValidationOptions): PropertyDecorator {
+  const longer = 'longer than or equal to $constraint1';
+  const shorter = 'shorter than or equal to $constraint2';
+  const unmet = (value: unknown) => {
+    if (min === 0) return shorter;
+    return typeof value !== 'string' ? `${longer} and ${shorter}` : hasCharacters(value, 0, max) ? longer : shorter;
+  };
+  const defaultMessage = buildMessage(
+    (each, args) => `${each}$property must be ${unmet(args?.value)} characters`,
+    options,
+  );
+  const validate = (value: unknown) => hasCharacters(value, min, max);
+  return ValidateBy({ name: 'characters', constraints: [min, max], validator: { validate, defaultMessage } }, options);
+}
+
 /** Required text of 1 to `max` characters, trimmed. */
 export function TextField(max: number, example: string) {
-  return applyDecorators(ApiProperty({ example, minLength: 1, maxLength: max }), Trim(), IsString(), Length(1, max));
+  return applyDecorators(
+    ApiProperty({ example, minLength: 1, maxLength: max }),
+    Trim(),
+    IsString(),
+    Characters(1, max),
+  );
 }
 
 /** Optional text of at most `max` characters that null clears; an empty string counts as null. */
@@ -24,7 +57,7 @@ export function ClearableText(max: number, example: string) {
     Transform(({ value }) => (typeof value === 'string' ? value.trim() || null : value)),
     Clearable(),
     IsString(),
-    MaxLength(max),
+    Characters(0, max),
   );
 }
 

@@ -1,19 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import {
-  ArrayMaxSize,
-  ArrayUnique,
-  IsArray,
-  IsBoolean,
-  IsIn,
-  IsInt,
-  IsString,
-  Length,
-  Max,
-  Min,
-} from 'class-validator';
-import { Omittable } from '../common/fields.js';
+import { ArrayMaxSize, ArrayUnique, IsArray, IsBoolean, IsIn, IsInt, IsString, Max, Min } from 'class-validator';
+import { Characters, Omittable } from '../common/fields.js';
 import { PROFILE_VISIBILITIES } from './preferences.entity.js';
 import type { Preferences, ProfileVisibility } from './preferences.entity.js';
 
@@ -42,7 +31,7 @@ function Entries(example: string[]) {
     ArrayMaxSize(50),
     ArrayUnique(),
     IsString({ each: true }),
-    Length(1, 100, { each: true }),
+    Characters(1, 100, { each: true }),
   );
 }
 

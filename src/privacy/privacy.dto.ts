@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsString, MaxLength } from 'class-validator';
+import { IsString } from 'class-validator';
 import type { SubjectEntry } from '../audit/audit-subject.service.js';
-import { Omittable } from '../common/fields.js';
+import { Characters, Omittable } from '../common/fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import type { Session } from '../sessions/session.entity.js';
 import { SessionBody, toSession } from '../sessions/sessions.dto.js';
@@ -13,7 +13,7 @@ export class EraseBody {
   @ApiPropertyOptional({ description: 'Required where the account has a password', example: 'securepassword' })
   @Omittable()
   @IsString()
-  @MaxLength(1024)
+  @Characters(0, 1024)
   password?: string;
 }
 

@@ -1,7 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsEmail, MaxLength } from 'class-validator';
+import { IsEmail } from 'class-validator';
+import { Characters } from '../common/fields.js';
 
 /** One spelling per mailbox: trimmed, NFKC (UAX #15), lower case. */
 export function normalizeEmail(email: string): string {
@@ -14,6 +15,6 @@ export function EmailField() {
     ApiProperty({ example: 'user@example.com', maxLength: 254, format: 'email' }),
     Transform(({ value }) => (typeof value === 'string' ? normalizeEmail(value) : value)),
     IsEmail(),
-    MaxLength(254),
+    Characters(0, 254),
   );
 }

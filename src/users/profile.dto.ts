@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsPhoneNumber, IsString, Length, Matches } from 'class-validator';
-import { Clearable, ClearableText, Omittable, Satisfies, Trim } from '../common/fields.js';
+import { IsPhoneNumber, IsString, Matches } from 'class-validator';
+import { Characters, Clearable, ClearableText, Omittable, Satisfies, Trim } from '../common/fields.js';
 import type { User } from './user.entity.js';
 
 const ADULT_AGE = 18;
@@ -27,7 +27,7 @@ export class UpdateProfileBody {
   @Omittable()
   @Trim()
   @IsString()
-  @Length(1, 255)
+  @Characters(1, 255)
   name?: string;
 
   @ClearableText(2000, 'Software Engineer passionate about networking')

@@ -1,0 +1,36 @@
+import type { TestApp } from './app.js';
+
+interface Schema {
+  $ref?: string;
+  maxLength?: number;
+  properties?: Record<string, Schema>;
+}
+
+/** A route that takes JSON, with the fields of its body. */
+export interface BodyRoute {
+  method: 'POST' | 'PUT' | 'DELETE';
+  path: string;
+  fields: Record<string, Schema>;
+}
+
+/** All of them, as the service describes them. */
+export async function bodyRoutes(service: TestApp): Promise<BodyRoute[]> {
+  const { paths, components } = (await service.get('/docs-json')).body;
+  const fieldsOf = ({ $ref, properties = {} }: Schema) =>
+    $ref ? components.schemas[$ref.split('/').at(-1)!].properties : properties;
+  return Object.entries<any>(paths).flatMap(([path, operations]) =>
+    Object.entries<any>(operations).flatMap(([method, { requestBody }]) => {
+      const schema = requestBody?.content['application/json']?.schema;
+      return schema
+        ? { method: method.toUpperCase() as BodyRoute['method'], path, fields: fieldsOf(schema) ?? {} }
+        : [];
+    }),
+  );
+}
+
+/** A body whose other fields are as they should be. */
+export function bodyOf({ fields }: BodyRoute, changes: Record<string, unknown>): Record<string, unknown> {
+  const good = { email: 'nobody@example.com', name: 'Nobody', password: 'a good word', is_active: true, role: 'user' };
+  const known = Object.entries(good).filter(([name]) => name in fields);
+  return { ...Object.fromEntries(known), ...changes };
+}

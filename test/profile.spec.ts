@@ -27,6 +27,17 @@ describe('GET /users/profile', () => {
     expect((await service.get('/auth/profile', access)).body).toEqual(answer.body);
     expect((await service.get('/api/users/profile', access)).body).toEqual(answer.body);
     expect(answer.headers['cache-control']).toBe('private, no-store');
+    expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
+  });
+
+  it('opens what is encrypted, from the database and from the cache, whatever else stands in the profile', async () => {
+    const { access } = await service.member();
+    const body = { phone: '+14155552671', bio: '"phone":null,"date_of_birth":null', job_title: '\\"phone":null\\' };
+    await service.put('/users/profile', body, access);
+    for (const time of ['first', 'again']) {
+      const answer = await service.get('/users/profile', access);
+      expect([time, answer.body]).toEqual([time, expect.objectContaining({ ...body, date_of_birth: null })]);
+    }
   });
 });
 

@@ -7,9 +7,9 @@ export class RedisUnavailable extends Error {}
 /** Milliseconds between the probes that look whether Redis is back. */
 const PROBE_INTERVAL = 250;
 
-/** Keys that are read together, and what will stand under them. */
+/** Keys that are read together, each with its place, and what will stand under them. */
 interface Reading {
-  keys: string[];
+  places: Map<string, number>;
   values: Promise<(string | null)[]>;
 }
 
@@ -56,19 +56,21 @@ export class CircuitBreaker {
   async read(key: string): Promise<string | null> {
     if (!this.available) throw new RedisUnavailable();
     const reading = (this.reading ??= this.startReading());
-    const place = reading.keys.push(key) - 1;
-    return (await reading.values)[place]!;
+    const { places, values } = reading;
+    const place = places.get(key) ?? places.size;
+    places.set(key, place);
+    return (await values)[place]!;
   }
 
   private startReading(): Reading {
-    const keys: string[] = [];
+    const places = new Map<string, number>();
     const values = new Promise<(string | null)[]>((resolve, reject) => {
       setImmediate(() => {
         this.reading = undefined;
-        this.run((redis) => redis.mget(keys)).then(resolve, reject);
+        this.run((redis) => redis.mget([...places.keys()])).then(resolve, reject);
       });
     });
-    return { keys, values };
+    return { places, values };
   }
 
   /** Called each time Redis answers again after an outage, when what it holds may be out of date. */

@@ -20,26 +20,32 @@ export class EntityCache<T> {
     private readonly ttl: number,
   ) {}
 
+  /** The cached value, else what `load` reads; see `text`. */
+  async get<N extends T | null>(id: string, load: (kept: boolean) => Promise<N>): Promise<T | N> {
+    return JSON.parse(await this.text(id, load)) as T | N;
+  }
+
   /**
-   * The cached value, else what `load` reads from the database, which is then kept; a null is not.
+   * The cached value as JSON text, else that of what `load` reads from the database, which is then kept; a null is not.
    * @param load told whether its value will be kept; then nothing serves that was read before the call
    */
-  async get<N extends T | null>(id: string, load: (kept: boolean) => Promise<N>): Promise<T | N> {
+  async text(id: string, load: (kept: boolean) => Promise<T | null>): Promise<string> {
     const key = this.key(id);
     const started = performance.now();
     const cached = await this.store?.read(key);
     const took = performance.now() - started;
     const result = cached === undefined ? 'bypass' : cached === null ? 'miss' : 'hit';
     cacheReads.add(this.name, result);
-    if (typeof cached === 'string') return JSON.parse(cached) as T;
+    if (typeof cached === 'string') return cached;
     // The lease comes before the query: a change that the query does not see yet takes it away.
     const lease = cached === null && took < SLOW ? await this.store!.lease(key) : null;
     const value = await load(lease !== null);
+    const text = JSON.stringify(value);
     if (lease && value !== null) {
-      const filling = this.store!.fill(key, lease, JSON.stringify(value), this.ttl);
+      const filling = this.store!.fill(key, lease, text, this.ttl);
       if (took < QUICK) await filling;
     }
-    return value;
+    return text;
   }
 
   /**

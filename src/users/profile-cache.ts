@@ -14,8 +14,9 @@ export class ProfileCache {
     this.cache = caches.open('profile', 3600);
   }
 
-  get<N extends SealedProfile | null>(userId: string, load: (kept: boolean) => Promise<N>): Promise<SealedProfile | N> {
-    return this.cache.get(userId, load);
+  /** JSON text of a `SealedProfile`: most often it is the answer as it stands. */
+  text(userId: string, load: (kept: boolean) => Promise<SealedProfile>): Promise<string> {
+    return this.cache.text(userId, load);
   }
 
   /** @param user a row that the transaction holds, as it will be committed */

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Put } from '@nestjs/common';
+import { Body, Controller, Get, Header, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiErrors, CheckedAlongside, CurrentClaimant, CurrentUser } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
@@ -17,7 +17,8 @@ export class ProfileController {
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
   @CheckedAlongside()
-  get(@CurrentClaimant() claimant: Claimant): Promise<ProfileBody> {
+  @Header('content-type', 'application/json; charset=utf-8')
+  get(@CurrentClaimant() claimant: Claimant): Promise<string> {
     return this.profiles.getOwn(claimant);
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import type { Settings } from '../config/settings.js';
-import { AccessTokens } from './access-tokens.js';
+import { AccessTokens, accessTokenOptions } from './access-tokens.js';
 
 const settings = {
   jwt: { secret: 'a secret of this spec', previousSecret: null, accessSeconds: 3600 },
@@ -14,7 +14,7 @@ let tokens: AccessTokens;
 let token: string;
 
 beforeEach(() => {
-  tokens = new AccessTokens(new JwtService({}), settings);
+  tokens = new AccessTokens(new JwtService(accessTokenOptions(settings)), settings);
   token = tokens.sign(user, randomUUID());
 });
 afterEach(() => jest.useRealTimers());

@@ -2,11 +2,12 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { JwtModule } from '@nestjs/jwt';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { Settings } from '../config/settings.js';
 import { MailModule } from '../mail/mail.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
-import { AccessTokens } from './access-tokens.js';
+import { AccessTokens, accessTokenOptions } from './access-tokens.js';
 import { AlreadyRegistered } from './already-registered.js';
 import { AuthController } from './auth.controller.js';
 import { EmailController } from './email.controller.js';
@@ -30,7 +31,7 @@ import { VerifyController } from './verify.controller.js';
 
 @Module({
   imports: [
-    JwtModule.register({}),
+    JwtModule.registerAsync({ inject: [Settings], useFactory: accessTokenOptions }),
     TypeOrmModule.forFeature([OneTimeToken]),
     MailModule,
     UsersModule,

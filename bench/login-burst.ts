@@ -1,6 +1,8 @@
 // 64 sign-ins at once, at one account each and then all at one: what they are answered, how long they take, and how fast
 // GET /users/profile answers meanwhile. Exit code 1 for an answer other than 200 or 429, or one later than eight seconds.
 import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { probe } from './lib/probe.js';
 import { median, quantile } from './lib/quantiles.js';
 import { createMembers, PASSWORD } from './lib/members.js';
 import { createStage } from './lib/stage.js';
@@ -25,27 +27,17 @@ try {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ email, password: PASSWORD }),
     });
-  const profile = () => timed('/users/profile', { headers: { authorization: `Bearer ${members[0]!.access}` } });
+  const profiles = (done: Promise<unknown>) =>
+    probe(`${service.url}/users/profile`, { headers: { authorization: `Bearer ${members[0]!.access}` } }, 50, done);
 
-  async function profilesUntil(done: Promise<unknown>): Promise<number[]> {
-    const state = { going: true };
-    void done.finally(() => (state.going = false));
-    const spent: number[] = [];
-    while (state.going) {
-      spent.push((await profile())[1]);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    return spent;
-  }
-
-  for (let warm = 0; warm < 20; warm += 1) await profile();
-  const idle = await profilesUntil(new Promise((resolve) => setTimeout(resolve, 3000)));
+  await profiles(sleep(500));
+  const idle = await profiles(sleep(3000));
   console.log('| 64 sign-ins at once | statuses | slowest | profile meanwhile p50 / p99 | profile idle p50 / p99 |');
   console.log('| --- | --- | --- | --- | --- |');
   for (const name of ['at 64 accounts', 'all at one account']) {
     const emails = members.map(({ email }) => (name.startsWith('all') ? members[0]!.email : email));
     const logins = Promise.all(emails.map(login));
-    const beside = await profilesUntil(logins);
+    const beside = await profiles(logins);
     const answers = await logins;
     const statuses: Record<number, number> = {};
     for (const [status] of answers) statuses[status] = (statuses[status] ?? 0) + 1;

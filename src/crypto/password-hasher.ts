@@ -4,7 +4,6 @@ import bcrypt from 'bcrypt';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { hashingWaiting } from '../common/metrics.js';
-import { yieldToEventLoop } from './pool-threads.js';
 
 /** Milliseconds that a caller may wait for its result; the gateway gives up after ten seconds. */
 export const LONGEST_TIME = 6000;
@@ -34,7 +33,6 @@ interface Waiter {
 export class PasswordHasher implements OnApplicationBootstrap {
   private readonly slots: number;
   private readonly cost: number;
-  private readonly threads: number;
   private readonly waiting = new Set<Waiter>();
   private running = 0;
   /** Smoothed time of one turn, milliseconds. */
@@ -43,13 +41,11 @@ export class PasswordHasher implements OnApplicationBootstrap {
 
   constructor(settings: Settings) {
     this.slots = Math.max(1, Math.min(availableParallelism(), settings.threadPoolSize - SPARE_THREADS));
-    this.threads = settings.threadPoolSize;
     this.cost = settings.bcryptCost;
     this.typical = 2 ** this.cost / 20;
   }
 
-  async onApplicationBootstrap(): Promise<void> {
-    await yieldToEventLoop(this.threads);
+  onApplicationBootstrap(): void {
     // Else the first unknown address would take twice the time.
     void this.dummyHash();
   }

@@ -23,6 +23,8 @@ describe('a wrong value is refused in one line that names the variable', () => {
     ['REDIS_SENTINELS', 'sentinel'],
     ['REDIS_SENTINELS', 'sentinel:26379'],
     ['KAFKA_BOOTSTRAP_SERVERS', 'localhost'],
+    ['KAFKA_BOOTSTRAP_SERVERS', 'a:9092,b:90920'],
+    ['KAFKA_TOPIC_REPLICATION', '0'],
     ['KAFKA_USER_TOPIC', 'user events'],
     ['KAFKA_SECURITY_PROTOCOL', 'TLS'],
     ['JWT_EXPIRATION_HOURS', '0'],

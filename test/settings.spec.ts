@@ -31,6 +31,24 @@ describe('network', () => {
       { host: 's1', port: 26_379 },
       { host: 's2', port: 26_380 },
     ]);
+    for (const REDIS_SENTINELS of ['s1', 's1:0', 's1:65536'])
+      expect(refusal({ ...DEVELOPMENT, REDIS_URL: 'redis://cache', REDIS_SENTINELS })).toContain('a list of host:port');
+  });
+
+  it('drops the slash at the end of what paths are put behind, and leaves whole addresses as they are', () => {
+    const google = { OAUTH_GOOGLE_CLIENT_ID: 'id', OAUTH_GOOGLE_CLIENT_SECRET: 'secret' };
+    const settings = read({
+      ...google,
+      PUBLIC_BASE_URL: 'https://api.example/',
+      APP_PUBLIC_URL: 'https://app.example//',
+      OAUTH_GOOGLE_REDIRECT_URI: 'https://api.example/callback/',
+      OAUTH_GOOGLE_TOKEN_URL: 'https://proxy.example/token/',
+    });
+    expect(settings).toMatchObject({ publicBaseUrl: 'https://api.example', appPublicUrl: 'https://app.example' });
+    expect(settings.oauth.google).toMatchObject({
+      redirectUri: 'https://api.example/callback/',
+      tokenUrl: 'https://proxy.example/token/',
+    });
   });
 
   it('does without the servers that no variable names', () => {

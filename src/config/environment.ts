@@ -44,12 +44,17 @@ export class Environment {
       .filter((item) => item !== '');
   }
 
-  /** An absolute URL of one of the protocols (`http:`, …), without a trailing slash; credentials are never echoed. */
+  /** An absolute URL of one of the protocols (`http:`, …), as it is; credentials are never echoed. */
   url(name: string, protocols: readonly string[], fallback?: string): string | undefined {
     const value = this.text(name);
     if (value === undefined) return fallback;
     if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol))
       throw new SettingsError(`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
-    return value.replace(/\/+$/, '');
+    return value;
+  }
+
+  /** A URL that paths are put behind: without a slash at its end. */
+  baseUrl(name: string, fallback?: string): string | undefined {
+    return this.url(name, ['http:', 'https:'], fallback)?.replace(/\/+$/, '');
   }
 }

@@ -28,16 +28,17 @@ export function readDatabase(env: Environment, production: boolean) {
   };
 }
 
-function readSentinels(env: Environment) {
-  return env.list('REDIS_SENTINELS').map((entry) => {
-    const match = /^(?<host>[^:\s]+):(?<port>\d{1,5})$/.exec(entry);
-    if (!match?.groups) throw new SettingsError('REDIS_SENTINELS must be a list of host:port');
-    return { host: match.groups.host!, port: Number(match.groups.port) };
+function readAddresses(env: Environment, name: string) {
+  return env.list(name).map((entry) => {
+    const [, host = '', digits] = /^([^:\s]+):(\d{1,5})$/.exec(entry) ?? [];
+    const port = Number(digits);
+    if (!(port >= 1 && port <= 65_535)) throw new SettingsError(`${name} must be a list of host:port`);
+    return { host, port };
   });
 }
 
 export function readRedis(env: Environment) {
-  const sentinels = readSentinels(env);
+  const sentinels = readAddresses(env, 'REDIS_SENTINELS');
   const url = env.url('REDIS_URL', ['redis:', 'rediss:']) ?? null;
   if (sentinels.length > 0 && !url)
     throw new SettingsError('REDIS_SENTINELS needs REDIS_URL too, for the password and the database number');
@@ -47,9 +48,7 @@ export function readRedis(env: Environment) {
 const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
 export function readKafka(env: Environment) {
-  const brokers = env.list('KAFKA_BOOTSTRAP_SERVERS');
-  if (brokers.some((broker) => !/^[^\s:]+:\d{1,5}$/.test(broker)))
-    throw new SettingsError('KAFKA_BOOTSTRAP_SERVERS must be a list of host:port');
+  const brokers = readAddresses(env, 'KAFKA_BOOTSTRAP_SERVERS').map(({ host, port }) => `${host}:${port}`);
   const topic = env.text('KAFKA_USER_TOPIC') ?? 'user.events';
   if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
     throw new SettingsError('KAFKA_USER_TOPIC must be 1 to 249 of letters, digits, ".", "_" and "-"');
@@ -62,13 +61,16 @@ export function readKafka(env: Environment) {
   const password = env.text('KAFKA_SASL_PASSWORD');
   if (protocol.startsWith('SASL') && (!username || !password))
     throw new SettingsError(`KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are required with ${protocol}`);
+  const topicReplication = env.number('KAFKA_TOPIC_REPLICATION', -1, -1, 100);
+  if (topicReplication === 0)
+    throw new SettingsError('KAFKA_TOPIC_REPLICATION must be -1 or a number of replicas, not 0');
   return {
     /** Empty: events stay in the outbox. */
     brokers,
     topic,
     /** Used where the service makes the topic itself. Replicas: -1 is the broker's own default. */
     topicPartitions: env.number('KAFKA_TOPIC_PARTITIONS', 6, 1, 10_000),
-    topicReplication: env.number('KAFKA_TOPIC_REPLICATION', -1, -1, 100),
+    topicReplication,
     ssl: protocol.endsWith('SSL'),
     sasl: protocol.startsWith('SASL')
       ? {

@@ -67,7 +67,7 @@ function readUploads(env: Environment) {
     s3: bucket
       ? {
           bucket,
-          endpoint: env.url('S3_ENDPOINT', ['http:', 'https:']),
+          endpoint: env.baseUrl('S3_ENDPOINT'),
           region: env.text('S3_REGION') ?? 'us-east-1',
           accessKeyId: env.text('S3_ACCESS_KEY_ID'),
           secretAccessKey: env.text('S3_SECRET_ACCESS_KEY'),
@@ -129,7 +129,7 @@ export function readSettings(values: Record<string, string | undefined>) {
   const production = environment === 'production';
   const dataDir = env.text('DATA_DIR') ?? '.data';
   const port = readPort(env);
-  const publicBaseUrl = env.url('PUBLIC_BASE_URL', ['http:', 'https:'], `http://localhost:${port}`)!;
+  const publicBaseUrl = env.baseUrl('PUBLIC_BASE_URL', `http://localhost:${port}`)!;
   return {
     environment,
     production,
@@ -138,7 +138,7 @@ export function readSettings(values: Record<string, string | undefined>) {
     dataDir,
     publicBaseUrl,
     /** The front end that mail links open; null means the small pages of the service itself. */
-    appPublicUrl: env.url('APP_PUBLIC_URL', ['http:', 'https:']) ?? null,
+    appPublicUrl: env.baseUrl('APP_PUBLIC_URL') ?? null,
     /** Proxies in front of the service that append to `X-Forwarded-For`; 0 ignores the header. */
     trustProxyHops: env.number('TRUST_PROXY_HOPS', 0, 0, 10),
     corsOrigins: readOrigins(env),

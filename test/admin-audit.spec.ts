@@ -141,7 +141,9 @@ describe('GET /admin/audit', () => {
     ['to', 'to=2020-02-20&to=2020-02-21'],
     ['limit', 'limit=101'],
     ['after', 'after=garbage'],
-    ['after', `after=${Buffer.from('["1","x"]').toString('base64url')}`],
+    ...['["1","x"]', '[["123"],"1"]', '["1",["1"]]', '[1,1]', `["1","${'9'.repeat(20)}"]`, '["-1","1"]', '["1"]'].map(
+      (cursor) => ['after', `after=${Buffer.from(cursor).toString('base64url')}`],
+    ),
     ['page', 'page=2'],
   ])('refuses a bad %s: %s', async (field, query) => {
     const answer = await service.get(`/admin/audit?${query}`, admin.access);

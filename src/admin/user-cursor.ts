@@ -13,7 +13,7 @@ export function writeUserCursor(sort: UserSort, { key, id }: UserPosition): stri
 export function readUserCursor(sort: UserSort, cursor: string): UserPosition {
   const [, key, id] = readCursor(cursor, (values): values is [string, string | null, string] => {
     const [name, value, user] = values;
-    return name === nameOf(sort) && isSortKey(sort, value) && typeof user === 'string' && isUuid(user);
+    return values.length === 3 && name === nameOf(sort) && isSortKey(sort, value!) && isUuid(user ?? '');
   });
   return { key, id };
 }

@@ -78,7 +78,7 @@ export class AuditReader {
 
 function behind(cursor: string, values: SqlValues): string {
   const [instant, id] = readCursor(cursor, (parts): parts is [string, string] => {
-    return parts.length === 2 && /^\d{1,16}$/.test(String(parts[0])) && /^\d{1,18}$/.test(String(parts[1]));
+    return parts.length === 2 && /^\d{1,16}$/.test(parts[0] ?? '') && /^\d{1,18}$/.test(parts[1] ?? '');
   });
   const at = `timestamptz 'epoch' + ${values.add(instant)}::bigint * interval '1 microsecond'`;
   return `(at, id) < (${at}, ${values.add(id)}::bigint)`;

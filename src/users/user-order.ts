@@ -68,9 +68,9 @@ function idOrder(ids: 'along' | 'against', descending: boolean): string {
 
 export const sortKey = ({ field }: UserSort): string => COLUMNS[field].key;
 
-export function isSortKey({ field }: UserSort, key: unknown): key is string | null {
+export function isSortKey({ field }: UserSort, key: string | null): boolean {
   const { nullable, isKey } = COLUMNS[field];
-  return key === null ? nullable === true : typeof key === 'string' && isKey(key);
+  return key === null ? nullable === true : isKey(key);
 }
 
 /** The list from its begin or from behind `after`. Who never signed in counts as having done so before everybody else. */

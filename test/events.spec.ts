@@ -4,6 +4,7 @@ import formats from 'ajv-formats';
 import { parse } from 'yaml';
 import { runInTransaction } from '../src/common/after-commit.js';
 import { OutboxService } from '../src/events/outbox.service.js';
+import { OutboxSubjects } from '../src/events/outbox-subject.service.js';
 import { replay } from '../src/events/replay.js';
 import { userDeleted } from '../src/events/user-events.js';
 import { TestApp } from './support/app.js';
@@ -115,6 +116,33 @@ describeWith('kafka', 'events on the topic', () => {
     const [created, deleted] = (await topic.count(4, id)).slice(2);
     expect(created!.value).toMatchObject({ event_type: 'user.created', email: `${id}@erased.invalid`, name: 'Erased' });
     expect([deleted!.value.event_type, complaints(created!)]).toEqual(['user.deleted', []]);
+  });
+});
+
+describeWith('kafka', 'an event that the broker refuses while its user is erased', () => {
+  it('goes out with what is left of it, before the news of the erasure', async () => {
+    const config = { configEntries: [{ name: 'max.message.bytes', value: '800' }] };
+    const topic = await TopicReader.open(config);
+    const service = await TestApp.start();
+    const { id } = await service.member({ name: '🦊'.repeat(255) });
+    const kafka = { KAFKA_BOOTSTRAP_SERVERS: kafkaBrokers().join(','), KAFKA_USER_TOPIC: topic.topic };
+    const relay = await runInTransaction(service.database, async (tx) => {
+      await service.app.get(OutboxSubjects).erase(tx, id);
+      await service.app.get(OutboxService).add(tx, userDeleted(id), null);
+      const started = await TestApp.start(kafka);
+      // It has read and sent the event as it was before, and waits for the row to set it aside.
+      const parking = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      await until(async () => (await service.sql(parking)).length > 0);
+      return started;
+    });
+    const events = (await topic.count(2, id)).map(({ value }) => [value.event_type, value.name]);
+    expect(events).toEqual([
+      ['user.created', 'Erased'],
+      ['user.deleted', undefined],
+    ]);
+    await relay.stop();
+    await topic.close();
+    await service.stopAndDrop();
   });
 });
 

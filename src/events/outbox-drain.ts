@@ -56,7 +56,7 @@ export class OutboxDrain {
     if (published.length > 0) await markPublished(lock, idsOf(published));
     for (const { event_type } of published) eventsPublished.inc({ event_type });
     for (const { event, reason } of parked) {
-      await park(lock, event.id, reason);
+      if (!(await park(lock, event, reason))) continue;
       eventsParked.inc();
       const { event_id, event_type, user_id } = event;
       this.logger.error({ alert: 'event_parked', event_id, event_type, user_id, reason }, 'an event was set aside');

@@ -26,11 +26,16 @@ export async function markPublished(lock: RelayLock, ids: string[]): Promise<voi
   await lock.query('UPDATE outbox_events SET published_at = now() WHERE id = ANY ($1::bigint[])', [ids]);
 }
 
-export async function park(lock: RelayLock, id: string, reason: string): Promise<void> {
-  await lock.query('UPDATE outbox_events SET parked_at = now(), last_error = $2 WHERE id = $1', [
-    id,
-    reason.slice(0, 500),
-  ]);
+/**
+ * Sets aside what the broker refused.
+ * @returns false where the event says something else by now, its user having been erased; then that is to be sent
+ */
+export async function park(lock: RelayLock, { id, payload }: PendingEvent, reason: string): Promise<boolean> {
+  const rows = await lock.query(
+    'UPDATE outbox_events SET parked_at = now(), last_error = $3 WHERE id = $1 AND payload::text = $2 RETURNING id',
+    [id, payload, reason.slice(0, 500)],
+  );
+  return rows.length > 0;
 }
 
 /** @returns true where there may be more to remove */

@@ -1,6 +1,9 @@
+import type { DataSource } from 'typeorm';
 import { migrate } from '../src/config/migrate.js';
 import { Member, TestApp } from './support/app.js';
 import { ScratchDatabases } from './support/scratch-database.js';
+import { TcpProxy } from './support/tcp-proxy.js';
+import { until, within } from './support/until.js';
 
 let service: TestApp;
 let admin: Member;
@@ -106,25 +109,52 @@ describe('the order', () => {
 
 describe('a read replica', () => {
   const scratch = new ScratchDatabases();
-  const apps: TestApp[] = [];
-  afterAll(async () => {
-    await Promise.all(apps.map((app) => app.stop()));
-    await scratch.drop();
-  });
-
-  it('serves the list, and the primary does where the replica is away', async () => {
-    const url = await scratch.create();
-    const replica = await scratch.connect(url);
+  const readsReplica = async (app: TestApp) =>
+    (await list({}, app)).users.every(({ name }) => name === 'On the replica');
+  let url: string;
+  let replica: DataSource;
+  beforeAll(async () => {
+    url = await scratch.create();
+    replica = await scratch.connect(url);
     await migrate(replica);
     await replica.query(`INSERT INTO users (email, name) VALUES ('replica@example.com', 'On the replica')`);
-    const closed = 'postgres://nobody@127.0.0.1:1/none';
-    for (const address of [url, closed]) apps.push(await TestApp.start({ DATABASE_REPLICA_URL: address }));
-    const [reading, lost] = apps;
-    expect((await list({}, reading)).users.map(({ name }) => name)).toEqual(['On the replica']);
-    expect(idsOf(await list({ search: admin.email }, lost))).toEqual([admin.id]);
-    // Taken away between two requests.
-    await replica.destroy();
-    await scratch.admin(`DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
-    expect(idsOf(await list({ search: admin.email }, reading))).toEqual([admin.id]);
+  });
+  afterAll(() => scratch.drop());
+
+  it.each<[string, (proxy: TcpProxy) => void]>([
+    ['is away', (proxy) => proxy.cut()],
+    ['hangs', (proxy) => proxy.freeze()],
+  ])('serves the list, and the primary does where it %s, from the start or later', async (_, fault) => {
+    for (const used of [true, false]) {
+      const proxy = await TcpProxy.before(url);
+      const app = await TestApp.start({ DATABASE_REPLICA_URL: proxy.url, DATABASE_POOL_SIZE: '6' });
+      if (used) await until(() => readsReplica(app));
+      fault(proxy);
+      // Two at once is what there are places for.
+      const lists = () => Promise.all([1, 2].map(() => list({ search: admin.email }, app)));
+      for (const answer of await within(6000, lists)) expect(idsOf(answer)).toEqual([admin.id]);
+      // Left alone now, so nobody waits for it.
+      await within(1000, lists);
+      await within(6000, () => app.stop());
+      await proxy.stop();
+    }
+  });
+
+  it('that stops in the middle of a list costs that list, in time', async () => {
+    const proxy = await TcpProxy.before(url);
+    const app = await TestApp.start({ DATABASE_REPLICA_URL: proxy.url });
+    await until(() => readsReplica(app));
+    await replica.transaction(async (tx) => {
+      await tx.query('LOCK TABLE users IN ACCESS EXCLUSIVE MODE');
+      const asked = within(6000, () => app.get('/admin/users', admin.access));
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      await until(async () => (await tx.query(waiting)).length > 0);
+      proxy.freeze();
+      const { status, body, headers } = await asked;
+      expect([status, body.error?.type, Number(headers['retry-after']) > 0]).toEqual([429, 'busy', true]);
+    });
+    expect(idsOf(await list({ search: admin.email }, app))).toEqual([admin.id]);
+    await app.stop();
+    await proxy.stop();
   });
 });

@@ -5,12 +5,14 @@ import { AppError } from '../common/errors.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { Slots } from '../common/slots.js';
-import { databaseOptions } from '../config/database.js';
+import { replicaOptions } from '../config/database.js';
 import { Settings } from '../config/settings.js';
 
 /** Milliseconds that a statement may take, and that a list waits for its turn: the gateway gives up after ten seconds. */
 const STATEMENT_LIMIT = 3000;
 const LONGEST_WAIT = 1500;
+/** Milliseconds within which the replica begins: what is left after that is the primary's, which may hang as well. */
+const REPLICA_WAIT = 1000;
 /** Milliseconds for which a replica that failed is left alone. */
 const REST = 5000;
 
@@ -36,16 +38,21 @@ export class AdminReads implements OnApplicationShutdown {
     return Math.max(1, Math.floor(this.settings.database.poolSize / 3));
   }
 
-  /** Runs `work` in a read-only transaction whose statements are cut off after three seconds. */
+  /**
+   * Runs `work` in a read-only transaction whose statements are cut off after three seconds.
+   * @throws AppError `busy` where there is no place, or no time left to ask the primary instead of the replica
+   */
   run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.slots.run(async () => {
       if (!this.settings.database.replicaUrl || Date.now() < this.retryAt) return readOnly(this.primary, work);
+      const started = performance.now();
       try {
-        return await readOnly(await this.openReplica(), work);
+        return await this.onReplica(work);
       } catch (error) {
         if (!isReplicaFault(error)) throw error;
         this.retryAt = Date.now() + REST;
         this.logger.warn({ err: error }, 'the replica does not answer; lists are read on the primary');
+        if (performance.now() - started > REPLICA_WAIT * 1.5) throw new AppError('busy', { retryAfter: 1 });
         return readOnly(this.primary, work);
       }
     });
@@ -56,12 +63,24 @@ export class AdminReads implements OnApplicationShutdown {
     if (replica?.isInitialized) await replica.destroy();
   }
 
+  private async onReplica<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no transaction in time')), REPLICA_WAIT);
+    });
+    const read = async () =>
+      readOnly(await this.openReplica(), (tx) => {
+        clearTimeout(timer);
+        return work(tx);
+      });
+    // What comes too late ends by the limits of its connection, and nobody hears of it.
+    return Promise.race([read().finally(() => clearTimeout(timer)), late]);
+  }
+
   private openReplica(): Promise<DataSource> {
     this.replica ??= new DataSource({
-      ...databaseOptions(this.settings, this.settings.database.replicaUrl),
+      ...replicaOptions(this.settings, this.concurrency, STATEMENT_LIMIT),
       entities: this.primary.options.entities,
-      poolSize: this.concurrency,
-      connectTimeoutMS: 1000,
       logger: 'debug',
     })
       .initialize()

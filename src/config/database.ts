@@ -42,7 +42,14 @@ export function poolOptions(settings: Settings): PostgresOptions {
   return { ...options, connectTimeoutMS: POOL_WAIT, extra: bounds(settings) };
 }
 
-/** A small pool beside that one, bounded in the same way. */
+/** Options of a pool on the read replica, for transactions only. Whether a pooler stands before it, nobody says. */
+export function replicaOptions(settings: Settings, poolSize: number, statementMs: number): PostgresOptions {
+  const Client = boundedClient({ statementMs, idleMs: IDLE_IN_TRANSACTION, pooled: true });
+  const options = databaseOptions(settings, settings.database.replicaUrl);
+  return { ...options, poolSize, connectTimeoutMS: 1000, extra: { keepAlive: true, Client } };
+}
+
+/** A small pool beside that of the requests, bounded in the same way. */
 export function boundedPool(settings: Settings, size: number): Pool {
   return new Pool({
     connectionString: settings.database.url!,

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { Limiter } from '../src/cache/limiter.js';
 import { TestApp, uniqueEmail } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';
@@ -41,6 +42,22 @@ describeWith('redis', 'throttling through Redis', () => {
     expect(Math.min(...lives)).toBeGreaterThan(0);
   });
 
+  it('a right password after the window was forgotten does not earn guesses in the next one', async () => {
+    instances.forEach(patient);
+    const redis = new Redis(await workerRedisUrl());
+    const limiter = new Limiter('spec', { points: 2, seconds: 60 }, instances[0].app.get(CircuitBreaker));
+    const taken = await limiter.take('key');
+    await redis.del('limit:spec:key');
+    await taken.giveBack();
+    expect(await redis.get('limit:spec:key')).toBeNull();
+    const three = await times(3, () => limiter.take('key'));
+    expect(three.map(({ allowed }) => allowed)).toEqual([true, true, false]);
+    await Promise.all([...three, taken].map(({ giveBack }) => giveBack()));
+    expect(await redis.get('limit:spec:key')).toBe('0');
+    expect(await redis.ttl('limit:spec:key')).toBeGreaterThan(50);
+    await redis.quit();
+  });
+
   it('50 guesses at once over two instances are at most ten', async () => {
     instances.forEach(patient);
     const { email } = await instances[0].member();
@@ -50,6 +67,19 @@ describeWith('redis', 'throttling through Redis', () => {
     );
     expect(tally(answers)[401]).toBeLessThanOrEqual(10);
     expect(tally(answers)[401]! + tally(answers)[429]!).toBe(50);
+  });
+
+  it('a locked client leaves the address to others however often it comes back', async () => {
+    const strict = { ...LIMITED, REDIS_URL: proxy.url, RATE_LIMIT_LOGIN_ADDRESS: '12' };
+    const app = await TestApp.start(strict);
+    patient(app);
+    const { email, password } = await app.member();
+    const from = newClient();
+    await times(10, () => login(app, email, WRONG, from));
+    const flood = Array.from({ length: 40 }, () => login(app, email, WRONG, from));
+    expect((await login(app, email, password, newClient())).status).toBe(200);
+    expect(tally(await Promise.all(flood))).toEqual({ 429: 40 });
+    await app.stop();
   });
 
   it.each(['cut', 'freeze'] as const)(

@@ -64,17 +64,16 @@ export class LoginThrottle {
   /** Counts the try in all three limits or in none; pair first in the list. */
   private async take(keys: Keys, turn: string, context: RequestContext, deadline: number): Promise<Taken[]> {
     for (;;) {
-      const [lockedFor, ...taken] = await Promise.all([
-        this.limits.lockedFor('loginPair', ...keys.loginPair),
-        ...NAMES.map((name) => this.limits.take(name, ...keys[name])),
-      ]);
+      // Before anything is counted: places of the address, taken for a moment, would be missing to other clients.
+      const lockedFor = await this.limits.lockedFor('loginPair', ...keys.loginPair);
+      if (lockedFor > 0) throw this.limits.refuse('loginPair', context, lockedFor);
+      const taken = await Promise.all(NAMES.map((name) => this.limits.take(name, ...keys[name])));
       const over = taken.findLastIndex(({ allowed }) => !allowed);
-      if (over < 0 && lockedFor === 0) {
+      if (over < 0) {
         this.turnstile.enter(turn);
         return taken;
       }
       await giveBack(taken);
-      if (lockedFor > 0) throw this.limits.refuse('loginPair', context, lockedFor);
       // Tries under way hold places that they give back when they are right, so their outcome decides about this one.
       const again = over === 0 && (await this.turnstile.changed(turn, deadline - performance.now()));
       if (!again) throw this.limits.refuse(NAMES[over]!, context, taken[over]!.resetsIn);

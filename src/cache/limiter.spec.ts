@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { Limiter } from './limiter.js';
 
@@ -17,6 +18,18 @@ describe('Limiter in memory', () => {
     await Promise.all([third.giveBack(), second.giveBack()]);
     expect((await two.take('key')).allowed).toBe(true);
     expect((await two.take('other')).count).toBe(1);
+  });
+
+  it('gives nothing back to a window that has not counted it', async () => {
+    const short = new Limiter('spec', { points: 2, seconds: 1 }, new CircuitBreaker(null, null as never));
+    const taken = await short.take('key');
+    await sleep(1100);
+    await taken.giveBack();
+    expect(await short.counted('key')).toBe(0);
+    const counts = [await short.take('key'), await short.take('key'), await short.take('key')];
+    expect(counts.map(({ allowed }) => allowed)).toEqual([true, true, false]);
+    await Promise.all([...counts, ...counts].map(({ giveBack }) => giveBack()));
+    expect(await short.counted('key')).toBe(0);
   });
 
   it('locks a key for a whole window, whatever is given back', async () => {

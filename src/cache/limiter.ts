@@ -1,5 +1,6 @@
 import { RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { CircuitBreaker } from './circuit-breaker.js';
+import { COUNT } from './redis-scripts.js';
 
 /** Keys that are counted in memory at once; the one not seen for longest makes room. */
 const MEMORY_KEYS = 10_000;
@@ -39,6 +40,14 @@ class BoundedMemory extends RateLimiterMemory {
     }
     return super.consume(key);
   }
+
+  /** Like COUNT in Redis: never below zero. */
+  override async reward(key: string | number): Promise<RateLimiterRes> {
+    if (!this.recent.has(key)) return NOTHING;
+    const result = await super.reward(key);
+    // Both steps only add, so whoever counts in between is not lost.
+    return result.consumedPoints < 0 ? this.penalty(key) : result;
+  }
 }
 
 /** The library rejects with the count where it is over the limit; that is an answer, not an error. */
@@ -63,7 +72,9 @@ export class Limiter {
   ) {
     const options = { keyPrefix: `limit:${name}`, points: limit.points, duration: limit.seconds };
     this.memory = new BoundedMemory(options);
-    this.shared = breaker.redis ? new RateLimiterRedis({ ...options, storeClient: breaker.redis }) : null;
+    this.shared = breaker.redis
+      ? new RateLimiterRedis({ ...options, storeClient: breaker.redis, customIncrTtlLuaScript: COUNT })
+      : null;
   }
 
   /** Counts one use of the key, also beyond the limit: the caller gives back what it refuses. */

@@ -41,19 +41,30 @@ describe('GET /health', () => {
     await alone.stop();
   });
 
-  it('counts by statistics where the table is large', async () => {
+  it('estimates by statistics where the table is large, also before there are any', async () => {
     await service.sql(
       `INSERT INTO users (email, name, is_active, oauth_provider, oauth_id)
        SELECT 'many' || n || '@example.com', 'Many', n % 10 <> 0, CASE WHEN n % 4 = 0 THEN 'google' END,
               CASE WHEN n % 4 = 0 THEN 'g' || n END FROM generate_series(1, 21000) AS n`,
     );
+    const estimated = async () => {
+      const large = await TestApp.start();
+      const { metrics } = (await large.get('/health')).body;
+      await large.stop();
+      return metrics;
+    };
+    await service.sql(`DELETE FROM pg_statistic WHERE starelid = 'users'::regclass`);
+    await service.sql(`UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid = 'users'::regclass`);
+    const early = await estimated();
+    expect(early.total_users).toBeGreaterThan(20_000);
+    expect(early.active_users).toBeGreaterThan(0);
+    expect(early.active_users).toBeLessThan(early.total_users);
     await service.sql('ANALYZE users');
-    const large = await TestApp.start();
-    const { metrics } = (await large.get('/health')).body;
-    await large.stop();
+    const metrics = await estimated();
     expect(metrics.total_users).toBe(21_001);
     expect(metrics.active_users / 18_901).toBeCloseTo(1, 1);
     expect(metrics.oauth_providers.google / 5250).toBeCloseTo(1, 1);
+    expect(metrics.oauth_providers.linkedin).toBe(0);
   });
 });
 

@@ -52,6 +52,14 @@ describe('POST /auth/register', () => {
     expect(rows).toEqual({ users: 1, events: 1 });
   });
 
+  it('refuses a taken address also while a migration has its index under the name of the next one', async () => {
+    const { email } = await service.member();
+    await service.sql('ALTER INDEX idx_users_email RENAME TO idx_users_email_next');
+    const answer = await service.post('/auth/register', { email, name: 'Late', password: PASSWORD });
+    await service.sql('ALTER INDEX idx_users_email_next RENAME TO idx_users_email');
+    expect([answer.status, answer.body.error.type]).toEqual([409, 'email_taken']);
+  });
+
   it('takes two spellings of one address for the same', async () => {
     const { email } = await service.member();
     const body = { email: email.toUpperCase(), name: 'Twin', password: PASSWORD };

@@ -45,8 +45,11 @@ export function sqlState(thrown: unknown): string | undefined {
   return driverError(thrown)?.code;
 }
 
-/** True where the error is the violation of this unique index or constraint (SQLSTATE 23505). */
+/**
+ * True where the error is the violation of this unique index or constraint (SQLSTATE 23505). An index that a migration puts
+ * in the place of another one has `_next` at the end of its name until it has taken over.
+ */
 export function violates(thrown: unknown, constraint: string): boolean {
   const error = driverError(thrown);
-  return error?.code === '23505' && error.constraint === constraint;
+  return error?.code === '23505' && [constraint, `${constraint}_next`].includes(error.constraint ?? '');
 }

@@ -116,6 +116,36 @@ describe('migrations', () => {
     expect(await readCatalog(dataSource)).toEqual(whole);
   });
 
+  it('let others write to the outbox while they wait to change its indexes', async () => {
+    const { url, dataSource } = await emptyDatabase();
+    await migrate(dataSource);
+    const whole = await readCatalog(dataSource);
+    await revertTo(
+      dataSource,
+      migrations.findIndex(({ name }) => name.startsWith('LeanOutbox')),
+    );
+    await fill(dataSource);
+    const event = `INSERT INTO outbox_events (user_id, event_type) SELECT id, 'user.updated' FROM users`;
+    const writer = dataSource.createQueryRunner();
+    await writer.startTransaction();
+    await writer.query(event);
+    const migrating = migrate(await scratch.connect(url));
+    const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+      AND query LIKE 'CREATE INDEX%outbox%'`;
+    while ((await dataSource.query<unknown[]>(waits)).length === 0) await sleep(20);
+    try {
+      await dataSource.transaction(async (tx) => {
+        await tx.query(`SET LOCAL lock_timeout = '1s'`);
+        await tx.query(event);
+      });
+    } finally {
+      await writer.commitTransaction();
+      await writer.release();
+      await migrating;
+    }
+    expect(await readCatalog(dataSource)).toEqual(whole);
+  });
+
   it('go on after being killed in the middle of an index', async () => {
     const { url, dataSource } = await emptyDatabase();
     await migrate(dataSource);

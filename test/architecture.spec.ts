@@ -43,7 +43,10 @@ const cases: Record<string, Case> = {
   },
   'controllers know no database': {
     rule: rules.controllersKnowNoDatabase,
-    broken: [[file('src/users/a.controller.ts', `import type { DataSource } from 'typeorm';`)]],
+    broken: [
+      [file('src/users/a.controller.ts', `import type { DataSource } from 'typeorm';`)],
+      [file('src/users/a.controller.ts', `import { Statements } from '../config/statements.js';`)],
+    ],
   },
   'entities are worked on in their own folder only': {
     rule: rules.entitiesStayAtHome,

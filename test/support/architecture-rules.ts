@@ -81,7 +81,9 @@ export const controllersKnowNoDatabase: Rule = (files) =>
     .filter((file) => file.path.endsWith('.controller.ts'))
     .flatMap((file) =>
       importsOf(file)
-        .filter(({ target }) => /^(typeorm|@nestjs\/typeorm|pg)$|\/database\.js$/.test(target))
+        .filter(({ target }) =>
+          /^(typeorm|@nestjs\/typeorm|pg)$|\/(database|statements|bounded-client)\.js$/.test(target),
+        )
         .map(({ target }) => `${file.path} imports ${target}`),
     );
 

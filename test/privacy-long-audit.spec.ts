@@ -74,3 +74,14 @@ describe('the erasure of an account with a long audit', () => {
     expect([entries > LONG, jobs]).toEqual([true, 0]);
   });
 });
+
+it('the export of a long audit has every entry once, oldest first', async () => {
+  const member = await memberWithAudit(TOO_LONG);
+  const { status, body } = await service.get('/users/profile/export', member.access);
+  expect(status).toBe(200);
+  const ids: string[] = body.audit.map(({ id }: { id: string }) => id);
+  const rows = await service.sql('SELECT id FROM audit_logs WHERE target_id = $1', [member.id]);
+  expect([ids.length, new Set(ids)]).toEqual([TOO_LONG + 1, new Set(rows.map(({ id }) => id))]);
+  const times: string[] = body.audit.map(({ at }: { at: string }) => at);
+  expect(times).toEqual(times.toSorted());
+});

@@ -4,6 +4,7 @@ import { afterCommit } from '../common/after-commit.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import type { Side } from './audit-redaction.entity.js';
+import { ALONG_THE_INDEX, Position } from './audit-walk.js';
 
 /** Entries a statement blanks: few enough for the shortest limit that statements may be given. */
 const BATCH = 250;
@@ -11,15 +12,6 @@ const BATCH = 250;
 const INTERVAL = 60_000;
 /** Milliseconds that the answer to an erasure waits for a long audit; the rest is blanked after it. */
 const PATIENCE = 3000;
-
-/** Of a table whose statistics are old the planner would think that to read and sort the whole audit of a person is less. */
-const ALONG_THE_INDEX = 'SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off';
-
-interface Position {
-  /** As PostgreSQL writes it: a `Date` would lose the microseconds. */
-  at: string;
-  id: string;
-}
 
 const NEWEST: Position = { at: 'infinity', id: '9223372036854775807' };
 

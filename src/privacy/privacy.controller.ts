@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Header, HttpCode } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, StreamableFile } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiErrors, CurrentUser } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
@@ -21,8 +21,8 @@ export class PrivacyController {
   @ApiOperation({ summary: 'Everything the service holds on you, as a file' })
   @ApiOkResponse({ type: ExportBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
-  export(@CurrentUser() user: Principal): Promise<ExportBody> {
-    return this.exports.export(user);
+  async export(@CurrentUser() user: Principal): Promise<StreamableFile> {
+    return new StreamableFile(await this.exports.export(user), { type: 'application/json; charset=utf-8' });
   }
 
   @Delete()

@@ -54,6 +54,9 @@ describeWith('redis', 'without Redis', () => {
     ['is cut off', () => proxy.cut()],
     ['hangs', () => proxy.freeze()],
     ['is slow', () => (proxy.delay = 200)],
+    // Answers in 30 and in 15 ms, which is in time for each command but not for all that a request sends.
+    ['is a little slow', () => (proxy.delay = 15)],
+    ['is hardly slow', () => (proxy.delay = 7.5)],
   ])('everything works while it %s, and goes back to it afterwards', async (_, fault) => {
     const cost = await quickest(NOTICEABLE, async () => {
       await recovered();

@@ -6,6 +6,10 @@ export class RedisUnavailable extends Error {}
 
 /** Milliseconds between the probes that look whether Redis is back. */
 const PROBE_INTERVAL = 250;
+/** Answers in a row that have to be quick before Redis is used again. */
+const PROBES = 3;
+/** Milliseconds past which an answer is slow. A request asks a few times in a row, so this is no more than a fifth of what it has. */
+const SLOW = 10;
 
 /** Keys that are read together, each with its place, and what will stand under them. */
 interface Reading {
@@ -15,12 +19,15 @@ interface Reading {
 
 /**
  * A circuit breaker (Nygard, Release It!) around the one Redis connection: the first command that fails or times out opens it,
- * everybody after that is refused at once, and a probe in the background, never a request, finds out when Redis is back.
+ * so does a run of slow ones; everybody after that is refused at once, and a probe in the background, never a request, finds out when Redis is back.
  */
 export class CircuitBreaker {
-  /** Milliseconds that a command may take. */
+  /** Milliseconds that a command may take, and so may a run of slow ones, with no quick one among them, together. */
   patience = 40;
   private opened = false;
+  /** Milliseconds that such a run has taken, and until when. Commands at the same time count once. */
+  private waited = 0;
+  private waitedUntil = 0;
   private probe: NodeJS.Timeout | undefined;
   private reading: Reading | undefined;
   private readonly listeners: (() => void)[] = [];
@@ -39,7 +46,7 @@ export class CircuitBreaker {
   async run<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.redis || this.opened) throw new RedisUnavailable();
     try {
-      return await inTime(command(this.redis), this.patience);
+      return await this.inTime(command(this.redis));
     } catch (error) {
       // A refusal by a healthy server (a wrong type, a script error) is a bug, not an outage.
       if (error instanceof Error && error.name === 'ReplyError') throw error;
@@ -93,28 +100,67 @@ export class CircuitBreaker {
 
   private schedule(): void {
     this.probe = setTimeout(() => {
-      inTime(this.redis!.ping(), this.patience).then(
+      this.answersQuickly().then(
         () => this.close(),
         () => this.schedule(),
       );
     }, PROBE_INTERVAL).unref();
   }
 
+  private async answersQuickly(): Promise<void> {
+    for (let count = 0; count < PROBES; count += 1) {
+      let late = () => {};
+      const tooLate = new Promise<never>((_, reject) => (late = () => reject(new Error('no answer in time'))));
+      const stop = whenUnanswered(SLOW, late);
+      await Promise.race([this.redis!.ping(), tooLate]).finally(stop);
+    }
+  }
+
   private close(): void {
     this.opened = false;
+    this.waited = 0;
     this.logger.info('Redis answers again');
     for (const listener of this.listeners) listener();
+  }
+
+  private inTime<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const sent = performance.now();
+      let slow = false;
+      let stop = whenUnanswered(SLOW, () => {
+        slow = true;
+        const left = this.patience - this.waited - SLOW;
+        stop = whenUnanswered(left, () => reject(new Error('no answer in time')));
+      });
+      void answer.then(resolve, reject).finally(() => {
+        stop();
+        this.note(slow ? sent : null);
+      });
+    });
+  }
+
+  /** @param slowSince when a command that was slow was sent; null: it was quick */
+  private note(slowSince: number | null): void {
+    if (slowSince === null) return void (this.waited = 0);
+    const now = performance.now();
+    this.waited += now - Math.max(slowSince, this.waitedUntil);
+    this.waitedUntil = now;
   }
 }
 
 /**
- * Counts the time of Redis, not of this process: one that was busy, or stopped, for longer than the limit looks for the
- * answer once more before it calls it late.
+ * Counts the time of Redis, not of this process, which may be busy for longer than that: from the end of this turn of the
+ * event loop, when what is sent leaves, and what has arrived at the end is read before it is called late.
+ * @returns to be called when the answer is there
  */
-function inTime<T>(answer: Promise<T>, limit: number): Promise<T> {
-  return new Promise((resolve, reject) => {
+function whenUnanswered(milliseconds: number, late: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let turn: NodeJS.Immediate = setImmediate(() => {
     // Timers run before what has arrived is read; what is set immediate runs after.
-    const timer = setTimeout(() => setImmediate(() => reject(new Error('no answer in time'))), limit);
-    void answer.then(resolve, reject).finally(() => clearTimeout(timer));
+    timer = setTimeout(() => (turn = setImmediate(late)), milliseconds);
   });
+  return () => {
+    clearImmediate(turn);
+    clearTimeout(timer);
+  };
 }

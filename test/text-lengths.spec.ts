@@ -46,3 +46,18 @@ describe('a text that is too long by one character', () => {
     expect((await service.put('/users/preferences', { industries: [hearts(102)] }, target.access)).status).toBe(400);
   });
 });
+
+describe('a text that is far too long', () => {
+  // Marks out of their canonical order: putting them in order takes time by the square of their number.
+  const marks = '\u0301\u0316'.repeat(50_000);
+
+  it.each(['/auth/login', '/auth/register', '/auth/password/forgot', '/auth/email/resend'])(
+    'is refused at once as an address, and holds nobody up: %s',
+    async (url) => {
+      const body = { email: marks, name: 'Ada', password: 'correct horse battery' };
+      const begun = performance.now();
+      expect((await service.post(url, body)).body.error.type).toBe('validation_failed');
+      expect(performance.now() - begun).toBeLessThan(1500);
+    },
+  );
+});

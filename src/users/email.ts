@@ -4,8 +4,12 @@ import { Transform } from 'class-transformer';
 import { IsEmail } from 'class-validator';
 import { Characters } from '../common/fields.js';
 
-/** One spelling per mailbox: trimmed, NFKC (UAX #15), lower case. */
+/** Longer than any spelling of an address that is short enough, and short enough for NFKC, which may take time by its square. */
+const LONGEST_SPELLING = 2048;
+
+/** One spelling per mailbox: trimmed, NFKC (UAX #15), lower case. What is far too long stays as it is, and is no address. */
 export function normalizeEmail(email: string): string {
+  if (email.length > LONGEST_SPELLING) return email;
   return email.normalize('NFKC').trim().toLowerCase();
 }
 

@@ -129,7 +129,7 @@ export class CircuitBreaker {
       let slow = false;
       let stop = whenUnanswered(SLOW, () => {
         slow = true;
-        const left = this.patience - this.waited - SLOW;
+        const left = Math.max(0, this.patience - this.waited - SLOW);
         stop = whenUnanswered(left, () => reject(new Error('no answer in time')));
       });
       void answer.then(resolve, reject).finally(() => {

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -44,6 +45,18 @@ function createAdapter(): FastifyAdapter {
   });
 }
 
+/** Requests that Node would answer without a body, or not at all. */
+function useProtocolAnswers({ server }: FastifyInstance): void {
+  // RFC 9110, §10.1.1: an expectation that nobody knows may be passed over.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+  server.on('connect', (_, socket: Socket) => {
+    // Node has let go of the socket: without a listener, a client that hangs up would end the process.
+    socket.on('error', () => undefined);
+    answerClientError(new Error('CONNECT is for proxies'), socket);
+    socket.destroySoon();
+  });
+}
+
 function useRequestContext(fastify: FastifyInstance, settings: Settings): void {
   fastify.decorateRequest('context');
   fastify.decorateRequest('principal');
@@ -74,6 +87,7 @@ export async function createApp(
     logger: new NestLogger(logger),
     abortOnError: false,
   });
+  useProtocolAnswers(fastify);
   useRequestContext(fastify, settings);
   useBodyParsers(fastify);
   useMultipart(fastify);

@@ -34,7 +34,7 @@ export class Statements {
    * @param tx the transaction that the statement belongs to; null for a connection of the pool
    * @returns the rows, columns named as in the statement
    */
-  async run<T>(tx: EntityManager | null, statement: Statement, values: unknown[]): Promise<T[]> {
+  run<T>(tx: EntityManager | null, statement: Statement, values: unknown[]): Promise<T[]> {
     const { name, text } = statement;
     return this.send(tx, name === undefined ? this.named(text, () => text) : statement, values);
   }

@@ -26,9 +26,9 @@ export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
   testTimeout: 30_000,
-  // Jest leaves a core to itself, which on two cores leaves one worker; the specs wait for servers most of the time.
-  // Sixteen is the number of databases that Redis has.
-  maxWorkers: Math.min(Math.max(availableParallelism(), 2), 16),
+  // One more than there are cores: the specs wait for servers a quarter of the time. Sixteen is the number of databases that
+  // Redis has.
+  maxWorkers: Math.min(availableParallelism() + 1, 16),
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   moduleNameMapper: {
     '^file-type$': '<rootDir>/node_modules/file-type/index.js',

@@ -11,6 +11,7 @@ import { useDocs } from './common/docs.js';
 import { ErrorFilter, toAppError } from './common/error.filter.js';
 import { answerClientError, AppError, errorBody, errorHeaders } from './common/errors.js';
 import { useLeftoverBodies } from './common/leftover-body.js';
+import { useLastConnections } from './common/last-connections.js';
 import { createLogger, type Logger, NestLogger } from './common/logger.js';
 import { useMultipart } from './common/multipart.js';
 import { makeContext, rateLimitHeaders, requestId } from './common/request-context.js';
@@ -21,11 +22,15 @@ import { Settings } from './config/settings.js';
 
 /** Bytes of a JSON body; the largest legitimate one is a profile of a few kilobytes. */
 const BODY_LIMIT = 256 * 1024;
+/** Characters; Node takes no longer headers. */
+const LONGEST_URL = 16_384;
 
 function createAdapter(): FastifyAdapter {
   return new FastifyAdapter({
     logger: false,
     bodyLimit: BODY_LIMIT,
+    // What a parameter may be is for its route to say.
+    routerOptions: { maxParamLength: LONGEST_URL },
     genReqId: requestId,
     // Requests on connections kept alive are still answered while the process drains.
     return503OnClosing: false,
@@ -63,8 +68,8 @@ function useRequestContext(fastify: FastifyInstance, settings: Settings): void {
   fastify.decorateRequest('claimant');
   fastify.addHook('onRequest', (request, reply, done) => {
     request.context = makeContext(request.raw, request.id, settings.trustProxyHops);
-    reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
-    if (request.context.traceparent) reply.header('traceparent', request.context.traceparent);
+    const { traceparent } = request.context;
+    reply.headers(SECURITY_HEADERS).header('x-request-id', request.id).header('traceparent', traceparent);
     done();
   });
   fastify.addHook('onSend', (request, reply, _, done) => {
@@ -92,6 +97,7 @@ export async function createApp(
   useBodyParsers(fastify);
   useMultipart(fastify);
   useLeftoverBodies(fastify);
+  useLastConnections(fastify);
   useAccessLog(fastify, settings.logging.access ? logger : null);
   useCors(fastify, settings.corsOrigins);
   app.useGlobalPipes(new DtoPipe());

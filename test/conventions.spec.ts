@@ -132,6 +132,27 @@ describe('the request id', () => {
   });
 });
 
+describe('the trace context', () => {
+  it('is taken over, or begins here, and is answered', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    expect((await service.get('/healthz', undefined, { traceparent })).headers.traceparent).toBe(traceparent);
+    const { headers } = await service.get('/nowhere');
+    expect(headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+  });
+});
+
+describe('an address', () => {
+  it.each(['a'.repeat(101), 'a'.repeat(8000)])('with a long parameter is for its route to judge', async (id) => {
+    const { access } = await service.member();
+    expectErrorBody((await service.get(`/users/${id}`)).body, 401, 'unauthenticated');
+    expectErrorBody((await service.get(`/users/${id}`, access)).body, 400, 'validation_failed');
+  });
+
+  it('with a slash at the end is another one', async () => {
+    expectErrorBody((await service.post('/auth/login/', {})).body, 404, 'not_found');
+  });
+});
+
 describe('the client address', () => {
   async function addressSeen(app: TestApp, forwarded: string): Promise<string> {
     const { id, email, password } = await app.member();

@@ -17,6 +17,19 @@ it('the OpenAPI document passes the recommended rules of a public linter', async
   expect(String(stdout).split('\n').filter(Boolean)).toEqual([]);
 });
 
+it('names the errors that bodies, accounts and the database bring to a route', async () => {
+  const { body } = await service.get('/docs-json');
+  const errorsOf = (method: string, path: string) =>
+    Object.values<{ description: string }>(body.paths[path][method].responses)
+      .map(({ description }) => description)
+      .join();
+  for (const type of ['invalid_json', 'payload_too_large', 'unsupported_media_type', 'busy', 'database_unavailable'])
+    for (const path of ['/auth/login', '/auth/logout', '/auth/register', '/auth/refresh'])
+      expect([path, errorsOf('post', path)]).toEqual([path, expect.stringContaining(`\`${type}\``)]);
+  expect(errorsOf('get', '/users/profile')).toContain('`unauthenticated`');
+  expect(errorsOf('get', '/health/live')).not.toMatch(/busy|unauthenticated|invalid_json/);
+});
+
 describeWith('chromium', 'Swagger UI', () => {
   it('registers somebody from the page, under the content security policy of the service', async () => {
     await service.app.listen(0, '127.0.0.1');

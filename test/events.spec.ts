@@ -68,6 +68,8 @@ describeWith('kafka', 'events on the topic', () => {
       event_id: messages[0]!.value.event_id,
       event_type: 'user.created',
       'content-type': 'application/json',
+      // Begun here: the caller had none.
+      traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/),
     });
     expect(headers[1]!.traceparent).toBe(traceparent);
   });

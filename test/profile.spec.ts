@@ -1,3 +1,4 @@
+import { isAdultBirthDate } from '../src/users/profile.dto.js';
 import { TestApp } from './support/app.js';
 
 let service: TestApp;
@@ -114,6 +115,25 @@ describe('PUT /users/profile', () => {
     expect(answer.body.error.type).toBe('validation_failed');
     expect(answer.body.error.details.map((detail: { field: string }) => detail.field)).toContain(field);
     expect(await service.sql('SELECT company FROM users WHERE id = $1', [id])).toEqual([{ company: null }]);
+  });
+
+  it.each(['+15551234567', '+14155552671', '+41791234567', '+4915112345678'])('accepts %s', async (phone) => {
+    const { access } = await service.member();
+    expect((await service.put('/users/profile', { phone }, access)).body.phone).toBe(phone);
+  });
+
+  it('clears what does not open any more', async () => {
+    const { id, access } = await service.member();
+    await service.sql(`UPDATE users SET phone = 'v1.gone.AAAA' WHERE id = $1`, [id]);
+    expect((await service.put('/users/profile', { phone: null }, access)).body.phone).toBeNull();
+    expect(await service.sql('SELECT phone FROM users WHERE id = $1', [id])).toEqual([{ phone: null }]);
+  });
+
+  it('counts eighteen years to the day, on 29 February too', () => {
+    const on = (day: string) => new Date(`${day}T12:00:00Z`);
+    expect(isAdultBirthDate('2010-03-01', on('2028-02-29'))).toBe(false);
+    expect(isAdultBirthDate('2010-02-28', on('2028-02-29'))).toBe(true);
+    expect(isAdultBirthDate('2010-03-01', on('2028-03-01'))).toBe(true);
   });
 
   it('accepts somebody who turns 18 today', async () => {

@@ -152,7 +152,12 @@ describe('the limit of 20 sessions', () => {
   it('holds when many sign in at the same moment', async () => {
     const member = await service.member();
     const sessions = service.app.get(SessionsService);
-    const context = { requestId: 'spec', traceparent: null, ipAddress: '192.0.2.1', userAgent: null };
+    const context = {
+      requestId: 'spec',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      ipAddress: '192.0.2.1',
+      userAgent: null,
+    };
     const open = () => runInTransaction(service.database, (tx) => sessions.open(tx, member.id, context, null));
     for (let count = 0; count < 19; count += 1) await open();
     await Promise.all(Array.from({ length: 10 }, open));

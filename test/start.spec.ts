@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events';
 import { existsSync, openSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,6 +23,12 @@ function start(values: Record<string, string | undefined>, stdio: StdioOptions):
     stdio,
   });
 }
+
+const answers = (port: number) =>
+  fetch(`http://127.0.0.1:${port}/healthz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 
 it('with APP_PORT=0 the links in mails name the port that was picked', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meetinity-start-'));
@@ -61,21 +68,34 @@ it('a log file that cannot be opened ends the start with one line, before a data
   await rm(folder, { recursive: true });
 });
 
+it('ends in time although a connection is open that never asks for anything', async () => {
+  const port = await freePort();
+  const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port) });
+  const service = start(values, ['ignore', 'ignore', 'inherit']);
+  const ended = once(service, 'exit');
+  let socket: Socket | undefined;
+  try {
+    await until(() => answers(port), 20_000);
+    socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    await once(socket, 'connect');
+    service.kill();
+    expect(await Promise.race([ended, sleep(8000, 'it still runs')])).toEqual([0, null]);
+  } finally {
+    socket?.destroy();
+    service.kill('SIGKILL');
+  }
+});
+
 it('a full disk under the log costs lines, not the service', async () => {
   const port = await freePort();
   const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port), LOG_FILE: '/dev/full' });
   const service = start(values, ['ignore', openSync('/dev/full', 'w'), 'pipe']);
   const stderr = text(service.stderr!);
-  const healthy = () =>
-    fetch(`http://127.0.0.1:${port}/healthz`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
   try {
-    await until(healthy, 20_000);
+    await until(() => answers(port), 20_000);
     // Longer than a line waits.
     await sleep(500);
-    expect(await healthy()).toBe(true);
+    expect(await answers(port)).toBe(true);
     service.kill();
     expect(await once(service, 'exit')).toEqual([0, null]);
   } finally {

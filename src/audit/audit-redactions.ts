@@ -50,7 +50,8 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
     await this.running;
   }
 
-  async redact(tx: EntityManager, userId: string): Promise<void> {
+  /** @param answerBy when the caller is to have its answer at the latest, as `performance.now()` counts */
+  async redact(tx: EntityManager, userId: string, answerBy: number): Promise<void> {
     let left = false;
     for (const side of ['target', 'actor'] as const) {
       const reached = await this.blank(tx, userId, side, NEWEST);
@@ -63,7 +64,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
         reached.id,
       ]);
     }
-    if (left) afterCommit(tx, () => this.finishSoon());
+    if (left) afterCommit(tx, () => this.finishSoon(answerBy));
   }
 
   /** Goes on until nothing is left that another instance is not at. What fails is tried again in the next round. */
@@ -75,9 +76,10 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
     return this.running;
   }
 
-  private async finishSoon(): Promise<void> {
+  private async finishSoon(answerBy: number): Promise<void> {
+    const patience = Math.max(0, Math.min(PATIENCE, answerBy - performance.now()));
     let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE)));
+    const enough = new Promise<void>((resolve) => (timer = setTimeout(resolve, patience)));
     await Promise.race([this.finish(), enough]);
     clearTimeout(timer);
   }

@@ -32,9 +32,11 @@ export function connectRedis({ redis }: Settings): Redis | null {
 
 function sentinelOptions({ url, sentinels, sentinelName }: Settings['redis']): RedisOptions {
   if (sentinels.length === 0) return {};
-  const { username, password, pathname } = new URL(url!);
+  const { protocol, username, password, pathname } = new URL(url!);
   return {
     sentinels,
+    // Else the library would encrypt neither way, whatever the address says.
+    ...(protocol === 'rediss:' ? { sentinelTLS: {}, enableTLSForSentinelMode: true, tls: {} } : {}),
     name: sentinelName,
     username: decodeURIComponent(username) || undefined,
     password: decodeURIComponent(password) || undefined,

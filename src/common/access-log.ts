@@ -17,7 +17,7 @@ export function useAccessLog(fastify: FastifyInstance, logger: Logger | null): v
     lines?.info(
       {
         request_id: id,
-        trace_id: request.context?.traceparent?.slice(3, 35),
+        trace_id: request.context?.traceparent.slice(3, 35),
         method,
         route,
         status,

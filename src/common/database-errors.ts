@@ -12,11 +12,11 @@ function driverError(thrown: unknown): DriverError | null {
 }
 
 /** Socket errors, SQLSTATE class 08, and the server's own goodbyes: PostgreSQL cannot be reached. */
-const UNREACHABLE = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|57P0|53300)/;
+const UNREACHABLE = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|57P0)/;
 const CONNECTION_LOST = /Connection terminated|connection timeout|not queryable|ECONNREFUSED|already released/i;
 
-/** No free connection, a statement or a lock that took too long, a deadlock: overload, worth another try later. */
-const OVERLOAD = /^(57014|55P03|40P01|40001)$/;
+/** No connection left, a statement or a lock that took too long, a deadlock: overload, worth another try later. */
+const OVERLOAD = /^(53300|57014|55P03|40P01|40001)$/;
 const POOL_EXHAUSTED = /timeout exceeded when trying to connect/;
 
 /**

@@ -7,8 +7,10 @@ import { VERSION } from './version.js';
 
 /** What any route can answer, whatever it does. */
 const EVERYWHERE: ErrorType[] = ['bad_request', 'internal_error'];
-/** What a route that needs an account can answer besides. */
-const WITH_ACCOUNT: ErrorType[] = ['unauthenticated', 'busy', 'database_unavailable'];
+/** What a route that needs an account can answer besides, one that takes a body, and all but those about the process. */
+const WITH_ACCOUNT: ErrorType[] = ['unauthenticated'];
+const WITH_BODY: ErrorType[] = ['invalid_json', 'payload_too_large', 'unsupported_media_type'];
+const WITH_DATABASE: ErrorType[] = ['busy', 'database_unavailable'];
 
 const METHODS = ['get', 'post', 'put', 'delete'] as const;
 
@@ -19,7 +21,12 @@ function complete(document: OpenAPIObject): OpenAPIObject {
       const operation = item[method];
       if (!operation) continue;
       operation.security ??= [];
-      const types = operation.security.length > 0 ? [...EVERYWHERE, ...WITH_ACCOUNT] : EVERYWHERE;
+      const types = [
+        ...EVERYWHERE,
+        ...(operation.security.length > 0 ? WITH_ACCOUNT : []),
+        ...(operation.requestBody ? WITH_BODY : []),
+        ...(operation.tags?.includes('health') ? [] : WITH_DATABASE),
+      ];
       for (const type of types) addError(operation.responses as Record<string, { description?: string }>, type);
     }
   return document;

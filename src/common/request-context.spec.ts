@@ -59,8 +59,18 @@ describe('the context of a request', () => {
     expect(context).toEqual({ requestId: 'r-1', traceparent, ipAddress: '10.0.0.1', userAgent: 'x'.repeat(500) });
   });
 
-  it('carries null where they are missing or malformed', () => {
-    const context = makeContext(request({ traceparent: traceparent.toUpperCase() }), 'r-1', 0);
-    expect(context).toMatchObject({ traceparent: null, userAgent: null });
+  it.each([
+    ['missing', undefined],
+    ['malformed', traceparent.toUpperCase()],
+    ['of a version that is none', traceparent.replace('00-', 'ff-')],
+    ['of no trace', traceparent.replace(/-[^-]{32}-/, `-${'0'.repeat(32)}-`)],
+    ['of no parent', traceparent.replace(/-[^-]{16}-/, `-${'0'.repeat(16)}-`)],
+  ])('begins a trace where that of the caller is %s', (_, given) => {
+    const contexts = [1, 2].map(() => makeContext(request(given ? { traceparent: given } : {}), 'r-1', 0));
+    for (const context of contexts) {
+      expect(context.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+      expect(context.userAgent).toBeNull();
+    }
+    expect(contexts[0]!.traceparent).not.toBe(contexts[1]!.traceparent);
   });
 });

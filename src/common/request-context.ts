@@ -7,8 +7,8 @@ import type { FastifyRequest } from 'fastify';
 /** Where a request came from; use cases take it for audit rows, sessions and events. */
 export interface RequestContext {
   requestId: string;
-  /** W3C trace context (https://www.w3.org/TR/trace-context/), null where the caller sent none. */
-  traceparent: string | null;
+  /** W3C trace context (https://www.w3.org/TR/trace-context/); begins here where the caller sent none. */
+  traceparent: string;
   ipAddress: string;
   userAgent: string | null;
   /** The limit that this request came closest to, once it was counted; sent as `RateLimit-*`. `reset` in seconds. */
@@ -47,7 +47,8 @@ declare module 'fastify' {
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Of any version but `ff`; ids of nothing but zeros are none. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 function header(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
@@ -79,11 +80,17 @@ function normalAddress(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
 }
 
+/** A trace of its own, of which nobody has said that it is to be recorded. */
+function newTraceparent(): string {
+  const digits = `${randomUUID()}${randomUUID()}`.replaceAll('-', '');
+  return `00-${digits.slice(0, 32)}-${digits.slice(32, 48)}-00`;
+}
+
 export function makeContext(request: IncomingMessage, id: string, hops: number): RequestContext {
   const traceparent = header(request, 'traceparent');
   return {
     requestId: id,
-    traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : null,
+    traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : newTraceparent(),
     ipAddress: clientAddress(request, hops),
     userAgent: header(request, 'user-agent')?.slice(0, 500) ?? null,
   };

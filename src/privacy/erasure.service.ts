@@ -21,6 +21,8 @@ import { UsersService } from '../users/users.service.js';
 
 /** Minutes for which a sign-in at a provider stands for the password that such an account does not have. */
 const RECENT = 10;
+/** Milliseconds until the answer, as far as it may be waited for; the gateway gives up after ten seconds. */
+const LONGEST = 7000;
 
 /** Deletes an account on its owner's word: rows, sessions, picture, and what other tables say of the person. */
 @Injectable()
@@ -42,6 +44,7 @@ export class ErasureService {
 
   /** @throws AppError `invalid_credentials`, `validation_failed`, `recent_sign_in_required`, `last_admin`, `rate_limited`, `busy` */
   async erase({ userId, sessionId }: Principal, password: string | undefined, context: RequestContext): Promise<void> {
+    const answerBy = performance.now() + LONGEST;
     const user = await this.users.find(userId);
     if (!user) throw new AppError('unauthenticated');
     if (user.passwordHash !== null) await this.requirePassword(user, password, context);
@@ -55,7 +58,7 @@ export class ErasureService {
       if (held.role === 'admin' && user.role !== 'admin') throw new AppError('busy', { retryAfter: 1 });
       if (held.passwordHash === null) await this.requireRecentSignIn(tx, sessionId);
       if (held.role === 'admin' && held.isActive) await requireAnotherAdmin(tx, userId);
-      await this.remove(tx, held);
+      await this.remove(tx, held, context, answerBy);
     });
   }
 
@@ -75,14 +78,14 @@ export class ErasureService {
     if (!(await this.sessions.openedWithin(tx, sessionId, RECENT * 60))) throw new AppError('recent_sign_in_required');
   }
 
-  private async remove(tx: EntityManager, user: User): Promise<void> {
+  private async remove(tx: EntityManager, user: User, context: RequestContext, answerBy: number): Promise<void> {
     await this.sessions.revokeAllOf(tx, user.id, 'account_deleted');
     this.caches.removed(tx, user.id);
     this.avatars.removeAfterCommit(tx, user.profilePictureUrl);
     await this.outboxSubjects.erase(tx, user.id);
-    await this.outbox.add(tx, userDeleted(user.id), null);
+    await this.outbox.add(tx, userDeleted(user.id), context);
     await this.audit.record(tx, { action: 'user.deleted', actorId: user.id, targetId: user.id }, null);
-    await this.auditRedactions.redact(tx, user.id);
+    await this.auditRedactions.redact(tx, user.id, answerBy);
     await this.users.remove(tx, user);
     afterCommit(tx, async () => this.mailer.send(accountDeletedMail(user)));
   }

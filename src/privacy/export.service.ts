@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditSubjects, SubjectEntry } from '../audit/audit-subject.service.js';
 import { runInTransaction } from '../common/after-commit.js';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
 import type { Principal } from '../common/request-context.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
@@ -21,6 +23,7 @@ export class ExportService {
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
     private readonly audit: AuditSubjects,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /**
@@ -47,7 +50,10 @@ export class ExportService {
     const pages = this.audit.entriesOf(userId, moment);
     // Before the answer begins: what fails now still has a status of its own.
     const { value: first = [] } = await pages.next();
-    return Readable.from(write(sections, first, pages));
+    const file = Readable.from(write(sections, first, pages));
+    // The status is sent by then, and whoever reads only sees the connection end.
+    file.on('error', (error) => this.logger.error({ err: error, user_id: userId }, 'an export broke off'));
+    return file;
   }
 }
 

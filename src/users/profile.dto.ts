@@ -1,5 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsPhoneNumber, IsString, Matches } from 'class-validator';
+import { IsString, Matches } from 'class-validator';
+import { isPossiblePhoneNumber } from 'libphonenumber-js/max';
 import { Characters, Clearable, ClearableText, Omittable, Satisfies, Trim } from '../common/fields.js';
 import type { User } from './user.entity.js';
 
@@ -10,8 +11,9 @@ export function isAdultBirthDate(value: unknown, now = new Date()): boolean {
   if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
   const day = new Date(`${value}T00:00:00Z`);
   if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== value) return false;
-  const latest = new Date(Date.UTC(now.getUTCFullYear() - ADULT_AGE, now.getUTCMonth(), now.getUTCDate()));
-  return day <= latest && day.getUTCFullYear() >= now.getUTCFullYear() - 130;
+  // Compared as text: on 29 February there may be no such day 18 years ago.
+  const latest = `${now.getUTCFullYear() - ADULT_AGE}${now.toISOString().slice(4, 10)}`;
+  return value <= latest && day.getUTCFullYear() >= now.getUTCFullYear() - 130;
 }
 
 /** True for an https address on linkedin.com or a host beneath it, without credentials or a port. */
@@ -20,6 +22,9 @@ export function isLinkedinUrl(value: unknown): boolean {
   const { protocol, hostname, username, password, port } = new URL(value);
   return protocol === 'https:' && /(^|\.)linkedin\.com$/.test(hostname) && !username && !password && !port;
 }
+
+/** By its length only: which ranges are in use changes from month to month. */
+const isPhoneNumber = (value: unknown) => typeof value === 'string' && isPossiblePhoneNumber(value);
 
 /** What a member may change of the own profile; an omitted field stays, null clears. */
 export class UpdateProfileBody {
@@ -52,7 +57,7 @@ export class UpdateProfileBody {
   @ApiPropertyOptional({ type: String, example: '+14155552671', nullable: true, description: 'E.164' })
   @Clearable()
   @Matches(/^\+[1-9]\d{6,14}$/, { message: 'phone must be an E.164 number such as +14155552671' })
-  @IsPhoneNumber(undefined, { message: 'phone must be a number that can exist' })
+  @Satisfies(isPhoneNumber, 'must have as many digits as numbers of its country')
   phone?: string | null;
 
   @ApiPropertyOptional({ type: String, example: '1990-05-17', nullable: true, format: 'date' })

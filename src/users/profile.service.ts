@@ -97,8 +97,9 @@ export class ProfileService {
     }
     for (const field of PERSONAL_FIELDS) {
       const column = field === 'phone' ? 'phone' : 'dateOfBirth';
-      // Ciphertexts of one value differ, so the clear values are compared.
-      if (body[field] === undefined || body[field] === this.personal.open(user.id, field, user[column])) continue;
+      // Ciphertexts of one value differ, so the clear values are compared; one that does not open is not nothing.
+      const current = body[field] === null ? user[column] : this.personal.open(user.id, field, user[column]);
+      if (body[field] === undefined || body[field] === current) continue;
       changes[column] = this.personal.seal(user.id, field, body[field]);
       fields.push(field);
     }

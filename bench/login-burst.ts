@@ -2,7 +2,7 @@
 // GET /users/profile answers meanwhile. Exit code 1 for an answer other than 200 or 429, or one later than eight seconds.
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { probe } from './lib/probe.js';
+import { probe, timed } from './lib/probe.js';
 import { median, quantile } from './lib/quantiles.js';
 import { createMembers, PASSWORD } from './lib/members.js';
 import { createStage } from './lib/stage.js';
@@ -15,14 +15,8 @@ let wrong = false;
 try {
   const members = await createMembers(stage.settings, AT_ONCE, 'burst');
   const service = await stage.service({ values: { RATE_LIMIT_ENABLED: 'true' } });
-  const timed = async (path: string, init: RequestInit): Promise<[status: number, ms: number]> => {
-    const started = performance.now();
-    const answer = await fetch(service.url + path, init);
-    await answer.arrayBuffer();
-    return [answer.status, performance.now() - started];
-  };
   const login = (email: string) =>
-    timed('/auth/login', {
+    timed(`${service.url}/auth/login`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ email, password: PASSWORD }),

@@ -9,18 +9,22 @@ export async function probe(url: string, init: RequestInit, perSecond: number, d
   void done.finally(() => (state.going = false));
   const spent: number[] = [];
   const answers: Promise<void>[] = [];
+  const ask = async () => {
+    const [status, milliseconds] = await timed(url, init);
+    if (status !== 200) throw new Error(`${url} answered ${status}`);
+    spent.push(milliseconds);
+  };
   while (state.going) {
-    answers.push(timed(url, init).then((milliseconds) => void spent.push(milliseconds)));
+    answers.push(ask());
     await new Promise((resolve) => setTimeout(resolve, 1000 / perSecond));
   }
   await Promise.all(answers);
   return spent;
 }
 
-async function timed(url: string, init: RequestInit): Promise<number> {
+export async function timed(url: string, init: RequestInit): Promise<[status: number, milliseconds: number]> {
   const started = performance.now();
   const answer = await fetch(url, init);
   await answer.arrayBuffer();
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-  return performance.now() - started;
+  return [answer.status, performance.now() - started];
 }

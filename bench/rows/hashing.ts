@@ -42,7 +42,8 @@ export const hashing: RowDefinition[] = [
       const service = await stage.service();
       const hash = await bcrypt.hash(PASSWORD, stage.settings.bcryptCost);
       let turn = 0;
-      const login = () => post(`${service.url}/auth/login`, { email: members[turn++ % 64]!.email, password: PASSWORD });
+      const login = () =>
+        post(`${service.url}/auth/login`, { email: members[turn++ % members.length]!.email, password: PASSWORD });
       const logins = () => rateOf(login, CLIENTS, seconds);
       const [reader] = await createMembers(stage.settings, 1, 'login-reader');
       const p99 = async (done: Promise<unknown>) => {

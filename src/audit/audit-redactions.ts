@@ -3,6 +3,7 @@ import { DataSource, EntityManager } from 'typeorm';
 import { afterCommit } from '../common/after-commit.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
+import { Rounds } from '../common/rounds.js';
 import type { Side } from './audit-redaction.entity.js';
 import { ALONG_THE_INDEX, Position } from './audit-walk.js';
 
@@ -31,7 +32,7 @@ const BLANKED: Record<Side, string[]> = {
  */
 @Injectable()
 export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShutdown {
-  private timer: NodeJS.Timeout | undefined;
+  private readonly rounds = new Rounds(INTERVAL, () => void this.finish());
   private running = Promise.resolve();
   private stopped = false;
 
@@ -41,12 +42,12 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setTimeout(() => this.round(), Math.random() * INTERVAL).unref();
+    this.rounds.begin();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
+    this.rounds.end();
     await this.running;
   }
 
@@ -78,15 +79,8 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
 
   private async finishSoon(answerBy: number): Promise<void> {
     const patience = Math.max(0, Math.min(PATIENCE, answerBy - performance.now()));
-    let timer: NodeJS.Timeout | undefined;
-    const enough = new Promise<void>((resolve) => (timer = setTimeout(resolve, patience)));
-    await Promise.race([this.finish(), enough]);
-    clearTimeout(timer);
-  }
-
-  private round(): void {
-    void this.finish();
-    this.timer = setTimeout(() => this.round(), INTERVAL).unref();
+    const late = new Promise((resolve) => setTimeout(resolve, patience).unref());
+    await Promise.race([this.finish(), late]);
   }
 
   private async steps(): Promise<void> {

@@ -2,6 +2,7 @@ import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { DataSource } from 'typeorm';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
+import { Rounds } from '../common/rounds.js';
 
 /** Milliseconds between two rounds. */
 const INTERVAL = 3_600_000;
@@ -22,7 +23,7 @@ const EXPIRED: [table: string, key: string, column: string, before: string][] = 
 /** Deletes sessions, mailed tokens and OAuth states that ended long ago, once an hour. */
 @Injectable()
 export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdown {
-  private timer: NodeJS.Timeout | undefined;
+  private readonly rounds = new Rounds(INTERVAL, () => this.round());
   private stopped = false;
 
   constructor(
@@ -31,13 +32,12 @@ export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdow
   ) {}
 
   onApplicationBootstrap(): void {
-    // Spread over the hour: instances that start together need not ask for the lock together.
-    this.timer = setTimeout(() => this.round(), Math.random() * INTERVAL).unref();
+    this.rounds.begin();
   }
 
   onApplicationShutdown(): void {
     this.stopped = true;
-    clearTimeout(this.timer);
+    this.rounds.end();
   }
 
   /** @returns how many rows went; 0 where another instance is at it */
@@ -53,7 +53,6 @@ export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdow
     this.deleteAll()
       .then((rows) => rows > 0 && this.logger.info({ rows }, 'deleted expired sessions, tokens and states'))
       .catch((error: unknown) => this.logger.warn({ err: error }, 'deleting expired rows failed; tried again later'));
-    this.timer = setTimeout(() => this.round(), INTERVAL).unref();
   }
 
   private async deleteBatch(table: string, key: string, column: string, before: string): Promise<number> {

@@ -19,7 +19,8 @@ interface Reading {
 
 /**
  * A circuit breaker (Nygard, Release It!) around the one Redis connection: the first command that fails or times out opens it,
- * so does a run of slow ones; everybody after that is refused at once, and a probe in the background, never a request, finds out when Redis is back.
+ * so does a run of slow ones; everybody after that is refused at once, and a probe in the background, never a request, finds
+ * out when Redis is back.
  */
 export class CircuitBreaker {
   /** Milliseconds that a command may take, and so may a run of slow ones, with no quick one among them, together. */

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+
+const swc = JSON.parse(readFileSync(new URL('test/support/swc.json', import.meta.url), 'utf8'));
 
 // Jest runs in CommonJS mode: jest.mock hoists there and no experimental flag is needed. The packages
 // below ship ES modules only and are transformed like our own code.
@@ -36,19 +39,6 @@ export default {
   },
   transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
   transform: {
-    '^.+\\.(ts|js|mjs)$': [
-      '@swc/jest',
-      {
-        swcrc: false,
-        sourceMaps: true,
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: true },
-          keepClassNames: true,
-        },
-        module: { type: 'commonjs' },
-      },
-    ],
+    '^.+\\.(ts|js|mjs)$': ['@swc/jest', { ...swc, sourceMaps: true, module: { type: 'commonjs' } }],
   },
 };

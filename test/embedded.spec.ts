@@ -16,12 +16,14 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/config/embedded-postgres.js';
-import { describeUnless } from './support/environment.js';
+import { compiled, describeUnless } from './support/environment.js';
 
-const script = path.join(import.meta.dirname, 'support', 'embedded-owner.ts');
+const script = compiled('test/support/embedded-owner.js');
 const NOBODY = 65_534;
 const asRoot = process.getuid?.() === 0;
-const readable = spawnSync('test', ['-r', script], asRoot ? { uid: NOBODY, gid: NOBODY, cwd: '/' } : {}).status === 0;
+const readable =
+  spawnSync('test', ['-r', compiled('node_modules/pg')], asRoot ? { uid: NOBODY, gid: NOBODY, cwd: '/' } : {})
+    .status === 0;
 
 type Owned = Omit<EmbeddedPostgres, 'stop'> & { lines: string[] };
 
@@ -31,7 +33,7 @@ const owners: ChildProcess[] = [];
 
 /** Starts a process that owns the server and stops it at the end of its input. */
 async function own(user: { uid?: number; gid?: number } = {}): Promise<{ owner: ChildProcess; server: Owned }> {
-  const owner = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', script, dataDir], {
+  const owner = spawn(process.execPath, [script, dataDir], {
     ...user,
     stdio: ['pipe', 'pipe', 'inherit'],
   });

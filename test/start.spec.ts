@@ -10,15 +10,13 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../src/config/free-port.js';
 import { testValues, uniqueEmail } from './support/app.js';
-import { dropWorkerDatabase, workerDatabase } from './support/environment.js';
+import { compiled, dropWorkerDatabase, workerDatabase } from './support/environment.js';
 import { until } from './support/until.js';
-
-const MAIN = path.join(import.meta.dirname, '..', 'src', 'main.ts');
 
 afterAll(() => dropWorkerDatabase());
 
 function start(values: Record<string, string | undefined>, stdio: StdioOptions): ChildProcess {
-  return spawn(process.execPath, ['--import', '@swc-node/register/esm-register', MAIN], {
+  return spawn(process.execPath, [compiled('src/main.js')], {
     env: { PATH: process.env.PATH, APP_PORT: '0', ...values, LOG_LEVEL: 'info' },
     stdio,
   });

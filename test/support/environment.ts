@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Client, DatabaseError } from 'pg';
@@ -44,6 +45,11 @@ export function chromiumPath(): string {
 /** PgBouncer in transaction mode before this spec file's own database. */
 export async function workerPooler(): Promise<Pooler> {
   return startPgbouncer(required('TEST_PGBOUNCER'), await workerDatabase());
+}
+
+/** Path of a file of the project as JavaScript, `src/main.js` for src/main.ts, for a process to start. */
+export function compiled(file: string): string {
+  return path.join(required('TEST_COMPILED'), file);
 }
 
 /** A topic name that nobody else uses. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { testValues } from './app.js';
-import { workerDatabase } from './environment.js';
+import { compiled, workerDatabase } from './environment.js';
 
 export interface ScriptResult {
   code: number | null;
@@ -17,7 +17,7 @@ export async function runScript(
   { variables = {}, input = '' }: { variables?: Record<string, string>; input?: string } = {},
 ): Promise<ScriptResult> {
   const env = { PATH: process.env.PATH, ...testValues({ DATABASE_URL: await workerDatabase(), ...variables }) };
-  const child = spawn(process.execPath, ['scripts/run.mjs', name, ...args], { env: env as NodeJS.ProcessEnv });
+  const child = spawn(process.execPath, [compiled(`scripts/${name}.js`), ...args], { env: env as NodeJS.ProcessEnv });
   child.stdin.end(input);
   const [out, error] = [text(child.stdout), text(child.stderr)];
   const [code] = (await once(child, 'exit')) as [number | null];

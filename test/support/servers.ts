@@ -9,6 +9,7 @@ import { findPgbouncer } from '../../scripts/services/pgbouncer.js';
 import type { Log } from '../../scripts/services/tools.js';
 import { migrateDatabase } from '../../src/config/migrate.js';
 import { readSettings } from '../../src/config/settings.js';
+import { compileSources } from './compiled.js';
 
 const template = `meetinity_template_${process.pid}`;
 const log = (line: string) => console.error(`[servers] ${line}`);
@@ -88,12 +89,15 @@ async function start() {
     ...pgbouncer.missing,
     ...unwanted.map((name) => ({ name, reason: 'not in TEST_SERVICES' })),
   ];
+  const compiled = compileSources();
   const stop = async () => {
+    compiled.remove();
     // Of a server that is not ours nothing may be left behind.
     if (TEST_DATABASE_URL) await dropDatabases(adminUrl);
     await Promise.all([database.stop(), others.stop()]);
   };
   const exports = {
+    TEST_COMPILED: compiled.folder,
     TEST_PG_ADMIN_URL: adminUrl,
     TEST_PG_TEMPLATE: template,
     TEST_REDIS_URL: others.redis?.url ?? '',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { install, onPath } from '../../scripts/services/tools.js';
+import { EVERY_CORE } from './pin.js';
 import { cpuSeconds, Target } from './process.js';
 
 /** Sends one prepared request after the other and says at the end what came of it. */
@@ -39,20 +40,33 @@ export async function requireWrk(log: (line: string) => void): Promise<void> {
   if (!onPath('wrk')) throw new Error('this row needs wrk on the PATH (https://github.com/wg/wrk)');
 }
 
-/** GETs the path over and over, the tokens in turn; any status but 2xx or 3xx fails the run. */
+/** GETs the path over and over, the tokens in turn, from the given processors; any status but 2xx or 3xx fails the run. */
 export async function wrk(
   target: Target,
   path: string,
   tokens: string[],
   seconds: number,
   connections: number,
+  cores = EVERY_CORE,
 ): Promise<WrkResult> {
   const folder = mkdtempSync(join(tmpdir(), 'meetinity-wrk-'));
   const [script, list] = [join(folder, 'script.lua'), join(folder, 'tokens')];
   writeFileSync(script, SCRIPT);
   writeFileSync(list, tokens.join('\n'));
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', '-s', script, target.url + path];
-  const child = spawn('wrk', args, {
+  const args = [
+    '--cpu-list',
+    cores,
+    'wrk',
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    '10s',
+    '-s',
+    script,
+    target.url + path,
+  ];
+  const child = spawn('taskset', args, {
     env: { PATH: process.env.PATH, BENCH_TOKENS: list },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

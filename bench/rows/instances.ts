@@ -1,12 +1,26 @@
-import { availableParallelism } from 'node:os';
-import { median } from '../lib/quantiles.js';
 import { createMembers } from '../lib/members.js';
+import { EVERY_CORE, pin, redisPid } from '../lib/pin.js';
 import { cpuSeconds, Target } from '../lib/process.js';
-import type { RowDefinition } from '../lib/row.js';
+import { median } from '../lib/quantiles.js';
+import type { Row, RowDefinition } from '../lib/row.js';
 import { requireWrk, wrk } from '../lib/wrk.js';
 
-const PAIRS = 3;
+const ROUNDS = 3;
 const CONNECTIONS = 16;
+const GOAL = 1.6;
+
+interface Load {
+  path: string;
+  tokens: string[];
+  seconds: number;
+  redis: number;
+}
+
+/** Who answers, and the processors that instances, Redis and load have together. */
+interface Arrangement {
+  targets: Target[];
+  cores: string;
+}
 
 interface Spread {
   /** Requests a second over all instances. */
@@ -17,11 +31,12 @@ interface Spread {
 }
 
 /** The same number of connections in all, spread evenly. */
-async function spread(targets: Target[], path: string, tokens: string[], seconds: number): Promise<Spread> {
+async function spread({ targets, cores }: Arrangement, { path, tokens, seconds, redis }: Load): Promise<Spread> {
+  for (const pid of [redis, ...targets.map((target) => target.pid)]) pin(pid, cores);
   const spent = () => targets.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
   const before = spent();
   const connections = CONNECTIONS / targets.length;
-  const runs = await Promise.all(targets.map((target) => wrk(target, path, tokens, seconds, connections)));
+  const runs = await Promise.all(targets.map((target) => wrk(target, path, tokens, seconds, connections, cores)));
   const requests = runs.reduce((sum, run) => sum + run.requests, 0);
   return {
     rate: runs.reduce((sum, run) => sum + run.requests / run.seconds, 0),
@@ -30,7 +45,25 @@ async function spread(targets: Target[], path: string, tokens: string[], seconds
   };
 }
 
-/** Two instances against one, on rows that PostgreSQL has no part in. */
+function compared(name: string, from: Spread[], to: Spread[]): Row {
+  const ratios = to.map(({ rate }, round) => rate / from[round]!.rate);
+  const of = (spreads: Spread[], figure: keyof Spread) => median(spreads.map((measured) => measured[figure]));
+  const change = (figure: keyof Spread) => `${of(from, figure).toFixed(0)} → ${of(to, figure).toFixed(0)}`;
+  return {
+    name,
+    goal: `≥ ${GOAL}`,
+    met: median(ratios) >= GOAL,
+    ratio: median(ratios),
+    ratios,
+    note: `${change('rate')} requests/s; CPU per request ${change('cpu')} µs, of the load ${of(to, 'generator').toFixed(0)} µs`,
+  };
+}
+
+/**
+ * Two instances against one, on rows that PostgreSQL has no part in. Load and Redis run on the same processors as the
+ * instances: one instance and they fill a processor, two and they fill two. Where the one instance has both processors too,
+ * load and Redis take the second, and the ratio says what two instances add to a machine that is busy already.
+ */
 export const instances: RowDefinition[] = [
   {
     id: 'instances',
@@ -38,29 +71,24 @@ export const instances: RowDefinition[] = [
       await requireWrk((line) => console.error(line));
       const members = await createMembers(stage.settings, 128, 'instances');
       const tokens = members.map(({ access }) => access);
+      const redis = await redisPid(stage.settings.redis.url!);
       const [one, two] = [await stage.service(), await stage.service()];
-      const rows = [];
+      const rows: Row[] = [];
       for (const path of ['/users/profile', '/auth/verify']) {
-        for (const target of [one, two]) await spread([target], path, tokens, Math.max(2, seconds / 2));
-        const pairs: [Spread, Spread][] = [];
-        for (let pair = 0; pair < PAIRS; pair += 1)
-          pairs.push([await spread([one], path, tokens, seconds), await spread([one, two], path, tokens, seconds)]);
-        const ratios = pairs.map(([single, both]) => both.rate / single.rate);
-        const of = (side: 0 | 1, figure: keyof Spread) => median(pairs.map((pair) => pair[side][figure]));
-        const change = (figure: keyof Spread) => `${of(0, figure).toFixed(0)} → ${of(1, figure).toFixed(0)}`;
-        const alone = (2 * of(0, 'cpu')) / of(1, 'cpu');
-        rows.push({
-          name: `GET ${path}: two instances ÷ one`,
-          goal: '≥ 1.6',
-          met: median(ratios) >= 1.6,
-          ratio: median(ratios),
-          ratios,
-          // Load and Redis take their part of the same processors: what is left for the instances says what can be had.
-          note:
-            `${change('rate')} requests/s; CPU per request ${change('cpu')} µs (by that alone × ${alone.toFixed(2)}), ` +
-            `of the load ${of(1, 'generator').toFixed(0)} µs, ${availableParallelism()} cores`,
-        });
+        const load = { path, tokens, seconds, redis };
+        for (const target of [one, two]) await spread({ targets: [target], cores: EVERY_CORE }, load);
+        const [narrow, wide, both]: Spread[][] = [[], [], []];
+        for (let round = 0; round < ROUNDS; round += 1) {
+          narrow!.push(await spread({ targets: [one], cores: '0' }, load));
+          wide!.push(await spread({ targets: [one], cores: '0-1' }, load));
+          both!.push(await spread({ targets: [one, two], cores: '0-1' }, load));
+        }
+        rows.push(
+          compared(`GET ${path}: two instances on two cores ÷ one on one`, narrow!, both!),
+          compared(`GET ${path}: two instances ÷ one, both on two cores`, wide!, both!),
+        );
       }
+      pin(redis, EVERY_CORE);
       await Promise.all([one.stop(), two.stop()]);
       return rows;
     },

@@ -178,3 +178,23 @@ describe('the total of a long list', () => {
     expect(body).toMatchObject({ users: [], next: null });
   });
 });
+
+it('a filter that nothing at the begin of a list meets leaves nobody out', async () => {
+  // Who was deactivated signs in no more, so they gather at the end of those who have a sign-in.
+  await service.sql(
+    `UPDATE users SET last_login = now() - interval '5 years' - random() * interval '1 year'
+      WHERE NOT is_active AND id < '80000000-0000-0000-0000-000000000000'`,
+  );
+  await service.sql('VACUUM (ANALYZE) users');
+  const expected = await service.sql<{ id: string }>(
+    'SELECT id FROM users WHERE NOT is_active ORDER BY last_login DESC NULLS LAST, id',
+  );
+  const walked: { id: string }[] = [];
+  let after = '';
+  do {
+    const page = await get(`/admin/users?sort=-last_login&is_active=false&limit=20${after}`);
+    walked.push(...page.users);
+    after = page.next ? `&after=${page.next}` : '';
+  } while (after);
+  expect(walked.map(({ id }) => id)).toEqual(expected.map(({ id }) => id));
+});

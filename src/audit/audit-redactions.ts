@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { afterCommit } from '../common/after-commit.js';
@@ -79,8 +80,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
 
   private async finishSoon(answerBy: number): Promise<void> {
     const patience = Math.max(0, Math.min(PATIENCE, answerBy - performance.now()));
-    const late = new Promise((resolve) => setTimeout(resolve, patience).unref());
-    await Promise.race([this.finish(), late]);
+    await Promise.race([this.finish(), sleep(patience, undefined, { ref: false })]);
   }
 
   private async steps(): Promise<void> {

@@ -34,8 +34,7 @@ export class CacheNotices {
     for (const id of userIds) this.waiting.add(id);
     // What others have added meanwhile goes along; their own turn then finds nothing left to send.
     this.sending = this.sending.then(() => this.send());
-    const late = new Promise((resolve) => setTimeout(resolve, PATIENCE).unref());
-    await Promise.race([this.sending.then(() => sleep(DELIVERY)), late]);
+    await Promise.race([this.sending.then(() => sleep(DELIVERY)), sleep(PATIENCE, undefined, { ref: false })]);
   }
 
   private async send(): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
 import { DataSource } from 'typeorm';
@@ -64,7 +65,6 @@ export class HealthService {
   }
 
   private async boundedCounts(): Promise<HealthBody['metrics']> {
-    const late = new Promise<typeof UNKNOWN>((resolve) => setTimeout(resolve, COUNTS_TIMEOUT, UNKNOWN).unref());
-    return Promise.race([this.counts.get().catch(() => UNKNOWN), late]);
+    return Promise.race([this.counts.get().catch(() => UNKNOWN), sleep(COUNTS_TIMEOUT, UNKNOWN, { ref: false })]);
   }
 }

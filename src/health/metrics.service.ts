@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { Gauge } from 'prom-client';
@@ -36,8 +37,7 @@ export class MetricsService {
     connections.set({ state: 'idle' }, pool.idleCount);
     connections.set({ state: 'used' }, pool.totalCount - pool.idleCount);
     waiting.set(pool.waitingCount);
-    const late = new Promise((resolve) => setTimeout(resolve, TIMEOUT).unref());
-    await Promise.race([this.lag.measure().catch(() => undefined), late]);
+    await Promise.race([this.lag.measure().catch(() => undefined), sleep(TIMEOUT, undefined, { ref: false })]);
     return registry.metrics();
   }
 }

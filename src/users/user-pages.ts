@@ -1,7 +1,7 @@
 import { EntityManager, In } from 'typeorm';
 import { SqlValues } from '../common/sql-values.js';
 import { all, isWhole, userConditions, UserFilter } from './user-filter.js';
-import { listOrder, sortKey, stretches, UserPosition, UserSort } from './user-order.js';
+import { listOrder, sortKey, Stretch, stretches, UserPosition, UserSort } from './user-order.js';
 import { User } from './user.entity.js';
 import { CHEAP_ROWS, countUpTo, Estimate, estimateRows, sampleTotal } from './user-totals.js';
 
@@ -93,10 +93,15 @@ async function walk(tx: EntityManager, request: UserPageRequest, most: number | 
   const conditions = userConditions(filter, values);
   const columns = new Set(['id', sort.field, ...conditions.flatMap((condition) => condition.columns)]);
   const looked = [...columns].map((name) => `u.${name}`).join(', ');
-  const source = (where: string, order: string) =>
-    most === null
-      ? `users u WHERE ${where} AND ${all(conditions)}`
-      : `(SELECT ${looked} FROM users u WHERE ${where} ORDER BY ${order} LIMIT ${most}) u WHERE ${all(conditions)}`;
+  const source = ({ where, order }: Stretch, earlier: Stretch[]) => {
+    if (most === null) return `users u WHERE ${where} AND ${all(conditions)}`;
+    // Behind a stretch that was not looked at to its end, the page would go on past matches that nobody has seen.
+    const cut = earlier.map(
+      (one) => `SELECT FROM users u WHERE ${one.where} ORDER BY ${one.order} LIMIT 1 OFFSET ${most}`,
+    );
+    const whole = cut.map((rest) => ` AND NOT EXISTS (${rest})`).join('');
+    return `(SELECT ${looked} FROM users u WHERE ${where} ORDER BY ${order} LIMIT ${most}) u WHERE ${all(conditions)}${whole}`;
+  };
   return { rows: await tx.query(pageSql(request, values, source), values.list), total: null };
 }
 
@@ -105,7 +110,7 @@ async function collect(tx: EntityManager, request: UserPageRequest): Promise<Fou
   const { filter, sort } = request;
   const values = new SqlValues();
   const condition = all(userConditions(filter, values));
-  const page = pageSql(request, values, (where) => `hits u WHERE ${where}`);
+  const page = pageSql(request, values, ({ where }) => `hits u WHERE ${where}`);
   await allowOtherPlans(tx, true);
   const rows = await tx.query<(UserPosition & { total: number })[]>(
     `WITH hits AS MATERIALIZED (SELECT u.id, u.${sort.field} FROM users u WHERE ${condition} LIMIT ${CHEAP + 1})
@@ -121,12 +126,13 @@ async function collect(tx: EntityManager, request: UserPageRequest): Promise<Fou
 function pageSql(
   { sort, after, offset, limit }: UserPageRequest,
   values: SqlValues,
-  source: (where: string, order: string) => string,
+  source: (stretch: Stretch, earlier: Stretch[]) => string,
 ): string {
   const last = values.add(offset + limit + 1);
   const parts = stretches(sort, after, values).map(
-    ({ where, order }, part) =>
-      `(SELECT ${part} AS part, u.id, u.${sort.field} FROM ${source(where, order)} ORDER BY ${order} LIMIT ${last})`,
+    (stretch, part, every) =>
+      `(SELECT ${part} AS part, u.id, u.${sort.field} FROM ${source(stretch, every.slice(0, part))}
+         ORDER BY ${stretch.order} LIMIT ${last})`,
   );
   // The stretches are not sorted again as one list: that would read all of each. Append runs one after the other (only its
   // parallel kind, which is off here, would not) and the limit stops it.

@@ -81,6 +81,15 @@ describe('POST /auth/register', () => {
     expect(await service.sql('SELECT 1 FROM users WHERE email = $1', [body.email])).toEqual([]);
   });
 
+  it.each(['nobody', 'a b@example.com', '"a b"@example.com', '"victim"@example.com', `"a\nb"@example.com`])(
+    'refuses %j, which is no address or one of many spellings of it',
+    async (email) => {
+      const answer = await service.post('/auth/register', { email, name: 'Ada', password: PASSWORD });
+      expect([answer.status, answer.body.error.type]).toEqual([400, 'validation_failed']);
+      expect(answer.body.error.details).toEqual([{ field: 'email', message: 'email must be an email' }]);
+    },
+  );
+
   it('names every field that is wrong', async () => {
     const answer = await service.post('/auth/register', { email: 'nobody', name: '', role: 'admin' });
     expect(answer.status).toBe(400);

@@ -7,7 +7,7 @@ import { OutboxService } from '../src/events/outbox.service.js';
 import { OutboxSubjects } from '../src/events/outbox-subject.service.js';
 import { replay } from '../src/events/replay.js';
 import { userDeleted } from '../src/events/user-events.js';
-import { TestApp } from './support/app.js';
+import { TestApp, uniqueEmail } from './support/app.js';
 import { describeWith, kafkaBrokers } from './support/environment.js';
 import { Received, TopicReader } from './support/kafka.js';
 import { runScript } from './support/scripts.js';
@@ -75,7 +75,10 @@ describeWith('kafka', 'events on the topic', () => {
   });
 
   it('are as the AsyncAPI document describes them', async () => {
-    const members = await Promise.all([service.member(), service.member({ name: '名前 "quoted" 🦊' })]);
+    const members = await Promise.all([
+      service.member(),
+      service.member({ name: '名前 "quoted" 🦊', email: `jürgen.${uniqueEmail().replace('example', 'bücher')}` }),
+    ]);
     await Promise.all(members.map(({ access }) => service.put('/users/profile', { gender: 'other' }, access)));
     await topic.count(7);
     for (const message of topic.received) expect(complaints(message)).toEqual([]);

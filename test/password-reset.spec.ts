@@ -170,7 +170,15 @@ describe('POST /auth/password/reset', () => {
     const ofDisabled = await requested(disabled.email);
     await service.sql('UPDATE users SET is_active = false WHERE id = $1', [disabled.id]);
     const verification = await mailedToken(member.email, 'email_verification');
-    for (const token of [expired, ofDisabled, verification, 'a'.repeat(43), '', "'; DROP TABLE users"]) {
+    for (const token of [
+      expired,
+      ofDisabled,
+      verification,
+      'a'.repeat(43),
+      'a'.repeat(5000),
+      '',
+      "'; DROP TABLE users",
+    ]) {
       const answer = await reset(token);
       expect([answer.status, answer.body.error.type]).toEqual([400, 'invalid_or_expired_token']);
     }

@@ -175,7 +175,15 @@ describe('invalid_refresh_token is the answer to', () => {
     const { access, refresh: genuine } = await service.member();
     const [session, counter, mac] = genuine.split('.') as [string, string, string];
     const flipped = (mac.startsWith('A') ? 'B' : 'A') + mac.slice(1);
-    const guesses = [`${session}.${counter}.${flipped}`, `${session}.1.${mac}`, 'x', '', `${genuine}.`, access];
+    const guesses = [
+      `${session}.${counter}.${flipped}`,
+      `${session}.1.${mac}`,
+      'x',
+      '',
+      `${genuine}.`,
+      access,
+      'x'.repeat(5000),
+    ];
     const guess = async () => {
       for (const forged of guesses) expect([forged, word(await refresh(forged))]).toEqual([forged, INVALID]);
     };

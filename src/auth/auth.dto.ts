@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsObject, IsOptional, IsString } from 'class-validator';
-import { Characters, Omittable, Satisfies, TextField } from '../common/fields.js';
+import { Omittable, Satisfies, TextField } from '../common/fields.js';
 import { EmailField } from '../users/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
 import { PasswordField } from './password.dto.js';
@@ -48,7 +48,6 @@ export class LogoutBody {
 export class RefreshBody {
   @ApiProperty({ description: 'The newest refresh token of the session' })
   @IsString()
-  @Characters(0, 4096)
   refresh_token: string;
 }
 

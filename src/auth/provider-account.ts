@@ -1,7 +1,6 @@
-import { isEmail } from 'class-validator';
 import { AppError } from '../common/errors.js';
 import type { Provider } from '../config/settings.secrets.js';
-import { normalizeEmail } from '../users/email.js';
+import { isMailbox, normalizeEmail } from '../users/email.js';
 
 /** Who signed in at the provider, reduced to what this service uses. */
 export interface ProviderAccount {
@@ -55,7 +54,7 @@ function readEmail({ email, email_verified: verified }: Record<string, unknown>)
   // Nor is one of which something would have to be left out.
   if (email.normalize('NFKC') !== email.normalize('NFC') || text(email) !== email.trim()) return null;
   const normalized = normalizeEmail(email);
-  return normalized.length <= MAX_EMAIL && isEmail(normalized) ? normalized : null;
+  return normalized.length <= MAX_EMAIL && isMailbox(normalized) ? normalized : null;
 }
 
 function readName(claims: Record<string, unknown>): string {

@@ -1,12 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { Characters } from '../common/fields.js';
 import type { Principal } from '../common/request-context.js';
 
 export class VerifyBody {
   @ApiProperty({ description: 'An access token' })
   @IsString()
-  @Characters(0, 4096)
   token: string;
 }
 

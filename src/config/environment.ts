@@ -50,7 +50,18 @@ export class Environment {
     if (value === undefined) return fallback;
     if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol))
       throw new SettingsError(`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+    this.checkCredentials(name, value);
     return value;
+  }
+
+  /** Every driver decodes them, and a `%` that means itself would end the start without a word of the variable. */
+  checkCredentials(name: string, url: string): void {
+    const { username, password } = new URL(url);
+    try {
+      decodeURIComponent(username + password);
+    } catch {
+      throw new SettingsError(`${name} must have the special characters of its password percent-encoded, "%" as "%25"`);
+    }
   }
 
   /** A URL that paths are put behind: without a slash at its end. */

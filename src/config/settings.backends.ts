@@ -8,6 +8,7 @@ function readPostgresUrl(env: Environment, name: string): string | null {
   if (value === undefined) return null;
   if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value))
     throw new SettingsError(`${name} must be a URL that starts with postgresql:// or postgres://`);
+  env.checkCredentials(name, value);
   return value.replace(POSTGRES_PROTOCOLS, 'postgresql://');
 }
 

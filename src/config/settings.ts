@@ -59,6 +59,9 @@ function readOrigins(env: Environment): string[] {
 
 function readUploads(env: Environment) {
   const bucket = env.text('S3_BUCKET');
+  const [accessKeyId, secretAccessKey] = [env.text('S3_ACCESS_KEY_ID'), env.text('S3_SECRET_ACCESS_KEY')];
+  if (!accessKeyId !== !secretAccessKey)
+    throw new SettingsError('S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY must be set together');
   return {
     folder: env.text('UPLOAD_FOLDER') ?? 'uploads',
     /** Bytes of one uploaded file. */
@@ -69,8 +72,8 @@ function readUploads(env: Environment) {
           bucket,
           endpoint: env.baseUrl('S3_ENDPOINT'),
           region: env.text('S3_REGION') ?? 'us-east-1',
-          accessKeyId: env.text('S3_ACCESS_KEY_ID'),
-          secretAccessKey: env.text('S3_SECRET_ACCESS_KEY'),
+          accessKeyId,
+          secretAccessKey,
         }
       : null,
   };

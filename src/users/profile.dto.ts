@@ -16,9 +16,13 @@ export function isAdultBirthDate(value: unknown, now = new Date()): boolean {
   return value <= latest && day.getUTCFullYear() >= now.getUTCFullYear() - 130;
 }
 
-/** True for an https address on linkedin.com or a host beneath it, without credentials or a port. */
+/**
+ * True for an https address on linkedin.com or a host beneath it, without credentials or a port, that the readers of RFC 3986
+ * and of the WHATWG's URL standard understand alike: the latter forgive `https:host`, backslashes and line breaks.
+ */
 export function isLinkedinUrl(value: unknown): boolean {
-  if (typeof value !== 'string' || !URL.canParse(value)) return false;
+  if (typeof value !== 'string' || !/^https:\/\/[^/\\\s\p{C}][^\\\s\p{C}]*$/iu.test(value) || !URL.canParse(value))
+    return false;
   const { protocol, hostname, username, password, port } = new URL(value);
   return protocol === 'https:' && /(^|\.)linkedin\.com$/.test(hostname) && !username && !password && !port;
 }

@@ -139,6 +139,33 @@ describeWith(['redis', 'kafka'], 'the cache beside the relay', () => {
   });
 });
 
+describeWith(['redis', 'kafka'], 'an entry that Redis could not be told of', () => {
+  it('is not served by the process that starts after the one that knew has ended', async () => {
+    const proxy = await TcpProxy.before(await workerRedisUrl());
+    const kafka = { KAFKA_BOOTSTRAP_SERVERS: kafkaBrokers().join(','), KAFKA_USER_TOPIC: workerTopic() };
+    const before = await TestApp.start({ REDIS_URL: proxy.url, ...kafka });
+    const member = await before.member();
+    const waiting = async () => {
+      const [row] = await before.sql('SELECT count(*)::int FROM outbox_events WHERE published_at IS NULL');
+      return row!.count as number;
+    };
+    await until(async () => (await waiting()) === 0);
+    const redis = new Redis(await workerRedisUrl());
+    const isCached = async () => (await redis.get(`user:profile:${member.id}`))?.includes('value:');
+    await until(async () => (await before.get('/users/profile', member.access)) && (await isCached()));
+    proxy.cut();
+    await before.put('/users/profile', { bio: 'made behind the cut' }, member.access);
+    await until(async () => (await waiting()) === 0);
+    await before.stop();
+    expect(await isCached()).toBe(true);
+    const after = await TestApp.start({ REDIS_URL: await workerRedisUrl() });
+    expect((await after.get('/users/profile', member.access)).body.bio).toBe('made behind the cut');
+    await after.stopAndDrop();
+    redis.disconnect();
+    await proxy.stop();
+  });
+});
+
 describe('without Redis', () => {
   it.each([
     ['in memory beside the embedded database', true, 'before'],

@@ -32,6 +32,12 @@ export interface CacheStore {
    */
   settle(key: string, claim: Token, value: string | null, ttl: number): Promise<void>;
 
-  /** Empties entries whose rows have changed, whoever changed them. Never rejects. */
-  empty(keys: string[]): Promise<void>;
+  /**
+   * Empties entries whose rows have changed, whoever changed them. Never rejects.
+   * @returns false where that has to be made up for later
+   */
+  empty(keys: string[]): Promise<boolean>;
+
+  /** What was cached before this process began may be out of date: from now on it is not read. */
+  doubt(): void;
 }

@@ -7,6 +7,9 @@ import type { CacheStore } from './cache-store.js';
 const SLOW = 25;
 const QUICK = 5;
 
+/** Where the value stands, under its kind and its user. */
+export const entryKey = (name: string, userId: string) => `user:${name}:${userId}`;
+
 /**
  * One kind of value per user, read through and written through. Values are kept as JSON text, never as objects: the
  * serializer of the Redis store would revive strings that look like functions.
@@ -71,6 +74,6 @@ export class EntityCache<T> {
   }
 
   key(id: string): string {
-    return `user:${this.name}:${id}`;
+    return entryKey(this.name, id);
   }
 }

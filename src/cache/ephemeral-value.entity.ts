@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** A value for one use within minutes, kept here while Redis is away; empty once taken. */
+/** A value for one use within minutes, kept here while Redis is away; empty once taken. Also the note of `noteDoubt`. */
 @Entity('ephemeral_values')
 @Index('idx_ephemeral_expires', ['expiresAt'])
 export class EphemeralValue {

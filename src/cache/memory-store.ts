@@ -45,8 +45,12 @@ export class MemoryStore implements CacheStore {
     await this.onChanged([key]);
   }
 
-  async empty(keys: string[]): Promise<void> {
+  async empty(keys: string[]): Promise<boolean> {
     for (const key of keys) this.leases.delete(key);
     await Promise.all(keys.map((key) => this.cache.del(key)));
+    return true;
   }
+
+  /** Nothing here is older than the process. */
+  doubt(): void {}
 }

@@ -111,15 +111,22 @@ export class RedisStore implements CacheStore {
     await this.onMissed([key]);
   }
 
-  async empty(keys: string[]): Promise<void> {
+  async empty(keys: string[]): Promise<boolean> {
     // Not read any more from this moment on, however long Redis takes.
     for (const key of keys) this.emptying.set(key, (this.emptying.get(key) ?? 0) + 1);
-    if (!(await this.emptyNow(keys))) this.miss(keys);
+    const emptied = await this.emptyNow(keys);
+    if (!emptied) this.miss(keys);
     for (const key of keys) {
       const others = this.emptying.get(key)! - 1;
       if (others > 0) this.emptying.set(key, others);
       else this.emptying.delete(key);
     }
+    return emptied;
+  }
+
+  doubt(): void {
+    this.doubts += 1;
+    void this.heal();
   }
 
   private async emptyNow(keys: string[]): Promise<boolean> {

@@ -5,9 +5,11 @@ import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
 import type { CacheStore } from './cache-store.js';
 import { CircuitBreaker } from './circuit-breaker.js';
-import { EntityCache } from './entity-cache.js';
+import { EntityCache, entryKey } from './entity-cache.js';
 import { MemoryStore } from './memory-store.js';
 import { RedisStore } from './redis-store.js';
+
+const NAMES = ['profile', 'preferences'] as const;
 
 /** Users whose entries are emptied in one go. */
 const CHUNK = 500;
@@ -34,7 +36,7 @@ export class UserCaches {
   }
 
   /** @param seconds how long an entry may serve */
-  open<T>(name: string, seconds: number): EntityCache<T> {
+  open<T>(name: (typeof NAMES)[number], seconds: number): EntityCache<T> {
     const cache = new EntityCache<T>(this.store, name, seconds * 1000);
     this.caches.push(cache as EntityCache<unknown>);
     return cache;
@@ -45,12 +47,23 @@ export class UserCaches {
     for (const cache of this.caches) cache.change(tx, userId, () => null);
   }
 
-  /** Empties all entries of these users. Never rejects; what Redis cannot be told now is made up for when it is back. */
-  async forget(userIds: string[]): Promise<void> {
+  /**
+   * Empties all entries of these users, those too that this process itself does not open. Never rejects.
+   * @returns false where Redis could not be told; this process makes up for it when it is back
+   */
+  async forget(userIds: string[]): Promise<boolean> {
+    let told = true;
     for (let start = 0; start < userIds.length; start += CHUNK) {
       const ids = userIds.slice(start, start + CHUNK);
-      await this.store?.empty(this.caches.flatMap((cache) => ids.map((id) => cache.key(id))));
+      const keys = NAMES.flatMap((name) => ids.map((id) => entryKey(name, id)));
+      if (this.store && !(await this.store.empty(keys))) told = false;
     }
+    return told;
+  }
+
+  /** Nothing counts any more that was cached before. */
+  doubt(): void {
+    this.store?.doubt();
   }
 
   /** Told of users whose entries other processes have to empty, because this one cannot; whoever made the change waits for it. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Injectable } from '@nestjs/common';
+import { Injectable, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { isDoubted } from '../cache/cache-doubt.js';
 import { UserCaches } from '../cache/user-caches.js';
 import { PostgresListener } from './postgres-listener.js';
 
@@ -17,17 +18,23 @@ const PATIENCE = 100;
  * relay, and by this instance once it reaches Redis again.
  */
 @Injectable()
-export class CacheNotices {
+export class CacheNotices implements OnModuleInit {
   private waiting = new Set<string>();
   private sending: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: DataSource,
     listener: PostgresListener,
-    caches: UserCaches,
+    private readonly caches: UserCaches,
   ) {
     caches.onMissed((ids) => this.tell(ids));
     listener.on(CHANNEL, (payload) => void caches.forget(payload.split(',')));
+  }
+
+  async onModuleInit(): Promise<void> {
+    // Where the database does not say so, nobody knows.
+    const doubted = await isDoubted((sql, values) => this.database.query(sql, values)).catch(() => true);
+    if (doubted) this.caches.doubt();
   }
 
   private async tell(userIds: string[]): Promise<void> {

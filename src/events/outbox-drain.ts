@@ -1,3 +1,4 @@
+import { noteDoubt } from '../cache/cache-doubt.js';
 import type { UserCaches } from '../cache/user-caches.js';
 import type { Logger } from '../common/logger.js';
 import type { PendingEvent } from './event-message.js';
@@ -52,7 +53,8 @@ export class OutboxDrain {
 
   private async finish(lock: RelayLock, { published, parked }: Outcome): Promise<void> {
     // Before the mark: should this process die in between, the next relay does both again.
-    await this.caches.forget([...new Set(published.map(({ user_id }) => user_id))]);
+    const told = await this.caches.forget([...new Set(published.map(({ user_id }) => user_id))]);
+    if (!told) await noteDoubt((sql, values) => lock.query(sql, values));
     if (published.length > 0) await markPublished(lock, idsOf(published));
     for (const { event_type } of published) eventsPublished.inc({ event_type });
     for (const { event, reason } of parked) {

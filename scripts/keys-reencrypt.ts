@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connectRedis } from '../src/cache/redis.js';
-import { voidCachedUsers } from '../src/cache/redis-store.js';
+import { voidCachedUsers } from '../src/cache/redis-entry.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { reencrypt } from '../src/users/reencryption.js';

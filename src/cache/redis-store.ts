@@ -5,9 +5,8 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../common/logger.js';
 import type { CacheStore, Token } from './cache-store.js';
 import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
+import { entryOf, isMark, MARK_KEY, newMark, quote, voidCachedUsers } from './redis-entry.js';
 import { CLAIM, FILL, LEASE, SETTLE } from './redis-scripts.js';
-
-const MARK_KEY = 'user:cache:mark';
 
 /** Milliseconds. A lease outlives the query of its reader, a claim the transaction of its writer. */
 const LEASE_TTL = 5000;
@@ -18,17 +17,7 @@ const MOST_MISSED = 1000;
 const CHUNK = 200;
 const RETRY = 1000;
 
-const MARK = /^"[0-9a-f-]{36}"$/;
-
-/** cache-manager's store would take strings for anything that its serializer once wrote; ours cannot be mistaken. */
-const quote = (word: string) => JSON.stringify(word);
-
 const NOTHING: [unknown, string | null] = [null, null];
-
-/** From now on nothing counts that is cached of any user, nor what is on its way there. */
-export async function voidCachedUsers(redis: Redis): Promise<void> {
-  await redis.set(MARK_KEY, newMark());
-}
 
 /**
  * Values in Redis, through cache-manager over the one connection. What could not be told to Redis is made up for: those
@@ -84,7 +73,7 @@ export class RedisStore implements CacheStore {
       (redis) => redis.eval(LEASE, 2, key, MARK_KEY, word, LEASE_TTL, newMark()) as Promise<string | null>,
       null,
     );
-    return mark !== null && MARK.test(mark) ? { word, mark } : null;
+    return mark !== null && isMark(mark) ? { word, mark } : null;
   }
 
   async fill(key: string, lease: Token, value: string, ttl: number): Promise<void> {
@@ -97,7 +86,7 @@ export class RedisStore implements CacheStore {
       (redis) => redis.eval(CLAIM, 2, key, MARK_KEY, word, CLAIM_TTL, newMark()) as Promise<string>,
       null,
     );
-    return { word, mark: mark !== null && MARK.test(mark) ? mark : null };
+    return { word, mark: mark !== null && isMark(mark) ? mark : null };
   }
 
   async settle(key: string, claim: Token, value: string | null, ttl: number): Promise<void> {
@@ -195,12 +184,4 @@ export class RedisStore implements CacheStore {
     // The message alone: the error carries the command with its values.
     if (!(error instanceof RedisUnavailable)) this.logger.warn({ reason: String(error) }, 'Redis refused a command');
   }
-}
-
-function newMark(): string {
-  return quote(randomUUID());
-}
-
-function entryOf({ mark }: Token, value: string): string {
-  return quote(`value:${JSON.parse(mark!) as string}:${value}`);
 }

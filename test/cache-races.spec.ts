@@ -183,6 +183,19 @@ describeWith('redis', 'cached values under races', () => {
       expect(await answer()).toBeNull();
     });
 
+    it('an entry that this process itself had claimed is filled again at once', async () => {
+      const claim = await far.claim(key);
+      proxy.freeze();
+      await far.empty([`user:race:${randomUUID()}`]);
+      // Nothing is sent from here on.
+      await far.settle(key, claim, '"new"', TTL);
+      await far.settle(key, await far.claim(key), '"newer"', TTL);
+      proxy.restore();
+      await until(async () => (await far.read(key)) !== undefined);
+      await fill(two, 'newer');
+      expect(await answer()).toBe('newer');
+    });
+
     it('everything from before a lost connection is void, and the cache fills again', async () => {
       await fill(two, 'from before');
       proxy.cut();

@@ -34,16 +34,18 @@ end
 return mark`;
 
 /**
- * ARGV: the own claim or nothing, value or nothing, its time to live, that of a claim. Where another writer's claim stands,
- * nobody knows whose change is the newer: it becomes nobody's, so that neither fills the entry.
+ * ARGV: value or nothing, its time to live, that of a claim, the own claims. Where another writer's claim stands, nobody knows
+ * whose change is the newer: it becomes nobody's, so that neither fills the entry.
  */
 export const SETTLE = `
+local own = {}
+for place = 4, #ARGV do own[ARGV[place]] = true end
 for _, key in ipairs(KEYS) do
   local held = redis.call('GET', key)
-  if held and held == ARGV[1] and ARGV[2] ~= '' then
-    redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
-  elseif held and held ~= ARGV[1] and string.sub(held, 2, 7) == 'claim:' then
-    redis.call('SET', key, '"claim:"', 'PX', ARGV[4])
+  if held and own[held] and ARGV[1] ~= '' then
+    redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
+  elseif held and not own[held] and string.sub(held, 2, 7) == 'claim:' then
+    redis.call('SET', key, '"claim:"', 'PX', ARGV[3])
   elseif held then
     redis.call('DEL', key)
   end

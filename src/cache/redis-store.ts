@@ -17,6 +17,9 @@ const MOST_MISSED = 1000;
 const CHUNK = 200;
 const RETRY = 1000;
 
+/** Entries that this process has to empty, each with those claims of its own that may still stand there. */
+type Missed = Map<string, string[]>;
+
 const NOTHING: [unknown, string | null] = [null, null];
 
 /**
@@ -26,8 +29,8 @@ const NOTHING: [unknown, string | null] = [null, null];
  */
 export class RedisStore implements CacheStore {
   private readonly cache: Cache;
-  private missed = new Set<string>();
-  private mending = new Set<string>();
+  private missed: Missed = new Map();
+  private mending: Missed = new Map();
   /** Entries that are being emptied, and how many times over. */
   private readonly emptying = new Map<string, number>();
   /** How often all that is cached came into doubt, and up to which of those it has been voided. */
@@ -92,19 +95,20 @@ export class RedisStore implements CacheStore {
   async settle(key: string, claim: Token, value: string | null, ttl: number): Promise<void> {
     const entry = value === null || claim.mark === null ? '' : entryOf(claim, value);
     const settled = await this.attempt(async (redis) => {
-      await redis.eval(SETTLE, 1, key, claim.word, entry, ttl, CLAIM_TTL);
+      await redis.eval(SETTLE, 1, key, entry, ttl, CLAIM_TTL, claim.word);
       return true;
     }, false);
     if (settled) return;
-    this.miss([key]);
+    this.miss(new Map([[key, [claim.word]]]));
     await this.onMissed([key]);
   }
 
   async empty(keys: string[]): Promise<boolean> {
     // Not read any more from this moment on, however long Redis takes.
     for (const key of keys) this.emptying.set(key, (this.emptying.get(key) ?? 0) + 1);
-    const emptied = await this.emptyNow(keys);
-    if (!emptied) this.miss(keys);
+    const entries: Missed = new Map(keys.map((key) => [key, []]));
+    const emptied = await this.emptyNow(entries);
+    if (!emptied) this.miss(entries);
     for (const key of keys) {
       const others = this.emptying.get(key)! - 1;
       if (others > 0) this.emptying.set(key, others);
@@ -118,11 +122,17 @@ export class RedisStore implements CacheStore {
     void this.heal();
   }
 
-  private async emptyNow(keys: string[]): Promise<boolean> {
-    const chunks: string[][] = [];
-    for (let start = 0; start < keys.length; start += CHUNK) chunks.push(keys.slice(start, start + CHUNK));
+  private async emptyNow(missed: Missed): Promise<boolean> {
+    const entries = [...missed];
+    const chunks: (typeof entries)[] = [];
+    for (let start = 0; start < entries.length; start += CHUNK) chunks.push(entries.slice(start, start + CHUNK));
     return this.attempt(async (redis) => {
-      await Promise.all(chunks.map((chunk) => redis.eval(SETTLE, chunk.length, ...chunk, '', '', 0, CLAIM_TTL)));
+      const emptying = chunks.map((chunk) => {
+        const keys = chunk.map(([key]) => key);
+        const claims = chunk.flatMap(([, own]) => own);
+        return redis.eval(SETTLE, keys.length, ...keys, '', 0, CLAIM_TTL, ...claims);
+      });
+      await Promise.all(emptying);
       return true;
     }, false);
   }
@@ -135,8 +145,8 @@ export class RedisStore implements CacheStore {
     return any && (missed.has(key) || mending.has(key) || emptying.has(key));
   }
 
-  private miss(keys: string[]): void {
-    for (const key of keys) this.missed.add(key);
+  private miss(entries: Missed): void {
+    for (const [key, claims] of entries) this.missed.set(key, [...(this.missed.get(key) ?? []), ...claims]);
     if (this.missed.size > MOST_MISSED) {
       this.doubts += 1;
       this.missed.clear();
@@ -154,11 +164,11 @@ export class RedisStore implements CacheStore {
       if (voided) this.cleared = doubts;
     }
     // Set apart: what is missed from here on may be a later change of the same entry.
-    [this.mending, this.missed] = [this.missed, new Set()];
-    const keys = [...this.mending];
-    const emptied = keys.length === 0 || (await this.emptyNow(keys));
-    this.mending = new Set();
-    if (!emptied) this.miss(keys);
+    const mending = this.missed;
+    [this.mending, this.missed] = [mending, new Map()];
+    const emptied = mending.size === 0 || (await this.emptyNow(mending));
+    this.mending = new Map();
+    if (!emptied) this.miss(mending);
     this.healing = false;
     if (this.cleared < this.doubts || this.missed.size > 0) this.healLater();
   }

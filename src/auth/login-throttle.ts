@@ -3,7 +3,6 @@ import type { Taken } from '../cache/limiter.js';
 import { Limits } from '../cache/limits.js';
 import { clientNetwork } from '../cache/network.js';
 import type { RequestContext } from '../common/request-context.js';
-import { LONGEST_TIME } from '../crypto/password-hasher.js';
 import { Turnstile } from './turnstile.js';
 
 const NAMES = ['loginPair', 'loginAddress', 'loginIp'] as const;
@@ -34,15 +33,16 @@ export class LoginThrottle {
   /**
    * Compares where the limits allow one more try.
    * @param compare true for the right password; told how many milliseconds it has
+   * @param answerBy when the result is needed, on the clock of `performance`
    * @throws AppError `rate_limited`, for the right password too
    */
   async check(
     subject: Subject,
     context: RequestContext,
     compare: (limit: number) => Promise<boolean>,
+    answerBy: number,
   ): Promise<boolean> {
-    if (!this.limits.enabled) return compare(LONGEST_TIME);
-    const deadline = performance.now() + LONGEST_TIME;
+    if (!this.limits.enabled) return compare(answerBy - performance.now());
     const { email, passwordHash } = subject;
     const client = clientNetwork(context.ipAddress);
     const keys: Keys = {
@@ -51,10 +51,10 @@ export class LoginThrottle {
       loginIp: [client],
     };
     const turn = JSON.stringify(keys.loginPair);
-    const taken = await this.take(keys, turn, context, deadline);
+    const taken = await this.take(keys, turn, context, answerBy);
     let wrong = false;
     try {
-      wrong = !(await compare(deadline - performance.now()));
+      wrong = !(await compare(answerBy - performance.now()));
       return !wrong;
     } finally {
       await this.settle(keys, taken, turn, wrong, context).finally(() => this.turnstile.leave(turn, !wrong));
@@ -62,7 +62,7 @@ export class LoginThrottle {
   }
 
   /** Counts the try in all three limits or in none; pair first in the list. */
-  private async take(keys: Keys, turn: string, context: RequestContext, deadline: number): Promise<Taken[]> {
+  private async take(keys: Keys, turn: string, context: RequestContext, answerBy: number): Promise<Taken[]> {
     for (;;) {
       // Before anything is counted: places of the address, taken for a moment, would be missing to other clients.
       const lockedFor = await this.limits.lockedFor('loginPair', ...keys.loginPair);
@@ -75,7 +75,7 @@ export class LoginThrottle {
       }
       await giveBack(taken);
       // Tries under way hold places that they give back when they are right, so their outcome decides about this one.
-      const again = over === 0 && (await this.turnstile.changed(turn, deadline - performance.now()));
+      const again = over === 0 && (await this.turnstile.changed(turn, answerBy - performance.now()));
       if (!again) throw this.limits.refuse(NAMES[over]!, context, taken[over]!.resetsIn);
     }
   }

@@ -8,6 +8,7 @@ import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { UsersService } from '../users/users.service.js';
+import { AccountChanged, withCurrentAccount } from './account-changed.js';
 import type { LoginBody, TokenBody } from './auth.dto.js';
 import { LoginThrottle } from './login-throttle.js';
 import { SignInService } from './sign-in.service.js';
@@ -29,11 +30,14 @@ export class LoginService {
    * @throws AppError `invalid_credentials`, `account_disabled`, `email_not_verified`, `rate_limited`, `busy`
    */
   async login(body: LoginBody, context: RequestContext): Promise<TokenBody> {
+    return withCurrentAccount((answerBy) => this.attempt(body, context, answerBy));
+  }
+
+  private async attempt(body: LoginBody, context: RequestContext, answerBy: number): Promise<TokenBody> {
     const user = await this.users.findByEmail(body.email);
     const passwordHash = user?.passwordHash ?? null;
-    const matches = await this.throttle.check({ email: body.email, passwordHash }, context, (limit) =>
-      this.hasher.matches(body.password, passwordHash, limit),
-    );
+    const compare = (limit: number) => this.hasher.matches(body.password, passwordHash, limit);
+    const matches = await this.throttle.check({ email: body.email, passwordHash }, context, compare, answerBy);
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
     if (this.settings.requireEmailVerification && !user.isVerified) throw this.refused('email_not_verified');
@@ -41,7 +45,7 @@ export class LoginService {
     const renewed = await this.hasher.renewed(body.password, passwordHash);
     const changes = renewed ? { passwordHash: renewed } : {};
     const session = await runInTransaction(this.database, async (tx) => {
-      if (!(await this.users.markLogin(tx, user, changes))) throw this.refused('invalid_credentials');
+      if (!(await this.users.markLogin(tx, user, changes))) throw new AccountChanged();
       await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
       return this.signIn.openSession(tx, user, context, body.device_info);
     });

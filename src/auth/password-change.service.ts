@@ -6,6 +6,7 @@ import { authResults } from '../common/metrics.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { UsersService } from '../users/users.service.js';
+import { AccountChanged, withCurrentAccount } from './account-changed.js';
 import { LoginThrottle } from './login-throttle.js';
 import { NewPassword } from './new-password.js';
 import type { ChangePasswordBody } from './password.dto.js';
@@ -26,22 +27,32 @@ export class PasswordChangeService {
    * a password gets its first one through the mailbox.
    * @throws AppError `weak_password`, `invalid_credentials`, `rate_limited`, `busy`
    */
-  async change({ userId, sessionId }: Principal, body: ChangePasswordBody, context: RequestContext): Promise<void> {
+  async change(principal: Principal, body: ChangePasswordBody, context: RequestContext): Promise<void> {
+    await withCurrentAccount((answerBy) => this.attempt(principal, body, context, answerBy));
+    authResults.inc({ action: 'password_change', result: 'ok' });
+  }
+
+  private async attempt(
+    { userId, sessionId }: Principal,
+    body: ChangePasswordBody,
+    context: RequestContext,
+    answerBy: number,
+  ): Promise<void> {
     const { current_password: current, new_password: next } = body;
     const user = await this.users.getOwn(userId);
     requireGoodPassword(next, { email: user.email, name: user.name, current }, 'new_password');
     let passwordHash: string | null = null;
-    await this.throttle.check(user, context, async (limit) => {
+    const compare = async (limit: number) => {
       passwordHash = await this.hasher.replace(current, user.passwordHash, next, limit);
       return passwordHash !== null;
-    });
+    };
+    if (!(await this.throttle.check(user, context, compare, answerBy))) throw this.refused();
     await runInTransaction(this.database, async (tx) => {
       const held = await this.users.findAndLock(tx, userId);
-      // Compared with a password that is no longer the one: somebody else changed it first.
-      if (!passwordHash || held?.passwordHash !== user.passwordHash) throw this.refused();
-      await this.newPassword.write(tx, held, { passwordHash, action: 'password.changed', keep: sessionId }, context);
+      if (held?.passwordHash !== user.passwordHash) throw new AccountChanged();
+      const written = { passwordHash: passwordHash!, action: 'password.changed', keep: sessionId } as const;
+      await this.newPassword.write(tx, held, written, context);
     });
-    authResults.inc({ action: 'password_change', result: 'ok' });
   }
 
   private refused(): AppError {

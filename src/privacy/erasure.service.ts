@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditRedactions } from '../audit/audit-redactions.js';
 import { AuditService } from '../audit/audit.service.js';
+import { AccountChanged, withCurrentAccount } from '../auth/account-changed.js';
 import { LoginThrottle } from '../auth/login-throttle.js';
 import { UserCaches } from '../cache/user-caches.js';
 import { afterCommit, runInTransaction } from '../common/after-commit.js';
@@ -21,8 +22,8 @@ import { UsersService } from '../users/users.service.js';
 
 /** Minutes for which a sign-in at a provider stands for the password that such an account does not have. */
 const RECENT = 10;
-/** Milliseconds until the answer, as far as it may be waited for; the gateway gives up after ten seconds. */
-const LONGEST = 7000;
+/** Milliseconds from the comparison to the answer, as far as it may be waited for; the gateway gives up after ten seconds. */
+const LONGEST_REST = 1000;
 
 /** Deletes an account on its owner's word: rows, sessions, picture, and what other tables say of the person. */
 @Injectable()
@@ -43,35 +44,45 @@ export class ErasureService {
   ) {}
 
   /** @throws AppError `invalid_credentials`, `validation_failed`, `recent_sign_in_required`, `last_admin`, `rate_limited`, `busy` */
-  async erase({ userId, sessionId }: Principal, password: string | undefined, context: RequestContext): Promise<void> {
-    const answerBy = performance.now() + LONGEST;
+  async erase(principal: Principal, password: string | undefined, context: RequestContext): Promise<void> {
+    await withCurrentAccount((compareBy) => this.attempt(principal, password, context, compareBy));
+  }
+
+  private async attempt(
+    { userId, sessionId }: Principal,
+    password: string | undefined,
+    context: RequestContext,
+    compareBy: number,
+  ): Promise<void> {
     const user = await this.users.find(userId);
     if (!user) throw new AppError('unauthenticated');
-    if (user.passwordHash !== null) await this.requirePassword(user, password, context);
+    if (user.passwordHash !== null) await this.requirePassword(user, password, context, compareBy);
     await runInTransaction(this.database, async (tx) => {
       if (user.role === 'admin') await lockAdministrators(tx);
       const held = await this.users.findAndLock(tx, userId);
       // Of two requests at once the second comes too late.
       if (!held) throw new AppError('unauthenticated');
-      // Compared with a password, or a role, that is no longer the one.
-      if (held.passwordHash !== user.passwordHash) throw new AppError('invalid_credentials');
-      if (held.role === 'admin' && user.role !== 'admin') throw new AppError('busy', { retryAfter: 1 });
+      if (held.passwordHash !== user.passwordHash) throw new AccountChanged();
+      if (held.role === 'admin' && user.role !== 'admin') throw new AccountChanged();
       if (held.passwordHash === null) await this.requireRecentSignIn(tx, sessionId);
       if (held.role === 'admin' && held.isActive) await requireAnotherAdmin(tx, userId);
-      await this.remove(tx, held, context, answerBy);
+      await this.remove(tx, held, context, compareBy + LONGEST_REST);
     });
   }
 
   /** Wrong passwords count like failed sign-ins: a stolen access token must not be a way to guess. */
-  private async requirePassword(user: User, password: string | undefined, context: RequestContext): Promise<void> {
+  private async requirePassword(
+    user: User,
+    password: string | undefined,
+    context: RequestContext,
+    compareBy: number,
+  ): Promise<void> {
     if (password === undefined) {
       const details = [{ field: 'password', message: 'password is required' }];
       throw new AppError('validation_failed', { details });
     }
-    const right = await this.throttle.check(user, context, (limit) =>
-      this.hasher.matches(password, user.passwordHash, limit),
-    );
-    if (!right) throw new AppError('invalid_credentials');
+    const compare = (limit: number) => this.hasher.matches(password, user.passwordHash, limit);
+    if (!(await this.throttle.check(user, context, compare, compareBy))) throw new AppError('invalid_credentials');
   }
 
   private async requireRecentSignIn(tx: EntityManager, sessionId: string): Promise<void> {

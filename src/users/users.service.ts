@@ -138,21 +138,23 @@ export class UsersService {
 
   /**
    * Notes a sign-in, in one statement with the check that the account is still active and the password the one compared.
+   * @param user has the row as it stands from here on
    * @returns false where a deactivation or a password change came first
    */
   async markLogin(tx: EntityManager, user: User, changes: Partial<User> = {}): Promise<boolean> {
-    const lastLogin = new Date();
     this.profiles.outdated(tx, user.id);
-    const { affected } = await tx
+    const { raw } = await tx
       .createQueryBuilder()
       .update(User)
-      .set({ ...changes, lastLogin } as never)
+      .set({ ...changes, lastLogin: new Date() } as never)
       .where('id = :id AND is_active AND password_hash IS NOT DISTINCT FROM :hash', {
         id: user.id,
         hash: user.passwordHash,
       })
+      .returning(this.columns('users'))
       .execute();
-    Object.assign(user, changes, { lastLogin });
-    return affected === 1;
+    const [row] = raw as Record<string, unknown>[];
+    if (row) Object.assign(user, this.fromRow(row));
+    return row !== undefined;
   }
 }

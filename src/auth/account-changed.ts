@@ -1,0 +1,25 @@
+import { AppError } from '../common/errors.js';
+import { LONGEST_TIME } from '../crypto/password-hasher.js';
+
+const TRIES = 2;
+
+/** Thrown in the transaction: the account has another hash by now than the one that was compared, or is deactivated or gone. */
+export class AccountChanged extends Error {}
+
+/**
+ * Reads, compares and writes; once more where the account changed in between. A sign-in at the same moment may only have renewed
+ * the hash, and then the password is as right as before.
+ * @param attempt told by when, on the clock of `performance`, it needs the result of its comparison
+ * @throws AppError `busy` where the account changes time and again
+ */
+export async function withCurrentAccount<T>(attempt: (answerBy: number) => Promise<T>): Promise<T> {
+  const answerBy = performance.now() + LONGEST_TIME;
+  for (let count = 0; count < TRIES; count += 1) {
+    try {
+      return await attempt(answerBy);
+    } catch (error) {
+      if (!(error instanceof AccountChanged)) throw error;
+    }
+  }
+  throw new AppError('busy', { retryAfter: 1 });
+}

@@ -1,0 +1,67 @@
+import bcrypt from 'bcrypt';
+import { decode } from 'jsonwebtoken';
+import { Answer, Member, TestApp } from './support/app.js';
+import { login } from './support/sign-ins.js';
+import { until } from './support/until.js';
+
+const NEXT = 'another horse battery';
+let service: TestApp;
+
+beforeAll(async () => {
+  service = await TestApp.start();
+});
+afterAll(() => service.stopAndDrop());
+
+/** Sends a request that has read the account, and lets a change of the account be committed before it writes. */
+async function overtaken(member: Member, change: string, send: () => Promise<Answer>): Promise<Answer> {
+  const other = service.database.createQueryRunner();
+  await other.startTransaction();
+  await other.query(`UPDATE users SET ${change} WHERE id = '${member.id}'`);
+  const answer = send();
+  const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  await until(async () => (await service.sql(waiting)).length > 0);
+  await other.commitTransaction();
+  await other.release();
+  return answer;
+}
+
+describe('an account that changes between the comparison and the write', () => {
+  const signIn = ({ email, password }: Member) => login(service, email, password);
+  const change = ({ access, password }: Member) =>
+    service.post('/auth/password/change', { current_password: password, new_password: NEXT }, access);
+  const erase = ({ access, password }: Member) => service.delete('/users/profile', access, { password });
+
+  it.each([
+    ['a sign-in', signIn, 200],
+    ['a password change', change, 204],
+    ['an erasure', erase, 204],
+  ])('does not make the right password of %s wrong where only its hash was renewed', async (_, send, status) => {
+    const member = await service.member();
+    const renewed = await bcrypt.hash(member.password, 5);
+    const answer = await overtaken(member, `password_hash = '${renewed}'`, () => send(member));
+    expect([answer.status, answer.body?.error?.type]).toEqual([status, undefined]);
+  });
+
+  it.each([
+    ['a sign-in', signIn],
+    ['a password change', change],
+    ['an erasure', erase],
+  ])('refuses %s where it has another password by now', async (_, send) => {
+    const member = await service.member();
+    const other = await bcrypt.hash(NEXT, 4);
+    const answer = await overtaken(member, `password_hash = '${other}'`, () => send(member));
+    expect([answer.status, answer.body.error.type]).toEqual([401, 'invalid_credentials']);
+  });
+
+  it('refuses a sign-in where it is deactivated by now', async () => {
+    const member = await service.member();
+    const answer = await overtaken(member, 'is_active = false', () => signIn(member));
+    expect([answer.status, answer.body.error.type]).toEqual([403, 'account_disabled']);
+  });
+
+  it('gives a sign-in the role of now', async () => {
+    const admin = await service.memberWithRole('admin');
+    const { body } = await overtaken(admin, `role = 'user'`, () => signIn(admin));
+    expect([body.user.role, (decode(body.access_token) as { role: string }).role]).toEqual(['user', 'user']);
+  });
+});

@@ -4,11 +4,12 @@ import { createLogger } from '../common/logger.js';
 import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
 
 let answersAfter: number;
+let redis: { status: string; ping: jest.Mock; disconnect: jest.Mock };
 let breaker: CircuitBreaker;
 
 beforeEach(() => {
-  const redis = { ping: () => sleep(answersAfter), disconnect: () => undefined } as unknown as Redis;
-  breaker = new CircuitBreaker(redis, createLogger('silent', null));
+  redis = { status: 'ready', ping: jest.fn(() => sleep(answersAfter)), disconnect: jest.fn() };
+  breaker = new CircuitBreaker(redis as unknown as Redis, createLogger('silent', null));
 });
 afterEach(() => breaker.stop());
 
@@ -62,5 +63,26 @@ describe('the circuit breaker', () => {
       await Promise.all(answers);
     }
     expect(breaker.available).toBe(true);
+  });
+
+  it.each([
+    ['ready', [[true]]],
+    // The library would never connect again.
+    ['connecting', []],
+  ])('whose probe is not answered at all gives a connection up that is %s', async (status, calls) => {
+    redis.status = status;
+    answersAfter = 4000;
+    await expect(ask(200)).rejects.toThrow(RedisUnavailable);
+    await sleep(2500);
+    expect(redis.disconnect.mock.calls).toEqual(calls);
+  });
+
+  it('waits for a slow answer before it probes again, and keeps the connection', async () => {
+    answersAfter = 1000;
+    await expect(ask(200)).rejects.toThrow(RedisUnavailable);
+    await sleep(1000);
+    expect(redis.ping).toHaveBeenCalledTimes(1);
+    while (redis.ping.mock.calls.length < 2) await sleep(10);
+    expect(redis.disconnect).not.toHaveBeenCalled();
   });
 });

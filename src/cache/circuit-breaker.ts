@@ -10,6 +10,8 @@ const PROBE_INTERVAL = 250;
 const PROBES = 3;
 /** Milliseconds past which an answer is slow. A request asks a few times in a row, so this is no more than a fifth of what it has. */
 const SLOW = 10;
+/** Milliseconds past which a probe without any answer takes its connection for dead; less than the library's time-out. */
+const DEAD = 1500;
 
 /** Keys that are read together, each with its place, and what will stand under them. */
 interface Reading {
@@ -110,11 +112,23 @@ export class CircuitBreaker {
 
   private async answersQuickly(): Promise<void> {
     for (let count = 0; count < PROBES; count += 1) {
-      let late = () => {};
-      const tooLate = new Promise<never>((_, reject) => (late = () => reject(new Error('no answer in time'))));
-      const stop = whenUnanswered(SLOW, late);
-      await Promise.race([this.redis!.ping(), tooLate]).finally(stop);
+      let slow = false;
+      let stop = whenUnanswered(SLOW, () => {
+        slow = true;
+        stop = whenUnanswered(DEAD - SLOW, () => this.reconnect());
+      });
+      // Waited for even when it is slow: unanswered ones would pile up in the connection.
+      await this.redis!.ping().finally(() => stop());
+      if (slow) throw new Error('no answer in time');
     }
+  }
+
+  /**
+   * The host may be gone without a word, and another in its place; the socket would stay open, and silent, for a quarter of an
+   * hour. Only what is ready: a connection still looking for its primary ends for good when it is broken off.
+   */
+  private reconnect(): void {
+    if (this.redis!.status === 'ready') this.redis!.disconnect(true);
   }
 
   private close(): void {

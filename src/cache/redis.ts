@@ -16,6 +16,8 @@ const OPTIONS: RedisOptions = {
   // Past this the library forgets the command.
   commandTimeout: 2000,
   connectTimeout: 300,
+  // For the good-bye of a connection that is given up.
+  disconnectTimeout: 300,
   retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 5), 1000),
 };
 

@@ -43,6 +43,11 @@ export class TcpProxy {
   /** Keeps connections open and passes nothing on, like a host that hangs. */
   freeze(): void {
     this.frozen = true;
+    this.freezeOpen();
+  }
+
+  /** Freezes what is open and serves new connections, like an address that has moved away from a host that hangs. */
+  freezeOpen(): void {
     for (const pair of this.pairs) for (const socket of pair) socket.pause();
   }
 

@@ -76,4 +76,10 @@ describeWith('redis', 'the connection to Redis', () => {
     await until(() => breaker.available, SOON);
     expect(await breaker.run((redis) => redis.ping())).toBe('PONG');
   });
+
+  it('is found through the second sentinel where the first one accepts and says nothing', async () => {
+    const silent = await serve(() => '');
+    const breaker = await withSentinels([silent]);
+    expect(await breaker.run((redis) => redis.ping())).toBe('PONG');
+  });
 });

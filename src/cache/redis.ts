@@ -37,6 +37,8 @@ function sentinelOptions({ url, sentinels, sentinelName }: Settings['redis']): R
   const { protocol, username, password, pathname } = new URL(url!);
   return {
     sentinels,
+    // Else one that accepts and says nothing would keep the others from being asked, for ever.
+    sentinelCommandTimeout: 500,
     // Else the library would encrypt neither way, whatever the address says.
     ...(protocol === 'rediss:' ? { sentinelTLS: {}, enableTLSForSentinelMode: true, tls: {} } : {}),
     name: sentinelName,

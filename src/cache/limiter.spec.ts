@@ -53,4 +53,28 @@ describe('Limiter in memory', () => {
     expect((await two.take('old')).count).toBe(1);
     expect((await two.take('kept')).count).toBe(3);
   });
+
+  it('forgets nobody for tries that are given back, however many', async () => {
+    const two = limiter();
+    await two.take('victim');
+    for (let index = 0; index < 10_000; index += 1) await (await two.take(`key ${index}`)).giveBack();
+    expect(await two.counted('victim')).toBe(1);
+  });
+
+  it('keeps a try that comes while another is given back, even twice', async () => {
+    const two = limiter();
+    const earlier = await two.take('key');
+    const [, later] = await Promise.all([earlier.giveBack(), two.take('key'), earlier.giveBack()]);
+    expect([later.count, await two.counted('key')]).toEqual([1, 1]);
+  });
+
+  it('forgets the oldest lock when there are too many, and none for counts', async () => {
+    const two = limiter();
+    await two.lock('old');
+    await two.lock('kept');
+    for (let index = 0; index < 9_999; index += 1) await two.lock(`key ${index}`);
+    for (let index = 0; index < 20_000; index += 1) await two.take(`key ${index}`);
+    expect(await two.lockedFor('old')).toBe(0);
+    expect(await two.lockedFor('kept')).toBeGreaterThan(0);
+  });
 });

@@ -1,9 +1,7 @@
-import { RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import type { CircuitBreaker } from './circuit-breaker.js';
+import { type Count, MemoryCounts, NOTHING } from './memory-counts.js';
 import { COUNT } from './redis-scripts.js';
-
-/** Keys that are counted in memory at once; the one not seen for longest makes room. */
-const MEMORY_KEYS = 10_000;
 
 export interface Limit {
   /** Allowed per window. */
@@ -24,34 +22,9 @@ export interface Taken {
 }
 
 const lockOf = (key: string) => `lock:${key}`;
-const NOTHING = new RateLimiterRes(0, 0, 0);
-
-/** Counts in memory for as many keys as fit: a flood of new keys must not fill the process. */
-class BoundedMemory extends RateLimiterMemory {
-  private readonly recent = new Set<string | number>();
-
-  override consume(key: string | number): Promise<RateLimiterRes> {
-    this.recent.delete(key);
-    this.recent.add(key);
-    if (this.recent.size > MEMORY_KEYS) {
-      const [oldest] = this.recent;
-      this.recent.delete(oldest!);
-      void this.delete(oldest!);
-    }
-    return super.consume(key);
-  }
-
-  /** Like COUNT in Redis: never below zero. */
-  override async reward(key: string | number): Promise<RateLimiterRes> {
-    if (!this.recent.has(key)) return NOTHING;
-    const result = await super.reward(key);
-    // Both steps only add, so whoever counts in between is not lost.
-    return result.consumedPoints < 0 ? this.penalty(key) : result;
-  }
-}
 
 /** The library rejects with the count where it is over the limit; that is an answer, not an error. */
-async function count(store: RateLimiterAbstract, key: string): Promise<RateLimiterRes> {
+async function count(store: RateLimiterRedis, key: string): Promise<Count> {
   try {
     return await store.consume(key);
   } catch (result) {
@@ -62,7 +35,9 @@ async function count(store: RateLimiterAbstract, key: string): Promise<RateLimit
 
 /** One limit, counted for all instances in Redis, and in this process's memory while Redis does not answer. */
 export class Limiter {
-  private readonly memory: BoundedMemory;
+  private readonly memory: MemoryCounts;
+  /** Apart from the counts, which must not push them out. */
+  private readonly locks: MemoryCounts;
   private readonly shared: RateLimiterRedis | null;
 
   constructor(
@@ -71,7 +46,8 @@ export class Limiter {
     private readonly breaker: CircuitBreaker,
   ) {
     const options = { keyPrefix: `limit:${name}`, points: limit.points, duration: limit.seconds };
-    this.memory = new BoundedMemory(options);
+    this.memory = new MemoryCounts(limit.seconds);
+    this.locks = new MemoryCounts(limit.seconds);
     this.shared = breaker.redis
       ? new RateLimiterRedis({ ...options, storeClient: breaker.redis, customIncrTtlLuaScript: COUNT })
       : null;
@@ -82,7 +58,7 @@ export class Limiter {
     const { shared } = this;
     const result = await this.ask(() => count(shared!, key));
     if (result) return this.taken(result, () => this.ask(() => shared!.reward(key)));
-    return this.taken(await count(this.memory, key), () => this.memory.reward(key));
+    return this.taken(this.memory.take(key), async () => this.memory.giveBack(key));
   }
 
   /**
@@ -90,27 +66,25 @@ export class Limiter {
    * is given back meanwhile must not undo it.
    */
   async lock(key: string): Promise<void> {
-    const { seconds } = this.limit;
-    const done = await this.ask(() => this.shared!.block(lockOf(key), seconds));
-    if (!done) await this.memory.block(lockOf(key), seconds);
+    const done = await this.ask(() => this.shared!.block(lockOf(key), this.limit.seconds));
+    if (!done) this.locks.begin(key);
   }
 
   /** @returns milliseconds until the lock ends, 0 without one */
   async lockedFor(key: string): Promise<number> {
-    return (await this.look(lockOf(key))).msBeforeNext;
+    return ((await this.look(lockOf(key))) ?? this.locks.get(key)).msBeforeNext;
   }
 
   /** What is counted of the key now. */
   async counted(key: string): Promise<number> {
-    return (await this.look(key)).consumedPoints;
+    return ((await this.look(key)) ?? this.memory.get(key)).consumedPoints;
   }
 
-  private async look(name: string): Promise<RateLimiterRes> {
-    const shared = await this.ask(async () => (await this.shared!.get(name)) ?? NOTHING);
-    return shared ?? (await this.memory.get(name)) ?? NOTHING;
+  private look(name: string): Promise<Count | null> {
+    return this.ask(async () => (await this.shared!.get(name)) ?? NOTHING);
   }
 
-  private taken({ consumedPoints, msBeforeNext }: RateLimiterRes, giveBack: () => Promise<unknown>): Taken {
+  private taken({ consumedPoints, msBeforeNext }: Count, giveBack: () => Promise<unknown>): Taken {
     const { points, seconds } = this.limit;
     const resetsIn = msBeforeNext > 0 ? msBeforeNext : seconds * 1000;
     return { allowed: consumedPoints <= points, limit: points, count: consumedPoints, resetsIn, giveBack };

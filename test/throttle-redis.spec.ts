@@ -82,6 +82,35 @@ describeWith('redis', 'throttling through Redis', () => {
     await app.stop();
   });
 
+  it('a lock outlasts a Redis that goes, and one that comes back', async () => {
+    const breaker = instances[0].app.get(CircuitBreaker);
+    patient(instances[0]);
+    await until(() => breaker.available);
+    const limiter = new Limiter('spec-lock', { points: 2, seconds: 60 }, breaker);
+    const locked = async () => [await limiter.lockedFor('before'), await limiter.lockedFor('meanwhile')];
+    await limiter.lock('before');
+    proxy.cut();
+    await until(() => breaker.redis!.status !== 'ready');
+    const [before] = await locked();
+    await limiter.lock('meanwhile');
+    proxy.restore();
+    await until(() => breaker.available && breaker.redis!.status === 'ready');
+    const redis = new Redis(await workerRedisUrl());
+    expect(await redis.keys('limit:spec-lock:*')).toEqual(['limit:spec-lock:lock:before']);
+    await redis.quit();
+    for (const milliseconds of [before!, ...(await locked())]) expect(milliseconds).toBeGreaterThan(50_000);
+  });
+
+  it('a lock that another instance has set counts as well', async () => {
+    instances.forEach(patient);
+    const [one, two] = instances.map(
+      ({ app }) => new Limiter('spec-shared', { points: 2, seconds: 60 }, app.get(CircuitBreaker)),
+    );
+    await until(() => instances.every(({ app }) => app.get(CircuitBreaker).available));
+    await one!.lock('key');
+    expect(await two!.lockedFor('key')).toBeGreaterThan(50_000);
+  });
+
   it.each(['cut', 'freeze'] as const)(
     'each instance counts alone after a %s, without a delay, and joins again',
     async (fault) => {

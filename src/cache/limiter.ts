@@ -63,16 +63,17 @@ export class Limiter {
 
   /**
    * Locks the key for a whole window from now on. A lock is not a count: it stands under a name of its own, because what
-   * is given back meanwhile must not undo it.
+   * is given back meanwhile must not undo it. It stands in memory too, to outlast a Redis that goes or comes back.
    */
   async lock(key: string): Promise<void> {
-    const done = await this.ask(() => this.shared!.block(lockOf(key), this.limit.seconds));
-    if (!done) this.locks.begin(key);
+    this.locks.begin(key);
+    await this.ask(() => this.shared!.block(lockOf(key), this.limit.seconds));
   }
 
   /** @returns milliseconds until the lock ends, 0 without one */
   async lockedFor(key: string): Promise<number> {
-    return ((await this.look(lockOf(key))) ?? this.locks.get(key)).msBeforeNext;
+    const shared = await this.look(lockOf(key));
+    return Math.max(shared?.msBeforeNext ?? 0, this.locks.get(key).msBeforeNext);
   }
 
   /** What is counted of the key now. */

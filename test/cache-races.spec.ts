@@ -33,15 +33,23 @@ describeWith('redis', 'cached values under races', () => {
 
   const process = async (address = url) => {
     const breaker = new CircuitBreaker(connectRedis(readSettings(testValues({ REDIS_URL: address }))), logger);
+    // A busy machine must not look like a Redis that is down; only where a spec freezes it somebody has to notice.
+    breaker.patience = address === url ? 5000 : 300;
     breakers.push(breaker);
     const store = new RedisStore(breaker, logger, async (keys) => void missed.push(...keys));
     await until(() => breaker.redis!.status === 'ready');
     return store;
   };
   const cacheOn = (store: RedisStore) => new EntityCache<string>(store, 'race', TTL);
-  const fill = (store: RedisStore, value: string) => cacheOn(store).get(id, async () => value);
+  const read = (store: RedisStore, value: string) => cacheOn(store).get(id, async () => value);
   /** What anybody would be answered from the entry. */
   const answer = async () => JSON.parse((await two.read(key)) ?? 'null');
+  /** One read need not fill: it does not where it finds Redis slow, and where it is a little slow it does so later. */
+  const fill = (store: RedisStore, value: string) =>
+    until(async () => {
+      expect(await read(store, value)).toBe(value);
+      return (await answer()) === value;
+    });
 
   beforeAll(async () => {
     url = await workerRedisUrl();
@@ -63,11 +71,15 @@ describeWith('redis', 'cached values under races', () => {
     const overtaken = async (meanwhile: () => Promise<unknown>) => {
       const query = held<string>();
       const asked = held<void>();
-      const reading = cacheOn(one).get(id, () => {
-        asked.release();
-        return query.promise;
-      });
-      await asked.promise;
+      const attempt = () =>
+        cacheOn(one).get(id, async (kept) => {
+          // It has found Redis slow: it would fill nothing, and show nothing.
+          if (!kept) return '';
+          asked.release();
+          return query.promise;
+        });
+      const reading = until(attempt);
+      await Promise.race([asked.promise, reading]);
       await meanwhile();
       query.release('old');
       expect(await reading).toBe('old');
@@ -85,7 +97,7 @@ describeWith('redis', 'cached values under races', () => {
 
     it('does not fill while a change is being made, and nobody else does', async () => {
       await overtaken(() => two.claim(key));
-      expect(await fill(two, 'old')).toBe('old');
+      expect(await read(two, 'old')).toBe('old');
       expect(await answer()).toBeNull();
     });
 
@@ -193,7 +205,6 @@ describeWith('redis', 'cached values under races', () => {
       proxy.restore();
       await until(async () => (await far.read(key)) !== undefined);
       await fill(two, 'newer');
-      expect(await answer()).toBe('newer');
     });
 
     it('everything from before a lost connection is void, and the cache fills again', async () => {
@@ -204,7 +215,6 @@ describeWith('redis', 'cached values under races', () => {
       await until(async () => (await far.read(key)) !== undefined);
       expect(await answer()).toBeNull();
       await fill(two, 'after');
-      expect(await answer()).toBe('after');
     });
 
     it('after more misses than are worth remembering everything is void', async () => {
@@ -222,9 +232,7 @@ describeWith('redis', 'cached values under races', () => {
     await redis.flushdb();
     expect(await answer()).toBeNull();
     await fill(one, 'value');
-    expect(await answer()).toBe('value');
     await redis.set('user:cache:mark', 'nonsense');
-    expect(await fill(one, 'again')).toBe('again');
-    expect(await answer()).toBe('again');
+    await fill(one, 'again');
   });
 });

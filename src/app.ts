@@ -47,11 +47,17 @@ function createAdapter(): FastifyAdapter {
         .send(errorBody(known, request.id));
     },
     clientErrorHandler: answerClientError,
+    http: { requireHostHeader: false },
   });
 }
 
 /** Requests that Node would answer without a body, or not at all. */
-function useProtocolAnswers({ server }: FastifyInstance): void {
+function useProtocolAnswers(fastify: FastifyInstance): void {
+  const { server } = fastify;
+  // RFC 9112, §3.2: HTTP/1.1 without a host is refused.
+  fastify.addHook('onRequest', ({ raw }, _, done) =>
+    raw.headers.host === undefined && raw.httpVersion === '1.1' ? done(new AppError('bad_request')) : done(),
+  );
   // RFC 9110, §10.1.1: an expectation that nobody knows may be passed over.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   server.on('connect', (_, socket: Socket) => {
@@ -92,8 +98,8 @@ export async function createApp(
     logger: new NestLogger(logger),
     abortOnError: false,
   });
-  useProtocolAnswers(fastify);
   useRequestContext(fastify, settings);
+  useProtocolAnswers(fastify);
   useBodyParsers(fastify);
   useMultipart(fastify);
   useLeftoverBodies(fastify);

@@ -75,10 +75,16 @@ async function start(): Promise<void> {
   for (const line of describe(settings, `http://localhost:${port}`)) log(line);
 }
 
+/** One clear line: the message names the variable, the port or the server at fault. */
+function explain(error: unknown): string {
+  // A name with several addresses, none of which answered; the message of the whole is empty.
+  if (error instanceof AggregateError) return error.errors.map(explain).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
+
 try {
   await start();
 } catch (error) {
-  // One clear line: the message names the variable, the port or the server at fault.
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${explain(error)}\n`);
   process.exit(1);
 }

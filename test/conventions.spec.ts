@@ -78,6 +78,7 @@ describe('the error body', () => {
 
   it.each([
     ['headers beyond the limit', `GET / HTTP/1.1\r\nx-big: ${'a'.repeat(20_000)}`, 431, 'headers_too_large'],
+    ['no host', 'GET /healthz HTTP/1.1\r\nConnection: close', 400, 'bad_request'],
     ['a method that is for proxies', 'CONNECT example.com:443 HTTP/1.1\r\nHost: x', 400, 'bad_request'],
     [
       'an expectation that nobody knows',

@@ -66,6 +66,19 @@ it('a log file that cannot be opened ends the start with one line, before a data
   await rm(folder, { recursive: true });
 });
 
+it('names each address of a database that answers at none', async () => {
+  const resolver = `import dns from 'node:dns';
+    const addresses = [1, 2].map((n) => ({ address: '127.0.0.' + n, family: 4 }));
+    dns.lookup = (name, ...rest) => (rest[0].all ? rest[1](null, addresses) : rest.at(-1)(null, '127.0.0.1', 4));`;
+  const values = testValues({
+    DATABASE_URL: 'postgresql://somebody@of-two-addresses.example:1/meetinity',
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(resolver)}`,
+  });
+  const service = start(values, ['ignore', 'ignore', 'pipe']);
+  const [[code], stderr] = await Promise.all([once(service, 'exit'), text(service.stderr!)]);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^.*127\.0\.0\.1:1; .*127\.0\.0\.2:1\n$/)]);
+});
+
 it('ends in time although a connection is open that never asks for anything', async () => {
   const port = await freePort();
   const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port) });

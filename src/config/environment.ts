@@ -66,6 +66,8 @@ export class Environment {
 
   /** A URL that paths are put behind: without a slash at its end. */
   baseUrl(name: string, fallback?: string): string | undefined {
-    return this.url(name, ['http:', 'https:'], fallback)?.replace(/\/+$/, '');
+    const value = this.url(name, ['http:', 'https:'], fallback);
+    if (value?.includes('?')) throw new SettingsError(`${name} must be a URL without a query`);
+    return value?.replace(/\/+$/, '');
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadSettings } from './load.js';
@@ -24,6 +24,17 @@ it('makes the secrets of a development machine once and keeps them', () => {
   const second = loadSettings({ ...UNSET, NODE_ENV: 'development', DATA_DIR: folder });
   expect(first.jwt.secret).toHaveLength(64);
   expect(second.jwt.secret).toBe(first.jwt.secret);
+});
+
+it('takes the secrets of another first start that was quicker', () => {
+  const others = 'JWT_SECRET=of-the-other\n';
+  const values = { ...UNSET, ENCRYPTION_KEYS: process.env.ENCRYPTION_KEYS, NODE_ENV: 'development', DATA_DIR: folder };
+  // Between the look whether the file is there and the moment when it is put there.
+  const chmod = jest
+    .spyOn(fs, 'chmodSync')
+    .mockImplementationOnce(() => writeFileSync(join(folder, 'secrets.env'), others));
+  expect(loadSettings(values).jwt.secret).toBe('of-the-other');
+  chmod.mockRestore();
 });
 
 it.each(['production', 'Production', ' PRODUCTION '])('makes no secrets under NODE_ENV=%j', (NODE_ENV) => {

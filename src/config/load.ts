@@ -1,10 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { readSettings, Settings, SettingsError } from './settings.js';
 
 type Values = Record<string, string | undefined>;
+
+/** Of two first starts at once one is the first: with secrets that the other wrote over it could not read its own data later. */
+function moveUnlessThere(source: string, target: string): void {
+  try {
+    linkSync(source, target);
+  } catch {
+    // There already, or on a file system without links.
+    if (!existsSync(target)) copyFileSync(source, target);
+  }
+  rmSync(source);
+}
 
 /** Random secrets of a development machine, made once and kept, so that sessions survive a restart. */
 function developmentSecrets(dataDir: string): Values {
@@ -17,9 +28,10 @@ function developmentSecrets(dataDir: string): Values {
       `JWT_SECRET=${randomBytes(48).toString('base64')}`,
       `ENCRYPTION_KEYS=dev:${randomBytes(32).toString('base64')}`,
     ];
-    // Written aside and renamed: a kill half-way must not leave half a secret.
-    writeFileSync(`${file}.${process.pid}`, `${lines.join('\n')}\n`, { mode: 0o600 });
-    renameSync(`${file}.${process.pid}`, file);
+    // Written aside and put in its place whole: a kill half-way must not leave half a secret.
+    const aside = `${file}.${process.pid}`;
+    writeFileSync(aside, `${lines.join('\n')}\n`, { mode: 0o600 });
+    moveUnlessThere(aside, file);
   }
   return parseEnv(readFileSync(file, 'utf8')) as Values;
 }

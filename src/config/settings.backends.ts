@@ -43,6 +43,9 @@ export function readRedis(env: Environment) {
   const url = env.url('REDIS_URL', ['redis:', 'rediss:']) ?? null;
   if (sentinels.length > 0 && !url)
     throw new SettingsError('REDIS_SENTINELS needs REDIS_URL too, for the password and the database number');
+  // The driver would take anything else for database 0, and another application's keys may stand there.
+  if (url && !/^\/?\d*$/.test(new URL(url).pathname))
+    throw new SettingsError('REDIS_URL must have a database number behind its "/", or nothing');
   return { url, sentinels, sentinelName: env.text('REDIS_SENTINEL_NAME') ?? 'mymaster' };
 }
 
@@ -58,6 +61,7 @@ export function readKafka(env: Environment) {
     ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const,
     'PLAINTEXT',
   );
+  const mechanism = env.oneOf('KAFKA_SASL_MECHANISM', SASL_MECHANISMS, 'PLAIN');
   const username = env.text('KAFKA_SASL_USERNAME');
   const password = env.text('KAFKA_SASL_PASSWORD');
   if (protocol.startsWith('SASL') && (!username || !password))
@@ -73,12 +77,6 @@ export function readKafka(env: Environment) {
     topicPartitions: env.number('KAFKA_TOPIC_PARTITIONS', 6, 1, 10_000),
     topicReplication,
     ssl: protocol.endsWith('SSL'),
-    sasl: protocol.startsWith('SASL')
-      ? {
-          mechanism: env.oneOf('KAFKA_SASL_MECHANISM', SASL_MECHANISMS, 'PLAIN'),
-          username: username!,
-          password: password!,
-        }
-      : null,
+    sasl: protocol.startsWith('SASL') ? { mechanism, username: username!, password: password! } : null,
   };
 }

@@ -9,6 +9,8 @@ export { SettingsError };
 export type RateLimits = ReturnType<typeof readRateLimits>;
 
 const DAY = 86_400;
+/** Seconds. Timers of Node that are longer than 2^31 milliseconds end at once, and what is counted in memory with them. */
+const LONGEST_WINDOW = 24 * DAY;
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -17,7 +19,7 @@ function readRateLimits(env: Environment) {
   return {
     enabled: env.flag('RATE_LIMIT_ENABLED', true),
     /** Length of the sign-in windows and of a lock, seconds. */
-    loginWindowSeconds: count('LOGIN_WINDOW_SECONDS', 900),
+    loginWindowSeconds: env.number('RATE_LIMIT_LOGIN_WINDOW_SECONDS', 900, 1, LONGEST_WINDOW),
     loginPairFailures: count('LOGIN_PAIR', 10),
     loginAddressFailures: count('LOGIN_ADDRESS', 100),
     loginIpFailures: count('LOGIN_IP', 300),
@@ -152,7 +154,7 @@ export function readSettings(values: Record<string, string | undefined>) {
     adminBootstrapEmail: readAddress(env, 'ADMIN_BOOTSTRAP_EMAIL'),
     requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),
     /** log2 of bcrypt's rounds. */
-    bcryptCost: env.number('BCRYPT_COST', 12, production ? 10 : 4, 16),
+    bcryptCost: env.number('BCRYPT_COST', 12, production ? 10 : 4, 15),
     /** Threads that libuv was given for hashing, files and name look-ups. It reads the variable itself, before `.env`. */
     threadPoolSize: env.number('UV_THREADPOOL_SIZE', 4, 1, 1024),
     encryptionKeys: readEncryptionKeys(env, production),

@@ -7,10 +7,13 @@ import { Characters, Satisfies } from '../common/fields.js';
 /** Longer than any spelling of an address that is short enough, and short enough for NFKC, which may take time by its square. */
 const LONGEST_SPELLING = 2048;
 
-/** One spelling per mailbox: trimmed, NFKC (UAX #15), lower case. What is far too long stays as it is, and is no address. */
+/**
+ * One spelling per mailbox: trimmed, NFKC (UAX #15), lower case, and NFKC again, since a small letter may be composed where its
+ * capital is not. What is far too long stays as it is, and is no address.
+ */
 export function normalizeEmail(email: string): string {
   if (email.length > LONGEST_SPELLING) return email;
-  return email.normalize('NFKC').trim().toLowerCase();
+  return email.normalize('NFKC').trim().toLowerCase().normalize('NFKC');
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Injectable, OnApplicationShutdown } from '@nestjs/common';
 import { Pool } from 'pg';
+import { databaseError, sqlState } from '../common/database-errors.js';
 import { boundedPool } from '../config/database.js';
 import { Settings } from '../config/settings.js';
 
@@ -13,13 +14,20 @@ export class DatabaseProbe implements OnApplicationShutdown {
 
   constructor(settings: Settings) {
     this.pool = boundedPool(settings, 1);
+    // Kept between two looks: where others use up max_connections, a new one would be refused.
+    this.pool.options.idleTimeoutMillis = 0;
     // The next question finds out too; without a listener the process would end.
     this.pool.on('error', () => undefined);
   }
 
-  /** @throws Error where the database does not answer, which may take seconds */
+  /** @throws Error where the database does not answer, which may take seconds; that it is too busy is an answer */
   async ping(): Promise<void> {
-    await this.pool.query('SELECT 1');
+    try {
+      await this.pool.query('SELECT 1');
+    } catch (error) {
+      // Without a code it was the wait for a connection that ended, and nobody has answered.
+      if (sqlState(error) === undefined || databaseError(error)?.type !== 'busy') throw error;
+    }
   }
 
   onApplicationShutdown(): void {

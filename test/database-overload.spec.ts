@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { readSettings } from '../src/config/settings.js';
+import { DatabaseProbe } from '../src/health/database-probe.js';
+import { TestApp, testValues } from './support/app.js';
+import { workerDatabase } from './support/environment.js';
+import { until } from './support/until.js';
+
+/** Connections that the role may have, as `max_connections` is what the service and its neighbours share. */
+const LIMIT = 8;
+const role = `limited_${randomBytes(4).toString('hex')}`;
+const others: Client[] = [];
+
+let service: TestApp;
+let url: string;
+
+/** Takes one connection; false where PostgreSQL has none left. */
+async function takeOne(): Promise<boolean> {
+  const client = new Client({ connectionString: url });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    others.push(client);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code !== '53300') throw error;
+    return false;
+  }
+}
+
+const backends = async () => {
+  const rows = await service.sql('SELECT pid FROM pg_stat_activity WHERE usename = $1 ORDER BY pid', [role]);
+  return rows.map(({ pid }) => pid as number);
+};
+
+beforeAll(async () => {
+  service = await TestApp.start();
+  // Not a superuser: those are let in beyond a limit of their own.
+  await service.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'limited' CONNECTION LIMIT ${LIMIT}`);
+  await service.sql(`GRANT pg_read_all_data, pg_write_all_data TO ${role}`);
+  url = Object.assign(new URL(await workerDatabase()), { username: role, password: 'limited' }).href;
+});
+afterEach(async () => {
+  await Promise.all(others.splice(0).map((client) => client.end()));
+  await until(async () => (await backends()).length === 0);
+});
+afterAll(async () => {
+  await service.sql(`DROP ROLE ${role}`);
+  await service.stopAndDrop();
+});
+
+describe('PostgreSQL that has no connection left', () => {
+  it('is neither down nor unready: requests are served over those that are open', async () => {
+    const crowded = await TestApp.start({ DATABASE_URL: url });
+    try {
+      const { access } = await crowded.member();
+      while (await takeOne());
+      const [health, ready, profile] = [
+        await crowded.get('/health'),
+        await crowded.get('/ready'),
+        await crowded.get('/users/profile', access),
+      ];
+      expect([health.status, health.body.dependencies.database]).toEqual([200, 'up']);
+      expect([ready.status, profile.status]).toEqual([200, 200]);
+    } finally {
+      await crowded.stop();
+    }
+  });
+});
+
+describe('the connection of the probe', () => {
+  it('is kept from one look to the next, however long that is', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
+    const probe = new DatabaseProbe(readSettings(testValues({ DATABASE_URL: url })));
+    try {
+      await probe.ping();
+      const before = await backends();
+      jest.advanceTimersByTime(600_000);
+      await probe.ping();
+      expect(before).toHaveLength(1);
+      expect(await backends()).toEqual(before);
+    } finally {
+      jest.useRealTimers();
+      probe.onApplicationShutdown();
+    }
+  });
+});

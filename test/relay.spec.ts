@@ -191,4 +191,28 @@ describeWith('kafka', 'the relay', () => {
     await until(async () => (await idsOf(old)).length === 0);
     expect(await idsOf(fresh)).toHaveLength(2);
   });
+
+  it('publishes as usual while old events cannot be removed, which is no error of publication', async () => {
+    const errors = async () => /event_publish_errors_total (\d+)/.exec((await service.get('/metrics')).text)![1];
+    const before = await errors();
+    const [old, user] = [randomUUID(), randomUUID()];
+    await insert(1, [old]);
+    await service.sql(
+      `UPDATE outbox_events SET created_at = now() - interval '9 days', published_at = now() - interval '8 days' WHERE user_id = $1`,
+      [old],
+    );
+    await service.sql(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$`);
+    await service.sql('CREATE TRIGGER refuse BEFORE DELETE ON outbox_events FOR EACH ROW EXECUTE FUNCTION refuse()');
+    try {
+      await start();
+      for (let round = 1; round <= 3; round += 1) {
+        await insert(1, [user]);
+        await topic.count(round, user, 5000);
+        await drained();
+      }
+      expect([await errors(), await idsOf(old)]).toEqual([before, [expect.anything()]]);
+    } finally {
+      await service.sql('DROP TRIGGER refuse ON outbox_events; DROP FUNCTION refuse()');
+    }
+  });
 });

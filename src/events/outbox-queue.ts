@@ -3,7 +3,7 @@ import type { RelayLock } from './relay-lock.js';
 
 /** Events of one message to the broker's library; beyond, its grouping by partition costs more than it saves. */
 export const BATCH = 1000;
-/** Rows that one clean-up statement removes. */
+/** Events that one clean-up statement looks at. */
 const SWEEP = 2000;
 
 /**
@@ -38,19 +38,23 @@ export async function park(lock: RelayLock, { id, payload }: PendingEvent, reaso
   return rows.length > 0;
 }
 
-/** @returns true where there may be more to remove */
-export async function sweep(lock: RelayLock, retentionDays: number): Promise<boolean> {
-  const [row] = await lock.query<{ removed: number }>(
+/**
+ * Looks at a bounded number of events in the order of their ids, and removes those published before the retention. By id:
+ * where months of events wait, or have just been repeated, a walk to the first that is due would have no bound.
+ * @param after id up to which this walk has looked already
+ * @returns the id to go on after; null at the first events that are too young, where the next walk begins anew
+ */
+export async function sweep(lock: RelayLock, retentionDays: number, after = '0'): Promise<string | null> {
+  const [row] = await lock.query<{ last: string }>(
     // As an array: else the planner may read the whole table to join the ids with it.
-    `WITH removed AS (
-       DELETE FROM outbox_events WHERE id = ANY (ARRAY(
-         SELECT id FROM outbox_events
-          WHERE created_at < now() - make_interval(days => $1) AND published_at < now() - make_interval(days => $1)
-          ORDER BY created_at LIMIT ${SWEEP})) RETURNING 1)
-     SELECT count(*)::int AS removed FROM removed`,
-    [retentionDays],
+    `WITH seen AS (SELECT id, created_at, published_at FROM outbox_events WHERE id > $2 ORDER BY id LIMIT ${SWEEP}),
+          removed AS (DELETE FROM outbox_events WHERE id = ANY (ARRAY(
+            SELECT id FROM seen WHERE published_at < now() - make_interval(days => $1))))
+     SELECT max(id) AS last FROM seen
+     HAVING count(*) = ${SWEEP} AND bool_or(created_at < now() - make_interval(days => $1))`,
+    [retentionDays, after],
   );
-  return row!.removed === SWEEP;
+  return row?.last ?? null;
 }
 
 /** True where an event waits that a relay before this one may have sent without noting it. */

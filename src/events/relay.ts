@@ -6,7 +6,8 @@ import { Settings } from '../config/settings.js';
 import { publishErrors, relayActive } from './event-metrics.js';
 import { EventPublisher } from './event-publisher.js';
 import { OutboxDrain } from './outbox-drain.js';
-import { anyPending, sweep } from './outbox-queue.js';
+import { anyPending } from './outbox-queue.js';
+import { OutboxSweep } from './outbox-sweep.js';
 import { RelayBell } from './relay-bell.js';
 import { LEASE, RelayLock } from './relay-lock.js';
 
@@ -18,7 +19,6 @@ const PACE = 50;
 const HANDOVER = LEASE + 500;
 /** A round ends after this long, so that a replay finds its turn. */
 const ROUND = 1000;
-const SWEEP_INTERVAL = 60_000;
 const LONGEST_BACKOFF = 1000;
 /** After this long without a broker the lock is offered to the other instances, whose way there may be open. */
 const GIVE_UP = 15_000;
@@ -33,12 +33,12 @@ const GIVE_UP = 15_000;
 export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly publisher: EventPublisher;
   private readonly drain: OutboxDrain;
+  private readonly sweep: OutboxSweep;
   private lock: RelayLock | null = null;
   private running: Promise<void> | undefined;
   private stopping = false;
   private failures = 0;
   private failingSince = 0;
-  private nextSweep = 0;
 
   constructor(
     private readonly settings: Settings,
@@ -48,6 +48,7 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   ) {
     this.publisher = new EventPublisher(settings, logger, () => this.lock?.fresh ?? false);
     this.drain = new OutboxDrain(this.publisher, caches, logger);
+    this.sweep = new OutboxSweep(settings.outboxRetentionDays, logger);
   }
 
   onApplicationBootstrap(): void {
@@ -122,19 +123,13 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
         await this.drain.run(lock, () => !this.stopping && performance.now() < end);
         if (this.failures > 0) this.logger.info('events are published again');
         this.failures = 0;
-        await this.sweepWhenDue(lock);
+        await this.sweep.runWhenDue(lock);
         await this.bell.wait(Math.min(POLL, Math.max(0, end - performance.now())));
         await this.sleep(begun + PACE - performance.now());
       }
     } finally {
       await lock.leaveRound();
     }
-  }
-
-  private async sweepWhenDue(lock: RelayLock): Promise<void> {
-    if (performance.now() < this.nextSweep) return;
-    const more = await sweep(lock, this.settings.outboxRetentionDays);
-    this.nextSweep = performance.now() + (more ? 0 : SWEEP_INTERVAL);
   }
 
   /** @throws Error where this instance should no longer be the relay */

@@ -1,6 +1,8 @@
+import type { Server } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { migrations } from '../migrations/index.js';
 import { createApp } from './app.js';
+import { REQUESTS_LIMIT, SHUTDOWN_LIMIT } from './common/last-connections.js';
 import { Lifecycle } from './common/lifecycle.js';
 import { createLogger } from './common/logger.js';
 import { onParentExit } from './config/parent-process.js';
@@ -9,9 +11,6 @@ import { freePort } from './config/free-port.js';
 import { loadSettings } from './config/load.js';
 import { migrateDatabase } from './config/migrate.js';
 import type { Settings } from './config/settings.js';
-
-/** Seconds after which a shutdown that hangs is cut; Kubernetes kills at 30. */
-const SHUTDOWN_LIMIT = 25;
 
 type Stop = () => Promise<void>;
 
@@ -54,6 +53,8 @@ async function start(): Promise<void> {
     setTimeout(() => process.exit(1), SHUTDOWN_LIMIT * 1000).unref();
     if (app) {
       app.get(Lifecycle).draining = true;
+      const server = app.getHttpServer() as Server;
+      setTimeout(() => server.closeAllConnections(), REQUESTS_LIMIT * 1000).unref();
       await new Promise((resolve) => setTimeout(resolve, settings.shutdownDelaySeconds * 1000));
       await app.close();
     }

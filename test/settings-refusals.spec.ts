@@ -13,7 +13,7 @@ describe('a wrong value is refused in one line that names the variable', () => {
     ['LOG_LEVEL', 'loud'],
     ['ACCESS_LOG', 'maybe'],
     ['METRICS_ENABLED', '2'],
-    ['SHUTDOWN_DELAY_SECONDS', '60'],
+    ['SHUTDOWN_DELAY_SECONDS', '11'],
     ['DATABASE_URL', 'mysql://localhost/meetinity'],
     ['DATABASE_URL', 'postgresql://host name/db'],
     ['DATABASE_URL', 'postgresql://user:100%safe@localhost/db'],

@@ -1,12 +1,16 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/** Milliseconds for which a request may go on once the server has stopped listening: longer than any that is meant to end. */
-const LONGEST = 10_000;
+/** Seconds after which a shutdown that hangs is cut; Kubernetes kills at 30. */
+export const SHUTDOWN_LIMIT = 25;
+/** Seconds of it for what follows the last answer: five for queued mail, the rest for the relay's batch and open connections. */
+const AFTER_THE_LAST_ANSWER = 7;
+/** Seconds from the signal on for which requests may go on. Less the longest delay it is what an answer may take, eight. */
+export const REQUESTS_LIMIT = SHUTDOWN_LIMIT - AFTER_THE_LAST_ANSWER;
 
 /**
- * Ends the connections that a server which closes would wait for: those that have asked for nothing yet, as browsers and
- * balancers open them in advance, at once; after a while also those with a request that never ends.
+ * Ends at once the connections that have asked for nothing yet, as browsers and balancers open them in advance: a server that
+ * closes would wait for them.
  */
 export function useLastConnections(fastify: FastifyInstance): void {
   const { server } = fastify;
@@ -17,7 +21,6 @@ export function useLastConnections(fastify: FastifyInstance): void {
   });
   fastify.addHook('preClose', (done) => {
     for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
-    setTimeout(() => server.closeAllConnections(), LONGEST).unref();
     done();
   });
 }

@@ -148,8 +148,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     trustProxyHops: env.number('TRUST_PROXY_HOPS', 0, 0, 10),
     corsOrigins: readOrigins(env),
     metricsEnabled: env.flag('METRICS_ENABLED', true),
-    /** Time between the end of readiness and the end of listening, for balancers to notice. */
-    shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 20),
+    /** Time between the end of readiness and the end of listening, for balancers to notice. The rest of the shutdown needs its time too. */
+    shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 10),
     migrateOnStart: env.flag('MIGRATE_ON_START', true),
     adminBootstrapEmail: readAddress(env, 'ADMIN_BOOTSTRAP_EMAIL'),
     requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),

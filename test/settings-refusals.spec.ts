@@ -60,7 +60,6 @@ describe('a wrong value is refused in one line that names the variable', () => {
     ['CORS_ORIGINS', 'https://*.example'],
     ['OUTBOX_RETENTION_DAYS', '0'],
     ['RATE_LIMIT_LOGIN_PAIR', 'ten'],
-    ['RATE_LIMIT_LOGIN_WINDOW_SECONDS', '2592000'],
     ['ENCRYPTION_KEYS', `k1:${KEY},k1:${KEY}`],
     ['ENCRYPTION_KEYS', KEY],
     ['ENCRYPTION_KEYS', `k1:${Buffer.alloc(16, 7).toString('base64')}`],

@@ -9,8 +9,6 @@ export { SettingsError };
 export type RateLimits = ReturnType<typeof readRateLimits>;
 
 const DAY = 86_400;
-/** Seconds. Timers of Node that are longer than 2^31 milliseconds end at once, and what is counted in memory with them. */
-const LONGEST_WINDOW = 24 * DAY;
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -19,7 +17,7 @@ function readRateLimits(env: Environment) {
   return {
     enabled: env.flag('RATE_LIMIT_ENABLED', true),
     /** Length of the sign-in windows and of a lock, seconds. */
-    loginWindowSeconds: env.number('RATE_LIMIT_LOGIN_WINDOW_SECONDS', 900, 1, LONGEST_WINDOW),
+    loginWindowSeconds: count('LOGIN_WINDOW_SECONDS', 900),
     loginPairFailures: count('LOGIN_PAIR', 10),
     loginAddressFailures: count('LOGIN_ADDRESS', 100),
     loginIpFailures: count('LOGIN_IP', 300),

@@ -8,6 +8,7 @@ import { AdminLists1795560000000 } from './1795560000000-AdminLists.js';
 import { LeanOutbox1795570000000 } from './1795570000000-LeanOutbox.js';
 import { RoomForChanges1795580000000 } from './1795580000000-RoomForChanges.js';
 import { AuditRedactions1795590000000 } from './1795590000000-AuditRedactions.js';
+import { AvatarRemovals1795600000000 } from './1795600000000-AvatarRemovals.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   LeanOutbox1795570000000,
   RoomForChanges1795580000000,
   AuditRedactions1795590000000,
+  AvatarRemovals1795600000000,
 ];

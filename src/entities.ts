@@ -5,6 +5,7 @@ import { EphemeralValue } from './cache/ephemeral-value.entity.js';
 import { OutboxEvent } from './events/outbox-event.entity.js';
 import { Preferences } from './preferences/preferences.entity.js';
 import { Session } from './sessions/session.entity.js';
+import { AvatarRemoval } from './users/avatar-removal.entity.js';
 import { Identity } from './users/identity.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -19,4 +20,5 @@ export const entities = [
   AuditLog,
   AuditRedaction,
   EphemeralValue,
+  AvatarRemoval,
 ];

@@ -15,6 +15,10 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
       exported: { not: 'written when there is nobody left to ask' },
       erased: { not: 'an id, until the audit of whoever is gone is blanked' },
     },
+    avatar_removals: {
+      exported: { not: 'the random name of a picture that is not shown any more' },
+      erased: { not: 'a random name, until that file is gone' },
+    },
     one_time_tokens: {
       exported: { not: 'hashes of links; that they were asked for stands in the audit' },
       erased: 'deleted',

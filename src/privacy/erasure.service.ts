@@ -92,7 +92,7 @@ export class ErasureService {
   private async remove(tx: EntityManager, user: User, context: RequestContext, answerBy: number): Promise<void> {
     await this.sessions.revokeAllOf(tx, user.id, 'account_deleted');
     this.caches.removed(tx, user.id);
-    this.avatars.removeAfterCommit(tx, user.profilePictureUrl);
+    await this.avatars.removeAfterCommit(tx, user.profilePictureUrl);
     await this.outboxSubjects.erase(tx, user.id);
     await this.outbox.add(tx, userDeleted(user.id), context);
     await this.audit.record(tx, { action: 'user.deleted', actorId: user.id, targetId: user.id }, null);

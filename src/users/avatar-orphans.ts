@@ -12,7 +12,7 @@ export interface OrphanCount {
 }
 
 /**
- * Finds stored pictures that no profile shows: left by a crash between file and row, or by a removal that failed.
+ * Finds stored pictures that no profile shows: left by a crash between file and row.
  * @param found is given each of them
  * @param before files that are younger are left alone
  */

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { afterCommit, runInTransaction } from '../common/after-commit.js';
+import { runInTransaction } from '../common/after-commit.js';
 import { databaseError } from '../common/database-errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { AvatarImages } from './avatar-images.js';
+import { AvatarRemovals } from './avatar-removals.js';
 import { avatarName, AvatarStorage, avatarUrl, newAvatarName } from './avatar-storage.js';
 import type { Upload } from './avatar-uploads.js';
 import type { ProfileBody } from './profile.dto.js';
@@ -29,6 +30,7 @@ export class AvatarService {
     private readonly profiles: ProfileService,
     private readonly images: AvatarImages,
     private readonly storage: AvatarStorage,
+    private readonly removals: AvatarRemovals,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     settings: Settings,
@@ -55,9 +57,9 @@ export class AvatarService {
   }
 
   /** Has the file behind the address removed once the transaction is committed; a provider's picture is not ours to remove. */
-  removeAfterCommit(tx: EntityManager, url: string | null): void {
+  async removeAfterCommit(tx: EntityManager, url: string | null): Promise<void> {
     const name = avatarName(this.baseUrl, url);
-    if (name) afterCommit(tx, () => this.storage.remove(name));
+    if (name) await this.removals.add(tx, name);
   }
 
   private async change(
@@ -69,7 +71,7 @@ export class AvatarService {
     const user = await runInTransaction(this.database, async (tx): Promise<User> => {
       const current = await this.users.lockOwn(tx, userId);
       if (current.profilePictureUrl === url) return current;
-      this.removeAfterCommit(tx, current.profilePictureUrl);
+      await this.removeAfterCommit(tx, current.profilePictureUrl);
       const changed = await this.users.change(tx, current, { profilePictureUrl: url });
       await this.outbox.add(tx, userUpdated(userId, ['profile_picture_url']), context);
       await this.audit.record(tx, { action, actorId: userId, targetId: userId }, context);

@@ -5,6 +5,8 @@ import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { AvatarController } from './avatar.controller.js';
 import { AvatarImages } from './avatar-images.js';
+import { AvatarRemoval } from './avatar-removal.entity.js';
+import { AvatarRemovals } from './avatar-removals.js';
 import { AvatarService } from './avatar.service.js';
 import { AvatarStorage } from './avatar-storage.js';
 import { createAvatarStorage } from './avatar-storage.factory.js';
@@ -22,7 +24,7 @@ import { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([User, Identity])],
+  imports: [TypeOrmModule.forFeature([User, Identity, AvatarRemoval])],
   controllers: [ProfileController, AvatarController, UploadsController, IdentitiesController],
   providers: [
     UsersService,
@@ -33,6 +35,7 @@ import { UsersService } from './users.service.js';
     UnlinkService,
     AvatarImages,
     AvatarUploads,
+    AvatarRemovals,
     AvatarService,
     {
       provide: AvatarStorage,

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { findOrphans } from '../src/users/avatar-orphans.js';
 import { AvatarStorage, newAvatarName } from '../src/users/avatar-storage.js';
@@ -57,7 +58,7 @@ describe.each(KINDS)('pictures in a %s', (kind) => {
     expect(await storage.open(name)).toBeNull();
     await storage.put(name, bytes);
     const opened = (await storage.open(name))!;
-    expect([opened.size, await buffer(opened.stream)]).toEqual([9, bytes]);
+    expect([opened.size, await buffer(Readable.from(opened.content))]).toEqual([9, bytes]);
     expect(await stored()).toEqual([name]);
     await storage.remove(name);
     await storage.remove(name);

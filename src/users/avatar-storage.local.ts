@@ -40,7 +40,7 @@ export class LocalAvatarStorage extends AvatarStorage {
       const file = await open(path.join(this.folder, name)).catch(absentAs(null));
       if (!file) return null;
       const { size } = await file.stat();
-      return { stream: file.createReadStream(), size };
+      return { content: file.createReadStream(), size };
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '../common/logger.js';
 import type { Settings } from '../config/settings.js';
@@ -6,6 +7,10 @@ import { AVATAR_TYPE, AvatarStorage, isAvatarName, OpenedAvatar, StoredAvatar } 
 
 /** The bucket may hold other things: only keys beneath this are ours. */
 const PREFIX = 'avatars/';
+/** Milliseconds without a byte, or until the answer begins. */
+const SILENCE = 2000;
+/** Milliseconds until a picture is here whole, second attempt and wait for a connection included. */
+const LONGEST_READ = 5000;
 
 type Bucket = NonNullable<Settings['uploads']['s3']>;
 type Sdk = typeof import('@aws-sdk/client-s3');
@@ -32,8 +37,11 @@ export class S3AvatarStorage extends AvatarStorage {
     return this.attempt(async () => {
       const { sdk, client } = await this.connection();
       try {
-        const { Body, ContentLength } = await client.send(new sdk.GetObjectCommand(this.object(name)));
-        return { stream: Body as Readable, size: ContentLength! };
+        // Whole, before anybody is served: the SDK has 50 connections, which as many slow readers would hold for good.
+        const abortSignal = AbortSignal.timeout(LONGEST_READ);
+        const { Body } = await client.send(new sdk.GetObjectCommand(this.object(name)), { abortSignal });
+        const content = await buffer(Body as Readable);
+        return { content, size: content.length };
       } catch (error) {
         if (error instanceof sdk.NoSuchKey) return null;
         throw error;
@@ -84,7 +92,13 @@ export class S3AvatarStorage extends AvatarStorage {
       // Without keys of ours the SDK looks for those of the machine (role, environment, profile).
       ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
       maxAttempts: 2,
-      requestHandler: { connectionTimeout: 1000, requestTimeout: 2000, throwOnRequestTimeout: true },
+      requestHandler: {
+        connectionTimeout: 1000,
+        requestTimeout: SILENCE,
+        throwOnRequestTimeout: true,
+        // The other one ends with the first byte of the answer.
+        socketTimeout: SILENCE,
+      },
     });
   }
 }

@@ -25,7 +25,7 @@ export function avatarName(baseUrl: string, url: string | null): string | null {
 }
 
 export interface OpenedAvatar {
-  stream: Readable;
+  content: Readable | Buffer;
   /** Bytes. */
   size: number;
 }

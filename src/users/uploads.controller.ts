@@ -16,6 +16,9 @@ const HEADERS = {
 @ApiTags('members')
 @Controller('uploads')
 export class UploadsController {
+  /** Milliseconds that a client may take nothing of its answer, which holds a file or a picture's bytes for so long. */
+  patience = 30_000;
+
   constructor(private readonly storage: AvatarStorage) {}
 
   @Public()
@@ -28,6 +31,8 @@ export class UploadsController {
     // The pattern also keeps every path out that would leave the folder.
     const found = isAvatarName(name) ? await this.storage.open(name) : null;
     if (!found) throw new AppError('not_found');
-    await reply.headers({ ...HEADERS, 'content-length': found.size }).send(found.stream);
+    // Of the connection, while it has this answer to take.
+    reply.raw.setTimeout(this.patience, () => reply.raw.destroy());
+    await reply.headers({ ...HEADERS, 'content-length': found.size }).send(found.content);
   }
 }

@@ -68,10 +68,12 @@ export class UserChangesService {
     }));
   }
 
-  /** Signs a user out everywhere; the own account too. @throws AppError `not_found` */
+  /** Signs a user out everywhere; the own account too. @throws AppError `not_found`, `unauthenticated` */
   async revokeSessions(userId: string, { actor, reason, context }: Act): Promise<void> {
     await runInTransaction(this.database, async (tx) => {
+      await lockAdministrators(tx);
       await this.users.lock(tx, userId);
+      await this.requireStillAdmin(tx, actor);
       const ended = await this.sessions.revokeAllOf(tx, userId, 'revoked_by_admin');
       if (ended.length === 0) return;
       const entry = { action: 'user.sessions_revoked', actorId: actor.userId, targetId: userId };

@@ -26,7 +26,14 @@ export async function openDatabase(): Promise<ScriptDatabase> {
     : await startEmbeddedPostgres({ dataDir: path.join(read.dataDir, 'postgres'), log: console.error });
   const url = configured ?? embedded!.url;
   const settings = { ...read, database: { ...read.database, url, directUrl: url, embedded: embedded !== null } };
-  const dataSource = new DataSource({ ...databaseOptions(settings, url), entities, migrations });
+  const options = databaseOptions(settings, url);
+  const dataSource = new DataSource({
+    ...options,
+    // The limit is one of requests; a script reads whole tables. As text: the number 0 the driver would not send.
+    extra: { ...options.extra, statement_timeout: '0' },
+    entities,
+    migrations,
+  });
   const close = async () => {
     if (dataSource.isInitialized) await dataSource.destroy();
     await embedded?.stop();

@@ -5,8 +5,8 @@ import { AppError } from '../common/errors.js';
 const ADMINISTRATORS = 7_205_764;
 
 /**
- * Puts whoever takes an administrator away (erasure, deactivation, change of role) in line until the end of the transaction:
- * two who go at once would each count the other. Called before any row is locked, or the two could wait for one another.
+ * Puts whoever takes an administrator away (erasure, deactivation, change of role), or must be one to the end, in line until
+ * the transaction is over: two who go at once would each count the other. Called before any row is locked, or the two could wait for one another.
  */
 export async function lockAdministrators(tx: EntityManager): Promise<void> {
   await tx.query('SELECT pg_advisory_xact_lock($1)', [ADMINISTRATORS]);

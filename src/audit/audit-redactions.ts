@@ -33,23 +33,21 @@ const BLANKED: Record<Side, string[]> = {
  */
 @Injectable()
 export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly rounds = new Rounds(INTERVAL, () => void this.finish());
-  private running = Promise.resolve();
-  private stopped = false;
+  private readonly rounds: Rounds;
 
   constructor(
     private readonly database: DataSource,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    @Inject(LOGGER) logger: Logger,
+  ) {
+    this.rounds = new Rounds(INTERVAL, logger, 'blanking an audit failed', () => this.steps());
+  }
 
   onApplicationBootstrap(): void {
     this.rounds.begin();
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    this.rounds.end();
-    await this.running;
+  onApplicationShutdown(): Promise<void> {
+    return this.rounds.end();
   }
 
   /** @param answerBy when the caller is to have its answer at the latest, as `performance.now()` counts */
@@ -71,11 +69,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
 
   /** Goes on until nothing is left that another instance is not at. What fails is tried again in the next round. */
   finish(): Promise<void> {
-    // After what runs already, which may have looked just before there was something.
-    this.running = this.running
-      .then(() => this.steps())
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'blanking an audit failed; tried again later'));
-    return this.running;
+    return this.rounds.run();
   }
 
   private async finishSoon(answerBy: number): Promise<void> {
@@ -84,7 +78,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
   }
 
   private async steps(): Promise<void> {
-    while (!this.stopped && (await this.database.transaction((tx) => this.step(tx))));
+    while (!this.rounds.ended && (await this.database.transaction((tx) => this.step(tx))));
   }
 
   /** @returns false where there was nothing to do */

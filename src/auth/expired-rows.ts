@@ -23,36 +23,35 @@ const EXPIRED: [table: string, key: string, column: string, before: string][] = 
 /** Deletes sessions, mailed tokens and OAuth states that ended long ago, once an hour. */
 @Injectable()
 export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly rounds = new Rounds(INTERVAL, () => this.round());
-  private stopped = false;
+  private readonly rounds: Rounds;
 
   constructor(
     private readonly database: DataSource,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.rounds = new Rounds(INTERVAL, logger, 'deleting expired rows failed', () => this.round());
+  }
 
   onApplicationBootstrap(): void {
     this.rounds.begin();
   }
 
-  onApplicationShutdown(): void {
-    this.stopped = true;
-    this.rounds.end();
+  onApplicationShutdown(): Promise<void> {
+    return this.rounds.end();
   }
 
   /** @returns how many rows went; 0 where another instance is at it */
   async deleteAll(): Promise<number> {
     let total = 0;
     for (const [table, key, column, before] of EXPIRED)
-      for (let deleted = BATCH; deleted === BATCH && !this.stopped; total += deleted)
+      for (let deleted = BATCH; deleted === BATCH && !this.rounds.ended; total += deleted)
         deleted = await this.deleteBatch(table, key, column, before);
     return total;
   }
 
-  private round(): void {
-    this.deleteAll()
-      .then((rows) => rows > 0 && this.logger.info({ rows }, 'deleted expired sessions, tokens and states'))
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'deleting expired rows failed; tried again later'));
+  private async round(): Promise<void> {
+    const rows = await this.deleteAll();
+    if (rows > 0) this.logger.info({ rows }, 'deleted expired sessions, tokens and states');
   }
 
   private async deleteBatch(table: string, key: string, column: string, before: string): Promise<number> {

@@ -1,26 +1,46 @@
+import type { Logger } from './logger.js';
+
 /**
- * Work that comes round again while the process lives. First at a random moment within the interval: instances that start
- * together need not meet.
+ * Work that comes round again while the process lives, never twice at once. First at a random moment within the interval:
+ * instances that start together need not meet.
  */
 export class Rounds {
+  /** True from the end of the process on: work of many steps stops at the next one. */
+  ended = false;
   private timer: NodeJS.Timeout | undefined;
+  private running = Promise.resolve();
 
-  /** @param interval milliseconds from one beginning to the next */
+  /**
+   * @param interval milliseconds from one beginning to the next
+   * @param failed what the log says of a round that failed; the next one tries again
+   */
   constructor(
     private readonly interval: number,
-    private readonly work: () => void,
+    private readonly logger: Logger,
+    private readonly failed: string,
+    private readonly work: () => Promise<void>,
   ) {}
 
   begin(): void {
     this.timer = setTimeout(() => this.round(), Math.random() * this.interval).unref();
   }
 
-  end(): void {
+  /** A round now, after the one that runs already: that may have looked just before there was something. Never rejects. */
+  run(): Promise<void> {
+    this.running = this.running
+      .then(() => this.work())
+      .catch((error: unknown) => this.logger.warn({ err: error }, `${this.failed}; tried again later`));
+    return this.running;
+  }
+
+  async end(): Promise<void> {
+    this.ended = true;
     clearTimeout(this.timer);
+    await this.running;
   }
 
   private round(): void {
-    this.work();
+    void this.run();
     this.timer = setTimeout(() => this.round(), this.interval).unref();
   }
 }

@@ -20,24 +20,22 @@ const BATCH = 500;
  */
 @Injectable()
 export class AvatarRemovals implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly rounds = new Rounds(INTERVAL, () => void this.finish());
-  private running = Promise.resolve();
-  private stopped = false;
+  private readonly rounds: Rounds;
 
   constructor(
     private readonly database: DataSource,
     private readonly storage: AvatarStorage,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    @Inject(LOGGER) logger: Logger,
+  ) {
+    this.rounds = new Rounds(INTERVAL, logger, 'removing a picture failed', () => this.round());
+  }
 
   onApplicationBootstrap(): void {
     this.rounds.begin();
   }
 
-  async onApplicationShutdown(): Promise<void> {
-    this.stopped = true;
-    this.rounds.end();
-    await this.running;
+  onApplicationShutdown(): Promise<void> {
+    return this.rounds.end();
   }
 
   /** Has the file removed once the transaction is committed. */
@@ -48,14 +46,11 @@ export class AvatarRemovals implements OnApplicationBootstrap, OnApplicationShut
 
   /** Removes what is due. The first failure ends the round: a storage that is away is not asked for every file. */
   finish(): Promise<void> {
-    this.running = this.running
-      .then(() => this.round())
-      .catch((error: unknown) => this.logger.warn({ err: error }, 'removing a picture failed; tried again later'));
-    return this.running;
+    return this.rounds.run();
   }
 
   private async round(): Promise<void> {
-    for (let count = 0; count < BATCH && !this.stopped; count += 1) {
+    for (let count = 0; count < BATCH && !this.rounds.ended; count += 1) {
       const name = await this.claim();
       if (!name) return;
       await this.remove(name);

@@ -2,7 +2,6 @@ import bcrypt from 'bcrypt';
 import { decode } from 'jsonwebtoken';
 import { Answer, Member, TestApp } from './support/app.js';
 import { login } from './support/sign-ins.js';
-import { until } from './support/until.js';
 
 const NEXT = 'another horse battery';
 let service: TestApp;
@@ -18,8 +17,7 @@ async function overtaken(member: Member, change: string, send: () => Promise<Ans
   await other.startTransaction();
   await other.query(`UPDATE users SET ${change} WHERE id = '${member.id}'`);
   const answer = send();
-  const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  await until(async () => (await service.sql(waiting)).length > 0);
+  await service.blocked();
   await other.commitTransaction();
   await other.release();
   return answer;

@@ -1,5 +1,4 @@
 import { Member, TestApp } from './support/app.js';
-import { until } from './support/until.js';
 
 let service: TestApp;
 
@@ -23,8 +22,7 @@ describe('an administrator who ends the sessions of another', () => {
     const { asked } = await service.database.transaction(async (tx) => {
       await tx.query(held(target));
       const late = service.post(`/admin/users/${target.id}/sessions/revoke`, {}, by.access);
-      const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-      await until(async () => (await service.sql(waiting)).length > 0);
+      await service.blocked();
       await tx.query(end, [by.id]);
       return { asked: late };
     });

@@ -40,8 +40,7 @@ describe('without Redis, a value for one use', () => {
     await holder.startTransaction();
     await holder.query(`SELECT 1 FROM ephemeral_values WHERE key = 'contended' FOR UPDATE`);
     const takes = [1, 2, 3].map(() => store().take('contended'));
-    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    await until(async () => (await service.sql(waiting)).length === takes.length);
+    await service.blocked(takes.length);
     await holder.commitTransaction();
     await holder.release();
     expect((await Promise.all(takes)).sort()).toEqual(['value', null, null].sort());

@@ -136,8 +136,7 @@ describeWith('kafka', 'an event that the broker refuses while its user is erased
       await service.app.get(OutboxService).add(tx, userDeleted(id), null);
       const started = await TestApp.start(kafka);
       // It has read and sent the event as it was before, and waits for the row to set it aside.
-      const parking = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-      await until(async () => (await service.sql(parking)).length > 0);
+      await service.blocked();
       return started;
     });
     const events = (await topic.count(2, id)).map(({ value }) => [value.event_type, value.name]);

@@ -3,7 +3,6 @@ import { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { Claims, OidcProvider, person } from './support/oidc-provider.js';
-import { until } from './support/until.js';
 
 let oidc: OidcProvider;
 let service: TestApp;
@@ -87,8 +86,7 @@ describe('/users/identities', () => {
     await unlinking.query('SELECT 1 FROM users WHERE id = $1 FOR UPDATE', [owner.id]);
     await unlinking.query('DELETE FROM user_identities WHERE user_id = $1', [owner.id]);
     const answer = signIn({ ...claims, email_verified: false }, 'google');
-    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    await until(async () => (await service.sql(waiting)).length > 0);
+    await service.blocked();
     await unlinking.commitTransaction();
     await unlinking.release();
     const { status, body } = await answer;

@@ -159,10 +159,7 @@ describe('DELETE /users/profile', () => {
       await tx.query('DELETE FROM users WHERE id = $1', [member.id]);
       const late = request(member);
       // The session was checked before; the row is waited for.
-      await until(async () => {
-        const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-        return (await service.sql(waiting)).length > 0;
-      });
+      await service.blocked();
       return { asked: late };
     });
     expect(errorOf(await asked)).toEqual([401, 'unauthenticated']);

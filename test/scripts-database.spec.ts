@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newAvatarName } from '../src/users/avatar-storage.js';
 import { TestApp } from './support/app.js';
 import { runScript } from './support/scripts.js';
-import { until } from './support/until.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
 /** Milliseconds that a request may take for a statement. */
@@ -35,8 +34,7 @@ describe('a statement of a script', () => {
       const { ran } = await service.database.transaction(async (tx) => {
         await tx.query('LOCK TABLE users');
         const script = runScript(name, [], { variables });
-        const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-        await until(async () => (await service.sql(waiting)).length > 0);
+        await service.blocked();
         await sleep(3 * LIMIT);
         return { ran: script };
       });

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -6,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { REQUESTS_LIMIT } from '../src/common/last-connections.js';
 import { freePort } from '../src/config/free-port.js';
 import { testValues, uniqueEmail } from './support/app.js';
-import { compiled, dropWorkerDatabase, workerDatabase } from './support/environment.js';
+import { dropWorkerDatabase, workerDatabase } from './support/environment.js';
+import { startService } from './support/service-process.js';
 import { until } from './support/until.js';
 
 /** Production's, seconds. */
@@ -32,10 +32,7 @@ function register(port: number) {
 it('SIGTERM leaves requests under way their time, cuts one that never ends, and the process exits with 0', async () => {
   const port = await freePort();
   const values = testValues({ DATABASE_URL: await workerDatabase(), SHUTDOWN_DELAY_SECONDS: String(DELAY) });
-  const service = spawn(process.execPath, [compiled('src/main.js')], {
-    env: { PATH: process.env.PATH, ...values, APP_PORT: String(port) },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const service = startService({ ...values, APP_PORT: String(port) }, ['ignore', 'ignore', 'inherit']);
   const ended = once(service, 'exit');
   const get = (path: string) =>
     fetch(`http://127.0.0.1:${port}${path}`).then(

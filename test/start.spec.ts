@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, openSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -10,17 +9,11 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../src/config/free-port.js';
 import { testValues, uniqueEmail } from './support/app.js';
-import { compiled, dropWorkerDatabase, workerDatabase } from './support/environment.js';
+import { dropWorkerDatabase, workerDatabase } from './support/environment.js';
+import { startService } from './support/service-process.js';
 import { until } from './support/until.js';
 
 afterAll(() => dropWorkerDatabase());
-
-function start(values: Record<string, string | undefined>, stdio: StdioOptions): ChildProcess {
-  return spawn(process.execPath, [compiled('src/main.js')], {
-    env: { PATH: process.env.PATH, APP_PORT: '0', ...values, LOG_LEVEL: 'info' },
-    stdio,
-  });
-}
 
 const answers = (port: number) =>
   fetch(`http://127.0.0.1:${port}/healthz`).then(
@@ -31,7 +24,7 @@ const answers = (port: number) =>
 it('with APP_PORT=0 the links in mails name the port that was picked', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meetinity-start-'));
   const values = testValues({ DATABASE_URL: await workerDatabase(), DATA_DIR: folder, MAIL_DIR: folder });
-  const service = start(values, ['ignore', 'pipe', 'inherit']);
+  const service = startService(values, ['ignore', 'pipe', 'inherit']);
   try {
     let address: string | undefined;
     for await (const line of createInterface({ input: service.stdout! })) {
@@ -59,7 +52,7 @@ it('with APP_PORT=0 the links in mails name the port that was picked', async () 
 
 it('a log file that cannot be opened ends the start with one line, before a database is started', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meetinity-start-'));
-  const service = start(testValues({ DATA_DIR: folder, LOG_FILE: '/dev/null/log' }), ['ignore', 'pipe', 'pipe']);
+  const service = startService(testValues({ DATA_DIR: folder, LOG_FILE: '/dev/null/log' }), ['ignore', 'pipe', 'pipe']);
   const [[code], stderr] = await Promise.all([once(service, 'exit'), text(service.stderr!)]);
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^LOG_FILE cannot be opened: .*\n$/)]);
   expect(existsSync(path.join(folder, 'postgres'))).toBe(false);
@@ -74,7 +67,7 @@ it('names each address of a database that answers at none', async () => {
     DATABASE_URL: 'postgresql://somebody@of-two-addresses.example:1/meetinity',
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(resolver)}`,
   });
-  const service = start(values, ['ignore', 'ignore', 'pipe']);
+  const service = startService(values, ['ignore', 'ignore', 'pipe']);
   const [[code], stderr] = await Promise.all([once(service, 'exit'), text(service.stderr!)]);
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^.*127\.0\.0\.1:1; .*127\.0\.0\.2:1\n$/)]);
 });
@@ -82,7 +75,7 @@ it('names each address of a database that answers at none', async () => {
 it('ends in time although a connection is open that never asks for anything', async () => {
   const port = await freePort();
   const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port) });
-  const service = start(values, ['ignore', 'ignore', 'inherit']);
+  const service = startService(values, ['ignore', 'ignore', 'inherit']);
   const ended = once(service, 'exit');
   let socket: Socket | undefined;
   try {
@@ -100,7 +93,7 @@ it('ends in time although a connection is open that never asks for anything', as
 it('a full disk under the log costs lines, not the service', async () => {
   const port = await freePort();
   const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port), LOG_FILE: '/dev/full' });
-  const service = start(values, ['ignore', openSync('/dev/full', 'w'), 'pipe']);
+  const service = startService(values, ['ignore', openSync('/dev/full', 'w'), 'pipe']);
   const stderr = text(service.stderr!);
   try {
     await until(() => answers(port), 20_000);

@@ -44,6 +44,13 @@ export class Environment {
       .filter((item) => item !== '');
   }
 
+  /** Two values of which one is nothing without the other; null where neither is set. */
+  pair(first: string, second: string): [string, string] | null {
+    const [one, other] = [this.text(first), this.text(second)];
+    if (!one !== !other) throw new SettingsError(`${first} and ${second} must be set together`);
+    return one && other ? [one, other] : null;
+  }
+
   /** An absolute URL of one of the protocols (`http:`, …), as it is; credentials are never echoed. */
   url(name: string, protocols: readonly string[], fallback?: string): string | undefined {
     const value = this.text(name);

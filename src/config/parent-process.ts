@@ -29,7 +29,7 @@ export function onParentExit(callback: () => void): void {
   // npm runs a script in a shell, and most shells wait for it: then npm is the process above, and the shell survives it.
   const above = parentOf(ppid);
   const timer = setInterval(() => {
-    if (process.ppid === ppid && parentOf(ppid) === above) return;
+    if (process.ppid === ppid && (above === null || parentOf(ppid) === above)) return;
     clearInterval(timer);
     callback();
   }, 500);

@@ -62,10 +62,7 @@ export type Provider = (typeof PROVIDERS)[number];
 function readProvider(env: Environment, provider: Provider, publicBaseUrl: string) {
   const prefix = `OAUTH_${provider.toUpperCase()}`;
   const web = ['http:', 'https:'];
-  const clientId = env.text(`${prefix}_CLIENT_ID`);
-  const clientSecret = env.text(`${prefix}_CLIENT_SECRET`);
-  if (!clientId !== !clientSecret)
-    throw new SettingsError(`${prefix}_CLIENT_ID and ${prefix}_CLIENT_SECRET must be set together`);
+  const credentials = env.pair(`${prefix}_CLIENT_ID`, `${prefix}_CLIENT_SECRET`);
   const urls = PROVIDER_URLS[provider];
   const configured = {
     redirectUri: env.url(`${prefix}_REDIRECT_URI`, web, `${publicBaseUrl}/auth/oauth/${provider}/callback`)!,
@@ -73,7 +70,9 @@ function readProvider(env: Environment, provider: Provider, publicBaseUrl: strin
     tokenUrl: env.url(`${prefix}_TOKEN_URL`, web, urls.tokenUrl)!,
     userinfoUrl: env.url(`${prefix}_USERINFO_URL`, web, urls.userinfoUrl)!,
   };
-  return clientId && clientSecret ? { clientId, clientSecret, ...configured } : null;
+  if (!credentials) return null;
+  const [clientId, clientSecret] = credentials;
+  return { clientId, clientSecret, ...configured };
 }
 
 /** Schemes that a browser would run or open itself; an app's own scheme (`meetinity:`) is fine. */

@@ -59,9 +59,7 @@ function readOrigins(env: Environment): string[] {
 
 function readUploads(env: Environment) {
   const bucket = env.text('S3_BUCKET');
-  const [accessKeyId, secretAccessKey] = [env.text('S3_ACCESS_KEY_ID'), env.text('S3_SECRET_ACCESS_KEY')];
-  if (!accessKeyId !== !secretAccessKey)
-    throw new SettingsError('S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY must be set together');
+  const [accessKeyId, secretAccessKey] = env.pair('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY') ?? [];
   return {
     folder: env.text('UPLOAD_FOLDER') ?? 'uploads',
     /** Bytes of one uploaded file. */

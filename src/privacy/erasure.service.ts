@@ -62,8 +62,9 @@ export class ErasureService {
       const held = await this.users.findAndLock(tx, userId);
       // Of two requests at once the second comes too late.
       if (!held) throw new AppError('unauthenticated');
-      if (held.passwordHash !== user.passwordHash) throw new AccountChanged();
-      if (held.role === 'admin' && user.role !== 'admin') throw new AccountChanged();
+      // Who has become an administrator has to stand in their line first.
+      const promoted = held.role === 'admin' && user.role !== 'admin';
+      if (promoted || held.passwordHash !== user.passwordHash) throw new AccountChanged();
       if (held.passwordHash === null) await this.requireRecentSignIn(tx, sessionId);
       if (held.role === 'admin' && held.isActive) await requireAnotherAdmin(tx, userId);
       await this.remove(tx, held, context, compareBy + LONGEST_REST);

@@ -7,6 +7,7 @@ import { CircuitBreaker } from '../../src/cache/circuit-breaker.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
 import { dropWorkerDatabase, workerDatabase, workerRedisUrl } from './environment.js';
 import { emptyMailbox, MAIL_DIRECTORY } from './mailbox.js';
+import { until } from './until.js';
 
 type Values = Record<string, string | undefined>;
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'OPTIONS';
@@ -113,6 +114,12 @@ export class TestApp {
     if (answer.status !== 201) throw new Error(`registration answered ${answer.status}: ${answer.text}`);
     const { user, access_token, refresh_token } = answer.body;
     return { id: user.id, email: body.email, password: body.password, access: access_token, refresh: refresh_token };
+  }
+
+  /** Returns once so many statements or more in this database wait for a lock. */
+  async blocked(count = 1): Promise<void> {
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await until(async () => (await this.sql(waiting)).length >= count);
   }
 
   /** Somebody with a role, signed in; roles have no public way in, so the row is set. */

@@ -6,7 +6,7 @@ import type { DataSource } from 'typeorm';
 import { replay } from '../src/events/replay.js';
 import { Member, TestApp } from './support/app.js';
 import { describeWith, kafkaBrokers, workerTopic } from './support/environment.js';
-import { testKafka, withAdmin } from './support/kafka.js';
+import { makeTopic, testKafka, withAdmin } from './support/kafka.js';
 import { ScratchDatabases } from './support/scratch-database.js';
 import { until } from './support/until.js';
 
@@ -61,7 +61,7 @@ describeWith('kafka', 'the consumer of the README', () => {
   beforeAll(async () => {
     values = { KAFKA_BOOTSTRAP_SERVERS: kafkaBrokers().join(','), KAFKA_USER_TOPIC: topic };
     const url = await scratch.create();
-    await withAdmin((admin) => admin.createTopics({ topics: [{ topic, numPartitions: 3 }] }));
+    await makeTopic(topic);
     [service, theirs] = await Promise.all([TestApp.start(values), scratch.connect(url)]);
     values.DATABASE_URL = url;
     start();

@@ -170,7 +170,8 @@ export class EventPublisher {
         timeout: REQUEST_TIMEOUT - 500,
       });
     } catch (error) {
-      if (!this.topicWarned) this.logger.warn({ err: error, topic }, 'the topic cannot be created by this service');
+      if (!this.topicWarned)
+        this.logger.warn({ err: error, topic }, 'the topic was not created, or the broker does not know it yet');
       this.topicWarned = true;
     } finally {
       await admin.disconnect().catch(() => undefined);

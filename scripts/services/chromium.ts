@@ -14,9 +14,10 @@ const find = () => NAMES.map(pathOf).find(Boolean) ?? ON_A_MAC.find(existsSync);
  * @throws Error that says why there is none
  */
 export async function findChromium(log: Log): Promise<string> {
-  if (!find() && process.env.CI === 'true')
-    await install({ apt: ['chromium'], apk: ['chromium'], dnf: ['chromium'] }, log);
+  const mayInstall = process.env.CI === 'true';
+  if (!find() && mayInstall) await install({ apt: ['chromium'], apk: ['chromium'], dnf: ['chromium'] }, log);
   const found = find();
-  if (!found) throw new Error('no Chromium on the PATH, and none could be installed');
+  const hint = mayInstall ? 'none could be installed' : 'CI=true installs one';
+  if (!found) throw new Error(`no Chromium on the PATH; ${hint}`);
   return found;
 }

@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Kafka, logLevel } from 'kafkajs';
 import { createApp } from '../../src/app.js';
 import type { Settings } from '../../src/config/settings.js';
+import { createTopic } from '../../test/support/topic.js';
 import type { Stage } from './stage.js';
 
 const PARTITIONS = 6;
@@ -15,7 +16,7 @@ export async function withTopic(stage: Stage): Promise<Settings> {
   const topic = `bench.${randomBytes(4).toString('hex')}`;
   const admin = kafkaOf(stage).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }] });
+  await createTopic(admin, { topic, numPartitions: PARTITIONS });
   await admin.disconnect();
   const logging = { ...stage.settings.logging, level: 'error' as const };
   return { ...stage.settings, logging, kafka: { ...stage.settings.kafka, topic } };

@@ -46,22 +46,36 @@ async function spread({ targets, cores }: Arrangement, { path, tokens, seconds, 
   };
 }
 
+const EVERYTHING_ON_ONE = '0';
+const EVERYTHING_ON_TWO = '0-1';
+
+/** Each arrangement in turn, round by round, after a warm-up of every server; by arrangement. */
+async function inTurn(arrangements: Arrangement[], load: Load): Promise<Spread[][]> {
+  const servers = new Set(arrangements.flatMap(({ targets }) => targets));
+  for (const target of servers) await spread({ targets: [target], cores: EVERY_CORE }, load);
+  const measured: Spread[][] = arrangements.map(() => []);
+  for (let round = 0; round < ROUNDS; round += 1)
+    for (const [place, arrangement] of arrangements.entries()) measured[place]!.push(await spread(arrangement, load));
+  return measured;
+}
+
 const ratiosOf = (from: Spread[], to: Spread[]) => to.map(({ rate }, round) => rate / from[round]!.rate);
 
-/** What a second process and processor bring the bare reference: no more is to be had on this machine. */
-async function ceiling(stage: Stage, load: Load): Promise<number> {
+/** What a second process and processor bring the bare reference, as the measure of what this machine has to give. */
+async function gainOfReference(stage: Stage, load: Load): Promise<number> {
   const [one, two] = [await stage.bare(), await stage.bare()];
-  for (const target of [one, two]) await spread({ targets: [target], cores: EVERY_CORE }, load);
-  const [narrow, both]: Spread[][] = [[], []];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    narrow!.push(await spread({ targets: [one], cores: '0' }, load));
-    both!.push(await spread({ targets: [one, two], cores: '0-1' }, load));
-  }
+  const [narrow, both] = await inTurn(
+    [
+      { targets: [one], cores: EVERYTHING_ON_ONE },
+      { targets: [one, two], cores: EVERYTHING_ON_TWO },
+    ],
+    load,
+  );
   await Promise.all([one.stop(), two.stop()]);
   return median(ratiosOf(narrow!, both!));
 }
 
-function compared(name: string, from: Spread[], to: Spread[], most: number): Row {
+function compared(name: string, from: Spread[], to: Spread[], reference: number): Row {
   const ratios = ratiosOf(from, to);
   const of = (spreads: Spread[], figure: keyof Spread) => median(spreads.map((measured) => measured[figure]));
   const change = (figure: keyof Spread) => `${of(from, figure).toFixed(0)} → ${of(to, figure).toFixed(0)}`;
@@ -71,7 +85,7 @@ function compared(name: string, from: Spread[], to: Spread[], most: number): Row
     met: median(ratios) >= GOAL,
     ratio: median(ratios),
     ratios,
-    note: `${change('rate')} requests/s; CPU per request ${change('cpu')} µs, of the load ${of(to, 'generator').toFixed(0)} µs; two of the bare reference on two cores ÷ one on one: ${most.toFixed(2)}`,
+    note: `${change('rate')} requests/s; CPU per request ${change('cpu')} µs, of the load ${of(to, 'generator').toFixed(0)} µs; two of the bare reference on two cores ÷ one on one: ${reference.toFixed(2)}`,
   };
 }
 
@@ -88,21 +102,20 @@ export const instances: RowDefinition[] = [
       const members = await createMembers(stage.settings, 128, 'instances');
       const tokens = members.map(({ access }) => access);
       const redis = await redisPid(stage.settings.redis.url!);
+      const load = { tokens, seconds, redis };
+      const reference = await gainOfReference(stage, { ...load, path: '/cached' });
       const [one, two] = [await stage.service(), await stage.service()];
-      const most = await ceiling(stage, { path: '/cached', tokens, seconds, redis });
+      const arrangements = [
+        { targets: [one], cores: EVERYTHING_ON_ONE },
+        { targets: [one], cores: EVERYTHING_ON_TWO },
+        { targets: [one, two], cores: EVERYTHING_ON_TWO },
+      ];
       const rows: Row[] = [];
       for (const path of ['/users/profile', '/auth/verify']) {
-        const load = { path, tokens, seconds, redis };
-        for (const target of [one, two]) await spread({ targets: [target], cores: EVERY_CORE }, load);
-        const [narrow, wide, both]: Spread[][] = [[], [], []];
-        for (let round = 0; round < ROUNDS; round += 1) {
-          narrow!.push(await spread({ targets: [one], cores: '0' }, load));
-          wide!.push(await spread({ targets: [one], cores: '0-1' }, load));
-          both!.push(await spread({ targets: [one, two], cores: '0-1' }, load));
-        }
+        const [narrow, wide, both] = await inTurn(arrangements, { ...load, path });
         rows.push(
-          compared(`GET ${path}: two instances on two cores ÷ one on one`, narrow!, both!, most),
-          compared(`GET ${path}: two instances ÷ one, both on two cores`, wide!, both!, most),
+          compared(`GET ${path}: two instances on two cores ÷ one on one`, narrow!, both!, reference),
+          compared(`GET ${path}: two instances ÷ one, both on two cores`, wide!, both!, reference),
         );
       }
       pin(redis, EVERY_CORE);

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { Admin, Consumer, ITopicConfig, Kafka, KafkaJSProtocolError, logLevel } from 'kafkajs';
+import { Admin, Consumer, ITopicConfig, Kafka, logLevel } from 'kafkajs';
 import { kafkaBrokers, workerTopic } from './environment.js';
 import { TcpProxy } from './tcp-proxy.js';
+import { createTopic } from './topic.js';
 import { until } from './until.js';
 
 export interface Received {
@@ -29,22 +30,9 @@ export async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<
   }
 }
 
-/**
- * Makes the topic (3 partitions unless told) where it is not there yet. A new topic is known to the controller before it is to
- * the broker that is asked next, and kafkajs gives up on the first "unknown": the wait for it is here.
- */
+/** Makes the topic (3 partitions unless told) where it is not there yet. */
 export function makeTopic(topic: string, config: Partial<ITopicConfig> = {}): Promise<void> {
-  return withAdmin(async (admin) => {
-    await admin.createTopics({ waitForLeaders: false, topics: [{ numPartitions: 3, ...config, topic }] });
-    const leaders = async () => (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0].partitions;
-    await until(() => leaders().then((partitions) => partitions.every(({ leader }) => leader >= 0), isUnknownTopic));
-  });
-}
-
-/** False for a topic that is not known yet, which `until` asks for again; throws what else has gone wrong. */
-function isUnknownTopic(error: unknown): false {
-  if (error instanceof KafkaJSProtocolError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
-  throw error;
+  return withAdmin((admin) => createTopic(admin, { numPartitions: 3, ...config, topic }));
 }
 
 /**

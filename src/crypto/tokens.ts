@@ -11,7 +11,7 @@ export function tokenHash(token: string): string {
 }
 
 /** A 256-bit key for one purpose (HKDF-SHA-256, RFC 5869), so that no two features share a key. */
-export function deriveKey(secret: string, purpose: string): Buffer {
+export function deriveKey(secret: string | Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', purpose, 32));
 }
 

@@ -9,6 +9,7 @@ import { LeanOutbox1795570000000 } from './1795570000000-LeanOutbox.js';
 import { RoomForChanges1795580000000 } from './1795580000000-RoomForChanges.js';
 import { AuditRedactions1795590000000 } from './1795590000000-AuditRedactions.js';
 import { AvatarRemovals1795600000000 } from './1795600000000-AvatarRemovals.js';
+import { SessionRotations1795630000000 } from './1795630000000-SessionRotations.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -23,4 +24,5 @@ export const migrations = [
   RoomForChanges1795580000000,
   AuditRedactions1795590000000,
   AvatarRemovals1795600000000,
+  SessionRotations1795630000000,
 ];

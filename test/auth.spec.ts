@@ -188,13 +188,17 @@ describe('access tokens', () => {
   });
 
   it.each([
-    ['no token', undefined],
-    ['a token of another signature', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.AAAA'],
-    ['an unsigned token', `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`],
-  ])('refuses %s', async (_, token) => {
+    ['no token', undefined, 'Bearer'],
+    ['a token of another signature', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.AAAA', 'Bearer error="invalid_token"'],
+    [
+      'an unsigned token',
+      `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`,
+      'Bearer error="invalid_token"',
+    ],
+  ])('refuses %s', async (_, token, challenge) => {
     const answer = await service.get('/users/profile', token);
     expect(answer.status).toBe(401);
-    expect(answer.headers['www-authenticate']).toBe('Bearer');
+    expect(answer.headers['www-authenticate']).toBe(challenge);
     expect(answer.body.error.type).toBe('unauthenticated');
   });
 });

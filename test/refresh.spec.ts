@@ -1,11 +1,12 @@
 import { decode } from 'jsonwebtoken';
 import { tokenHash } from '../src/crypto/tokens.js';
+import { KeyRing } from '../src/crypto/key-ring.js';
 import { RefreshTokens } from '../src/sessions/refresh-tokens.js';
-import { type Member, TestApp } from './support/app.js';
+import { type Member, TestApp, testValues } from './support/app.js';
 import { queriesOf, sessionOf, word } from './support/sessions.js';
 
 const INVALID = '401 invalid_refresh_token';
-const OTHER_SECRET = 'the secret that came after the first one';
+const OTHER_KEY = `k2:${Buffer.alloc(32, 'spec key two').toString('base64')}`;
 let service: TestApp;
 let second: TestApp;
 
@@ -210,12 +211,13 @@ describe('invalid_refresh_token is the answer to', () => {
   });
 });
 
-describe('while the secret is being replaced', () => {
-  const oldSecret = () => service.settings.jwt.secret;
+describe('while ENCRYPTION_KEYS are being rotated', () => {
+  const OLD_KEY = testValues().ENCRYPTION_KEYS!;
+  const startSwitched = () => TestApp.start({ ENCRYPTION_KEYS: `${OTHER_KEY},${OLD_KEY}` });
 
-  it('all instances give the same successor, in whichever order they know the two secrets', async () => {
-    const prepared = await TestApp.start({ JWT_SECRET_PREVIOUS: OTHER_SECRET });
-    const switched = await TestApp.start({ JWT_SECRET: OTHER_SECRET, JWT_SECRET_PREVIOUS: oldSecret() });
+  it('all instances give the same successor, in whichever order they know the two keys', async () => {
+    const prepared = await TestApp.start({ ENCRYPTION_KEYS: `${OLD_KEY},${OTHER_KEY}` });
+    const switched = await startSwitched();
     const member = await service.member();
     const callers = Array.from({ length: 20 }, (_, n) => refresh(member.refresh, n % 2 ? prepared : switched));
     const answers = await Promise.all(callers);
@@ -225,18 +227,18 @@ describe('while the secret is being replaced', () => {
     await switched.stop();
   });
 
-  it('a token forged with the old one is refused where the genuine one has the new one', async () => {
-    const switched = await TestApp.start({ JWT_SECRET: OTHER_SECRET, JWT_SECRET_PREVIOUS: oldSecret() });
+  it('a token signed with the old one is refused where the genuine one has the new one', async () => {
+    const switched = await startSwitched();
     const member = await service.member();
     const { body } = await refresh(member.refresh, switched);
-    const forged = new RefreshTokens(service.settings).make(sessionOf(member.access), 1);
+    const forged = new RefreshTokens(service.settings, new KeyRing(service.settings)).make(sessionOf(member.access), 1);
     expect(word(await refresh(forged, switched))).toBe(INVALID);
     expect(word(await refresh(body.refresh_token, switched))).toBe('200');
     await switched.stop();
   });
 
   it('an instance that does not know the new one asks for another try and ends nothing', async () => {
-    const switched = await TestApp.start({ JWT_SECRET: OTHER_SECRET, JWT_SECRET_PREVIOUS: oldSecret() });
+    const switched = await startSwitched();
     const member = await service.member();
     const { body } = await refresh(member.refresh, switched);
     const late = await refresh(member.refresh);

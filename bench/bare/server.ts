@@ -10,9 +10,10 @@ import { Pool, QueryResultRow } from 'pg';
  * else: no validation, no logs, no metrics, no error handling worth the name. Never deploy this.
  */
 // Settings come from the benchmark that starts it.
-const { PORT, DATABASE_URL, REDIS_URL, JWT_SECRET, POOL_SIZE } = process.env as Record<string, string>;
+const { PORT, DATABASE_URL, REDIS_URL, JWT_SECRET, ENCRYPTION_KEYS, POOL_SIZE } = process.env as Record<string, string>;
 const key = createSecretKey(Buffer.from(JWT_SECRET!));
-const refreshKey = Buffer.from(hkdfSync('sha256', JWT_SECRET!, '', 'refresh-token', 32));
+const encryptionKey = Buffer.from(ENCRYPTION_KEYS!.split(':')[1]!, 'base64');
+const refreshKey = Buffer.from(hkdfSync('sha256', encryptionKey, '', 'refresh-token', 32));
 const pool = new Pool({ connectionString: DATABASE_URL, max: Number(POOL_SIZE) });
 const redis = new Redis(REDIS_URL!, { enableAutoPipelining: true });
 const app = Fastify({ logger: false });

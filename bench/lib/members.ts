@@ -1,10 +1,9 @@
-import { createSecretKey, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import bcrypt from 'bcrypt';
-import jwt from 'jsonwebtoken';
 import { Client } from 'pg';
 import type { Settings } from '../../src/config/settings.js';
 import { tokenHash } from '../../src/crypto/tokens.js';
-import { RefreshTokens } from '../../src/sessions/refresh-tokens.js';
+import { tokenMaker } from './tokens.js';
 
 /** A signed-in user, made by SQL with the tokens the service would have given. */
 export interface BenchMember {
@@ -19,22 +18,11 @@ export const PASSWORD = 'correct horse battery staple';
 
 /** Inserts users with a session each; all have the same password, hashed at the configured cost. */
 export async function createMembers(settings: Settings, count: number, label: string): Promise<BenchMember[]> {
-  const key = createSecretKey(Buffer.from(settings.jwt.secret));
-  const refreshTokens = new RefreshTokens(settings);
+  const tokensOf = tokenMaker(settings);
   const members = Array.from({ length: count }, (_, index) => {
     const [id, sessionId] = [randomUUID(), randomUUID()];
     const email = `${label}-${index}@bench.example`;
-    const claims = {
-      sub: id,
-      user_id: id,
-      email,
-      name: 'Bench Member',
-      role: 'user',
-      sid: sessionId,
-      jti: randomUUID(),
-    };
-    const access = jwt.sign(claims, key, { algorithm: 'HS256', expiresIn: 86_400 });
-    return { id, sessionId, email, access, refresh: refreshTokens.make(sessionId, 0) };
+    return { id, sessionId, email, ...tokensOf({ id, email, name: 'Bench Member', role: 'user' }, sessionId) };
   });
   const client = new Client({ connectionString: settings.database.url! });
   await client.connect();

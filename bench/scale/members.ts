@@ -1,10 +1,9 @@
-import { createSecretKey, randomInt, randomUUID } from 'node:crypto';
-import jwt from 'jsonwebtoken';
+import { randomInt } from 'node:crypto';
 import type { Client } from 'pg';
 import { personId } from '../../scripts/seed/people.js';
 import { tokenHash } from '../../src/crypto/tokens.js';
-import { RefreshTokens } from '../../src/sessions/refresh-tokens.js';
 import type { BenchMember } from '../lib/members.js';
+import { tokenMaker } from '../lib/tokens.js';
 import type { Size } from './stage.js';
 
 const SEED = 1;
@@ -55,12 +54,9 @@ export async function findAdmin(client: Client, { settings }: Size): Promise<Ben
 }
 
 async function takeOver(client: Client, settings: Size['settings'], drawn: Drawn[]): Promise<BenchMember[]> {
-  const key = createSecretKey(Buffer.from(settings.jwt.secret));
-  const refreshTokens = new RefreshTokens(settings);
+  const tokensOf = tokenMaker(settings);
   const members = drawn.map(({ id, email, name, role, session_id: sessionId }) => {
-    const claims = { sub: id, user_id: id, email, name, role, sid: sessionId, jti: randomUUID() };
-    const access = jwt.sign(claims, key, { algorithm: 'HS256', expiresIn: 86_400 });
-    return { id, sessionId, email, access, refresh: refreshTokens.make(sessionId, 0) };
+    return { id, sessionId, email, ...tokensOf({ id, email, name, role }, sessionId) };
   });
   await client.query(
     `UPDATE user_sessions s SET refresh_token = hash, counter = 0, rotated_at = NULL, revoked_at = NULL, revoked_reason = NULL,

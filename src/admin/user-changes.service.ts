@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../common/after-commit.js';
-import { AppError } from '../common/errors.js';
+import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
@@ -100,7 +100,7 @@ export class UserChangesService {
     const rows = await tx.query<unknown[]>(`SELECT 1 FROM users WHERE id = $1 AND role = 'admin' AND is_active`, [
       userId,
     ]);
-    if (rows.length === 0) throw new AppError('unauthenticated');
+    if (rows.length === 0) throw invalidAccessToken();
   }
 
   private async write(tx: EntityManager, user: User, change: Change, { actor, reason, context }: Act): Promise<void> {

@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import type { Settings } from '../config/settings.js';
+import { KeyRing } from '../crypto/key-ring.js';
 import { AccessTokens, accessTokenOptions } from './access-tokens.js';
 
-const settings = {
-  jwt: { secret: 'a secret of this spec', previousSecret: null, accessSeconds: 3600 },
-} as unknown as Settings;
+const keyOf = (kid: string) => ({ kid, key: Buffer.alloc(32, kid) });
+const settingsWith = (...kids: string[]) =>
+  ({
+    jwt: { secret: 'a secret of this spec', previousSecret: null, accessSeconds: 3600, binding: 'require' },
+    encryptionKeys: kids.map(keyOf),
+  }) as unknown as Settings;
+const tokensWith = (...kids: string[]) => {
+  const settings = settingsWith(...kids);
+  return new AccessTokens(new JwtService(accessTokenOptions(settings)), new KeyRing(settings), settings);
+};
 const user = { id: randomUUID(), email: 'ada@example.com', name: 'Ada', role: 'user' };
 
 const refusal = expect.objectContaining({ type: 'unauthenticated' });
@@ -14,10 +22,12 @@ let tokens: AccessTokens;
 let token: string;
 
 beforeEach(() => {
-  tokens = new AccessTokens(new JwtService(accessTokenOptions(settings)), settings);
-  token = tokens.sign(user, randomUUID());
+  tokens = tokensWith('k1');
+  token = signed();
 });
 afterEach(() => jest.useRealTimers());
+
+const signed = () => tokens.sign(user, randomUUID(), 7200).token;
 
 const withPayload = (payload: object) => {
   const [header, , signature] = token.split('.');
@@ -46,6 +56,18 @@ it('does not take another token for good because it bears the signature of a rem
 
 it('knows a token of which it remembers nothing any more', () => {
   const { sub } = tokens.verify(token);
-  for (let other = 0; other < 5001; other += 1) tokens.verify(tokens.sign(user, randomUUID()));
+  for (let other = 0; other < 5001; other += 1) tokens.verify(signed());
   expect(tokens.verify(token).sub).toBe(sub);
+});
+
+it('is good under every key of the list, and no longer once its key has left it', () => {
+  expect(tokensWith('k2', 'k1').verify(token).sub).toBe(user.id);
+  expect(() => tokensWith('k2').verify(token)).toThrow(refusal);
+});
+
+it('ends with the session at the latest', () => {
+  expect(tokens.sign(user, randomUUID(), 7200).expiresIn).toBe(3600);
+  const { token: last, expiresIn } = tokens.sign(user, randomUUID(), 90);
+  const { iat, exp } = tokens.verify(last);
+  expect([expiresIn, exp - iat]).toEqual([90, 90]);
 });

@@ -1,7 +1,9 @@
-import { Module } from '@nestjs/common';
+import { Inject, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { JwtModule } from '@nestjs/jwt';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { MailModule } from '../mail/mail.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
@@ -60,4 +62,9 @@ import { VerifyController } from './verify.controller.js';
   // What asks for the password again counts the wrong ones too.
   exports: [SignInService, LoginThrottle, OneTimeTokens],
 })
-export class AuthModule {}
+export class AuthModule {
+  constructor({ jwt }: Settings, @Inject(LOGGER) logger: Logger) {
+    if (jwt.binding === 'accept')
+      logger.warn('JWT_BINDING=accept: with JWT_SECRET alone tokens can be made; set it to require after the upgrade');
+  }
+}

@@ -2,7 +2,7 @@ import { CanActivate, ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { CHECKED_ALONGSIDE, IS_PUBLIC } from '../common/decorators.js';
-import { AppError } from '../common/errors.js';
+import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Claimant, LiveSession, Principal } from '../common/request-context.js';
 import { LiveSessions } from '../sessions/live-sessions.js';
 import { AccessClaims, AccessTokens } from './access-tokens.js';
@@ -75,7 +75,7 @@ export class JwtGuard implements CanActivate {
 
   private async requireLive(sessionId: string, userId: string): Promise<LiveSession> {
     const session = await this.sessions.find(sessionId, userId);
-    if (!session) throw new AppError('unauthenticated');
+    if (!session) throw invalidAccessToken();
     return session;
   }
 }

@@ -27,12 +27,12 @@ export class SignInService {
 
   /** @param user as it stands after the commit */
   answer(user: User, session: OpenedSession): TokenBody {
-    const token = this.accessTokens.sign(user, session.id);
+    const { token, expiresIn } = this.accessTokens.sign(user, session.id, session.expiresIn);
     return {
       access_token: token,
       token,
       token_type: 'Bearer',
-      expires_in: this.accessTokens.lifetime,
+      expires_in: expiresIn,
       refresh_token: session.refreshToken,
       refresh_expires_in: session.expiresIn,
       user: this.profiles.present(user),

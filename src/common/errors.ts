@@ -56,6 +56,8 @@ interface ErrorExtras {
   retryAfter?: number;
   /** Sent as `Allow`. */
   allow?: string;
+  /** The request carried an access token, which `WWW-Authenticate` calls invalid (RFC 6750 §3.1). */
+  invalidToken?: boolean;
 }
 
 /** An outcome that the client is told of; anything else thrown is a 500 whose cause only the log learns. */
@@ -76,6 +78,9 @@ export class AppError extends Error {
   }
 }
 
+/** `unauthenticated` for a request whose access token is not, or no longer, good. */
+export const invalidAccessToken = () => new AppError('unauthenticated', { invalidToken: true });
+
 /** The one body of every answer that is not 2xx. `message` stands twice: older clients read it at the top. */
 export function errorBody(error: AppError, requestId: string) {
   const { type, status, message, extras } = error;
@@ -85,7 +90,8 @@ export function errorBody(error: AppError, requestId: string) {
 /** The headers that go with an error. */
 export function errorHeaders(error: AppError): Record<string, string> {
   const headers: Record<string, string> = {};
-  if (error.type === 'unauthenticated') headers['www-authenticate'] = 'Bearer';
+  if (error.type === 'unauthenticated')
+    headers['www-authenticate'] = error.extras.invalidToken ? 'Bearer error="invalid_token"' : 'Bearer';
   if (error.extras.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, error.extras.retryAfter));
   if (error.extras.allow !== undefined) headers.allow = error.extras.allow;
   return headers;

@@ -96,6 +96,8 @@ function readJwt(env: Environment, production: boolean) {
     accessSeconds: minutes * 60,
     refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY,
     refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),
+    /** `accept` works beside instances of the release whose tokens JWT_SECRET alone could make. */
+    binding: env.oneOf('JWT_BINDING', ['require', 'accept'], 'require'),
   };
 }
 

@@ -6,7 +6,7 @@ import { AccountChanged, withCurrentAccount } from '../auth/account-changed.js';
 import { LoginThrottle } from '../auth/login-throttle.js';
 import { UserCaches } from '../cache/user-caches.js';
 import { afterCommit, runInTransaction } from '../common/after-commit.js';
-import { AppError } from '../common/errors.js';
+import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
@@ -55,13 +55,13 @@ export class ErasureService {
     compareBy: number,
   ): Promise<void> {
     const user = await this.users.find(userId);
-    if (!user) throw new AppError('unauthenticated');
+    if (!user) throw invalidAccessToken();
     if (user.passwordHash !== null) await this.requirePassword(user, password, context, compareBy);
     await runInTransaction(this.database, async (tx) => {
       if (user.role === 'admin') await lockAdministrators(tx);
       const held = await this.users.findAndLock(tx, userId);
       // Of two requests at once the second comes too late.
-      if (!held) throw new AppError('unauthenticated');
+      if (!held) throw invalidAccessToken();
       // Who has become an administrator has to stand in their line first.
       const promoted = held.role === 'admin' && user.role !== 'admin';
       if (promoted || held.passwordHash !== user.passwordHash) throw new AccountChanged();

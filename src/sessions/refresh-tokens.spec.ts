@@ -1,20 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '../config/settings.js';
+import { KeyRing } from '../crypto/key-ring.js';
+import { deriveKey, mac, tokenHash } from '../crypto/tokens.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
-const tokensOf = (secret: string, previousSecret: string | null = null) =>
-  new RefreshTokens({ jwt: { secret, previousSecret } } as Settings);
+function tokensOf(kids: string[], jwt: Partial<Settings['jwt']> = {}): RefreshTokens {
+  const encryptionKeys = kids.map((kid) => ({ kid, key: Buffer.alloc(32, kid) }));
+  const all = { secret: 'secret', previousSecret: null, binding: 'require', ...jwt };
+  const settings = { jwt: all, encryptionKeys } as unknown as Settings;
+  return new RefreshTokens(settings, new KeyRing(settings));
+}
 
 const session = randomUUID();
-const tokens = tokensOf('secret');
+const tokens = tokensOf(['k1']);
+const claim = (counter: number, legacy = false) => ({ sessionId: session, counter, legacy });
+
+/** As earlier releases made them. */
+function oldRule(secret: string, counter: number): string {
+  const body = tokens.make(session, counter).split('.').slice(0, 2).join('.');
+  return `${body}.${mac(deriveKey(secret, 'refresh-token'), body).toString('base64url')}`;
+}
 
 it('reads back the session and the counter it was made of', () => {
-  for (const counter of [0, 1, 999_999_999])
-    expect(tokens.read(tokens.make(session, counter))).toEqual({ sessionId: session, counter });
+  for (const counter of [0, 1, 999_999_999]) expect(tokens.read(tokens.make(session, counter))).toEqual(claim(counter));
 });
 
 it('makes the same token on every instance, and another one for every step', () => {
-  expect(tokensOf('secret').make(session, 7)).toBe(tokens.make(session, 7));
+  expect(tokensOf(['k1']).make(session, 7)).toBe(tokens.make(session, 7));
   expect(tokens.make(session, 8)).not.toBe(tokens.make(session, 7));
   expect(tokens.make(randomUUID(), 7)).not.toBe(tokens.make(session, 7));
 });
@@ -31,12 +43,22 @@ it('refuses the signature of a token for another session or another step', () =>
   expect(tokens.read(`${id}.01.${signature}`)).toBeNull();
 });
 
-it('refuses a token signed with another secret, and accepts the previous one of this service', () => {
-  const old = tokensOf('old secret').make(session, 3);
+it('refuses a token under another key, accepts each key of the list and signs with the first', () => {
+  const old = tokensOf(['k0']).make(session, 3);
   expect(tokens.read(old)).toBeNull();
-  const rotated = tokensOf('secret', 'old secret');
-  expect(rotated.read(old)).toEqual({ sessionId: session, counter: 3 });
+  const rotated = tokensOf(['k1', 'k0']);
+  expect(rotated.read(old)).toEqual(claim(3));
   expect(rotated.make(session, 3)).toBe(tokens.make(session, 3));
+  expect(rotated.find(session, 3, tokenHash(old))).toEqual({ token: old, legacy: false });
+  expect(tokens.find(session, 3, tokenHash(old))).toBeNull();
+});
+
+it('marks what JWT_SECRET alone could make, and makes it only where told to', () => {
+  expect(tokens.read(oldRule('secret', 3))).toEqual(claim(3, true));
+  expect(tokens.read(oldRule('former', 3))).toBeNull();
+  expect(tokensOf(['k1'], { previousSecret: 'former' }).read(oldRule('former', 3))).toEqual(claim(3, true));
+  expect(tokens.make(session, 3)).not.toBe(oldRule('secret', 3));
+  expect(tokensOf(['k1'], { binding: 'accept' }).make(session, 3)).toBe(oldRule('secret', 3));
 });
 
 it.each([

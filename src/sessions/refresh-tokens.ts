@@ -1,39 +1,45 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { deriveKey, mac, sameBytes } from '../crypto/tokens.js';
+import { KeyRing } from '../crypto/key-ring.js';
+import { deriveKey, mac, sameBytes, tokenHash } from '../crypto/tokens.js';
 
 /** What a refresh token says once its signature holds. */
 export interface RefreshClaim {
   sessionId: string;
   counter: number;
+  /** Made of `JWT_SECRET`, as earlier releases did. The gateway can make such a token too, so alone it proves nothing. */
+  legacy: boolean;
 }
 
 /** Session (16 bytes) and HMAC (32 bytes) in base64url, the counter between them in decimal digits. */
 const FORM = /^([A-Za-z0-9_-]{22})\.(\d{1,9})\.([A-Za-z0-9_-]{43})$/;
+const PURPOSE = 'refresh-token';
 
 /**
- * Refresh tokens are computed, not drawn: `<session>.<counter>.<HMAC-SHA-256>` under a key derived from the secret. Every
+ * Refresh tokens are deterministic: `<session>.<counter>.<HMAC-SHA-256>` under a key derived from `ENCRYPTION_KEYS`. Every
  * instance computes the same child for the same parent, so parallel and retried refreshes agree, and a forged token is
  * refused without a query.
  */
 @Injectable()
 export class RefreshTokens {
-  private readonly keys: Buffer[];
+  private readonly keys: { key: Buffer; legacy: boolean }[];
 
-  constructor(settings: Settings) {
-    const { secret, previousSecret } = settings.jwt;
+  constructor({ jwt: { secret, previousSecret, binding } }: Settings, ring: KeyRing) {
     const secrets = previousSecret ? [secret, previousSecret] : [secret];
-    this.keys = secrets.map((value) => deriveKey(value, 'refresh-token'));
+    const keys = ring.keys(PURPOSE).map((key) => ({ key, legacy: false }));
+    const legacy = secrets.map((value) => ({ key: deriveKey(value, PURPOSE), legacy: true }));
+    this.keys = binding === 'accept' ? [...legacy, ...keys] : [...keys, ...legacy];
   }
 
   make(sessionId: string, counter: number): string {
-    return this.spellings(sessionId, counter)[0]!;
+    return signed(bodyOf(sessionId, counter), this.keys[0]!.key);
   }
 
-  /** The token of that session and count under each secret: the one of the current secret first. */
-  spellings(sessionId: string, counter: number): string[] {
-    const body = `${Buffer.from(sessionId.replaceAll('-', ''), 'hex').toString('base64url')}.${counter}`;
-    return this.keys.map((key) => `${body}.${mac(key, body).toString('base64url')}`);
+  /** Finds the token of that session and count by its hash, under whichever key it was signed; null where the key is unknown. */
+  find(sessionId: string, counter: number, hash: string): { token: string; legacy: boolean } | null {
+    const body = bodyOf(sessionId, counter);
+    const candidates = this.keys.map(({ key, legacy }) => ({ token: signed(body, key), legacy }));
+    return candidates.find(({ token }) => tokenHash(token) === hash) ?? null;
   }
 
   /** @returns null for anything this service did not sign */
@@ -42,12 +48,18 @@ export class RefreshTokens {
     if (!match) return null;
     const [, session, counter, given] = match as unknown as [string, string, string, string];
     const signature = Buffer.from(given, 'base64url');
-    const body = `${session}.${counter}`;
-    if (!this.keys.some((key) => sameBytes(mac(key, body), signature))) return null;
+    const signer = this.keys.find(({ key }) => sameBytes(mac(key, `${session}.${counter}`), signature));
+    if (!signer) return null;
     const hex = Buffer.from(session, 'base64url').toString('hex');
-    const sessionId = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
-      '-',
-    );
-    return { sessionId, counter: Number(counter) };
+    const sessionId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    return { sessionId, counter: Number(counter), legacy: signer.legacy };
   }
+}
+
+function bodyOf(sessionId: string, counter: number): string {
+  return `${Buffer.from(sessionId.replaceAll('-', ''), 'hex').toString('base64url')}.${counter}`;
+}
+
+function signed(body: string, key: Buffer): string {
+  return `${body}.${mac(key, body).toString('base64url')}`;
 }

@@ -17,6 +17,7 @@ type RotatedRow = Record<string, unknown> & { id: string; session_seconds: numbe
 
 interface CurrentRow extends RotatedRow {
   session_hash: string;
+  session_legacy: string | null;
   session_counter: number;
   within_grace: boolean;
 }
@@ -31,7 +32,7 @@ const SECONDS_LEFT = `floor(extract(epoch FROM s.expires_at - now()))::int AS se
 const swapReturning = (userColumns: string): Statement => ({
   name: 'session_swap',
   text: `UPDATE user_sessions s
-            SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), last_used = now(),
+            SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), last_used = now(), legacy_token = coalesce($6, legacy_token),
                 expires_at = now() + make_interval(secs => $5)
            FROM users u
           WHERE s.id = $1 AND s.counter = $2 AND s.refresh_token = $3 AND s.revoked_at IS NULL AND s.expires_at > now()
@@ -67,39 +68,41 @@ export class SessionRotation {
     if (!claim) throw new AppError('invalid_refresh_token');
     const child = this.tokens.make(claim.sessionId, claim.counter + 1);
     const row = await this.swap(claim, token, child);
-    return row ? this.rotated(claim, child, row) : this.replayed(claim, context);
+    return row ? this.rotated(claim, child, row) : this.replayed(claim, token, context);
   }
 
   /** Of any number of callers with one token, one finds the counter as the token says; the check and the change are one. */
   private async swap(
-    { sessionId, counter }: RefreshClaim,
+    { sessionId, counter, legacy }: RefreshClaim,
     token: string,
     child: string,
   ): Promise<RotatedRow | undefined> {
-    const values = [sessionId, counter, tokenHash(token), tokenHash(child), this.settings.jwt.refreshSeconds];
+    const hash = tokenHash(token);
+    const values = [sessionId, counter, hash, tokenHash(child), this.settings.jwt.refreshSeconds, legacy ? hash : null];
     const [row] = await this.statements.run<RotatedRow>(null, this.swapStatement, values);
     return row;
   }
 
   /** The token is genuine but not the current one. */
-  private async replayed(claim: RefreshClaim, context: RequestContext): Promise<Rotated> {
+  private async replayed(claim: RefreshClaim, token: string, context: RequestContext): Promise<Rotated> {
     const current = await this.current(claim.sessionId);
-    // Not behind, and yet not swapped: signed with a secret that has leaked, or the database was set back to an older state.
+    // Not behind, and yet not swapped: signed with a key that has leaked, or the database was set back to an older state.
     if (!current || current.session_counter <= claim.counter) throw new AppError('invalid_refresh_token');
+    const live = this.tokens.find(claim.sessionId, current.session_counter, current.session_hash);
+    // Once a session has left the old rule, only the very token that it was exchanged for counts, to end it too: the others can
+    // be computed by all who hold JWT_SECRET. Before, so can the live one.
+    if (claim.legacy && !live?.legacy && current.session_legacy !== tokenHash(token))
+      throw new AppError('invalid_refresh_token');
     const isParent = current.session_counter === claim.counter + 1;
     if (!isParent || !current.within_grace) return this.endReused(claim.sessionId, current.id, context);
-    // While secrets are exchanged the winner may have signed with the other one; what it stored says with which.
-    const child = this.tokens
-      .spellings(claim.sessionId, claim.counter + 1)
-      .find((spelling) => tokenHash(spelling) === current.session_hash);
-    // The winner's secret is not known here yet; another instance can tell.
-    if (!child) throw new AppError('busy', { retryAfter: 1 });
-    return this.rotated(claim, child, current);
+    // While keys are rotated the winner may have signed with one that is not known here yet; another instance can tell.
+    if (!live) throw new AppError('busy', { retryAfter: 1 });
+    return this.rotated(claim, live.token, current);
   }
 
   private async current(sessionId: string): Promise<CurrentRow | undefined> {
     const rows: CurrentRow[] = await this.database.query(
-      `SELECT ${this.userColumns}, s.refresh_token AS session_hash, s.counter AS session_counter,
+      `SELECT ${this.userColumns}, s.refresh_token AS session_hash, s.legacy_token AS session_legacy, s.counter AS session_counter,
               s.rotated_at > now() - make_interval(secs => $2) AS within_grace, ${SECONDS_LEFT}
          FROM user_sessions s JOIN users u ON u.id = s.user_id
         WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active`,

@@ -31,6 +31,14 @@ export class Session {
   @Column({ name: 'rotated_at', type: 'timestamptz', nullable: true })
   rotatedAt: Date | null;
 
+  /** SHA-256 of the last refresh token made of `JWT_SECRET`, as earlier releases did, that was exchanged. */
+  @Column({ name: 'legacy_token', type: 'varchar', length: 64, nullable: true })
+  legacyToken: string | null;
+
+  /** `expiresAt` before the first rotation of the day (UTC) of `rotatedAt`. */
+  @Column({ name: 'previous_expires_at', type: 'timestamptz', nullable: true })
+  previousExpiresAt: Date | null;
+
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt: Date | null;
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository } from 'typeorm';
 import { violates } from '../common/database-errors.js';
-import { AppError } from '../common/errors.js';
+import { AppError, invalidAccessToken } from '../common/errors.js';
 import { Call, Statement, Statements } from '../config/statements.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
@@ -50,7 +50,7 @@ export class UsersService {
    */
   async getOwn(id: string): Promise<User> {
     const user = await this.find(id);
-    if (!user) throw new AppError('unauthenticated');
+    if (!user) throw invalidAccessToken();
     return user;
   }
 
@@ -85,7 +85,7 @@ export class UsersService {
    */
   async lockOwn(tx: EntityManager, id: string): Promise<User> {
     const user = await this.findAndLock(tx, id);
-    if (!user) throw new AppError('unauthenticated');
+    if (!user) throw invalidAccessToken();
     return user;
   }
 

@@ -2,6 +2,7 @@ import { auditOf, eventsOf, identitiesOf, member } from './support/accounts.js';
 import { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
+import { mailsTo, mailTo } from './support/mailbox.js';
 import { Claims, OidcProvider, person } from './support/oidc-provider.js';
 
 let oidc: OidcProvider;
@@ -50,6 +51,9 @@ describe('/users/identities', () => {
       ['user.updated', ['oauth_provider']],
     ]);
     expect((await auditOf(service, owner.id)).filter(({ action }) => action === 'identity.unlinked')).toHaveLength(2);
+    await mailTo(owner.email, 'account_unlinked', 2);
+    const subjects = (await mailsTo(owner.email, 'account_unlinked')).map(({ subject }) => subject).sort();
+    expect(subjects).toEqual(['Google no longer opens your account', 'LinkedIn no longer opens your account']);
     const gone = await service.delete('/users/identities/google', owner.access);
     expect([gone.status, gone.body.error.type]).toEqual([404, 'not_found']);
   });
@@ -69,6 +73,7 @@ describe('/users/identities', () => {
     const token = body.access_token;
     const only = await service.delete('/users/identities/google', token);
     expect([only.status, only.body.error.type]).toEqual([409, 'last_sign_in_method']);
+    expect(await mailsTo(claims.email, 'account_unlinked')).toEqual([]);
     await signIn(person({ email: claims.email }), 'linkedin');
     const both = ['google', 'linkedin'].map((provider) => service.delete(`/users/identities/${provider}`, token));
     expect((await Promise.all(both)).map(({ status }) => status).sort()).toEqual([204, 409]);

@@ -52,12 +52,19 @@ describe.each(PROVIDERS)('sign-in with %s', (provider) => {
     expect(answer.body.token).toBe(answer.body.access_token);
   });
 
-  it('gives JSON to a GET that asks for it, under the short callback address too', async () => {
+  it('gives JSON to a GET that asks for it', async () => {
     const started = await service.get(`/auth/oauth/${provider}`, undefined, { accept: 'application/json' });
     expect([started.status, Object.keys(started.body).sort()]).toEqual([200, ['auth_url', 'state']]);
     const back = await oidc.authorize(started.body.auth_url);
     expect(back.pathname).toBe(`/auth/oauth/${provider}/callback`);
-    expect((await service.get(`/auth/${provider}/callback${back.search}`)).status).toBe(200);
+    const body = { code: back.searchParams.get('code'), state: back.searchParams.get('state') };
+    expect((await service.post(`/auth/${provider}/callback`, body)).status).toBe(200);
+  });
+
+  it('takes the browser back under the short callback address too', async () => {
+    const browser = new Browser(service);
+    const back = await browser.start(provider, oidc, person());
+    expect((await browser.open(`/auth/${provider}/callback${back.search}`)).status).toBe(200);
   });
 
   it('sends the browser on to the named address with a code that opens one session', async () => {
@@ -105,12 +112,14 @@ describe('the start', () => {
   it('binds the sign-in to the browser by a cookie that scripts and other sites do not get', async () => {
     const answer = await service.get('/auth/oauth/google', undefined, { accept: 'text/html' });
     expect([answer.status, answer.text]).toEqual([302, '']);
-    expect(answer.headers['set-cookie']).toMatch(/^oauth=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=600$/);
+    expect(answer.headers['set-cookie']).toMatch(
+      /^oauth-[\w-]{8}=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; SameSite=Lax$/,
+    );
     const secure = await TestApp.start({ ...oidc.values, PUBLIC_BASE_URL: 'https://users.example' });
     const { headers } = await secure.get('/auth/oauth/google');
     await secure.stop();
     expect(headers['set-cookie']).toMatch(
-      /^__Host-oauth=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Max-Age=600; Secure$/,
+      /^__Host-oauth-[\w-]{8}=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
     );
     expect(new URL(String(headers.location)).searchParams.get('redirect_uri')).toBe(
       'https://users.example/auth/oauth/google/callback',

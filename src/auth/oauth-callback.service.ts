@@ -3,7 +3,9 @@ import { AppError, ErrorType } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { Provider } from '../config/settings.secrets.js';
+import { Settings } from '../config/settings.js';
 import type { TokenBody } from './auth.dto.js';
+import { fitsChallenge } from './code-challenge.js';
 import { OAuthAccounts } from './oauth-accounts.service.js';
 import { OAuthExchangeService } from './oauth-exchange.service.js';
 import { OAuthStates, StartedSignIn } from './oauth-states.js';
@@ -17,8 +19,8 @@ export interface ProviderAnswer {
   code?: unknown;
   state?: unknown;
   error?: unknown;
-  /** The secret of the browser's cookie. */
-  browserSecret: string | null;
+  /** Of the browser's cookies. */
+  browserSecrets: string[];
 }
 
 /** What providers say of a person who turned back; LinkedIn has words of its own. */
@@ -29,6 +31,7 @@ const OUTAGES = new Set<unknown>(['server_error', 'temporarily_unavailable']);
 @Injectable()
 export class OAuthCallbackService {
   constructor(
+    private readonly settings: Settings,
     private readonly states: OAuthStates,
     private readonly client: ProviderClient,
     private readonly accounts: OAuthAccounts,
@@ -37,18 +40,20 @@ export class OAuthCallbackService {
   ) {}
 
   /**
-   * Tokens, for an app or a browser that holds the answer itself.
+   * Tokens, for an app that holds the state itself and, where the start carried a challenge, the verifier.
    * @throws AppError `provider_not_configured`, `invalid_state`, `oauth_denied`, `oauth_failed`, `provider_unavailable` and
    * those of `OAuthAccounts`
    */
-  async finish(answer: ProviderAnswer, context: RequestContext): Promise<TokenBody> {
-    return this.tokens(answer, await this.started(answer), context);
+  async finish(answer: ProviderAnswer, codeVerifier: string | undefined, context: RequestContext): Promise<TokenBody> {
+    const found = await this.started(answer);
+    return this.tokens(answer, found && fitsChallenge(found.challenge, codeVerifier) ? found : null, context);
   }
 
-  /** Where the start named an address, the way there instead, with a code or the word for what went wrong. */
+  /** Tokens; where the start named an address, the way there instead, with a code or the word for what went wrong. */
   async finishInBrowser(answer: ProviderAnswer, context: RequestContext): Promise<TokenBody | { location: string }> {
-    const started = await this.started(answer);
-    const redirectUri = started?.redirectUri;
+    const found = await this.started(answer);
+    const started = found && mayEndInBrowser(found) ? found : null;
+    const redirectUri = started ? started.redirectUri : this.frontEndOf(answer);
     if (!redirectUri) return this.tokens(answer, started, context);
     const result = await this.code(answer, started, context).then(
       (code) => ({ code }),
@@ -63,9 +68,16 @@ export class OAuthCallbackService {
     return { location: url.href };
   }
 
-  private started({ provider, state, browserSecret }: ProviderAnswer): Promise<StartedSignIn | null> {
+  private started({ provider, state, browserSecrets }: ProviderAnswer): Promise<StartedSignIn | null> {
     this.client.requireConfigured(provider);
-    return this.states.take(state, provider, browserSecret);
+    return this.states.take(state, provider, browserSecrets);
+  }
+
+  /** Where this browser's sign-in led to, though its state is used up or expired: a page loaded again, or a second tab. */
+  private frontEndOf({ provider, state, browserSecrets }: ProviderAnswer): string | undefined {
+    const leadsTo = (redirectUri: string) =>
+      this.states.followsCourse(state, { provider, redirectUri }, browserSecrets);
+    return this.settings.oauth.redirectAllowlist.find(leadsTo);
   }
 
   private async tokens(answer: ProviderAnswer, started: StartedSignIn | null, context: RequestContext) {
@@ -80,11 +92,11 @@ export class OAuthCallbackService {
   }
 
   /** No session yet: the code may never be used. */
-  private async code(answer: ProviderAnswer, started: StartedSignIn, context: RequestContext): Promise<string> {
+  private async code(answer: ProviderAnswer, started: StartedSignIn | null, context: RequestContext): Promise<string> {
     return counted(async () => {
       const account = await this.account(answer, started, context);
       const identityId = await this.accounts.open(account, context, async (_, { identity }) => identity.id);
-      return this.exchange.issue(identityId);
+      return this.exchange.issue(identityId, started!.challenge);
     });
   }
 
@@ -99,8 +111,17 @@ export class OAuthCallbackService {
     if (!started) throw new AppError('invalid_state');
     if (OUTAGES.has(error)) throw new AppError('provider_unavailable');
     if (error !== undefined || typeof code !== 'string' || code === '') throw new AppError('oauth_failed');
-    return this.client.account(provider, code, started.verifier, context);
+    return this.client.account(provider, code, started, context);
   }
+}
+
+/**
+ * A sign-in that no browser started is ended by its client alone, which has to show that it is the one: otherwise an attacker's
+ * link would sign in whoever opens it (RFC 9700, §4.7).
+ */
+function mayEndInBrowser({ browser, redirectUri, challenge }: StartedSignIn): boolean {
+  if (redirectUri === null) return browser !== null && challenge === null;
+  return browser !== null || challenge !== null;
 }
 
 async function counted<T>(work: () => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import { randomToken, tokenHash } from '../crypto/tokens.js';
 import type { OpenedSession } from '../sessions/sessions.service.js';
 import { UsersService } from '../users/users.service.js';
 import type { TokenBody } from './auth.dto.js';
+import { fitsChallenge } from './code-challenge.js';
 import { OAuthAccounts, OpenedAccount } from './oauth-accounts.service.js';
 import type { ExchangeBody } from './oauth.dto.js';
 import { SignInService } from './sign-in.service.js';
@@ -28,16 +29,17 @@ export class OAuthExchangeService {
     private readonly audit: AuditService,
   ) {}
 
-  async issue(identityId: string): Promise<string> {
+  /** @param challenge that the verifier has to fit */
+  async issue(identityId: string, challenge: string | null): Promise<string> {
     const code = randomToken();
-    await this.store.put(key(code), identityId, CODE_SECONDS);
+    await this.store.put(key(code), [identityId, challenge].join(' ').trimEnd(), CODE_SECONDS);
     return code;
   }
 
   /** @throws AppError `invalid_code`, `account_disabled` */
   async redeem(body: ExchangeBody, context: RequestContext): Promise<TokenBody> {
-    const identityId = await this.store.take(key(body.code));
-    if (identityId === null) throw new AppError('invalid_code');
+    const [identityId, challenge = null] = (await this.store.take(key(body.code)))?.split(' ') ?? [];
+    if (!identityId || !fitsChallenge(challenge, body.code_verifier)) throw new AppError('invalid_code');
     const { user, session } = await runInTransaction(this.database, async (tx) => {
       const opened = await this.accounts.reopen(tx, identityId);
       if (!opened) throw new AppError('invalid_code');

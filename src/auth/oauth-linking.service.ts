@@ -15,8 +15,6 @@ import { UsersService } from '../users/users.service.js';
 import { OneTimeTokens } from './one-time-tokens.js';
 import type { ProviderAccount } from './provider-account.js';
 
-const PROVIDER_NAMES = { google: 'Google', linkedin: 'LinkedIn' } as const;
-
 @Injectable()
 export class OAuthLinking {
   constructor(
@@ -55,7 +53,7 @@ export class OAuthLinking {
     const entry = { action: 'identity.linked', actorId: user.id, targetId: user.id };
     const after = { provider, verified_before: before.isVerified, updated_fields: fields };
     await this.audit.record(tx, { ...entry, after }, context);
-    afterCommit(tx, async () => this.mailer.send(accountLinkedMail(user, PROVIDER_NAMES[provider])));
+    afterCommit(tx, async () => this.mailer.send(accountLinkedMail(user, provider)));
     return identity;
   }
 

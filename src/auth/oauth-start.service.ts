@@ -2,9 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
 import type { Provider } from '../config/settings.secrets.js';
 import { Settings } from '../config/settings.js';
-import { randomToken } from '../crypto/tokens.js';
+import { readChallenge } from './code-challenge.js';
 import { OAuthStates } from './oauth-states.js';
 import { ProviderClient } from './provider-client.js';
+
+/** What a client may ask for in the query of a start. */
+export interface StartOptions {
+  redirectUri: unknown;
+  challenge: unknown;
+}
 
 @Injectable()
 export class OAuthStartService {
@@ -16,14 +22,16 @@ export class OAuthStartService {
 
   /**
    * @param markBrowser gives the browser a secret to show at the callback; null for a client that keeps the state itself
-   * @throws AppError `redirect_not_allowed`, before anything else is looked at, and `provider_not_configured`
+   * @throws AppError `redirect_not_allowed`, before anything else is looked at, `validation_failed`, `provider_not_configured`
    */
-  async start(provider: Provider, redirectUri: unknown, markBrowser: (() => string) | null) {
-    const allowed = this.allowed(redirectUri);
+  async start(provider: Provider, options: StartOptions, markBrowser: (() => string) | null) {
+    const course = { provider, redirectUri: this.allowed(options.redirectUri) };
+    const challenge = readChallenge(options.challenge);
     this.client.requireConfigured(provider);
-    const state = randomToken();
-    const { url, verifier } = await this.client.authorization(provider, state);
-    await this.states.keep(state, { provider, redirectUri: allowed, verifier }, markBrowser && markBrowser());
+    const browserSecret = markBrowser && markBrowser();
+    const state = this.states.create(course, browserSecret);
+    const { url, ...secrets } = await this.client.authorization(provider, state);
+    await this.states.keep(state, { ...course, ...secrets, challenge }, browserSecret);
     return { auth_url: url, state };
   }
 

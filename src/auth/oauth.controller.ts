@@ -1,5 +1,13 @@
-import { Body, Controller, Get, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
-import { ApiBody, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { applyDecorators, Body, Controller, Get, Head, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
+import {
+  ApiBody,
+  ApiExcludeEndpoint,
+  ApiOkResponse,
+  ApiOperation,
+  ApiQuery,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Throttle, ThrottleGuesses } from '../cache/throttle.js';
 import { ApiErrors, Public } from '../common/decorators.js';
@@ -26,6 +34,20 @@ const CALLBACK_ERRORS = [
   'busy',
 ] as const;
 
+function ApiStartQuery() {
+  const pattern = '^[A-Za-z0-9_-]{43}$';
+  const description = 'PKCE (RFC 7636) S256 of a verifier that the exchange, or the POST callback, then has to carry';
+  return applyDecorators(
+    ApiQuery({ name: 'redirect_uri', required: false, description: 'An address of the allow-list, to end up at' }),
+    ApiQuery({ name: 'code_challenge', required: false, description, schema: { type: 'string', pattern } }),
+  );
+}
+
+const startOptions = (query: Record<string, unknown>) => ({
+  redirectUri: query.redirect_uri,
+  challenge: query.code_challenge,
+});
+
 /** True for a script that asks for JSON; a browser that opens a page names HTML too. */
 function wantsJson(accept = ''): boolean {
   return accept.includes('application/json') && !accept.includes('text/html');
@@ -42,27 +64,34 @@ export class OAuthController {
     private readonly browser: OAuthBrowser,
   ) {}
 
+  /** HEAD has no effect (RFC 9110, §9.2.1): a link preview uses no state up. Without this, the handlers of GET would answer. */
+  @Head(eachProvider('oauth/{provider}', 'oauth/{provider}/callback', '{provider}/callback'))
+  @ApiExcludeEndpoint()
+  head(): void {}
+
   @Throttle('oauthPerIp')
   @Get(eachProvider('oauth/{provider}'))
   @ApiOperation({
     summary: 'Sign in at a provider',
     description:
       'Sends the browser to the provider and binds the sign-in to it by a cookie. With `Accept: application/json` the ' +
-      'address is given instead and no cookie set: the client then keeps `state` and compares it with what comes back.',
+      'address is given instead and no cookie set: the client then keeps `state`, compares it with what comes back and ' +
+      'finishes by POST, or carries a `code_challenge` and a `redirect_uri` and exchanges the code there.',
   })
-  @ApiQuery({ name: 'redirect_uri', required: false, description: 'An address of the allow-list, to end up at' })
+  @ApiStartQuery()
   @ApiResponse({ status: 302, description: 'To the provider' })
   @ApiOkResponse({ type: AuthUrlBody, description: 'With `Accept: application/json`' })
-  @ApiErrors('redirect_not_allowed', 'provider_not_configured', 'rate_limited')
+  @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
   async start(
     @NamedProvider() provider: Provider,
-    @Query('redirect_uri') redirectUri: unknown,
+    @Query() query: Record<string, unknown>,
     @Headers('accept') accept: string | undefined,
     @Headers('cookie') cookies: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AuthUrlBody | undefined> {
-    if (wantsJson(accept)) return this.starts.start(provider, redirectUri, null);
-    const { auth_url } = await this.starts.start(provider, redirectUri, () => this.browser.mark(reply, cookies));
+    if (wantsJson(accept)) return this.starts.start(provider, startOptions(query), null);
+    const mark = () => this.browser.mark(reply, cookies);
+    const { auth_url } = await this.starts.start(provider, startOptions(query), mark);
     void reply.status(302).header('location', auth_url);
   }
 
@@ -70,16 +99,16 @@ export class OAuthController {
   @Post(eachProvider('{provider}'))
   @HttpCode(200)
   @ApiOperation({ summary: 'The address of the provider, for an app that opens it itself' })
-  @ApiQuery({ name: 'redirect_uri', required: false, description: 'An address of the allow-list, to end up at' })
+  @ApiStartQuery()
   @ApiBody({ type: StartBody, required: false })
   @ApiOkResponse({ type: AuthUrlBody })
   @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
   startInApp(
     @NamedProvider() provider: Provider,
-    @Query('redirect_uri') redirectUri: unknown,
+    @Query() query: Record<string, unknown>,
     @Body() _body: StartBody,
   ): Promise<AuthUrlBody> {
-    return this.starts.start(provider, redirectUri, null);
+    return this.starts.start(provider, startOptions(query), null);
   }
 
   @ThrottleGuesses()
@@ -88,7 +117,8 @@ export class OAuthController {
     summary: 'Where the provider sends the browser back to',
     description:
       'Answers tokens. Where the start named a `redirect_uri`, redirects there with `provider`, `state` and either `code`, ' +
-      'to be exchanged within 60 seconds, or `error`, one of the error types below.',
+      'to be exchanged within 60 seconds, or `error`, one of the error types below. It ends the sign-in only of the ' +
+      'browser that started it; of a start that was answered in JSON only where it carried a challenge and a redirect.',
   })
   @ApiQuery({ name: 'code', required: false })
   @ApiQuery({ name: 'state', required: false })
@@ -104,7 +134,7 @@ export class OAuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenBody | undefined> {
     const { code, state, error } = query;
-    const answer = { provider, code, state, error, browserSecret: this.browser.recognise(cookies) };
+    const answer = { provider, code, state, error, browserSecrets: this.browser.recognise(cookies) };
     const end = await this.callbacks.finishInBrowser(answer, context);
     if (!('location' in end)) return end;
     void reply.status(302).header('location', end.location);
@@ -118,12 +148,12 @@ export class OAuthController {
   @ApiErrors('validation_failed', 'invalid_json', ...CALLBACK_ERRORS)
   finishInApp(
     @NamedProvider() provider: Provider,
-    @Body() { code, state }: CallbackBody,
+    @Body() { code, state, code_verifier: codeVerifier }: CallbackBody,
     @Headers('cookie') cookies: string | undefined,
     @Context() context: RequestContext,
   ): Promise<TokenBody> {
-    const answer = { provider, code, state, browserSecret: this.browser.recognise(cookies) };
-    return this.callbacks.finish(answer, context);
+    const answer = { provider, code, state, browserSecrets: this.browser.recognise(cookies) };
+    return this.callbacks.finish(answer, codeVerifier, context);
   }
 
   @ThrottleGuesses()

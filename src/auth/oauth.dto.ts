@@ -1,10 +1,19 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { IsString } from 'class-validator';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { IsString, Matches } from 'class-validator';
 import { Characters, Omittable } from '../common/fields.js';
 import { DeviceBody } from './auth.dto.js';
 
 /** Codes of the providers are a few hundred characters at most. */
 const MAX_CODE = 4096;
+
+const CODE_VERIFIER = {
+  description: 'Where the start carried a `code_challenge`: what that is the SHA-256 of (RFC 7636)',
+  minLength: 43,
+  maxLength: 128,
+};
+
+/** RFC 7636, §4.1. */
+const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/;
 
 /** Nothing has to be said to start a sign-in. */
 export class StartBody {}
@@ -25,6 +34,11 @@ export class CallbackBody {
   @Omittable()
   @IsString()
   state?: string;
+
+  @ApiPropertyOptional(CODE_VERIFIER)
+  @Omittable()
+  @Matches(VERIFIER)
+  code_verifier?: string;
 }
 
 export class ExchangeBody extends DeviceBody {
@@ -32,4 +46,8 @@ export class ExchangeBody extends DeviceBody {
   @IsString()
   @Characters(0, MAX_CODE)
   code: string;
+  @ApiPropertyOptional(CODE_VERIFIER)
+  @Omittable()
+  @Matches(VERIFIER)
+  code_verifier?: string;
 }

@@ -5,6 +5,8 @@ import { LOGGER } from '../common/logger.module.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { Provider } from '../config/settings.secrets.js';
 import { Settings } from '../config/settings.js';
+import { randomToken } from '../crypto/tokens.js';
+import type { StartedSignIn } from './oauth-states.js';
 import type { ProviderAccount } from './provider-account.js';
 import { ProviderRefusal } from './provider-request.js';
 import {
@@ -14,6 +16,8 @@ import {
   StrategyOutcome,
   StrategyRequest,
 } from './provider-strategies.js';
+
+type SignInSecrets = Pick<StartedSignIn, 'verifier' | 'nonce'>;
 
 /**
  * Talks to the providers through their Passport strategies. Not by way of a guard: the state is checked before the provider
@@ -40,12 +44,15 @@ export class ProviderClient {
     if (!this.strategies[provider]) throw new AppError('provider_not_configured');
   }
 
-  /** The provider's page that asks the person, and the PKCE verifier that belongs to it. */
-  async authorization(provider: Provider, state: string): Promise<{ url: string; verifier: string | null }> {
+  /** The provider's page that asks the person, and the PKCE verifier and the nonce that belong to it. */
+  async authorization(provider: Provider, state: string): Promise<SignInSecrets & { url: string }> {
     const request: StrategyRequest = { query: { state }, verifier: null };
     const outcome = await this.run(provider, request);
     if (!('url' in outcome)) throw new Error('the strategy did not lead to the provider');
-    return { url: outcome.url, verifier: request.verifier };
+    const nonce = randomToken();
+    const url = new URL(outcome.url);
+    url.searchParams.set('nonce', nonce);
+    return { url: url.href, verifier: request.verifier, nonce };
   }
 
   /**
@@ -55,13 +62,15 @@ export class ProviderClient {
   async account(
     provider: Provider,
     code: string,
-    verifier: string | null,
+    { verifier, nonce }: SignInSecrets,
     { requestId }: RequestContext,
   ): Promise<ProviderAccount> {
     try {
       const outcome = await this.run(provider, { query: { code }, verifier });
-      if ('account' in outcome) return outcome.account;
-      throw new Error('the strategy did not read the code');
+      if ('url' in outcome) throw new Error('the strategy did not read the code');
+      const carried = nonceOf(outcome.idToken);
+      if (carried !== undefined && carried !== nonce) throw new ProviderRefusal(200, 'nonce of another sign-in');
+      return outcome.account;
     } catch (error) {
       const refused = error instanceof ProviderRefusal && error.final;
       const facts = { request_id: requestId, provider, reason: describe(error) };
@@ -74,6 +83,19 @@ export class ProviderClient {
     const strategy = this.strategies[provider];
     if (!strategy) throw new AppError('provider_not_configured');
     return runStrategy(strategy, request, AbortSignal.timeout(this.timeoutMs));
+  }
+}
+
+/**
+ * The nonce that an id token carries. Its signature is not checked: it came from the provider itself, over TLS (OpenID Connect
+ * Core 1.0, §3.1.3.7, 6).
+ */
+function nonceOf(idToken: unknown): unknown {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(String(idToken).split('.')[1] ?? '', 'base64url').toString());
+    return (claims as { nonce?: unknown } | null)?.nonce;
+  } catch {
+    return undefined;
   }
 }
 

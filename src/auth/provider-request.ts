@@ -4,7 +4,7 @@ const MAX_ANSWER = 64 * 1024;
 /** Statuses of 4xx that say "later", not "no". */
 const TRANSIENT = new Set([408, 425, 429]);
 
-/** The provider answered, and not with success. */
+/** The provider answered, and not with success: by the status or, as some do, by an `error` in a 200. */
 export class ProviderRefusal extends Error {
   constructor(
     readonly status: number,
@@ -15,7 +15,7 @@ export class ProviderRefusal extends Error {
 
   /** True where asking again would not help: the code or the client was refused. */
   get final(): boolean {
-    return this.status >= 400 && this.status < 500 && !TRANSIENT.has(this.status);
+    return (this.status < 300 || (this.status >= 400 && this.status < 500)) && !TRANSIENT.has(this.status);
   }
 }
 
@@ -58,8 +58,16 @@ async function readAnswer(response: Response): Promise<string> {
     chunks.push(chunk);
   }
   const text = Buffer.concat(chunks).toString('utf8');
-  if (!response.ok) throw new ProviderRefusal(response.status, errorCode(text));
+  if (!response.ok || namesError(text)) throw new ProviderRefusal(response.status, errorCode(text));
   return text;
+}
+
+function namesError(text: string): boolean {
+  try {
+    return Boolean((JSON.parse(text) as { error?: unknown } | null)?.error);
+  } catch {
+    return false;
+  }
 }
 
 /** The error word of RFC 6749, §5.2: it tells an operator a wrong client secret from a spent code. */

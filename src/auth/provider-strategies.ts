@@ -11,6 +11,18 @@ import { providerRequest } from './provider-request.js';
 type ProviderSettings = NonNullable<Settings['oauth'][Provider]>;
 type Done = (error: Error | null, value?: unknown) => void;
 
+interface TokenAnswer {
+  id_token?: unknown;
+}
+
+interface SignedIn {
+  account: ProviderAccount;
+  idToken: unknown;
+}
+
+/** Parameters of `verify` in passport-oauth2 that make it pass the whole answer of the token endpoint. */
+const WITH_TOKEN_ANSWER = 5;
+
 /** What a strategy is run with in place of an HTTP request; of a real one Passport reads the query alone. */
 export interface StrategyRequest {
   query: { code?: string; state?: string };
@@ -45,7 +57,7 @@ function commonOptions(settings: ProviderSettings) {
 /** Passport's registry holds one strategy a name for the whole process; each application here has strategies of its own. */
 const noRegistry = { use: () => undefined };
 
-export class GoogleStrategy extends PassportStrategy(GoogleBase) {
+export class GoogleStrategy extends PassportStrategy(GoogleBase, undefined, WITH_TOKEN_ANSWER) {
   constructor(settings: ProviderSettings) {
     super({ ...commonOptions(settings), pkce: true });
     // The default is the query string, and with it the logs of every proxy on the way.
@@ -56,13 +68,13 @@ export class GoogleStrategy extends PassportStrategy(GoogleBase) {
     return noRegistry;
   }
 
-  validate(_access: string, _refresh: string, profile: { _json: unknown }): ProviderAccount {
-    return toAccount('google', profile._json);
+  validate(_access: string, _refresh: string, answer: TokenAnswer, profile: { _json: unknown }): SignedIn {
+    return { account: toAccount('google', profile._json), idToken: answer.id_token };
   }
 }
 
 /** The package still asks the retired `/v2/me`; LinkedIn speaks OpenID Connect now and tells all in one answer. */
-export class LinkedinStrategy extends PassportStrategy(LinkedinBase) {
+export class LinkedinStrategy extends PassportStrategy(LinkedinBase, undefined, WITH_TOKEN_ANSWER) {
   // Of passport-oauth2, which the types of the package leave out.
   declare private readonly _oauth2: OAuth2;
   private readonly userinfoUrl: string;
@@ -81,13 +93,13 @@ export class LinkedinStrategy extends PassportStrategy(LinkedinBase) {
     this._oauth2.get(this.userinfoUrl, accessToken, (_, body) => done(null, JSON.parse(String(body))));
   }
 
-  validate(_access: string, _refresh: string, claims: unknown): ProviderAccount {
-    return toAccount('linkedin', claims);
+  validate(_access: string, _refresh: string, answer: TokenAnswer, claims: unknown): SignedIn {
+    return { account: toAccount('linkedin', claims), idToken: answer.id_token };
   }
 }
 
 /** The ends a Passport strategy can come to (passport-strategy, "Augmented Methods"), without the failures. */
-export type StrategyOutcome = { account: ProviderAccount } | { url: string };
+export type StrategyOutcome = SignedIn | { url: string };
 
 /**
  * Runs a strategy for one sign-in. Passport itself runs a copy for each request; this copy has a deadline for all its calls
@@ -104,7 +116,7 @@ export function runStrategy(
       _oauth2: Object.assign(Object.create(original._oauth2) as object, {
         _request: providerRequest(deadline, reject),
       }),
-      success: (account: ProviderAccount) => resolve({ account }),
+      success: resolve,
       redirect: (url: string) => resolve({ url }),
       fail: () => reject(new Error('the strategy refused')),
       error: reject,

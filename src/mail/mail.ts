@@ -4,6 +4,7 @@ export type MailKind =
   | 'email_verification'
   | 'already_registered'
   | 'account_linked'
+  | 'account_unlinked'
   | 'first_administrator'
   | 'account_deleted';
 

@@ -1,5 +1,9 @@
 import { html, Html } from '../common/html.js';
+import type { Provider } from '../config/settings.secrets.js';
 import type { Mail, MailKind } from './mail.js';
+
+/** As people know them. */
+const PROVIDER_NAMES = { google: 'Google', linkedin: 'LinkedIn' } as const;
 
 export interface Recipient {
   id: string;
@@ -119,14 +123,23 @@ export function alreadyRegisteredMail(to: Recipient, resetLink: string): Mail {
   });
 }
 
-/** @param provider as people know it, such as `Google` */
-export function accountLinkedMail(to: Recipient, provider: string): Mail {
+export function accountLinkedMail(to: Recipient, linked: Provider): Mail {
+  const provider = PROVIDER_NAMES[linked];
   return compose('account_linked', to, {
     subject: `Your account can now be opened with ${provider}`,
     paragraphs: [
       `A ${provider} account with this e-mail address was linked to your Meetinity account and signs you in from now on.`,
     ],
     closing: 'If it was not you, remove the link in your account and change your password.',
+  });
+}
+
+export function accountUnlinkedMail(to: Recipient, unlinked: Provider): Mail {
+  const provider = PROVIDER_NAMES[unlinked];
+  return compose('account_unlinked', to, {
+    subject: `${provider} no longer opens your account`,
+    paragraphs: [`The ${provider} account that was linked to your Meetinity account was removed from it a moment ago.`],
+    closing: 'If it was not you, set a new password from the sign-in page, which signs out all devices.',
   });
 }
 

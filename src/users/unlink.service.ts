@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { runInTransaction } from '../common/after-commit.js';
+import { afterCommit, runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { Provider } from '../config/settings.secrets.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
+import { Mailer } from '../mail/mailer.js';
+import { accountUnlinkedMail } from '../mail/messages.js';
 import { IdentitiesService, mirrorOf } from './identities.service.js';
 import { UsersService } from './users.service.js';
 
@@ -18,6 +20,7 @@ export class UnlinkService {
     private readonly identities: IdentitiesService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
+    private readonly mailer: Mailer,
   ) {}
 
   /** @throws AppError `not_found`, `last_sign_in_method` */
@@ -36,6 +39,7 @@ export class UnlinkService {
       }
       const entry = { action: 'identity.unlinked', actorId: userId, targetId: userId, before: { provider } };
       await this.audit.record(tx, entry, context);
+      afterCommit(tx, async () => this.mailer.send(accountUnlinkedMail(user, provider)));
     });
   }
 }

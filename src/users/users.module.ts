@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
+import { MailModule } from '../mail/mail.module.js';
 import { AvatarController } from './avatar.controller.js';
 import { AvatarImages } from './avatar-images.js';
 import { AvatarRemoval } from './avatar-removal.entity.js';
@@ -24,7 +25,7 @@ import { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([User, Identity, AvatarRemoval])],
+  imports: [MailModule, TypeOrmModule.forFeature([User, Identity, AvatarRemoval])],
   controllers: [ProfileController, AvatarController, UploadsController, IdentitiesController],
   providers: [
     UsersService,

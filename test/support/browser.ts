@@ -9,10 +9,14 @@ export class Browser {
 
   constructor(private readonly service: TestApp) {}
 
-  async open(url: string): Promise<Answer> {
+  /** What it sends with every request. */
+  get headers(): { accept: string; cookie?: string } {
     const cookie = [...this.cookies].map((pair) => pair.join('=')).join('; ');
-    const headers = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...(cookie && { cookie }) };
-    const answer = await this.service.get(url, undefined, headers);
+    return { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...(cookie && { cookie }) };
+  }
+
+  async open(url: string): Promise<Answer> {
+    const answer = await this.service.get(url, undefined, { ...this.headers });
     for (const line of [answer.headers['set-cookie'] ?? []].flat()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(String(line))!;
       this.cookies.set(name!, value!);

@@ -1,6 +1,6 @@
 import { createServer, IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { MutableRedirectUri, MutableResponse, OAuth2Issuer, OAuth2Service } from 'oauth2-mock-server';
+import { MutableRedirectUri, MutableResponse, MutableToken, OAuth2Issuer, OAuth2Service } from 'oauth2-mock-server';
 import { uniqueEmail } from './app.js';
 
 export type Claims = Record<string, unknown>;
@@ -21,6 +21,9 @@ export class OidcProvider {
   readonly seen: Seen[] = [];
   /** By path: what answers in place of the server. */
   readonly faults = new Map<string, Fault>();
+  /** What the id tokens say from now on in place of the usual; an undefined claim is left out. */
+  idToken: Claims = {};
+  lastIdToken: Claims = {};
   private readonly people = new Map<string, Claims>();
   private next: Claims = person();
 
@@ -83,6 +86,10 @@ export class OidcProvider {
       this.seen.at(-1)!.body = asked;
       const { access_token: token } = body as { access_token: string };
       this.people.set(`Bearer ${token}`, this.people.get(asked.code!)!);
+    });
+    this.service.on('beforeTokenSigning', ({ payload }: MutableToken) => {
+      this.lastIdToken = Object.assign(payload, this.idToken);
+      for (const [name, value] of Object.entries(this.idToken)) if (value === undefined) delete payload[name];
     });
     this.service.on('beforeUserinfo', (answer: MutableResponse, request: IncomingMessage) => {
       const claims = this.people.get(request.headers.authorization ?? '');

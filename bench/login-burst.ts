@@ -14,7 +14,7 @@ const stage = await createStage((line) => console.error(line));
 let wrong = false;
 try {
   const members = await createMembers(stage.settings, AT_ONCE, 'burst');
-  const service = await stage.service({ values: { RATE_LIMIT_ENABLED: 'true' } });
+  const service = await stage.service({ values: { RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_SIGN_INS: '1000' } });
   const login = (email: string) =>
     timed(`${service.url}/auth/login`, {
       method: 'POST',

@@ -44,7 +44,7 @@ const stage = await createStage((line) => console.error(line));
 let unequal = false;
 try {
   const members = await createMembers(stage.settings, TRIES, 'timing');
-  const limits = ['LOGIN_PAIR', 'LOGIN_ADDRESS', 'LOGIN_IP', 'REGISTER_IP', 'FORGOT_IP', 'MAIL_ADDRESS'];
+  const limits = ['SIGN_INS', 'LOGIN_PAIR', 'LOGIN_ADDRESS', 'LOGIN_IP', 'REGISTER_IP', 'FORGOT_IP', 'MAIL_ADDRESS'];
   const service = await stage.service({
     values: {
       RATE_LIMIT_ENABLED: 'true',

@@ -5,6 +5,7 @@ import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppModule } from './app.module.js';
 import { useAccessLog } from './common/access-log.js';
+import { ClientAddresses } from './common/client-address.js';
 import { useBodyParsers } from './common/body-parser.js';
 import { useCors } from './common/cors.js';
 import { useDocs } from './common/docs.js';
@@ -68,12 +69,12 @@ function useProtocolAnswers(fastify: FastifyInstance): void {
   });
 }
 
-function useRequestContext(fastify: FastifyInstance, settings: Settings): void {
+function useRequestContext(fastify: FastifyInstance, clients: ClientAddresses): void {
   fastify.decorateRequest('context');
   fastify.decorateRequest('principal');
   fastify.decorateRequest('claimant');
   fastify.addHook('onRequest', (request, reply, done) => {
-    request.context = makeContext(request.raw, request.id, settings.trustProxyHops);
+    request.context = makeContext(request.raw, request.id, clients);
     const { traceparent } = request.context;
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id).header('traceparent', traceparent);
     done();
@@ -98,7 +99,7 @@ export async function createApp(
     logger: new NestLogger(logger),
     abortOnError: false,
   });
-  useRequestContext(fastify, settings);
+  useRequestContext(fastify, new ClientAddresses(settings.trustProxyHops, logger));
   useProtocolAnswers(fastify);
   useBodyParsers(fastify);
   useMultipart(fastify);

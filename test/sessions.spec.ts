@@ -156,6 +156,7 @@ describe('the limit of 20 sessions', () => {
       requestId: 'spec',
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
       ipAddress: '192.0.2.1',
+      behindProxy: false,
       userAgent: null,
     };
     const open = () => runInTransaction(service.database, (tx) => sessions.open(tx, member.id, context, null));

@@ -36,7 +36,7 @@ export class AlreadyRegistered {
     });
     if (!owner) return;
     this.mailer.sendLater('already_registered', async () => {
-      const allowed = !this.limits.enabled || (await this.limits.take('alreadyRegisteredMail', email)).allowed;
+      const allowed = !this.limits.enabled || (await this.limits.take('alreadyRegisteredMail', [email])).allowed;
       return owner.isActive && allowed ? alreadyRegisteredMail(owner, this.links.reset(token)) : null;
     });
   }

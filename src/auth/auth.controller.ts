@@ -19,6 +19,7 @@ import { LoginService } from './login.service.js';
 import { LogoutService } from './logout.service.js';
 import { RefreshService } from './refresh.service.js';
 import { RegisterService } from './register.service.js';
+import { NotCountedAsWrite } from './write-limit.guard.js';
 
 @ApiTags('auth')
 @Controller('auth')
@@ -56,15 +57,7 @@ export class AuthController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Sign in with e-mail and password' })
   @ApiOkResponse({ type: TokenBody })
-  @ApiErrors(
-    'validation_failed',
-    'invalid_json',
-    'invalid_credentials',
-    'account_disabled',
-    'email_not_verified',
-    'rate_limited',
-    'busy',
-  )
+  @ApiErrors('validation_failed', 'invalid_json', 'invalid_credentials', 'account_disabled', 'rate_limited', 'busy')
   login(@Body() body: LoginBody, @Context() context: RequestContext): Promise<TokenBody> {
     return this.logins.login(body, context);
   }
@@ -84,6 +77,7 @@ export class AuthController {
     return this.refreshes.refresh(body.refresh_token, context);
   }
 
+  @NotCountedAsWrite()
   @Post('logout')
   @HttpCode(204)
   @ApiBearerAuth()

@@ -16,6 +16,7 @@ import { EmailController } from './email.controller.js';
 import { EmailVerificationService } from './email-verification.service.js';
 import { ExpiredRows } from './expired-rows.js';
 import { JwtGuard } from './jwt.guard.js';
+import { LockNotice } from './lock-notice.js';
 import { LoginService } from './login.service.js';
 import { LoginThrottle } from './login-throttle.js';
 import { LogoutService } from './logout.service.js';
@@ -30,6 +31,7 @@ import { RefreshService } from './refresh.service.js';
 import { RegisterService } from './register.service.js';
 import { SignInService } from './sign-in.service.js';
 import { VerifyController } from './verify.controller.js';
+import { WriteLimitGuard } from './write-limit.guard.js';
 
 @Module({
   imports: [
@@ -47,6 +49,7 @@ import { VerifyController } from './verify.controller.js';
     AlreadyRegistered,
     RegisterService,
     LoginService,
+    LockNotice,
     LoginThrottle,
     LogoutService,
     OneTimeTokens,
@@ -58,6 +61,7 @@ import { VerifyController } from './verify.controller.js';
     ExpiredRows,
     JwtGuard,
     { provide: APP_GUARD, useExisting: JwtGuard },
+    { provide: APP_GUARD, useClass: WriteLimitGuard },
   ],
   // What asks for the password again counts the wrong ones too.
   exports: [SignInService, LoginThrottle, OneTimeTokens],

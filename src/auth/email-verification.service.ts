@@ -37,11 +37,19 @@ export class EmailVerificationService {
 
   /**
    * Mails another link where there is an account that needs one; what depends on that happens after the answer.
-   * @throws AppError `rate_limited` by the address, whether or not it has an account
+   * @throws AppError `rate_limited` by the client and the address, whether or not it has an account
    */
   async resend(email: string, context: RequestContext): Promise<void> {
-    await this.limits.require('verificationMail', context, email);
-    this.mailer.sendLater('email_verification', () => this.compose(email));
+    if (await this.limits.allowsMail('verificationMail', context, email))
+      this.mailer.sendLater('email_verification', () => this.compose(email));
+  }
+
+  /** Mails another link to somebody who signed in too early. */
+  resendAfterSignIn(email: string): void {
+    this.mailer.sendLater('email_verification', async () => {
+      const allowed = !this.limits.enabled || (await this.limits.take('verificationMail', [email])).allowed;
+      return allowed ? this.compose(email) : null;
+    });
   }
 
   /** @throws AppError `invalid_or_expired_token` */
@@ -57,7 +65,9 @@ export class EmailVerificationService {
       await this.tokens.revokeAllOf(tx, user.id, 'email_verification');
       // A reset or a provider may have shown it meanwhile; then there is nothing to tell.
       if (user.isVerified) return;
-      await this.users.change(tx, user, { isVerified: true, emailVerifiedAt: new Date() });
+      // With the first confirmation the limits begin anew: right passwords were refused and counted until now.
+      const passwordGeneration = user.passwordGeneration + 1;
+      await this.users.change(tx, user, { isVerified: true, emailVerifiedAt: new Date(), passwordGeneration });
       await this.outbox.add(tx, userUpdated(user.id, ['is_verified']), context);
       await this.audit.record(tx, { action: 'email.verified', actorId: user.id, targetId: user.id }, context);
     });

@@ -1,18 +1,32 @@
 import { Injectable } from '@nestjs/common';
 import type { Taken } from '../cache/limiter.js';
-import { Limits } from '../cache/limits.js';
-import { clientNetwork } from '../cache/network.js';
+import { clientFactor, type LimitName, Limits } from '../cache/limits.js';
+import { clientKey } from '../cache/network.js';
 import type { RequestContext } from '../common/request-context.js';
+import { LockNotice } from './lock-notice.js';
 import { Turnstile } from './turnstile.js';
-
-const NAMES = ['loginPair', 'loginAddress', 'loginIp'] as const;
-
-type Keys = Record<(typeof NAMES)[number], (string | null)[]>;
 
 interface Subject {
   email: string;
-  /** Null for an unknown address and for an account without a password. */
-  passwordHash: string | null;
+  /** 0 for an address without an account. */
+  passwordGeneration: number;
+}
+
+/** A count that a wrong password adds to. */
+interface Counter {
+  name: LimitName;
+  parts: string[];
+  factor: number;
+}
+
+/** One password that is compared: what it counts for, in the order of the counters. */
+interface Attempt {
+  email: string;
+  context: RequestContext;
+  counters: Counter[];
+  /** The pair of account and client, null where clients cannot be told apart. */
+  pair: string[] | null;
+  turn: string;
 }
 
 const giveBack = (taken: Taken[]) => Promise.all(taken.map((one) => one.giveBack()));
@@ -21,14 +35,17 @@ const giveBack = (taken: Taken[]) => Promise.all(taken.map((one) => one.giveBack
  * Counts wrong passwords by address, by client and by the pair of both. The count is taken before the password is compared
  * and given back when it was right: fifty guesses at once are not fifty guesses.
  *
- * The stored hash is part of the keys, so a new password starts from zero. That is how a reset unlocks: on every instance,
- * and without Redis. An address without an account has null there and is counted all the same.
+ * The generation of the password is part of the keys, so a reset starts from zero: on every instance, and without Redis. It
+ * is 0 without an account and for every new one, and does not change with the hash, so the counts tell nothing of either.
  */
 @Injectable()
 export class LoginThrottle {
   private readonly turnstile = new Turnstile();
 
-  constructor(private readonly limits: Limits) {}
+  constructor(
+    private readonly limits: Limits,
+    private readonly notice: LockNotice,
+  ) {}
 
   /**
    * Compares where the limits allow one more try.
@@ -42,32 +59,43 @@ export class LoginThrottle {
     compare: (limit: number) => Promise<boolean>,
     answerBy: number,
   ): Promise<boolean> {
+    context.attemptedEmail = subject.email;
     if (!this.limits.enabled) return compare(answerBy - performance.now());
-    const { email, passwordHash } = subject;
-    const client = clientNetwork(context.ipAddress);
-    const keys: Keys = {
-      loginPair: [email, passwordHash, client],
-      loginAddress: [email, passwordHash],
-      loginIp: [client],
-    };
-    const turn = JSON.stringify(keys.loginPair);
-    const taken = await this.take(keys, turn, context, answerBy);
+    const attempt = this.attemptOf(subject, context);
+    const { turn } = attempt;
+    const taken = await this.take(attempt, answerBy);
     let wrong = false;
     try {
       wrong = !(await compare(answerBy - performance.now()));
       return !wrong;
     } finally {
-      await this.settle(keys, taken, turn, wrong, context).finally(() => this.turnstile.leave(turn, !wrong));
+      await this.settle(attempt, taken, wrong).finally(() => this.turnstile.leave(turn, !wrong));
     }
   }
 
-  /** Counts the try in all three limits or in none; pair first in the list. */
-  private async take(keys: Keys, turn: string, context: RequestContext, answerBy: number): Promise<Taken[]> {
+  /** The caller's own count comes first: it is the one that the answer shows. */
+  private attemptOf({ email, passwordGeneration }: Subject, context: RequestContext): Attempt {
+    const client = clientKey(context);
+    const account = [email, String(passwordGeneration)];
+    const pair = context.behindProxy ? null : [...account, client];
+    const byPair = pair && { name: 'loginPair' as const, parts: pair, factor: 1 };
+    const byClient = { name: 'loginIp' as const, parts: [client], factor: clientFactor(context) };
+    const byAddress = { name: 'loginAddress' as const, parts: account, factor: 1 };
+    const counters = byPair ? [byPair, byClient, byAddress] : [byClient, byAddress];
+    return { email, context, counters, pair, turn: JSON.stringify(pair ?? account) };
+  }
+
+  /** Counts the try in all limits or in none. */
+  private async take(attempt: Attempt, answerBy: number): Promise<Taken[]> {
+    const { counters, context, pair, turn } = attempt;
     for (;;) {
       // Before anything is counted: places of the address, taken for a moment, would be missing to other clients.
-      const lockedFor = await this.limits.lockedFor('loginPair', ...keys.loginPair);
-      if (lockedFor > 0) throw this.limits.refuse('loginPair', context, lockedFor);
-      const taken = await Promise.all(NAMES.map((name) => this.limits.take(name, ...keys[name])));
+      const resetsIn = pair ? await this.limits.lockedFor('loginPair', pair) : 0;
+      if (resetsIn > 0) {
+        this.limits.showUsedUp('loginPair', context, resetsIn);
+        throw this.limits.refuse('loginPair', context, resetsIn);
+      }
+      const taken = await Promise.all(counters.map(({ name, parts, factor }) => this.limits.take(name, parts, factor)));
       const over = taken.findLastIndex(({ allowed }) => !allowed);
       if (over < 0) {
         this.turnstile.enter(turn);
@@ -75,24 +103,29 @@ export class LoginThrottle {
       }
       await giveBack(taken);
       // Tries under way hold places that they give back when they are right, so their outcome decides about this one.
-      const again = over === 0 && (await this.turnstile.changed(turn, answerBy - performance.now()));
-      if (!again) throw this.limits.refuse(NAMES[over]!, context, taken[over]!.resetsIn);
+      const again = pair && over === 0 && (await this.turnstile.changed(turn, answerBy - performance.now()));
+      if (again) continue;
+      const own = counters[over]!.name === 'loginAddress' ? taken[0]! : taken[over]!;
+      this.limits.show(context, { ...own, count: own.count - 1 });
+      throw this.limits.refuse(counters[over]!.name, context, taken[over]!.resetsIn);
     }
   }
 
-  private async settle(
-    keys: Keys,
-    taken: Taken[],
-    turn: string,
-    wrong: boolean,
-    context: RequestContext,
-  ): Promise<void> {
-    const [pair] = taken as [Taken];
-    this.limits.show(context, { ...pair, count: wrong ? pair.count : pair.count - 1 });
+  private async settle(attempt: Attempt, taken: Taken[], wrong: boolean): Promise<void> {
+    const { context, email, pair, turn } = attempt;
+    const [own, byAddress] = [taken[0]!, taken.at(-1)!];
+    this.limits.show(context, { ...own, count: wrong ? own.count : own.count - 1 });
     if (!wrong) return void (await giveBack(taken));
-    // Of what is counted, the tries still under way may yet be right. The lock begins with the last failure, not with the
-    // first: else it could end a second after it began.
-    const failures = (await this.limits.counted('loginPair', ...keys.loginPair)) - this.turnstile.others(turn);
-    if (failures >= pair.limit) await this.limits.lock('loginPair', ...keys.loginPair);
+    let locked = byAddress.count === byAddress.limit;
+    if (pair) {
+      // Of what is counted, the tries still under way may yet be right. The lock begins with the last failure, not with the
+      // first: else it could end a second after it began.
+      const failures = (await this.limits.counted('loginPair', pair)) - this.turnstile.others(turn);
+      if (failures >= own.limit) {
+        await this.limits.lock('loginPair', pair);
+        locked = true;
+      }
+    }
+    if (locked) this.notice.notify(email, context);
   }
 }

@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import type { Taken } from '../cache/limiter.js';
+import { Limits } from '../cache/limits.js';
+import { clientKey } from '../cache/network.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
@@ -10,8 +13,11 @@ import { PasswordHasher } from '../crypto/password-hasher.js';
 import { UsersService } from '../users/users.service.js';
 import { AccountChanged, withCurrentAccount } from './account-changed.js';
 import type { LoginBody, TokenBody } from './auth.dto.js';
+import { EmailVerificationService } from './email-verification.service.js';
 import { LoginThrottle } from './login-throttle.js';
 import { SignInService } from './sign-in.service.js';
+
+const WRONG_OR_UNCONFIRMED = 'E-mail or password is wrong, or the address is not confirmed yet';
 
 @Injectable()
 export class LoginService {
@@ -22,25 +28,50 @@ export class LoginService {
     private readonly throttle: LoginThrottle,
     private readonly signIn: SignInService,
     private readonly audit: AuditService,
+    private readonly verification: EmailVerificationService,
+    private readonly limits: Limits,
     private readonly settings: Settings,
   ) {}
 
   /**
-   * The same answer in the same time for an unknown address, a wrong password and an account without one.
-   * @throws AppError `invalid_credentials`, `account_disabled`, `email_not_verified`, `rate_limited`, `busy`
+   * The same answer in the same time for an unknown address, a wrong password, an account without one, and, where addresses must
+   * be confirmed first, one that is not.
+   * @throws AppError `invalid_credentials`, `account_disabled`, `rate_limited`, `busy`
    */
   async login(body: LoginBody, context: RequestContext): Promise<TokenBody> {
-    return withCurrentAccount((answerBy) => this.attempt(body, context, answerBy));
+    context.attemptedEmail = body.email;
+    const place = await this.requirePlace(body.email, context);
+    try {
+      return await withCurrentAccount((answerBy) => this.attempt(body, context, answerBy));
+    } catch (error) {
+      await place?.giveBack();
+      throw error;
+    }
+  }
+
+  /** Sign-ins that succeed cost as much as others; counted before the comparison, whose cost is what the limit bounds. */
+  private async requirePlace(email: string, context: RequestContext): Promise<Taken | null> {
+    if (!this.limits.enabled) return null;
+    const place = await this.limits.take('signIns', [email, clientKey(context)]);
+    if (place.allowed) return place;
+    await place.giveBack();
+    this.limits.show(context, place);
+    throw this.limits.refuse('signIns', context, place.resetsIn);
   }
 
   private async attempt(body: LoginBody, context: RequestContext, answerBy: number): Promise<TokenBody> {
     const user = await this.users.findByEmail(body.email);
     const passwordHash = user?.passwordHash ?? null;
-    const compare = (limit: number) => this.hasher.matches(body.password, passwordHash, limit);
-    const matches = await this.throttle.check({ email: body.email, passwordHash }, context, compare, answerBy);
+    const isUnconfirmed = this.settings.requireEmailVerification && user !== null && !user.isVerified;
+    const compare = async (limit: number) => {
+      const matches = await this.hasher.matches(body.password, passwordHash, limit);
+      if (matches && isUnconfirmed) this.verification.resendAfterSignIn(body.email);
+      return matches && !isUnconfirmed;
+    };
+    const subject = { email: body.email, passwordGeneration: user?.passwordGeneration ?? 0 };
+    const matches = await this.throttle.check(subject, context, compare, answerBy);
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
-    if (this.settings.requireEmailVerification && !user.isVerified) throw this.refused('email_not_verified');
     // A hash of another cost is renewed while the password is at hand.
     const renewed = await this.hasher.renewed(body.password, passwordHash);
     const changes = renewed ? { passwordHash: renewed } : {};
@@ -53,8 +84,9 @@ export class LoginService {
     return this.signIn.answer(user, session);
   }
 
-  private refused(type: 'invalid_credentials' | 'account_disabled' | 'email_not_verified'): AppError {
+  private refused(type: 'invalid_credentials' | 'account_disabled'): AppError {
     authResults.inc({ action: 'login', result: type });
-    return new AppError(type);
+    const mayBeUnconfirmed = type === 'invalid_credentials' && this.settings.requireEmailVerification;
+    return new AppError(type, mayBeUnconfirmed ? { message: WRONG_OR_UNCONFIRMED } : {});
   }
 }

@@ -37,7 +37,7 @@ export class NewPassword {
   async write(tx: EntityManager, user: User, change: Change, context: RequestContext): Promise<void> {
     const { passwordHash, action, keep, mailboxProven = false } = change;
     const fields = user.passwordHash === null ? ['has_password'] : [];
-    const changes: Partial<User> = { passwordHash };
+    const changes: Partial<User> = { passwordHash, passwordGeneration: user.passwordGeneration + 1 };
     if (mailboxProven && !user.isVerified) {
       Object.assign(changes, { isVerified: true, emailVerifiedAt: new Date() });
       fields.push('is_verified');

@@ -32,11 +32,11 @@ export class PasswordResetService {
 
   /**
    * Says nothing of the account, not even by its time: what depends on it happens after the answer.
-   * @throws AppError `rate_limited` by the address, whether or not it has an account
+   * @throws AppError `rate_limited` by the client and the address, whether or not it has an account
    */
   async request(email: string, context: RequestContext): Promise<void> {
-    await this.limits.require('resetMail', context, email);
-    this.mailer.sendLater('password_reset', () => this.compose(email, context));
+    if (await this.limits.allowsMail('resetMail', context, email))
+      this.mailer.sendLater('password_reset', () => this.compose(email, context));
   }
 
   /**

@@ -53,12 +53,15 @@ export class Limiter {
       : null;
   }
 
-  /** Counts one use of the key, also beyond the limit: the caller gives back what it refuses. */
-  async take(key: string): Promise<Taken> {
+  /**
+   * Counts one use of the key, also beyond the limit: the caller gives back what it refuses.
+   * @param factor how many times the configured number this key may reach
+   */
+  async take(key: string, factor = 1): Promise<Taken> {
     const { shared } = this;
     const result = await this.ask(() => count(shared!, key));
-    if (result) return this.taken(result, () => this.ask(() => shared!.reward(key)));
-    return this.taken(this.memory.take(key), async () => this.memory.giveBack(key));
+    if (result) return this.taken(result, factor, () => this.ask(() => shared!.reward(key)));
+    return this.taken(this.memory.take(key), factor, async () => this.memory.giveBack(key));
   }
 
   /**
@@ -85,8 +88,9 @@ export class Limiter {
     return this.ask(async () => (await this.shared!.get(name)) ?? NOTHING);
   }
 
-  private taken({ consumedPoints, msBeforeNext }: Count, giveBack: () => Promise<unknown>): Taken {
-    const { points, seconds } = this.limit;
+  private taken({ consumedPoints, msBeforeNext }: Count, factor: number, giveBack: () => Promise<unknown>): Taken {
+    const { seconds } = this.limit;
+    const points = this.limit.points * factor;
     const resetsIn = msBeforeNext > 0 ? msBeforeNext : seconds * 1000;
     return { allowed: consumedPoints <= points, limit: points, count: consumedPoints, resetsIn, giveBack };
   }

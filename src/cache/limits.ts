@@ -1,13 +1,16 @@
 import { Injectable } from '@nestjs/common';
+import type { ClientAddress } from '../common/client-address.js';
 import { AppError } from '../common/errors.js';
 import { rateLimited } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
 import { RateLimits, Settings } from '../config/settings.js';
-import { deriveKey, mac } from '../crypto/tokens.js';
+import { KeyRing } from '../crypto/key-ring.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { Limit, Limiter, Taken } from './limiter.js';
-import { clientNetwork } from './network.js';
+import { clientKey } from './network.js';
 
+/** How many clients a proxy is taken for whose clients cannot be told apart. */
+const MAX_CLIENTS_BEHIND_PROXY = 50;
 const HOUR = 3600;
 const MINUTE = 60;
 
@@ -17,6 +20,8 @@ function limitsOf(rates: RateLimits) {
     loginPair: { points: rates.loginPairFailures, seconds },
     loginAddress: { points: rates.loginAddressFailures, seconds },
     loginIp: { points: rates.loginIpFailures, seconds },
+    signIns: { points: rates.signIns, seconds: HOUR },
+    writes: { points: rates.writes, seconds: MINUTE },
     registerPerIp: { points: rates.registerPerIp, seconds: HOUR },
     forgotPerIp: { points: rates.forgotPerIp, seconds: HOUR },
     // One count a kind of mail: using up one must not stop the others.
@@ -24,11 +29,17 @@ function limitsOf(rates: RateLimits) {
     verificationMail: { points: rates.mailPerAddress, seconds: HOUR },
     alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR },
     tokenPerIp: { points: rates.tokenPerIp, seconds: MINUTE },
+    lockNotice: { points: 1, seconds: HOUR },
     oauthPerIp: { points: rates.oauthPerIp, seconds: MINUTE },
   } satisfies Record<string, Limit>;
 }
 
 export type LimitName = keyof ReturnType<typeof limitsOf>;
+
+/** Who is counted: opaque parts of a key. */
+type KeyParts = readonly string[];
+
+export const clientFactor = ({ behindProxy }: ClientAddress): number => (behindProxy ? MAX_CLIENTS_BEHIND_PROXY : 1);
 
 /**
  * All limits of the service. Keys are MACs, so neither addresses nor IP addresses stand in Redis, and nobody who reads it
@@ -39,48 +50,62 @@ export class Limits {
   /** False where RATE_LIMIT_ENABLED lifts every limit. */
   readonly enabled: boolean;
   private readonly limiters: Record<LimitName, Limiter>;
-  private readonly key: Buffer;
 
-  constructor(settings: Settings, breaker: CircuitBreaker) {
+  constructor(
+    settings: Settings,
+    breaker: CircuitBreaker,
+    private readonly keyRing: KeyRing,
+  ) {
     this.enabled = settings.rateLimits.enabled;
-    this.key = deriveKey(settings.jwt.secret, 'rate-limits');
     this.limiters = Object.fromEntries(
       Object.entries(limitsOf(settings.rateLimits)).map(([name, limit]) => [name, new Limiter(name, limit, breaker)]),
     ) as Record<LimitName, Limiter>;
   }
 
-  /** Counts one use by the parts of the key; they are opaque here, except that `null` differs from any text. */
-  take(name: LimitName, ...parts: (string | null)[]): Promise<Taken> {
-    return this.limiters[name].take(this.keyOf(parts));
+  /** Counts one use. @param factor how many times the configured number may be reached */
+  take(name: LimitName, parts: KeyParts, factor?: number): Promise<Taken> {
+    return this.limiters[name].take(this.keyOf(parts), factor);
   }
 
-  lock(name: LimitName, ...parts: (string | null)[]): Promise<void> {
+  lock(name: LimitName, parts: KeyParts): Promise<void> {
     return this.limiters[name].lock(this.keyOf(parts));
   }
 
   /** @returns milliseconds until the lock ends, 0 without one */
-  lockedFor(name: LimitName, ...parts: (string | null)[]): Promise<number> {
+  lockedFor(name: LimitName, parts: KeyParts): Promise<number> {
     return this.limiters[name].lockedFor(this.keyOf(parts));
   }
 
   /** What is counted now. */
-  counted(name: LimitName, ...parts: (string | null)[]): Promise<number> {
+  counted(name: LimitName, parts: KeyParts): Promise<number> {
     return this.limiters[name].counted(this.keyOf(parts));
   }
 
   /**
-   * Counts one use and shows the state in the `RateLimit-*` headers of the answer.
+   * Counts one use and shows the state in the `RateLimit-*` headers of the answer: only the caller's own uses may be counted
+   * under these parts, since what others did would tell of them.
    * @throws AppError `rate_limited` beyond the limit
    */
-  async require(name: LimitName, context: RequestContext, subject: string): Promise<void> {
+  async require(name: LimitName, context: RequestContext, parts: KeyParts, factor = 1): Promise<void> {
     if (!this.enabled) return;
-    const taken = await this.take(name, subject);
-    if (!taken.allowed) throw this.refuse(name, context, taken.resetsIn);
+    const taken = await this.take(name, parts, factor);
     this.show(context, taken);
+    if (!taken.allowed) throw this.refuse(name, context, taken.resetsIn);
   }
 
-  requireByIp(name: LimitName, context: RequestContext): Promise<void> {
-    return this.require(name, context, clientNetwork(context.ipAddress));
+  requireByClient(name: LimitName, context: RequestContext): Promise<void> {
+    return this.require(name, context, [clientKey(context)], clientFactor(context));
+  }
+
+  /**
+   * Counts a mail that was asked for.
+   * @returns false where others have asked for as many as the mailbox may get; the answer must not tell
+   * @throws AppError `rate_limited` where this client alone has asked for more
+   */
+  async allowsMail(name: LimitName, context: RequestContext, email: string): Promise<boolean> {
+    if (!this.enabled) return true;
+    if (!context.behindProxy) await this.require(name, context, [email, clientKey(context)]);
+    return (await this.take(name, [email])).allowed;
   }
 
   /** Of several limits the answer shows the one that is nearest to its end. */
@@ -90,15 +115,19 @@ export class Limits {
     context.rateLimit = { limit, remaining, reset: Math.ceil(resetsIn / 1000) };
   }
 
-  /** The error of a limit that is used up. @param resetsIn milliseconds */
-  refuse(name: LimitName, context: RequestContext, resetsIn: number): AppError {
+  showUsedUp(name: LimitName, context: RequestContext, resetsIn: number): void {
     const limit = this.limiters[name].limit.points;
     this.show(context, { limit, count: limit, resetsIn });
+  }
+
+  /** The error of a limit that is used up. @param resetsIn milliseconds */
+  refuse(name: LimitName, context: RequestContext, resetsIn: number): AppError {
+    context.exceededLimit = name;
     rateLimited.inc({ limit: name });
     return new AppError('rate_limited', { retryAfter: Math.ceil(resetsIn / 1000) });
   }
 
-  private keyOf(parts: (string | null)[]): string {
-    return mac(this.key, JSON.stringify(parts)).toString('base64url');
+  private keyOf(parts: KeyParts): string {
+    return this.keyRing.sign('rate-limits', JSON.stringify(parts)).toString('base64url');
   }
 }

@@ -1,25 +1,18 @@
 import { isIPv6 } from 'node:net';
-
-/** The eight groups of an IPv6 address (RFC 4291 §2.2), as numbers. */
-function groups(address: string): number[] {
-  const dotted = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
-    [(Number(a) << 8) | Number(b), (Number(c) << 8) | Number(d)].map((group) => group.toString(16)).join(':'),
-  );
-  const [head = '', tail] = dotted.split('::');
-  const before = head === '' ? [] : head.split(':');
-  const after = tail ? tail.split(':') : [];
-  const zeros = tail === undefined ? [] : Array.from({ length: 8 - before.length - after.length }, () => '0');
-  return [...before, ...zeros, ...after].map((group) => Number.parseInt(group, 16));
-}
+import ipaddr from 'ipaddr.js';
+import type { ClientAddress } from '../common/client-address.js';
 
 /** What counts as one client: an IPv4 address, or the /64 that a single IPv6 customer has to itself. */
 export function clientNetwork(address: string): string {
   if (!isIPv6(address)) return address;
-  const all = groups(address);
-  const mapped = all.slice(0, 5).every((group) => group === 0) && all[5] === 0xffff;
-  if (mapped) return [all[6]! >> 8, all[6]! & 255, all[7]! >> 8, all[7]! & 255].join('.');
-  return `${all
-    .slice(0, 4)
-    .map((group) => group.toString(16))
-    .join(':')}::/64`;
+  const parsed = ipaddr.process(address);
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  const prefix = parsed.parts.slice(0, 4).map((part) => part.toString(16));
+  return `${prefix.join(':')}::/64`;
+}
+
+/** The client in the keys of the limits. A proxy with unknown clients behind it has counts apart from its own requests. */
+export function clientKey({ ipAddress, behindProxy }: ClientAddress): string {
+  const network = clientNetwork(ipAddress);
+  return behindProxy ? `behind ${network}` : network;
 }

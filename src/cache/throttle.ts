@@ -14,8 +14,9 @@ import type { FastifyRequest } from 'fastify';
 import { catchError, Observable } from 'rxjs';
 import { AppError, ErrorType } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
-import { LimitName, Limits } from './limits.js';
-import { clientNetwork } from './network.js';
+import type { Taken } from './limiter.js';
+import { clientFactor, LimitName, Limits } from './limits.js';
+import { clientKey } from './network.js';
 
 const LIMIT = 'throttle:limit';
 
@@ -28,7 +29,7 @@ const WRONG_GUESSES = new Set<ErrorType>([
 ]);
 
 /** Addresses refused for guessing that are remembered at once. */
-const REMEMBERED = 10_000;
+const MAX_REMEMBERED_CLIENTS = 10_000;
 
 function contextOf(host: ExecutionContext): RequestContext {
   return host.switchToHttp().getRequest<FastifyRequest>().context;
@@ -42,7 +43,7 @@ export class ThrottleGuard implements CanActivate {
   ) {}
 
   async canActivate(host: ExecutionContext): Promise<boolean> {
-    await this.limits.requireByIp(this.reflector.get<LimitName>(LIMIT, host.getHandler()), contextOf(host));
+    await this.limits.requireByClient(this.reflector.get<LimitName>(LIMIT, host.getHandler()), contextOf(host));
     return true;
   }
 }
@@ -55,16 +56,18 @@ export function Throttle(limit: LimitName) {
 /** Counts the wrong guesses at tokens; a right token costs nothing, not even a look into Redis. */
 @Injectable()
 export class GuessInterceptor implements NestInterceptor {
-  private readonly refusedUntil = new Map<string, number>();
+  /** What each client that has used up its guesses was told last. */
+  private readonly refused = new Map<string, { taken: Taken; untilMs: number }>();
 
   constructor(private readonly limits: Limits) {}
 
   intercept(host: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (!this.limits.enabled) return next.handle();
     const context = contextOf(host);
-    const client = clientNetwork(context.ipAddress);
-    const wait = (this.refusedUntil.get(client) ?? 0) - Date.now();
-    if (wait > 0) throw this.limits.refuse('tokenPerIp', context, wait);
+    const client = clientKey(context);
+    const refused = this.refused.get(client);
+    const resetsIn = (refused?.untilMs ?? 0) - Date.now();
+    if (refused && resetsIn > 0) throw this.refuse(context, { ...refused.taken, resetsIn });
     return next.handle().pipe(
       catchError(async (error: unknown) => {
         if (error instanceof AppError && WRONG_GUESSES.has(error.type)) await this.count(client, context);
@@ -74,16 +77,17 @@ export class GuessInterceptor implements NestInterceptor {
   }
 
   private async count(client: string, context: RequestContext): Promise<void> {
-    const taken = await this.limits.take('tokenPerIp', client);
+    const taken = await this.limits.take('tokenPerIp', [client], clientFactor(context));
     if (taken.allowed) return this.limits.show(context, taken);
-    this.remember(client, Date.now() + taken.resetsIn);
-    throw this.limits.refuse('tokenPerIp', context, taken.resetsIn);
+    this.refused.delete(client);
+    this.refused.set(client, { taken, untilMs: Date.now() + taken.resetsIn });
+    if (this.refused.size > MAX_REMEMBERED_CLIENTS) this.refused.delete(this.refused.keys().next().value!);
+    throw this.refuse(context, taken);
   }
 
-  private remember(client: string, until: number): void {
-    this.refusedUntil.delete(client);
-    this.refusedUntil.set(client, until);
-    if (this.refusedUntil.size > REMEMBERED) this.refusedUntil.delete(this.refusedUntil.keys().next().value!);
+  private refuse(context: RequestContext, taken: Taken): AppError {
+    this.limits.show(context, taken);
+    return this.limits.refuse('tokenPerIp', context, taken.resetsIn);
   }
 }
 

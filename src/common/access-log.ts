@@ -17,6 +17,7 @@ export function useAccessLog(fastify: FastifyInstance, logger: Logger | null): v
     lines?.info(
       {
         request_id: id,
+        client_address: request.context?.ipAddress,
         trace_id: request.context?.traceparent.slice(3, 35),
         method,
         route,

@@ -51,6 +51,8 @@ export interface ErrorDetail {
 }
 
 interface ErrorExtras {
+  /** In place of the one of the table, where it must say more. */
+  message?: string;
   details?: ErrorDetail[];
   /** Seconds, sent as `Retry-After`. */
   retryAfter?: number;
@@ -68,7 +70,7 @@ export class AppError extends Error {
     readonly type: ErrorType,
     readonly extras: ErrorExtras = {},
   ) {
-    super(ERRORS[type][1]);
+    super(extras.message ?? ERRORS[type][1]);
     this.status = ERRORS[type][0];
   }
 

@@ -1,18 +1,21 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
 import { createParamDecorator, ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { ClientAddress, ClientAddresses } from './client-address.js';
 
 /** Where a request came from; use cases take it for audit rows, sessions and events. */
-export interface RequestContext {
+export interface RequestContext extends ClientAddress {
   requestId: string;
   /** W3C trace context (https://www.w3.org/TR/trace-context/); begins here where the caller sent none. */
   traceparent: string;
-  ipAddress: string;
   userAgent: string | null;
   /** The limit that this request came closest to, once it was counted; sent as `RateLimit-*`. `reset` in seconds. */
   rateLimit?: { limit: number; remaining: number; reset: number };
+  /** The limit that refused the request. */
+  exceededLimit?: string;
+  /** E-mail address of the account that the caller wants into, once it is known; for the log of refused sign-ins. */
+  attemptedEmail?: string;
 }
 
 /** Who acts, as the guard found it in a live session. */
@@ -60,26 +63,6 @@ export function requestId(request: IncomingMessage): string {
   return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/**
- * The address of the client. Proxies append to `X-Forwarded-For`, so only the right-most `hops` entries were written by ours;
- * everything to their left is the client's own claim.
- */
-export function clientAddress(request: IncomingMessage, hops: number): string {
-  const peer = request.socket.remoteAddress ?? '0.0.0.0';
-  const forwarded = header(request, 'x-forwarded-for');
-  if (hops === 0 || forwarded === undefined) return normalAddress(peer);
-  const entries = forwarded.split(',').map((entry) => entry.trim());
-  const found = entries[Math.max(0, entries.length - hops)] ?? '';
-  const address = normalAddress(found);
-  return isIP(address) ? address : normalAddress(peer);
-}
-
-/** An IPv4 client on a dual-stack socket shows as `::ffff:192.0.2.1`. */
-function normalAddress(address: string): string {
-  if (!address.includes(':')) return address;
-  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
-}
-
 /** Random hexadecimal digits, and how many of them are used: drawn for each request they would cost ten times as much. */
 const drawn = { digits: '', used: 0 };
 
@@ -92,12 +75,12 @@ function newTraceparent(): string {
   return `00-${drawn.digits.slice(trace, parent)}-${drawn.digits.slice(parent, drawn.used)}-00`;
 }
 
-export function makeContext(request: IncomingMessage, id: string, hops: number): RequestContext {
+export function makeContext(request: IncomingMessage, id: string, clients: ClientAddresses): RequestContext {
   const traceparent = header(request, 'traceparent');
   return {
     requestId: id,
     traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : newTraceparent(),
-    ipAddress: clientAddress(request, hops),
+    ...clients.of(request),
     userAgent: header(request, 'user-agent')?.slice(0, 500) ?? null,
   };
 }

@@ -21,6 +21,10 @@ function readRateLimits(env: Environment) {
     loginPairFailures: count('LOGIN_PAIR', 10),
     loginAddressFailures: count('LOGIN_ADDRESS', 100),
     loginIpFailures: count('LOGIN_IP', 300),
+    /** Sign-ins that succeed, per account and client and hour. */
+    signIns: count('SIGN_INS', 60),
+    /** Requests that change something, per member and minute. */
+    writes: count('WRITES', 120),
     /** Per client IP and hour. */
     registerPerIp: count('REGISTER_IP', 1000),
     forgotPerIp: count('FORGOT_IP', 1000),

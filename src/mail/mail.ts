@@ -5,6 +5,7 @@ export type MailKind =
   | 'already_registered'
   | 'account_linked'
   | 'account_unlinked'
+  | 'sign_in_locked'
   | 'first_administrator'
   | 'account_deleted';
 

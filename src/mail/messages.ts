@@ -143,6 +143,19 @@ export function accountUnlinkedMail(to: Recipient, unlinked: Provider): Mail {
   });
 }
 
+/** At most one an hour: the attempts of an attacker must not fill the mailbox. */
+export function signInLockedMail(to: Recipient, ipAddress: string, at: Date): Mail {
+  return compose('sign_in_locked', to, {
+    subject: 'Too many wrong passwords for your account',
+    paragraphs: [
+      `Somebody typed too many wrong passwords for your Meetinity account, the last one from ${ipAddress} on ` +
+        `${at.toUTCString()}. Sign-ins from there are refused for a while. Devices that are signed in stay so.`,
+    ],
+    closing:
+      'If it was you, wait a quarter of an hour or ask for a new password. If not, nobody got in, and there is nothing to do.',
+  });
+}
+
 /** For the owner of an address whose account may have been made by somebody else. */
 export function firstAdministratorMail(to: Recipient, resetLink: string): Mail {
   return compose('first_administrator', to, {

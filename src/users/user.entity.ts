@@ -38,6 +38,10 @@ export class User {
   @Column({ name: 'password_hash', type: 'text', nullable: true })
   passwordHash: string | null;
 
+  /** Counts the passwords set through a mailed link or by the member; the limits of sign-ins begin anew with each. */
+  @Column({ name: 'password_generation', type: 'integer', default: 0 })
+  passwordGeneration: number;
+
   @Column({ type: 'varchar', length: 20, default: 'user' })
   role: Role;
 

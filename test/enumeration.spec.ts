@@ -1,0 +1,134 @@
+import { mailedToken, mailsTo, mailTo } from './support/mailbox.js';
+import { Answer, TestApp, uniqueEmail } from './support/app.js';
+import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';
+
+const PASSWORD = 'correct horse battery';
+const UNCONFIRMED = 'E-mail or password is wrong, or the address is not confirmed yet';
+
+let open: TestApp;
+/** Nobody signs in before the address is confirmed. */
+let strict: TestApp;
+
+beforeAll(async () => {
+  open = await TestApp.start(LIMITED);
+  strict = await TestApp.start({ ...LIMITED, REQUIRE_EMAIL_VERIFICATION: 'true' });
+});
+afterAll(async () => {
+  await strict.stop();
+  await open.stopAndDrop();
+});
+
+const register = (app: TestApp, email: string, password = PASSWORD, remoteAddress = newClient()) =>
+  app.request('POST', '/auth/register', { body: { email, name: 'Ada', password }, remoteAddress });
+
+/** All that an answer says, but for what differs each time. */
+const seen = ({ status, body, headers }: Answer) => [
+  status,
+  body.error?.type,
+  body.message,
+  Object.keys(headers).sort(),
+  headers['ratelimit-limit'],
+  headers['ratelimit-remaining'],
+];
+
+describe('registering and then signing in, where the address must be confirmed', () => {
+  it('answers the same for a new and for a taken address, right down to the lock', async () => {
+    const taken = uniqueEmail();
+    await register(strict, taken, 'the password of another');
+    const [fresh, known] = await Promise.all(
+      [uniqueEmail(), taken].map(async (email) => {
+        const from = newClient();
+        const before = await login(strict, email, WRONG, from);
+        const registered = await register(strict, email, PASSWORD, from);
+        const after = await times(10, () => login(strict, email, PASSWORD, from));
+        return [before, registered, ...after].map(seen);
+      }),
+    );
+    expect(fresh).toEqual(known);
+    expect(fresh!.map(([status]) => status)).toEqual([401, 202, ...Array(9).fill(401), 429]);
+  });
+
+  it('has one message for every refusal, which leads the owner to the mail', async () => {
+    const unconfirmed = uniqueEmail();
+    await register(strict, unconfirmed);
+    const attempts = [
+      [unconfirmed, PASSWORD],
+      [unconfirmed, WRONG],
+      [uniqueEmail(), PASSWORD],
+    ] as const;
+    for (const [email, password] of attempts) {
+      const { status, body } = await login(strict, email, password, newClient());
+      expect([status, body.error.type, body.message]).toEqual([401, 'invalid_credentials', UNCONFIRMED]);
+    }
+    expect((await login(open, uniqueEmail(), WRONG, newClient())).body.message).toBe('E-mail or password is wrong');
+  });
+
+  it('mails the link again after a right password, within the limit of an address and of no use to others', async () => {
+    const email = uniqueEmail();
+    await register(strict, email);
+    await login(strict, email, WRONG, newClient());
+    for (let count = 0; count < 8; count += 1) await login(strict, email, PASSWORD, newClient());
+    await mailTo(email, 'email_verification', 6);
+    const other = uniqueEmail();
+    const answers = await Promise.all(
+      [email, other].map((address) =>
+        strict.request('POST', '/auth/email/resend', { body: { email: address }, remoteAddress: newClient() }),
+      ),
+    );
+    expect(seen(answers[0]!)).toEqual(seen(answers[1]!));
+    expect(await mailsTo(email, 'email_verification')).toHaveLength(6);
+  });
+
+  it('ends with the confirmation, which also clears what was counted', async () => {
+    const email = uniqueEmail();
+    const from = newClient();
+    await register(strict, email);
+    expect(tally(await times(11, () => login(strict, email, PASSWORD, from)))).toEqual({ 401: 10, 429: 1 });
+    await strict.post('/auth/email/verify', { token: await mailedToken(email, 'email_verification') });
+    expect((await login(strict, email, PASSWORD, from)).status).toBe(200);
+  });
+});
+
+describe('what is counted', () => {
+  it('does not start anew with the registration of the address', async () => {
+    const email = uniqueEmail();
+    const from = newClient();
+    await times(4, () => login(open, email, WRONG, from));
+    await register(open, email, PASSWORD, from);
+    expect((await login(open, email, WRONG, from)).headers['ratelimit-remaining']).toBe('5');
+  });
+
+  it('does not start anew because the owner signs in and the hash is renewed', async () => {
+    const { email, password } = await open.member();
+    const costlier = await TestApp.start({ ...LIMITED, BCRYPT_COST: '5' });
+    const [attacker, owner] = [newClient(), newClient()];
+    await times(6, () => login(costlier, email, WRONG, attacker));
+    const hashOf = () => open.sql('SELECT password_hash FROM users WHERE email = $1', [email]);
+    const before = await hashOf();
+    expect((await login(costlier, email, password, owner)).status).toBe(200);
+    expect(await hashOf()).not.toEqual(before);
+    expect((await login(costlier, email, WRONG, attacker)).headers['ratelimit-remaining']).toBe('3');
+    await costlier.stop();
+  });
+
+  it.each(['/auth/password/forgot', '/auth/email/resend'])(
+    'of an address by others is not shown at %s, nor told by a refusal',
+    async (path) => {
+      const email = uniqueEmail();
+      const ask = (remoteAddress: string) => open.request('POST', path, { body: { email }, remoteAddress });
+      const other = newClient();
+      expect(tally(await times(6, () => ask(other)))).toEqual({ 202: 5, 429: 1 });
+      const fresh = await open.request('POST', path, { body: { email: uniqueEmail() }, remoteAddress: newClient() });
+      expect(seen(await ask(newClient()))).toEqual(seen(fresh));
+    },
+  );
+
+  it('of an address by others shows in no header of a refused sign-in', async () => {
+    const strained = await TestApp.start({ ...LIMITED, RATE_LIMIT_LOGIN_ADDRESS: '5' });
+    const email = uniqueEmail();
+    await times(5, () => login(strained, email, WRONG, newClient()));
+    const { status, headers } = await login(strained, email, WRONG, newClient());
+    expect([status, headers['ratelimit-limit'], headers['ratelimit-remaining']]).toEqual([429, '10', '10']);
+    await strained.stop();
+  });
+});

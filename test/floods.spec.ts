@@ -1,0 +1,72 @@
+import { TestApp } from './support/app.js';
+import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';
+
+let service: TestApp;
+
+beforeAll(async () => {
+  service = await TestApp.start({ ...LIMITED, RATE_LIMIT_SIGN_INS: '3', RATE_LIMIT_WRITES: '2' });
+});
+afterAll(() => service.stopAndDrop());
+
+describe('sign-ins with the right password', () => {
+  it('are limited for an account and a client together', async () => {
+    const { email, password } = await service.member();
+    const other = await service.member();
+    const from = newClient();
+    expect(tally(await times(5, () => login(service, email, password, from)))).toEqual({ 200: 3, 429: 2 });
+    const refused = await login(service, email, password, from);
+    expect([refused.body.error.type, refused.headers['ratelimit-limit']]).toEqual(['rate_limited', '3']);
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(3000);
+    expect((await login(service, email, password, newClient())).status).toBe(200);
+    expect((await login(service, other.email, other.password, from)).status).toBe(200);
+  });
+
+  it('are limited when they come at once too', async () => {
+    const { email, password } = await service.member();
+    const from = newClient();
+    const answers = await Promise.all(Array.from({ length: 12 }, () => login(service, email, password, from)));
+    expect(tally(answers)).toEqual({ 200: 3, 429: 9 });
+  });
+
+  it('are not used up by wrong ones', async () => {
+    const { email, password } = await service.member();
+    const from = newClient();
+    await times(5, () => login(service, email, WRONG, from));
+    expect((await login(service, email, password, from)).status).toBe(200);
+  });
+});
+
+describe('requests that change something', () => {
+  it('are limited for a member, from wherever they come, and no other member is', async () => {
+    const [member, other] = [await service.member(), await service.member()];
+    const change = (token: string) =>
+      service.request('PUT', '/users/profile', { body: { bio: 'x' }, token, remoteAddress: newClient() });
+    const answers = await times(4, () => change(member.access));
+    expect(tally(answers)).toEqual({ 200: 2, 429: 2 });
+    expect(answers.map(({ headers }) => headers['ratelimit-remaining'])).toEqual(['1', '0', '0', '0']);
+    expect((await service.get('/users/profile', member.access)).status).toBe(200);
+    expect((await change(other.access)).status).toBe(200);
+  });
+
+  it('are all of them counted, on every route, but for signing out and refreshing', async () => {
+    const member = await service.member();
+    await times(2, () => service.put('/users/preferences', {}, member.access));
+    const { paths } = (await service.get('/docs-json')).body;
+    const routes = Object.entries<any>(paths).flatMap(([path, operations]) =>
+      Object.entries<any>(operations)
+        .filter(([method, { security }]) => method !== 'get' && security?.length > 0)
+        .map(([method]) => [method.toUpperCase(), path.replace(/\{\w+\}/g, member.id)] as const),
+    );
+    expect(routes.length).toBeGreaterThan(10);
+    const counted = routes.filter(([, path]) => path !== '/auth/logout');
+    const answers = await Promise.all(
+      counted.map(async ([method, path]) => {
+        const { status, body } = await service.request(method as 'PUT', path, { token: member.access });
+        return `${method} ${path}: ${status} ${body.error?.type}`;
+      }),
+    );
+    expect(answers).toEqual(counted.map(([method, path]) => `${method} ${path}: 429 rate_limited`));
+    expect((await service.post('/auth/refresh', { refresh_token: member.refresh })).status).toBe(200);
+    expect((await service.post('/auth/logout', {}, member.access)).status).toBe(204);
+  });
+});

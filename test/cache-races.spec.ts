@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
 import { EntityCache } from '../src/cache/entity-cache.js';
+import { EntrySigner } from '../src/cache/entry-signer.js';
 import { connectRedis } from '../src/cache/redis.js';
 import { RedisStore } from '../src/cache/redis-store.js';
 import { createLogger } from '../src/common/logger.js';
 import { readSettings } from '../src/config/settings.js';
+import { KeyRing } from '../src/crypto/key-ring.js';
 import { testValues } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { TcpProxy } from './support/tcp-proxy.js';
@@ -36,7 +38,12 @@ describeWith('redis', 'cached values under races', () => {
     // A busy machine must not look like a Redis that is down; only where a spec freezes it somebody has to notice.
     breaker.patience = address === url ? 5000 : 300;
     breakers.push(breaker);
-    const store = new RedisStore(breaker, logger, async (keys) => void missed.push(...keys));
+    const store = new RedisStore(
+      breaker,
+      new EntrySigner(new KeyRing(readSettings(testValues()))),
+      logger,
+      async (keys) => void missed.push(...keys),
+    );
     await until(() => breaker.redis!.status === 'ready');
     return store;
   };

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { VALUE_KIND } from '../src/cache/redis-entry.js';
 import { UserCaches } from '../src/cache/user-caches.js';
 import { runInTransaction } from '../src/common/after-commit.js';
 import { Member, TestApp } from './support/app.js';
@@ -17,7 +18,7 @@ describeWith('redis', 'the cache', () => {
   const cached = async () => {
     const raw = await redis.get(key());
     const entry = raw === null ? '' : (JSON.parse(raw) as string);
-    return entry.startsWith('value:') ? JSON.parse(entry.slice(entry.indexOf('{'))) : null;
+    return entry.startsWith('value.v1:') ? JSON.parse(entry.slice(entry.indexOf('{'))) : null;
   };
 
   // On a busy machine a slow look-up fills nothing; the next one does.
@@ -25,7 +26,7 @@ describeWith('redis', 'the cache', () => {
   const preferencesAreCached = () =>
     until(async () => {
       await service.get('/users/preferences', member.access);
-      return (await redis.get(`user:preferences:${member.id}`))?.includes('value:');
+      return (await redis.get(`user:preferences:${member.id}`))?.includes('value.v1:');
     });
 
   beforeAll(async () => {
@@ -82,6 +83,28 @@ describeWith('redis', 'the cache', () => {
       expect(await until(async () => (await profile()) && (await replaced()))).toMatchObject({ id: member.id });
     },
   );
+
+  it('reads past an entry of another version, and replaces it', async () => {
+    await cachedProfile();
+    const other = (await redis.get(key()))!.replace('value.v1:', 'value.v0:');
+    await redis.set(key(), other);
+    await service.sql(`UPDATE users SET bio = 'past the cache' WHERE id = $1`, [member.id]);
+    expect((await profile()).bio).toBe('past the cache');
+    expect((await cachedProfile()).bio).toBe('past the cache');
+  });
+
+  it('names another version once its fields are others', async () => {
+    await preferencesAreCached();
+    const preferences = (await service.get('/users/preferences', member.access)).body;
+    const fields = [await cachedProfile(), preferences].map((value) => Object.keys(value).sort().join(' '));
+    expect([VALUE_KIND, ...fields]).toMatchInlineSnapshot(`
+      [
+        "value.v1",
+        "bio company created_at date_of_birth email gender has_password id industry is_active is_verified job_title last_login linkedin_url location name oauth_provider phone profile_picture_url role updated_at",
+        "age_max age_min created_at industries interests job_levels location_radius notification_email notification_push privacy_location privacy_profile updated_at",
+      ]
+    `);
+  });
 
   it('tells nobody an old value after changes of every kind', async () => {
     const read = async () => (await profile()).last_login;
@@ -157,7 +180,7 @@ describeWith(['redis', 'kafka'], 'an entry that Redis could not be told of', () 
     };
     await until(async () => (await waiting()) === 0);
     const redis = new Redis(await workerRedisUrl());
-    const isCached = async () => (await redis.get(`user:profile:${member.id}`))?.includes('value:');
+    const isCached = async () => (await redis.get(`user:profile:${member.id}`))?.includes('value.v1:');
     await until(async () => (await before.get('/users/profile', member.access)) && (await isCached()));
     proxy.cut();
     await before.put('/users/profile', { bio: 'made behind the cut' }, member.access);

@@ -4,6 +4,7 @@ import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { CircuitBreaker } from './circuit-breaker.js';
+import { EntrySigner } from './entry-signer.js';
 import { EphemeralStore } from './ephemeral-store.js';
 import { EphemeralValue } from './ephemeral-value.entity.js';
 import { Limits } from './limits.js';
@@ -14,6 +15,7 @@ import { UserCaches } from './user-caches.js';
 @Module({
   imports: [TypeOrmModule.forFeature([EphemeralValue])],
   providers: [
+    EntrySigner,
     EphemeralStore,
     {
       provide: CircuitBreaker,
@@ -23,7 +25,7 @@ import { UserCaches } from './user-caches.js';
     Limits,
     UserCaches,
   ],
-  exports: [CircuitBreaker, EphemeralStore, Limits, UserCaches],
+  exports: [CircuitBreaker, EntrySigner, EphemeralStore, Limits, UserCaches],
 })
 export class CacheModule implements OnApplicationShutdown {
   constructor(private readonly breaker: CircuitBreaker) {}

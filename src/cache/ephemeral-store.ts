@@ -3,10 +3,16 @@ import type { Redis } from 'ioredis';
 import { DataSource } from 'typeorm';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
+import { Settings } from '../config/settings.js';
 import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
+import { EntrySigner } from './entry-signer.js';
 
 /** Rows that each write clears away; more than it adds, so the table never holds much more than what is live. */
 const SWEEP = 100;
+/** Redis ends an entry in time; the end in its MAC only stops a replay, and the clocks of instances may differ by so much. */
+const CLOCK_TOLERANCE_MS = 60_000;
+/** How long a used value is known to be used: longer than the MAC of any of them is good. */
+const USED_SECONDS = 3600;
 
 /**
  * Values for one use within minutes: in Redis, or in PostgreSQL while Redis is away or not configured. Keys are random or
@@ -16,14 +22,19 @@ const SWEEP = 100;
 export class EphemeralStore {
   constructor(
     private readonly breaker: CircuitBreaker,
+    private readonly signer: EntrySigner,
+    private readonly settings: Settings,
     private readonly database: DataSource,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** @param value not empty */
   async put(key: string, value: string, seconds: number): Promise<void> {
-    const stored = await this.inRedis((redis) => redis.set(key, value, 'PX', seconds * 1000));
-    if (stored !== null) return;
+    // Beside instances of a release that signs nothing, values go where both read them.
+    if (this.settings.jwt.binding === 'require') {
+      const entry = this.signer.sign(key, value, Date.now() + seconds * 1000 + CLOCK_TOLERANCE_MS);
+      if ((await this.inRedis((redis) => redis.set(key, entry, 'PX', seconds * 1000))) !== null) return;
+    }
     // An array, which is looked up key by key: to join the keys, the planner would read the table.
     await this.database.query(
       `WITH swept AS (
@@ -46,7 +57,19 @@ export class EphemeralStore {
       ),
     ]);
     const row = stored[0][0];
-    return (row ? row.value : cached) || null;
+    if (row || !cached) return row?.value || null;
+    const value = this.signer.open(key, cached);
+    return value !== null && (await this.noteUse(key)) ? value : null;
+  }
+
+  /** That a value is used up stands in PostgreSQL: to write it to Redis once more does not bring it back. */
+  private async noteUse(key: string): Promise<boolean> {
+    const used: unknown[] = await this.database.query(
+      `INSERT INTO ephemeral_values (key, value, expires_at) VALUES ($1, '', now() + make_interval(secs => $2))
+       ON CONFLICT (key) DO NOTHING RETURNING 1`,
+      [key, USED_SECONDS],
+    );
+    return used.length > 0;
   }
 
   private async inRedis<T>(command: (redis: Redis) => Promise<T>): Promise<T | null> {

@@ -9,6 +9,12 @@ const MARK = /^"[0-9a-f-]{36}"$/;
 
 export const isMark = (text: string) => MARK.test(text);
 
+/**
+ * What an entry that holds a value begins with. The number is the version of what is cached: raise it when the fields of a
+ * cached profile or of preferences change, so that releases beside each other do not serve each other's entries.
+ */
+export const VALUE_KIND = 'value.v1';
+
 /** cache-manager's store would take strings for anything that its serializer once wrote; ours cannot be mistaken. */
 export const quote = (word: string) => JSON.stringify(word);
 
@@ -16,8 +22,11 @@ export function newMark(): string {
   return quote(randomUUID());
 }
 
-export function entryOf({ mark }: Token, value: string): string {
-  return quote(`value:${JSON.parse(mark!) as string}:${value}`);
+/** What an entry begins with that counts while this mark stands. */
+export const valuePrefix = (mark: string) => `${VALUE_KIND}:${mark.slice(1, -1)}:`;
+
+export function entryOf({ mark }: Token, signedValue: string): string {
+  return quote(valuePrefix(mark!) + signedValue);
 }
 
 /** From now on nothing counts that is cached of any user, nor what is on its way there. */

@@ -1,5 +1,7 @@
+import { VALUE_KIND } from './redis-entry.js';
+
 /*
- * One entry in Redis is a JSON string: `lease:<id>`, `claim:<id>`, or `value:<mark>:<JSON>`. A value counts while its mark is
+ * One entry in Redis is a JSON string: `lease:<id>`, `claim:<id>`, or `<VALUE_KIND>:<mark>:<signed JSON>`. A value counts while its mark is
  * the one at MARK_KEY; a new mark voids everything cached before, at the cost of one key. Scripts are atomic in Redis.
  */
 
@@ -13,7 +15,7 @@ end
 local held = redis.call('GET', KEYS[1])
 if held then
   local kind = string.sub(held, 2, 7)
-  local current = '"value:' .. string.sub(mark, 2, -2) .. ':'
+  local current = '"${VALUE_KIND}:' .. string.sub(mark, 2, -2) .. ':'
   if kind == 'lease:' or kind == 'claim:' or string.sub(held, 1, #current) == current then return nil end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

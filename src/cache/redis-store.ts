@@ -5,7 +5,8 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../common/logger.js';
 import type { CacheStore, Token } from './cache-store.js';
 import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
-import { entryOf, isMark, MARK_KEY, newMark, quote, voidCachedUsers } from './redis-entry.js';
+import type { EntrySigner } from './entry-signer.js';
+import { entryOf, isMark, MARK_KEY, newMark, quote, valuePrefix, voidCachedUsers } from './redis-entry.js';
 import { CLAIM, FILL, LEASE, SETTLE } from './redis-scripts.js';
 
 /** Milliseconds. A lease outlives the query of its reader, a claim the transaction of its writer. */
@@ -42,6 +43,7 @@ export class RedisStore implements CacheStore {
   /** @param onMissed told of entries that may be out of date while this process cannot reach Redis; others may */
   constructor(
     private readonly breaker: CircuitBreaker,
+    private readonly signer: EntrySigner,
     private readonly logger: Logger,
     private readonly onMissed: (keys: string[]) => Promise<void>,
   ) {
@@ -66,8 +68,8 @@ export class RedisStore implements CacheStore {
     if (found === null || this.isDoubtful(key)) return undefined;
     const [entry, mark] = found;
     if (typeof entry !== 'string' || !mark) return null;
-    const start = `value:${mark.slice(1, -1)}:`;
-    return entry.startsWith(start) ? entry.slice(start.length) : null;
+    const prefix = valuePrefix(mark);
+    return entry.startsWith(prefix) ? this.signer.open(key, entry.slice(prefix.length)) : null;
   }
 
   async lease(key: string): Promise<Token | null> {
@@ -80,7 +82,8 @@ export class RedisStore implements CacheStore {
   }
 
   async fill(key: string, lease: Token, value: string, ttl: number): Promise<void> {
-    await this.attempt((redis) => redis.eval(FILL, 1, key, lease.word, entryOf(lease, value), ttl), null);
+    const entry = this.entry(key, lease, value, ttl);
+    await this.attempt((redis) => redis.eval(FILL, 1, key, lease.word, entry, ttl), null);
   }
 
   async claim(key: string): Promise<Token> {
@@ -93,7 +96,7 @@ export class RedisStore implements CacheStore {
   }
 
   async settle(key: string, claim: Token, value: string | null, ttl: number): Promise<void> {
-    const entry = value === null || claim.mark === null ? '' : entryOf(claim, value);
+    const entry = value === null || claim.mark === null ? '' : this.entry(key, claim, value, ttl);
     const settled = await this.attempt(async (redis) => {
       await redis.eval(SETTLE, 1, key, entry, ttl, CLAIM_TTL, claim.word);
       return true;
@@ -120,6 +123,10 @@ export class RedisStore implements CacheStore {
   doubt(): void {
     this.doubts += 1;
     void this.heal();
+  }
+
+  private entry(key: string, token: Token, value: string, ttl: number): string {
+    return entryOf(token, this.signer.sign(key, value, Date.now() + ttl));
   }
 
   private async emptyNow(missed: Missed): Promise<boolean> {

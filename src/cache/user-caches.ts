@@ -6,6 +6,7 @@ import { Settings } from '../config/settings.js';
 import type { CacheStore } from './cache-store.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 import { EntityCache, entryKey } from './entity-cache.js';
+import { EntrySigner } from './entry-signer.js';
 import { MemoryStore } from './memory-store.js';
 import { RedisStore } from './redis-store.js';
 
@@ -26,12 +27,12 @@ export class UserCaches {
   private readonly store: CacheStore | null;
   private readonly listeners: Listener[] = [];
 
-  constructor(breaker: CircuitBreaker, settings: Settings, @Inject(LOGGER) logger: Logger) {
+  constructor(breaker: CircuitBreaker, signer: EntrySigner, settings: Settings, @Inject(LOGGER) logger: Logger) {
     const tell = async (keys: string[]) => {
       const ids = [...new Set(keys.map((key) => key.slice(key.lastIndexOf(':') + 1)))];
       await Promise.all(this.listeners.map((listener) => listener(ids)));
     };
-    if (breaker.redis) this.store = new RedisStore(breaker, logger, tell);
+    if (breaker.redis) this.store = new RedisStore(breaker, signer, logger, tell);
     else this.store = settings.database.embedded ? new MemoryStore(tell) : null;
   }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
 import { CircuitBreaker, RedisUnavailable } from '../cache/circuit-breaker.js';
+import { EntrySigner } from '../cache/entry-signer.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { cacheReads } from '../common/metrics.js';
@@ -35,7 +36,8 @@ const key = (sessionId: string) => `session:${sessionId}`;
 /**
  * Live sessions in Redis, so that the check on every request seldom costs a query. PostgreSQL stays the truth, whatever
  * Redis holds: an entry says as of when it is true, and it only answers where this process would have heard of any
- * revocation since then. Redis may be cut, flushed or set back to an older state without reviving a session.
+ * revocation since then. Redis may be cut, flushed, set back to an older
+ * state or written to by others without reviving a session.
  */
 @Injectable()
 export class SessionCache implements OnApplicationShutdown {
@@ -46,6 +48,7 @@ export class SessionCache implements OnApplicationShutdown {
 
   constructor(
     private readonly breaker: CircuitBreaker,
+    private readonly signer: EntrySigner,
     private readonly listener: PostgresListener,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
@@ -60,7 +63,7 @@ export class SessionCache implements OnApplicationShutdown {
   async find(sessionId: string, userId: string): Promise<Role | 'revoked' | null> {
     if (!this.usable(sessionId, userId)) return null;
     const value = await this.breaker.read(key(sessionId)).catch(() => null);
-    const answer = value === null || value === REVOKED ? value : this.judge(value, sessionId, userId);
+    const answer = value === null ? null : this.judge(value, sessionId, userId);
     cacheReads.add('session', answer === null ? 'miss' : 'hit');
     return answer;
   }
@@ -68,9 +71,10 @@ export class SessionCache implements OnApplicationShutdown {
   /** Remembers what PostgreSQL said. Never rejects. */
   async remember({ sessionId, userId, role, asOf, expires }: LiveSession): Promise<void> {
     if (!this.usable(sessionId, userId)) return;
+    const entry = this.signer.sign(key(sessionId), `${userId} ${role} ${asOf}`, Math.min(expires, asOf + TTL * 1000));
     // NX: the row may have been read before a revocation whose mark stands here by now.
     await this.breaker
-      .run((redis) => redis.set(key(sessionId), `${userId} ${role} ${asOf} ${expires}`, 'EX', TTL, 'NX'))
+      .run((redis) => redis.set(key(sessionId), entry, 'EX', TTL, 'NX'))
       .catch((error: unknown) => this.report(error));
   }
 
@@ -81,7 +85,7 @@ export class SessionCache implements OnApplicationShutdown {
     const start = performance.now();
     try {
       await this.breaker.run((redis) =>
-        Promise.all(sessionIds.map((id) => redis.set(key(id), REVOKED, 'EX', TTL + SUSPECT))),
+        Promise.all(sessionIds.map((id) => redis.set(key(id), this.revocation(id), 'EX', TTL + SUSPECT))),
       );
     } catch (error) {
       this.report(error);
@@ -94,15 +98,20 @@ export class SessionCache implements OnApplicationShutdown {
     return this.breaker.available && this.listener.connected && !this.isSuspect(sessionId, userId);
   }
 
-  private judge(value: string, sessionId: string, userId: string): Role | null {
-    const [owner, role, asOf, expires] = value.split(' ');
+  private revocation(sessionId: string): string {
+    return this.signer.sign(key(sessionId), REVOKED, Number.MAX_SAFE_INTEGER);
+  }
+
+  private judge(entry: string, sessionId: string, userId: string): Role | 'revoked' | null {
+    // The age is not left to Redis: a write delayed by a frozen network starts its time to live late.
+    const value = this.signer.open(key(sessionId), entry, this.listener.now());
+    if (value === null || value === REVOKED) return value;
+    const [owner, role, asOf] = value.split(' ');
     const { since } = this.listener;
-    const now = this.listener.now();
     // Asked again after the wait for Redis: the connection may have broken, or the revocation arrived, meanwhile.
     if (since === null || this.isSuspect(sessionId, userId)) return null;
-    // The age is not left to Redis: a write delayed by a frozen network starts its time to live late.
-    if (Number(asOf) < Math.max(since, this.trustedFrom, now - TTL * 1000)) return null;
-    return owner === userId && Number(expires) > now ? (role as Role) : null;
+    if (Number(asOf) < Math.max(since, this.trustedFrom)) return null;
+    return owner === userId ? (role as Role) : null;
   }
 
   private suspect(id: string): void {

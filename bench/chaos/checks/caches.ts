@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { MARK_KEY, VALUE_KIND } from '../../../src/cache/redis-entry.js';
 import { readBio, readInterests, type Person } from '../people.js';
 import type { Rows, UserRow } from './database.js';
 
@@ -10,8 +11,6 @@ export interface CacheFindings {
   stale: string[];
 }
 
-/** An entry counts while its mark is the one here. */
-const MARK_KEY = 'user:cache:mark';
 const PREFIXES = { profile: 'user:profile:', preferences: 'user:preferences:' } as const;
 
 /** Compares every cached profile and every cached set of preferences with its row. */
@@ -29,14 +28,15 @@ export async function checkCaches(redisUrl: string, people: Person[], rows: Rows
           if (value === null) continue;
           const text = unquote(value)!;
           if (ttl < 0) findings.stale.push(`${key}: never expires`);
-          if (/^(lease|claim):/.test(text) || (text.startsWith('value:') && !text.startsWith(`value:${mark}:`))) {
+          const current = `${VALUE_KIND}:${mark}:`;
+          if (/^(lease|claim):/.test(text) || (text.startsWith(`${VALUE_KIND}:`) && !text.startsWith(current))) {
             findings.others += 1;
             continue;
           }
           findings.entries += 1;
           const row = users.get(key.slice(prefix.length));
           const problem = row
-            ? compare(kind, text.slice(`value:${mark}:`.length), row, persons.get(row.email))
+            ? compare(kind, text.slice(text.indexOf('{')), row, persons.get(row.email))
             : 'of a user who is gone';
           if (problem) findings.stale.push(`${key}: ${problem}`);
         }

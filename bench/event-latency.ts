@@ -1,22 +1,26 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
 import { afterCommit, runInTransaction } from '../src/common/after-commit.js';
 import type { Settings } from '../src/config/settings.js';
 import { OutboxService } from '../src/events/outbox.service.js';
 import { userUpdated } from '../src/events/user-events.js';
 import { UsersService } from '../src/users/users.service.js';
+import { numberOption, withDefault } from '../scripts/lib/arguments.js';
+import { prepareBench } from './lib/arguments.js';
 import { quantile } from './lib/quantiles.js';
 import { kafkaOf, startHere, withTopic } from './lib/in-process.js';
 import { createStage } from './lib/stage.js';
 
-/** How long an event is on its way from the commit to a consumer, the relay running in another instance than the writers. */
-const { values } = parseArgs({
-  options: { rate: { type: 'string', default: '300' }, seconds: { type: 'string', default: '20' } },
+const { rate: RATE, seconds: SECONDS } = prepareBench({
+  call: 'npm run bench:event-latency --',
+  does: 'how long an event takes from the commit to a consumer, the relay in another instance than the writers',
+  options: {
+    rate: withDefault(numberOption('changes a second', 1, 5000), 300),
+    seconds: withDefault(numberOption('length', 1, 600), 20),
+  },
 });
-const [RATE, SECONDS] = [Number(values.rate), Number(values.seconds)];
 
 const stage = await createStage((line) => console.error(line));
 

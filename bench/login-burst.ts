@@ -1,7 +1,6 @@
-// 64 sign-ins at once, at one account each and then all at one: what they are answered, how long they take, and how fast
-// GET /users/profile answers meanwhile. Exit code 1 for an answer other than 200 or 429, or one later than eight seconds.
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { prepareBench } from './lib/arguments.js';
 import { probe, timed } from './lib/probe.js';
 import { median, quantile } from './lib/quantiles.js';
 import { createMembers, PASSWORD } from './lib/members.js';
@@ -10,6 +9,13 @@ import { createStage } from './lib/stage.js';
 const AT_ONCE = 64;
 const LATEST = 8000;
 
+prepareBench({
+  call: 'npm run bench:login-burst --',
+  does:
+    '64 sign-ins at once, at one account each and then all at one: statuses, times, and GET /users/profile beside them\n' +
+    '  Exit code 1 for an answer other than 200 or 429, or one later than eight seconds.',
+  options: {},
+});
 const stage = await createStage((line) => console.error(line));
 let wrong = false;
 try {

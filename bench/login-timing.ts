@@ -1,8 +1,7 @@
-// Whether the time of an answer tells if an address has an account: sign-in, the request for a new password, and
-// registration where addresses must be confirmed. Exit code 1 where the medians differ by more than a tenth.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import 'reflect-metadata';
+import { prepareBench } from './lib/arguments.js';
 import { median } from './lib/quantiles.js';
 import { createMembers, PASSWORD } from './lib/members.js';
 import { createStage } from './lib/stage.js';
@@ -40,6 +39,13 @@ async function measure(known: () => string, send: Send, status: number): Promise
   return [median(spent[0]), median(spent[1])];
 }
 
+prepareBench({
+  call: 'npm run bench:login-timing --',
+  does:
+    'whether the time of an answer tells if an address has an account: sign-in, forgotten password, registration\n' +
+    '  Exit code 1 where the medians differ by more than a tenth.',
+  options: {},
+});
 const stage = await createStage((line) => console.error(line));
 let unequal = false;
 try {

@@ -1,25 +1,27 @@
 import 'reflect-metadata';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { numberOption, textOption, withDefault } from '../scripts/lib/arguments.js';
+import { prepareBench } from './lib/arguments.js';
 import { Costs, readCosts } from './lib/cpu-profile.js';
 import { createStage, Stage } from './lib/stage.js';
 import { routes } from './rows/routes.js';
 
-/** Runs one row with service and reference under V8's sampling profiler: where a request spends its time, side by side. */
-const { values } = parseArgs({
+const ids = routes.map(({ id }) => id);
+const values = prepareBench({
+  call: 'npm run bench:profile --',
+  does: "one row with service and reference under V8's sampling profiler: where a request spends its time, side by side",
   options: {
-    row: { type: 'string', default: 'profile-cached' },
-    out: { type: 'string', default: 'bench/profiles' },
-    seconds: { type: 'string', default: '6' },
-    top: { type: 'string', default: '25' },
+    row: withDefault(
+      textOption('ROW', `one of ${ids.join(', ')}`, (id) => ids.includes(id)),
+      'profile-cached',
+    ),
+    out: withDefault(textOption('FOLDER', 'where the profiles go'), 'bench/profiles'),
+    seconds: withDefault(numberOption('length of one measurement', 1, 600), 6),
+    top: withDefault(numberOption('lines of the table', 1, 1000), 25),
   },
 });
-const definition = routes.find(({ id }) => id === values.row);
-if (!definition) {
-  console.error(`--row must be one of: ${routes.map(({ id }) => id).join(', ')}`);
-  process.exit(2);
-}
+const definition = routes.find(({ id }) => id === values.row)!;
 
 const folders = { service: join(values.out, values.row, 'service'), bare: join(values.out, values.row, 'bare') };
 rmSync(join(values.out, values.row), { recursive: true, force: true });
@@ -30,15 +32,13 @@ const watched: Stage = {
   service: (options = {}) => stage.service({ ...options, nodeArgs: profiled(folders.service) }),
   bare: () => stage.bare(profiled(folders.bare)),
 };
-const [row] = await definition
-  .run(watched, { seconds: Number(values.seconds), minutes: 1 })
-  .finally(() => stage.stop());
+const [row] = await definition.run(watched, { seconds: values.seconds, minutes: 1 }).finally(() => stage.stop());
 
 function print(title: string, ours: Costs, theirs: Costs): void {
   console.log(`\n${title}: microseconds a request, service | reference`);
   const names = [...new Set([...ours.keys(), ...theirs.keys()])];
   const excess = (name: string) => (ours.get(name) ?? 0) - (theirs.get(name) ?? 0);
-  for (const name of names.sort((a, b) => excess(b) - excess(a)).slice(0, Number(values.top))) {
+  for (const name of names.sort((a, b) => excess(b) - excess(a)).slice(0, values.top)) {
     const [own, other] = [ours, theirs].map((costs) => (costs.get(name) ?? 0).toFixed(1).padStart(7));
     console.log(`${own} | ${other}  ${name}`);
   }

@@ -1,19 +1,23 @@
-// keys:reencrypt over 100,000 people, killed twice on its way while others change their profiles through the service. Exit
-// code 1 where in the end a value is under the old key, is not what its owner last wrote, or does not open.
 import 'reflect-metadata';
 import { spawn } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
 import { Client } from 'pg';
 import { readEncryptionKeys } from '../src/config/settings.secrets.js';
 import { Environment } from '../src/config/environment.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
+import { numberOption, withDefault } from '../scripts/lib/arguments.js';
+import { prepareBench } from './lib/arguments.js';
 import { BenchMember, createMembers } from './lib/members.js';
 import { createStage } from './lib/stage.js';
 
-const { values } = parseArgs({ options: { people: { type: 'string', default: '100000' } } });
-const PEOPLE = Number(values.people);
+const { people: PEOPLE } = prepareBench({
+  call: 'npm run bench:reencrypt --',
+  does:
+    'keys:reencrypt, killed twice while members change their profiles through the service\n' +
+    '  Exit code 1 where a value ends up under the old key, is not what its owner last wrote, or does not decrypt.',
+  options: { people: withDefault(numberOption('members', 1000, 1_000_000), 100_000) },
+});
 const WRITERS = 4;
 const BORN = '1990-05-17';
 const KILLS = [0.35, 0.65];
@@ -67,7 +71,12 @@ async function reencrypt(until: number): Promise<string> {
   const urls = { DATABASE_URL: database.url!, REDIS_URL: redis.url! };
   const env = { PATH: process.env.PATH, ENV_FILE: '', NODE_ENV: 'production', ...urls };
   const child = spawn(process.execPath, ['scripts/run.mjs', 'keys-reencrypt'], {
-    env: { ...env, JWT_SECRET: randomBytes(48).toString('base64'), ENCRYPTION_KEYS: `${NEW},${OLD}` },
+    env: {
+      ...env,
+      PUBLIC_BASE_URL: stage.settings.publicBaseUrl,
+      JWT_SECRET: randomBytes(48).toString('base64'),
+      ENCRYPTION_KEYS: `${NEW},${OLD}`,
+    },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let last = '';

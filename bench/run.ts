@@ -1,8 +1,9 @@
 import 'reflect-metadata';
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { toMarkdown, writeReport } from './lib/report.js';
 import type { Row } from './lib/row.js';
+import { flag, numberOption, textOption, withDefault, wordsOption } from '../scripts/lib/arguments.js';
+import { prepareBench } from './lib/arguments.js';
 import { createStage } from './lib/stage.js';
 import { hashing } from './rows/hashing.js';
 import { instances } from './rows/instances.js';
@@ -12,23 +13,24 @@ import { routes } from './rows/routes.js';
 
 const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows];
 
-const { values } = parseArgs({
+const values = prepareBench({
+  call: 'npm run bench --',
+  does: 'measures the service against the platform itself doing the same work; a whole table goes into docs/benchmarks.md',
   options: {
-    row: { type: 'string', multiple: true },
-    seconds: { type: 'string', default: '8' },
-    minutes: { type: 'string', default: '10' },
-    json: { type: 'string' },
-    strict: { type: 'boolean', default: false },
+    row: wordsOption(
+      'ROW',
+      'only these rows',
+      definitions.map(({ id }) => id),
+    ),
+    seconds: withDefault(numberOption('length of one measurement', 1, 600), 8),
+    minutes: withDefault(numberOption('length of the long ones', 0.1, 600, true), 10),
+    json: textOption('FILE', 'writes the table as data too'),
+    strict: flag('exit code 1 where a goal is missed'),
   },
 });
-
 const chosen = definitions.filter(({ id }) => values.row === undefined || values.row.includes(id));
-if (chosen.length === 0) {
-  console.error(`--row must be one of: ${definitions.map(({ id }) => id).join(', ')}`);
-  process.exit(2);
-}
 
-const options = { seconds: Number(values.seconds), minutes: Number(values.minutes) };
+const options = { seconds: values.seconds, minutes: values.minutes };
 const stage = await createStage((line) => console.error(line));
 const rows: Row[] = [];
 try {

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { flag, numberOption, textOption, withDefault, wordsOption } from '../scripts/lib/arguments.js';
+import { prepareBench } from './lib/arguments.js';
 import { jobRows } from './scale/job-rows.js';
 import { measure, openSite } from './scale/measure.js';
 import { writePlans } from './scale/plans.js';
@@ -8,32 +9,31 @@ import { routeRows } from './scale/route-rows.js';
 import { createScaleStage } from './scale/stage.js';
 import { toLines, toTable } from './scale/table.js';
 
-/** What a request and the service's own jobs cost at several numbers of users, the smallest as the measure. */
-const { values } = parseArgs({
+const all = [...routeRows, ...jobRows];
+const toCounts = (list: string) => list.split(',').map(Number);
+const areCounts = (list: string) => toCounts(list).every((count) => Number.isInteger(count) && count >= 5000);
+const values = prepareBench({
+  call: 'npm run bench:scale --',
+  does: "what a request and the service's own jobs cost at several numbers of users, the smallest as the measure",
   options: {
-    users: { type: 'string', default: '10000,1000000,5000000' },
-    rounds: { type: 'string', default: '5' },
-    row: { type: 'string', multiple: true },
-    keep: { type: 'string' },
-    plans: { type: 'boolean', default: false },
-    json: { type: 'string' },
-    strict: { type: 'boolean', default: false },
+    users: withDefault(
+      textOption('LIST', '5000 or more each; a database is made for each, about seven minutes a million', areCounts),
+      '10000,1000000,5000000',
+    ),
+    rounds: withDefault(numberOption('rounds of measurements', 0, 1000), 5),
+    row: wordsOption(
+      'ROW',
+      'only these rows',
+      all.map(({ id }) => id),
+    ),
+    keep: textOption('FOLDER', 'keeps the databases there, and uses those that are there'),
+    plans: flag('writes docs/plans, at the largest size'),
+    json: textOption('FILE', 'writes the table as data too'),
+    strict: flag('exit code 1 where a goal is missed'),
   },
 });
-
-const all = [...routeRows, ...jobRows];
 const rows = all.filter(({ id }) => values.row === undefined || values.row.includes(id));
-const counts = values.users.split(',').map(Number);
-const rounds = Number(values.rounds);
-if (rows.length === 0 || !counts.every((count) => Number.isInteger(count) && count >= 5000) || !(rounds >= 0)) {
-  console.error(`usage: npm run bench:scale -- [--users 10000,1000000] [--rounds 5] [--keep FOLDER] [--plans] [--json FILE]
-  [--strict] [--row ROW]…
-  --users   5000 or more each; a database is made for each, which takes about seven minutes a million
-  --keep    keeps the databases in the folder, and uses those that are there
-  --plans   writes docs/plans, at the largest size
-  --row     one of: ${all.map(({ id }) => id).join(', ')}`);
-  process.exit(2);
-}
+const { rounds } = values;
 
 const DOCUMENT = 'docs/scaling.md';
 
@@ -46,7 +46,7 @@ function writeTable(table: string): void {
 }
 
 const log = (line: string) => console.error(line);
-const stage = await createScaleStage(counts, values.keep, log);
+const stage = await createScaleStage(toCounts(values.users), values.keep, log);
 try {
   if (rounds > 0) {
     const sites = [];

@@ -1,18 +1,25 @@
 import 'reflect-metadata';
 import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
 import { isEmail } from 'class-validator';
 import { Appointment, AppointmentsService } from '../src/admin/appointments.service.js';
 import { AppModule } from '../src/app.module.js';
 import { AppError } from '../src/common/errors.js';
 import { createLogger, NestLogger } from '../src/common/logger.js';
-import { migrate } from '../src/config/migrate.js';
+import { prepareDatabase } from '../src/config/migrate.js';
+import { flag, readArguments, required, textOption } from './lib/arguments.js';
+import { runCommand } from './lib/command.js';
 import { openDatabase, type ScriptDatabase } from './lib/database.js';
 
-const USAGE = `usage: npm run admin:create -- --email you@example.com [--name "Your Name"] [--password-stdin]
-  makes the account an administrator; where there is none, makes one and prints its password once
-  --password-stdin  takes the password of a new account from standard input instead`;
+const COMMAND = {
+  call: 'npm run admin:create --',
+  does: 'makes the account an administrator; where there is none, makes one and prints its password once',
+  options: {
+    email: required(textOption('ADDRESS', 'address of the account', isEmail)),
+    name: textOption('TEXT', 'name of a new account'),
+    'password-stdin': flag('takes the password of a new account from standard input instead'),
+  },
+};
 
 interface Wanted {
   email: string;
@@ -21,11 +28,8 @@ interface Wanted {
   password: string | null;
 }
 
-async function readArguments(): Promise<Wanted> {
-  const { values } = parseArgs({
-    options: { email: { type: 'string' }, name: { type: 'string' }, 'password-stdin': { type: 'boolean' } },
-  });
-  if (!values.email || !isEmail(values.email)) throw new Error(USAGE);
+async function readWanted(): Promise<Wanted> {
+  const values = readArguments(COMMAND);
   // Never an argument: everybody on the machine sees those, and the shell keeps them.
   const password = values['password-stdin'] ? (await text(process.stdin)).replace(/\r?\n$/, '') : null;
   return { email: values.email, name: values.name?.trim() || 'Administrator', password };
@@ -61,25 +65,21 @@ function report({ user, outcome, password }: Appointment): void {
 }
 
 async function run(): Promise<void> {
-  const wanted = await readArguments();
+  const wanted = await readWanted();
   const database = await openDatabase();
   try {
-    if (database.settings.migrateOnStart) await migrate(database.dataSource);
+    if (database.settings.migrateOnStart) await prepareDatabase(database.dataSource, database.settings);
     report(await appoint(database, wanted));
   } finally {
     await database.close();
   }
 }
 
-function explain(error: unknown): string {
-  const details = error instanceof AppError ? (error.extras.details ?? []) : [];
-  return [(error as Error).message, ...details.map(({ message }) => message)].join('; ');
+/** With what the error's details say. */
+function explain(error: unknown): never {
+  if (!(error instanceof AppError)) throw error;
+  throw new Error([error.message, ...(error.extras.details ?? []).map(({ message }) => message)].join('; '));
 }
 
-try {
-  await run();
-  process.exit(0);
-} catch (error) {
-  console.error(explain(error));
-  process.exit(1);
-}
+await runCommand('admin:create', () => run().catch(explain));
+process.exit();

@@ -1,11 +1,17 @@
 import { createLogger } from '../src/common/logger.js';
 import { createAvatarStorage } from '../src/users/avatar-storage.factory.js';
 import { findOrphans } from '../src/users/avatar-orphans.js';
-import { openDatabase } from './lib/database.js';
+import { flag, readArguments, yes } from './lib/arguments.js';
+import { confirm, runCommand } from './lib/command.js';
+import { configuredDatabase, openDatabase } from './lib/database.js';
 
-const USAGE = `usage: npm run avatars:clean -- [--delete]
-  lists stored pictures older than a day that no profile shows; --delete removes them
-  The database must be the one the pictures belong to: with another, all of them look unused.`;
+const COMMAND = {
+  call: 'npm run avatars:clean --',
+  does:
+    'lists stored pictures older than a day that no profile shows\n' +
+    '  The database must be the one the pictures belong to: with another, all of them look unused.',
+  options: { delete: flag('removes them'), yes },
+};
 
 async function clean(remove: boolean): Promise<void> {
   const { settings, dataSource, close } = await openDatabase();
@@ -15,7 +21,7 @@ async function clean(remove: boolean): Promise<void> {
       if (remove) await storage.remove(name);
       console.log(`${remove ? 'removed' : 'unused'} ${name}`);
     });
-    const outcome = remove ? 'removed' : 'can be removed with --delete';
+    const outcome = remove ? 'removed' : 'can be removed with --delete --yes';
     console.log(
       `${seen} pictures in ${settings.uploads.s3 ? 'the bucket' : settings.uploads.folder}, ${orphans} ${outcome}`,
     );
@@ -25,13 +31,13 @@ async function clean(remove: boolean): Promise<void> {
   }
 }
 
-const args = process.argv.slice(2);
-if (args.some((argument) => argument !== '--delete')) {
-  console.error(USAGE);
-  process.exitCode = 2;
-} else {
-  await clean(args.includes('--delete')).catch((error: Error) => {
-    console.error(`avatars:clean: ${error.message}`);
-    process.exitCode = 1;
-  });
-}
+await runCommand('avatars:clean', async () => {
+  const values = readArguments(COMMAND);
+  if (values.delete)
+    await confirm(
+      values.yes,
+      'This deletes stored pictures that no profile in the database shows.',
+      configuredDatabase,
+    );
+  await clean(values.delete);
+});

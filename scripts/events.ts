@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
@@ -13,10 +12,21 @@ import { Settings } from '../src/config/settings.js';
 import { SettingsModule } from '../src/config/settings.module.js';
 import { EventsModule } from '../src/events/events.module.js';
 import { replay, replayProgress, ReplayScope } from '../src/events/replay.js';
+import { chooseCommand, readArguments, required, textOption } from './lib/arguments.js';
+import { runCommand } from './lib/command.js';
 import { openDatabase } from './lib/database.js';
 
-const USAGE = `usage: events replay --since <ISO 8601> [--user <uuid>]
-  publishes once more, in order and under the same event ids, what has happened from that moment on`;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const commands = {
+  replay: {
+    call: 'npm run events:replay --',
+    does: 'publishes once more, in order and under the same event ids, what has happened from a moment on',
+    options: {
+      since: required(textOption('TIME', 'the moment, as ISO 8601', (given) => !Number.isNaN(Date.parse(given)))),
+      user: textOption('UUID', 'only events of this user', (given) => UUID.test(given)),
+    },
+  },
+};
 
 /** A relay of its own: it publishes where no instance of the service runs, and stands by where one does. */
 @Module({})
@@ -30,15 +40,9 @@ class RelayModule {
 }
 
 function readScope(): ReplayScope {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: { since: { type: 'string' }, user: { type: 'string' } },
-  });
-  const since = new Date(values.since ?? '');
-  if (positionals[0] !== 'replay' || !values.since || Number.isNaN(since.getTime())) throw new Error(USAGE);
-  if (values.user !== undefined && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(values.user))
-    throw new Error('--user must be a UUID');
-  return { since, userId: values.user };
+  const { args } = chooseCommand('node scripts/run.mjs events', commands);
+  const { since, user } = readArguments(commands.replay, args);
+  return { since: new Date(since), userId: user };
 }
 
 async function run(scope: ReplayScope): Promise<boolean> {
@@ -69,10 +73,5 @@ async function run(scope: ReplayScope): Promise<boolean> {
   }
 }
 
-try {
-  if (!(await run(readScope()))) process.exitCode = 1;
-} catch (error) {
-  console.error(`events: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 1;
-}
+await runCommand('events', async () => ((await run(readScope())) ? 0 : 1));
 process.exit();

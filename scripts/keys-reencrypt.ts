@@ -4,6 +4,8 @@ import { voidCachedUsers } from '../src/cache/redis-entry.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { reencrypt } from '../src/users/reencryption.js';
+import { readArguments } from './lib/arguments.js';
+import { runCommand } from './lib/command.js';
 import { openDatabase } from './lib/database.js';
 
 /** Milliseconds to wait for Redis. */
@@ -23,7 +25,7 @@ async function forgetOldCiphertexts(settings: Settings): Promise<void> {
   }
 }
 
-async function run(): Promise<void> {
+async function run(): Promise<number> {
   const { settings, dataSource, close } = await openDatabase();
   try {
     const cipher = new FieldCipher(settings.encryptionKeys);
@@ -38,14 +40,19 @@ async function run(): Promise<void> {
       `\n${moved} values of ${rows} rows moved to key ${cipher.currentKeyId}; ` +
         `${unreadable} could not be opened and stay as they are`,
     );
-    process.exitCode = unreadable > 0 ? 1 : 0;
+    return unreadable > 0 ? 1 : 0;
   } finally {
     await close();
   }
 }
 
-// After ENCRYPTION_KEYS got a new first key on every instance. Once this has ended well, the old keys can go.
-await run().catch((error: Error) => {
-  console.error(`\nkeys:reencrypt: ${error.message}`);
-  process.exitCode = 1;
+await runCommand('keys:reencrypt', () => {
+  readArguments({
+    call: 'npm run keys:reencrypt --',
+    does:
+      'moves every encrypted value to the first key of ENCRYPTION_KEYS, beside the running service\n' +
+      '  Every instance must know that key. Once this has ended with exit code 0, the old keys can go.',
+    options: {},
+  });
+  return run();
 });

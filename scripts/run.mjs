@@ -27,6 +27,8 @@ if (/^[a-z][a-z-]*$/.test(name) && existsSync(script)) {
 } else {
   const files = existsSync(source) ? readdirSync(source).filter((file) => file.endsWith(extension)) : [];
   const names = files.map((file) => path.basename(file, extension));
-  console.error(`usage: node scripts/run.mjs <script>, one of: ${names.join(', ') || `none, build first (${source})`}`);
-  process.exitCode = 2;
+  const usage = `usage: node scripts/run.mjs SCRIPT, one of: ${names.join(', ') || `none, build first (${source})`}`;
+  const asked = name === '--help' || name === '-h';
+  console[asked ? 'log' : 'error'](usage);
+  process.exitCode = asked ? 0 : 2;
 }

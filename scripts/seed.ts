@@ -1,32 +1,30 @@
-import { parseArgs } from 'node:util';
 import bcrypt from 'bcrypt';
 import { Client } from 'pg';
-import { migrate, pendingMigrations } from '../src/config/migrate.js';
+import { pendingMigrations, prepareDatabase } from '../src/config/migrate.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
-import { openDatabase, type ScriptDatabase } from './lib/database.js';
+import { numberOption, readArguments, required, UsageError, type Values, withDefault, yes } from './lib/arguments.js';
+import { confirm, runCommand } from './lib/command.js';
+import { configuredDatabase, openDatabase, type ScriptDatabase } from './lib/database.js';
 import { copyInto } from './seed/copy.js';
 import { addPerson, personId, type Rows, SEED_PASSWORD, type SeedOptions, TARGETS } from './seed/people.js';
 import { startProgress } from './seed/progress.js';
 
-const USAGE = `usage: npm run seed -- --users N [--seed S] [--force]
-  --users   how many the database shall have of this seed; a second run goes on where the first one ended
-  --seed    another number makes other people (default 1)
-  --force   even if the database holds users that this seed did not make
-            (with NODE_ENV=production also set SEED_PRODUCTION=yes)`;
-
 const BATCH = 5000;
 const MAX_USERS = 20_000_000;
 
-function readArguments() {
-  const { values } = parseArgs({
-    options: { users: { type: 'string' }, seed: { type: 'string', default: '1' }, force: { type: 'boolean' } },
-  });
-  const [users, seed] = [Number(values.users), Number(values.seed)];
-  if (!Number.isInteger(users) || users < 1 || users > MAX_USERS || !Number.isInteger(seed) || seed < 0)
-    throw new Error(USAGE);
-  return { users, seed, force: values.force === true };
-}
+const COMMAND = {
+  call: 'npm run seed --',
+  does:
+    'fills the database with realistic members; a second run goes on where the first one ended\n' +
+    '  With NODE_ENV=production it needs --yes and SEED_PRODUCTION=yes in the environment.',
+  options: {
+    users: required(numberOption('how many members of this seed the database shall have', 1, MAX_USERS)),
+    seed: withDefault(numberOption('another number makes other members', 0, Number.MAX_SAFE_INTEGER), 1),
+    yes: { ...yes, help: 'also where the database holds users whom this seed did not make' },
+  },
+};
+type Wanted = Values<typeof COMMAND.options>;
 
 /** People are added in order, a batch a transaction, so those that are there come first: found by halving. */
 async function countSeeded(client: Client, seed: number): Promise<number> {
@@ -40,17 +38,17 @@ async function countSeeded(client: Client, seed: number): Promise<number> {
   return low;
 }
 
-async function refuseOthers(client: Client, seeded: number): Promise<void> {
+async function confirmOthers(client: Client, seeded: number, agreed: boolean): Promise<void> {
   // Stops counting at the first one too many.
   const { rows } = await client.query('SELECT count(*)::int AS count FROM (SELECT FROM users LIMIT $1) u', [
     seeded + 1,
   ]);
   if (rows[0].count > seeded)
-    throw new Error('the database holds users that this seed did not make; --force adds to them');
+    await confirm(agreed, 'This adds to a database that holds users whom this seed did not make.', configuredDatabase);
 }
 
 async function prepareSchema({ dataSource, settings }: ScriptDatabase): Promise<void> {
-  if (settings.migrateOnStart) await migrate(dataSource, console.error);
+  if (settings.migrateOnStart) await prepareDatabase(dataSource, settings, console.error);
   const pending = await pendingMigrations(dataSource);
   if (pending.length > 0) throw new Error(`run the migrations first: ${pending.join(', ')}`);
 }
@@ -97,7 +95,7 @@ async function seedUsers(client: Client, settings: Settings, from: number, to: n
   progress.end();
 }
 
-async function run(database: ScriptDatabase, { users, seed, force }: ReturnType<typeof readArguments>): Promise<void> {
+async function run(database: ScriptDatabase, { users, seed, yes: agreed }: Wanted): Promise<void> {
   await prepareSchema(database);
   const client = new Client({ connectionString: database.url, application_name: 'meetinity-seed' });
   await client.connect();
@@ -107,7 +105,7 @@ async function run(database: ScriptDatabase, { users, seed, force }: ReturnType<
       console.log(`seed ${seed} has ${seeded} users already: nothing to do`);
       return;
     }
-    if (!force) await refuseOthers(client, seeded);
+    await confirmOthers(client, seeded, agreed);
     if (seeded > 0) console.log(`seed ${seed} has ${seeded} users already: going on from there`);
     await seedUsers(client, database.settings, seeded, users, seed);
     // Statistics for the planner, the visibility map for index-only scans, and the search index's pending entries.
@@ -120,17 +118,14 @@ async function run(database: ScriptDatabase, { users, seed, force }: ReturnType<
   }
 }
 
-try {
-  const wanted = readArguments();
+await runCommand('seed', async () => {
+  const wanted = readArguments(COMMAND);
   const database = await openDatabase();
   try {
-    if (database.settings.production && !(wanted.force && process.env.SEED_PRODUCTION === 'yes'))
-      throw new Error('NODE_ENV is production: needs --force and SEED_PRODUCTION=yes');
+    if (database.settings.production && !(wanted.yes && process.env.SEED_PRODUCTION === 'yes'))
+      throw new UsageError('NODE_ENV is production: needs --yes and SEED_PRODUCTION=yes');
     await run(database, wanted);
   } finally {
     await database.close();
   }
-} catch (error) {
-  console.error(error instanceof Error ? `seed: ${error.message}` : error);
-  process.exitCode = 1;
-}
+});

@@ -63,25 +63,26 @@ describe('npm run seed', () => {
     expect(await people(await scratch.connect(other))).toEqual(await people(dataSource));
   });
 
-  it('refuses a database with users of others, unless forced', async () => {
+  it('adds to a database with users of others only with --yes', async () => {
     expect(await seed(url, '--users 10 --seed 2')).toMatchObject({
-      code: 1,
-      output: expect.stringContaining('--force'),
+      code: 2,
+      output: expect.stringContaining('--yes'),
     });
-    expect(await seed(url, '--users 10 --seed 2 --force')).toMatchObject({ code: 0 });
+    expect(await seed(url, '--users 10 --seed 2 --yes')).toMatchObject({ code: 0 });
     expect(await people(dataSource)).toHaveLength(310);
   });
 
   it('refuses production without the second word', async () => {
     const production = {
       NODE_ENV: 'production',
+      PUBLIC_BASE_URL: 'https://api.example',
       ENCRYPTION_KEYS: 'p:MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=',
       BCRYPT_COST: '10',
     };
-    expect((await seed(url, '--users 400 --force', production)).output).toContain('SEED_PRODUCTION=yes');
+    expect((await seed(url, '--users 400 --yes', production)).output).toContain('SEED_PRODUCTION=yes');
   });
 
   it('answers a wrong number with how it is used', async () => {
-    expect(await seed(url, '--users 0')).toMatchObject({ code: 1, output: expect.stringContaining('usage:') });
+    expect(await seed(url, '--users 0')).toMatchObject({ code: 2, output: expect.stringContaining('usage:') });
   });
 });

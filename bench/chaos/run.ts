@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { flag, numberOption, textOption, withDefault } from '../../scripts/lib/arguments.js';
+import { prepareBench } from '../lib/arguments.js';
 import { campaign } from './campaign.js';
 import { failed, statusTable, toTable } from './report.js';
 import { kafkaDown } from './scenarios/kafka-down.js';
@@ -13,37 +14,26 @@ const SCENARIOS: Record<string, Scenario> = {
   'redis-frozen': redisFrozen,
   'rolling-restart': rollingRestart,
 };
-const USAGE = `npm run chaos -- [--seed TEXT] [--minutes N] [--rate N] [--json FILE] [--logs FOLDER] [--quiet]
-                  [--scenario ${Object.keys(SCENARIOS).join('|')}]
-
-  --seed      decides what is disturbed and when; without it another one each time
-  --minutes   how long, 3 unless told otherwise, 60 at the most
-  --rate      operations a second, 40 unless told otherwise, 200 at the most
-  --json      writes all counts to a file
-  --logs      keeps the logs of the instances in a folder
-  --scenario  measures one disturbance instead
-
-Exit code 1 where something was lost, reordered, stale or unexpected; 3 where a server to kill cannot be had.`;
-
-const { values } = parseArgs({
+const values = prepareBench({
+  call: 'npm run chaos --',
+  does:
+    'a fault campaign against two instances\n' +
+    '  Exit code 1 where something was lost, reordered, stale or unexpected; 3 where a server to kill cannot be had.',
   options: {
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
-    minutes: { type: 'string' },
-    rate: { type: 'string', default: '40' },
-    json: { type: 'string' },
-    logs: { type: 'string' },
-    quiet: { type: 'boolean', default: false },
-    scenario: { type: 'string' },
-    help: { type: 'boolean', default: false },
+    seed: textOption('TEXT', 'decides what is disturbed and when; without it another one each time'),
+    minutes: numberOption('how long; 3 unless the scenario has a length of its own', 0.1, 60, true),
+    rate: withDefault(numberOption('operations a second', 1, 200), 40),
+    json: textOption('FILE', 'writes all counts to a file'),
+    logs: textOption('FOLDER', 'keeps the logs of the instances there'),
+    quiet: flag('prints the table only'),
+    scenario: textOption('NAME', `measures one disturbance instead: ${Object.keys(SCENARIOS).join(', ')}`, (name) =>
+      Object.hasOwn(SCENARIOS, name),
+    ),
   },
 });
+const { seed = String(Math.floor(Math.random() * 1e6)), rate } = values;
 const scenario = values.scenario === undefined ? undefined : SCENARIOS[values.scenario];
-const minutes = Number(values.minutes ?? scenario?.minutes ?? 3);
-const rate = Number(values.rate);
-if (values.help || (values.scenario && !scenario) || !(minutes > 0 && minutes <= 60 && rate > 0 && rate <= 200)) {
-  console.error(USAGE);
-  process.exit(values.help ? 0 : 2);
-}
+const minutes = values.minutes ?? scenario?.minutes ?? 3;
 
 const begun = performance.now();
 const log = (line: string) => {
@@ -52,7 +42,7 @@ const log = (line: string) => {
 
 async function run(stage: Stage): Promise<ScenarioResult> {
   if (scenario) return scenario.run(stage, { minutes, log });
-  const result = await campaign(stage, { seed: values.seed, minutes, rate, log });
+  const result = await campaign(stage, { seed, minutes, rate, log });
   const text = values.quiet ? toTable(result) : `${statusTable(result)}\n\n${toTable(result)}`;
   return { text, data: { ...result }, failed: failed(result) };
 }

@@ -58,6 +58,7 @@ export async function createStage(options: { log: (line: string) => void; logs?:
   const topic = `chaos.${randomBytes(4).toString('hex')}`;
   const shared = {
     NODE_ENV: 'production',
+    PUBLIC_BASE_URL: 'http://localhost:8081',
     APP_HOST: '127.0.0.1',
     KAFKA_USER_TOPIC: topic,
     JWT_SECRET: randomBytes(48).toString('base64'),

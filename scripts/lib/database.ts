@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import path from 'node:path';
 import { DataSource } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
-import { databaseOptions } from '../../src/config/database.js';
+import { databaseOptions, ownerUrl } from '../../src/config/database.js';
 import { startEmbeddedPostgres } from '../../src/config/embedded-postgres.js';
 import { loadSettings } from '../../src/config/load.js';
 import type { Settings } from '../../src/config/settings.js';
@@ -17,10 +17,19 @@ export interface ScriptDatabase {
   close(): Promise<void>;
 }
 
-/** The database a script works on: the configured one, else the service's embedded one (joined, or started for the while). */
+/** What a question names: where a command would work, without the password. */
+export function configuredDatabase(): string {
+  const { database, dataDir } = loadSettings();
+  const address = ownerUrl(database);
+  if (!address) return `Database: the embedded one in ${dataDir}.`;
+  const { username, host, pathname } = new URL(address);
+  return `Database: ${pathname.slice(1)} on ${host}, as ${username}.`;
+}
+
+/** The database a script works on: the configured one, as its owner, else the service's embedded one (joined, or started for the while). */
 export async function openDatabase(): Promise<ScriptDatabase> {
   const read = loadSettings();
-  const configured = read.database.directUrl;
+  const configured = ownerUrl(read.database);
   const embedded = configured
     ? null
     : await startEmbeddedPostgres({ dataDir: path.join(read.dataDir, 'postgres'), log: console.error });

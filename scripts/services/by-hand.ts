@@ -14,7 +14,7 @@ export async function startByHand() {
   const environment = Object.entries({
     DATABASE_URL: services.postgres?.adminUrl,
     // Those of .env lead elsewhere.
-    ...(DATABASE_URL ? {} : { DATABASE_DIRECT_URL: '', DATABASE_REPLICA_URL: '' }),
+    ...(DATABASE_URL ? {} : { DATABASE_DIRECT_URL: '', DATABASE_OWNER_URL: '', DATABASE_REPLICA_URL: '' }),
     REDIS_URL: services.redis?.url,
     ...(REDIS_URL ? {} : { REDIS_SENTINELS: '' }),
     KAFKA_BOOTSTRAP_SERVERS: services.kafka?.brokers,

@@ -8,18 +8,22 @@ export interface ScriptResult {
   code: number | null;
   /** What it printed, first to standard output, then to standard error. */
   output: string;
+  stdout: string;
+  stderr: string;
 }
 
-/** Runs `scripts/<name>.ts` on this spec file's database, in the environment of the specs. */
+/** Runs `scripts/<name>.ts`, or another file, on this spec file's database, in the environment of the specs. */
 export async function runScript(
   name: string,
   args: string[] = [],
-  { variables = {}, input = '' }: { variables?: Record<string, string>; input?: string } = {},
+  { variables = {}, input = '', cwd }: { variables?: Record<string, string>; input?: string; cwd?: string } = {},
 ): Promise<ScriptResult> {
   const env = { PATH: process.env.PATH, ...testValues({ DATABASE_URL: await workerDatabase(), ...variables }) };
-  const child = spawn(process.execPath, [compiled(`scripts/${name}.js`), ...args], { env: env as NodeJS.ProcessEnv });
+  const file = compiled(`${name.includes('/') ? name : `scripts/${name}`}.js`);
+  const child = spawn(process.execPath, [file, ...args], { env: env as NodeJS.ProcessEnv, cwd });
   child.stdin.end(input);
   const [out, error] = [text(child.stdout), text(child.stderr)];
   const [code] = (await once(child, 'exit')) as [number | null];
-  return { code, output: (await out) + (await error) };
+  const [stdout, stderr] = [await out, await error];
+  return { code, output: stdout + stderr, stdout, stderr };
 }

@@ -1,0 +1,123 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { newAvatarName } from '../src/users/avatar-storage.js';
+import { TestApp } from './support/app.js';
+import { readCatalog } from './support/catalog.js';
+import { compiled } from './support/environment.js';
+import { runScript } from './support/scripts.js';
+
+/** npm scripts that call the tools of others, or the service itself. */
+const TOOLS = new Set(['dev', 'build', 'start', 'test', 'lint', 'format', 'typecheck']);
+/** What no npm script calls. */
+const WITHOUT_SCRIPT = ['migrate', 'migrate down-all', 'migrate search', 'events', 'common-passwords'];
+
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+
+/** Every command as file and first arguments, such as `scripts/migrate run`. */
+const commands = [
+  ...Object.entries(scripts)
+    .filter(([name]) => !TOOLS.has(name))
+    .map(([, line]) => line.replace(/^.*\b(bench\/\S+)\.ts/, '$1').replace(/^node scripts\/run\.mjs /, 'scripts/')),
+  ...WITHOUT_SCRIPT.map((name) => `scripts/${name}`),
+];
+
+const cwd = mkdtempSync(path.join(tmpdir(), 'meetinity-commands-'));
+let service: TestApp;
+
+beforeAll(async () => {
+  service = await TestApp.start();
+  await service.member();
+  const picture = path.join(cwd, newAvatarName());
+  writeFileSync(picture, 'picture');
+  const old = new Date(Date.now() - 25 * 3_600_000);
+  utimesSync(picture, old, old);
+});
+afterAll(async () => {
+  await service.stopAndDrop();
+  rmSync(cwd, { recursive: true });
+});
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { encoding: 'utf8', recursive: true })
+    .filter((name) => !name.startsWith('node_modules'))
+    .map((name) => `${name} ${statSync(path.join(folder, name)).mtimeMs}`)
+    .sort();
+}
+
+/** Everything that a command could change: schema, rows, files of its folder and of the program. */
+async function everything() {
+  const tables = await service.sql<{ tablename: string }>(
+    `SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`,
+  );
+  const rows: Record<string, string> = {};
+  for (const { tablename } of tables) {
+    const found = await service.sql(`SELECT t::text FROM ${tablename} t ORDER BY 1`);
+    rows[tablename] = createHash('sha256').update(JSON.stringify(found)).digest('hex');
+  }
+  return { catalog: await readCatalog(service.database), rows, own: files(cwd), program: files(compiled('.')) };
+}
+
+function run(command: string, ...more: string[]) {
+  const [file = '', ...args] = command.split(' ');
+  const variables = { UPLOAD_FOLDER: cwd, DATA_DIR: path.join(cwd, 'data'), KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1' };
+  return runScript(file, [...args, ...more], { variables, cwd });
+}
+
+describe('a command', () => {
+  it('is every npm script of the project and every file that can be run', () => {
+    const inFolder = (folder: string) =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => `${folder}/${name.slice(0, -3)}`);
+    const known = new Set(commands.map((command) => command.split(' ')[0]));
+    expect(
+      [...inFolder('scripts'), ...inFolder('bench'), 'bench/chaos/run'].filter((file) => !known.has(file)),
+    ).toEqual([]);
+  });
+
+  it.each(commands)(
+    'explains itself, refuses what it does not know, and changes nothing by either: %s',
+    async (command) => {
+      const before = await everything();
+      const [help, nonsense] = await Promise.all([run(command, '--help'), run(command, 'Stray', '--nonsense')]);
+      expect(help).toMatchObject({ code: 0, stdout: expect.stringMatching(/^usage: /), stderr: '' });
+      expect(nonsense).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('\nusage: ') });
+      expect(await everything()).toEqual(before);
+    },
+    60_000,
+  );
+
+  it.each([['migrate'], ['events']])('has no subcommand that is not looked at here: %s', async (name) => {
+    const { stdout } = await run(`scripts/${name}`, '--help');
+    const listed = [...stdout.matchAll(/^ {2}([a-z-]+) /gm)].map(([, word]) => `scripts/${name} ${word}`);
+    expect(listed.length).toBeGreaterThan(0);
+    expect(listed.filter((line) => !commands.includes(line))).toEqual([]);
+  });
+
+  it.each([
+    ['scripts/migrate revert', 'takes back the last migration'],
+    ['scripts/migrate down-all', 'deletes all data'],
+    ['scripts/avatars-clean --delete', 'deletes stored pictures'],
+    ['scripts/seed --users 5', 'users whom this seed did not make'],
+  ])('that destroys says so and does nothing without --yes: %s', async (command, what) => {
+    const before = await everything();
+    const { code, stderr } = await run(command);
+    expect(code).toBe(2);
+    expect(stderr).toContain(what);
+    expect(stderr).toContain('--yes');
+    expect(await everything()).toEqual(before);
+  });
+
+  it('that destroys does it with --yes', async () => {
+    expect(await run('scripts/avatars-clean --delete --yes')).toMatchObject({ code: 0 });
+    expect(files(cwd).filter((name) => name.includes('.webp'))).toEqual([]);
+    const applied = () => service.sql('SELECT name FROM migrations');
+    const before = (await applied()).length;
+    expect(await run('scripts/migrate revert --yes')).toMatchObject({ code: 0 });
+    expect(await applied()).toHaveLength(before - 1);
+    expect(await run('scripts/migrate run')).toMatchObject({ code: 0 });
+    expect(await applied()).toHaveLength(before);
+  });
+});

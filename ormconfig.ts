@@ -1,11 +1,11 @@
 import 'reflect-metadata';
 import { DataSource } from 'typeorm';
 import { migrations } from './migrations/index.js';
-import { databaseOptions } from './src/config/database.js';
+import { databaseOptions, ownerUrl } from './src/config/database.js';
 import { loadSettings } from './src/config/load.js';
 import { entities } from './src/entities.js';
 
 const settings = loadSettings();
 
 /** For the TypeORM command line; not connected yet. */
-export default new DataSource({ ...databaseOptions(settings, settings.database.directUrl), entities, migrations });
+export default new DataSource({ ...databaseOptions(settings, ownerUrl(settings.database)), entities, migrations });

@@ -10,6 +10,7 @@ import { RoomForChanges1795580000000 } from './1795580000000-RoomForChanges.js';
 import { AuditRedactions1795590000000 } from './1795590000000-AuditRedactions.js';
 import { AvatarRemovals1795600000000 } from './1795600000000-AvatarRemovals.js';
 import { SessionRotations1795630000000 } from './1795630000000-SessionRotations.js';
+import { AuditRoles1795650000000 } from './1795650000000-AuditRoles.js';
 import { PasswordGeneration1795670000000 } from './1795670000000-PasswordGeneration.js';
 
 /** In the order they run. */
@@ -26,5 +27,6 @@ export const migrations = [
   AuditRedactions1795590000000,
   AvatarRemovals1795600000000,
   SessionRotations1795630000000,
+  AuditRoles1795650000000,
   PasswordGeneration1795670000000,
 ];

@@ -178,7 +178,7 @@ describe('without a mail server', () => {
   });
 
   it('logs no link in production', async () => {
-    mailer({ NODE_ENV: 'production', BCRYPT_COST: '10' }).send(
+    mailer({ NODE_ENV: 'production', BCRYPT_COST: '10', PUBLIC_BASE_URL: 'https://api.example' }).send(
       passwordResetMail({ ...ada, email: 'grace@example.com' }, LINK),
     );
     await mailTo('grace@example.com', 'password_reset');

@@ -18,6 +18,8 @@ describe('a wrong value is refused in one line that names the variable', () => {
     ['DATABASE_URL', 'postgresql://host name/db'],
     ['DATABASE_URL', 'postgresql://user:100%safe@localhost/db'],
     ['DATABASE_DIRECT_URL', 'localhost:5432'],
+    ['DATABASE_OWNER_URL', 'owner'],
+    ['DATABASE_OWNER_URL', 'postgresql://owner@db/without-a-service'],
     ['DATABASE_REPLICA_URL', 'replica'],
     ['DATABASE_POOL_SIZE', '1'],
     ['DATABASE_STATEMENT_TIMEOUT_MS', '5s'],
@@ -77,7 +79,7 @@ describe('a wrong value is refused in one line that names the variable', () => {
 });
 
 describe('production refuses', () => {
-  it.each(['DATABASE_URL', 'JWT_SECRET', 'ENCRYPTION_KEYS'])('a missing or empty %s', (name) => {
+  it.each(['DATABASE_URL', 'PUBLIC_BASE_URL', 'JWT_SECRET', 'ENCRYPTION_KEYS'])('a missing or empty %s', (name) => {
     for (const value of [undefined, '', '  ']) expect(refusal({ ...PRODUCTION, [name]: value })).toContain(name);
   });
 

@@ -6,7 +6,7 @@ import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { Rounds } from '../common/rounds.js';
 import type { Side } from './audit-redaction.entity.js';
-import { ALONG_THE_INDEX, Position } from './audit-walk.js';
+import type { Position } from './audit-walk.js';
 
 /** Entries a statement blanks: few enough for the shortest limit that statements may be given. */
 const BATCH = 250;
@@ -16,15 +16,6 @@ const INTERVAL = 60_000;
 const PATIENCE = 3000;
 
 const NEWEST: Position = { at: 'infinity', id: '9223372036854775807' };
-
-/**
- * What could identify the person. What they did to others as an administrator keeps its reason and its values: those are
- * about the others.
- */
-const BLANKED: Record<Side, string[]> = {
-  target: ['reason', 'ip_address', 'request_id', 'before', 'after'],
-  actor: ['ip_address', 'request_id'],
-};
 
 /**
  * Takes back what the audit says of a person, whose ids remain (GDPR article 17). The first entries go in the transaction
@@ -50,7 +41,10 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
     return this.rounds.end();
   }
 
-  /** @param answerBy when the caller is to have its answer at the latest, as `performance.now()` counts */
+  /**
+   * Call it once the account is deleted: the audit of anybody else stays.
+   * @param answerBy when the caller is to have its answer at the latest, as `performance.now()` counts
+   */
   async redact(tx: EntityManager, userId: string, answerBy: number): Promise<void> {
     let left = false;
     for (const side of ['target', 'actor'] as const) {
@@ -108,20 +102,10 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
     side: Side,
     { at, id }: Position,
   ): Promise<Position | undefined> {
-    // The trigger lets this through for the transaction that says so, and only this: blanking.
-    await tx.query(`SET LOCAL meetinity.redact_audit = 'on'; ${ALONG_THE_INDEX}`);
-    const columns = BLANKED[side];
-    const [reached] = await tx.query<Position[]>(
-      `WITH batch AS MATERIALIZED (
-         SELECT at, id FROM audit_logs WHERE ${side}_id = $1 AND (at, id) < ($2, $3) ORDER BY at DESC, id DESC LIMIT ${BATCH}
-       ), blanked AS (
-         UPDATE audit_logs SET ${columns.map((column) => `${column} = NULL`).join(', ')}
-          WHERE id = ANY (ARRAY(SELECT id FROM batch)) AND num_nonnulls(${columns.join(', ')}) > 0
-       )
-       SELECT at::text, id FROM batch ORDER BY at DESC, id DESC OFFSET ${BATCH - 1}`,
-      [userId, at, id],
+    const [reached] = await tx.query<[Position | { at: null }]>(
+      'SELECT reached_at::text AS at, reached_id AS id FROM audit_logs_redact($1, $2, $3, $4, $5)',
+      [userId, side, at, id, BATCH],
     );
-    await tx.query(`SET LOCAL meetinity.redact_audit = 'off'`);
-    return reached;
+    return reached.at === null ? undefined : reached;
   }
 }

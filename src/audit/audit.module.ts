@@ -3,6 +3,7 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuditLog } from './audit-log.entity.js';
 import { AuditRedaction } from './audit-redaction.entity.js';
 import { AuditRedactions } from './audit-redactions.js';
+import { AuditProtection } from './audit-protection.js';
 import { AuditReader } from './audit-reader.service.js';
 import { AuditService } from './audit.service.js';
 import { AuditSubjects } from './audit-subject.service.js';
@@ -10,7 +11,7 @@ import { AuditSubjects } from './audit-subject.service.js';
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([AuditLog, AuditRedaction])],
-  providers: [AuditService, AuditReader, AuditSubjects, AuditRedactions],
+  providers: [AuditService, AuditReader, AuditSubjects, AuditRedactions, AuditProtection],
   exports: [AuditService, AuditReader, AuditSubjects, AuditRedactions],
 })
 export class AuditModule {}

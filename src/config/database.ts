@@ -10,6 +10,11 @@ const IDLE_IN_TRANSACTION = 10_000;
 /** How long a request waits for a free connection; with a statement that hangs after it, an answer still takes under 8 s. */
 const POOL_WAIT = 2000;
 
+/** For migrations and commands: the owner of the tables where there is one, past a pooler. */
+export function ownerUrl({ ownerUrl: owner, directUrl }: Settings['database']): string | null {
+  return owner ?? directUrl;
+}
+
 /**
  * Connection options shared by scripts, migrations and the TypeORM command line, which may lift the limits where their work
  * takes long. Times in milliseconds.

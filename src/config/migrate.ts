@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, MigrationExecutor, QueryFailedError } from 'typeorm';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { databaseOptions } from './database.js';
+import { databaseOptions, ownerUrl } from './database.js';
+import { grantRuntimeRoles } from './runtime-role.js';
 import type { Settings } from './settings.js';
 
 export type MigrationClass = new () => MigrationInterface;
@@ -9,6 +10,21 @@ type Log = (line: string) => void;
 
 const LOCK_KEY = 7_205_760;
 const POLL_MS = 200;
+
+/**
+ * Migrates, and gives the service's role its rights where the tables belong to another one.
+ * @param dataSource as for `migrate`, of the owner
+ */
+export async function prepareDatabase(
+  dataSource: DataSource,
+  settings: Settings,
+  log: Log = ignore,
+): Promise<string[]> {
+  const done = await migrate(dataSource, log);
+  const { runtimeRoles } = settings.database;
+  if (runtimeRoles.length > 0) await underLock(dataSource, log, () => grantRuntimeRoles(dataSource, runtimeRoles));
+  return done;
+}
 
 /**
  * Runs what is pending. Several instances may call it at once: one works, the others wait until it is done.
@@ -56,19 +72,19 @@ export async function pendingMigrations(dataSource: DataSource): Promise<string[
 
 /**
  * Brings the database up to date over connections of its own, closed afterwards.
- * @param options.url default: `settings.database.directUrl`
+ * @param options.url default: that of the owner
  * @param options.log one line per migration, per wait, per warning of the server
  */
 export async function migrateDatabase(
   settings: Settings,
   migrations: MigrationClass[],
-  { url = settings.database.directUrl, log = ignore }: { url?: string | null; log?: Log } = {},
+  { url = ownerUrl(settings.database), log = ignore }: { url?: string | null; log?: Log } = {},
 ): Promise<string[]> {
   // logger: a failure is thrown; TypeORM would also print it, past the service's own log.
   const dataSource = new DataSource({ ...databaseOptions(settings, url), migrations, poolSize: 2, logger: 'debug' });
   await dataSource.initialize();
   try {
-    const done = await migrate(dataSource, log);
+    const done = await prepareDatabase(dataSource, settings, log);
     for (const name of done) log(`migration ${name} done`);
     return done;
   } finally {

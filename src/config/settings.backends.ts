@@ -12,16 +12,41 @@ function readPostgresUrl(env: Environment, name: string): string | null {
   return value.replace(POSTGRES_PROTOCOLS, 'postgresql://');
 }
 
+/** A role that the service itself connects as, and which owns nothing. */
+export interface RuntimeRole {
+  name: string;
+  password: string;
+}
+
+/** Where the tables belong to another role: those of the service, mostly a single one. */
+function readRuntimeRoles(ownerUrl: string, urls: (string | null)[]): RuntimeRole[] {
+  const [owner, ...roles] = [ownerUrl, ...urls].map((address) => {
+    const { username, password } = new URL(address!);
+    return { name: decodeURIComponent(username), password: decodeURIComponent(password) };
+  });
+  if ([owner!, ...roles].some(({ name }) => name === ''))
+    throw new SettingsError('DATABASE_OWNER_URL needs the name of a role, and so does DATABASE_URL beside it');
+  const named = new Map(roles.map((role) => [role.name, role]));
+  return [...named.values()].filter(({ name }) => name !== owner!.name);
+}
+
 export function readDatabase(env: Environment, production: boolean) {
   const url = readPostgresUrl(env, 'DATABASE_URL');
   if (production && !url) throw new SettingsError('DATABASE_URL is required when NODE_ENV is production');
+  const ownerUrl = readPostgresUrl(env, 'DATABASE_OWNER_URL');
+  if (ownerUrl && !url) throw new SettingsError('DATABASE_OWNER_URL needs DATABASE_URL too, for the service itself');
+  const directUrl = readPostgresUrl(env, 'DATABASE_DIRECT_URL') ?? url;
   return {
     /** null: the service starts a PostgreSQL of its own. */
     url,
+    /** The role that owns the tables, for migrations and commands; null: that of `directUrl`. Past a pooler too. */
+    ownerUrl,
+    /** Migrations give them their rights; empty where one role does everything. */
+    runtimeRoles: ownerUrl ? readRuntimeRoles(ownerUrl, [url, directUrl]) : [],
     /** Set by the process that started that server. */
     embedded: false,
     /** For what is bound to one connection: migrations, LISTEN, advisory locks. A pooler in transaction mode breaks those. */
-    directUrl: readPostgresUrl(env, 'DATABASE_DIRECT_URL') ?? url,
+    directUrl,
     replicaUrl: readPostgresUrl(env, 'DATABASE_REPLICA_URL'),
     preparedStatements: env.flag('DATABASE_PREPARED_STATEMENTS', true),
     poolSize: env.number('DATABASE_POOL_SIZE', 10, 2, 200),

@@ -42,19 +42,21 @@ it('asks for every variable that its source spells out', () => {
 });
 
 describe('.env.example', () => {
-  const example = parseEnv(document('.env.example')) as Record<string, string>;
+  const set = parseEnv(document('.env.example')) as Record<string, string>;
+  // A default that must not be set stands as a comment.
+  const example = parseEnv(document('.env.example').replaceAll(/^#(?=[A-Z])/gm, '')) as Record<string, string>;
   // Read by docker-compose.yml, not by the service.
-  const { POSTGRES_PASSWORD, ...own } = example;
+  const { POSTGRES_PASSWORD, POSTGRES_SERVICE_PASSWORD, REDIS_PASSWORD, ...own } = example;
 
   it('has every variable and no other', () => {
-    expect(POSTGRES_PASSWORD).toBe('');
+    expect([POSTGRES_PASSWORD, POSTGRES_SERVICE_PASSWORD, REDIS_PASSWORD]).toEqual(['', '', '']);
     expect(sorted(Object.keys(own))).toEqual(variables());
   });
 
   it('says in the line above each what it is', () => {
     const lines = document('.env.example').split('\n');
     for (const name of Object.keys(example)) {
-      const at = lines.findIndex((line) => line.startsWith(`${name}=`));
+      const at = lines.findIndex((line) => line.replace('#', '').startsWith(`${name}=`));
       expect(lines[at - 1]).toMatch(/^# .{10,}/);
     }
   });
@@ -62,6 +64,13 @@ describe('.env.example', () => {
   it('holds the defaults: with it and without it the service runs alike', () => {
     const secrets = { JWT_SECRET: 'x', ENCRYPTION_KEYS: ASKS_FOR_ALL.ENCRYPTION_KEYS };
     expect(readSettings({ ...example, ...secrets })).toEqual(readSettings(secrets));
+  });
+
+  it('leaves to the image what that sets itself, for `docker run --env-file`', () => {
+    const image = document('Dockerfile').split('\nFROM ').at(-1)!;
+    const names = [...image.matchAll(/^ENV (.*)$/gm)].flatMap(([, line]) => line!.match(/\b[A-Z_]+(?==)/g)!);
+    expect(names).toEqual(expect.arrayContaining(['NODE_ENV', 'UV_THREADPOOL_SIZE']));
+    expect(names.filter((name) => name in set)).toEqual([]);
   });
 
   it('holds no secret', () => {

@@ -117,6 +117,13 @@ function readPort(env: Environment): number {
   return env.number(name, 8081, 0, 65_535);
 }
 
+/** Clients and mailed links are given this address, so production does not guess it. */
+function readPublicBaseUrl(env: Environment, production: boolean, port: number): string {
+  const url = env.baseUrl('PUBLIC_BASE_URL', production ? undefined : `http://localhost:${port}`);
+  if (!url) throw new SettingsError('PUBLIC_BASE_URL is required when NODE_ENV is production');
+  return url;
+}
+
 function readLogging(env: Environment) {
   const level = env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info');
   return {
@@ -136,7 +143,7 @@ export function readSettings(values: Record<string, string | undefined>) {
   const production = environment === 'production';
   const dataDir = env.text('DATA_DIR') ?? '.data';
   const port = readPort(env);
-  const publicBaseUrl = env.baseUrl('PUBLIC_BASE_URL', `http://localhost:${port}`)!;
+  const publicBaseUrl = readPublicBaseUrl(env, production, port);
   return {
     environment,
     production,

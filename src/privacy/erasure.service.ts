@@ -79,7 +79,7 @@ export class ErasureService {
     compareBy: number,
   ): Promise<void> {
     if (password === undefined) {
-      const details = [{ field: 'password', rule: 'required' as const, message: 'password is required' }];
+      const details = [{ field: 'password', message: 'password is required' }];
       throw new AppError('validation_failed', { details });
     }
     const compare = (limit: number) => this.hasher.matches(password, user.passwordHash, limit);
@@ -97,8 +97,8 @@ export class ErasureService {
     await this.outboxSubjects.erase(tx, user.id);
     await this.outbox.add(tx, userDeleted(user.id), context);
     await this.audit.record(tx, { action: 'user.deleted', actorId: user.id, targetId: user.id }, null);
-    await this.auditRedactions.redact(tx, user.id, answerBy);
     await this.users.remove(tx, user);
+    await this.auditRedactions.redact(tx, user.id, answerBy);
     afterCommit(tx, async () => this.mailer.send(accountDeletedMail(user)));
   }
 }

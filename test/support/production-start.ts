@@ -16,6 +16,9 @@ const SCRIPTS: [args: string[], code: number, word: string][] = [
   [['migrate', 'check'], 0, 'the entities say the same as the schema'],
   [['keys-reencrypt'], 0, '0 values of 0 rows moved'],
   [['avatars-clean'], 0, '0 pictures'],
+  [['migrate', 'revert', '--help'], 0, 'usage:'],
+  [['migrate', 'revert'], 2, 'Nothing was done'],
+  [['migrate', 'down-all', 'nonsense'], 2, 'usage:'],
   [['events', 'replay', '--since', '2020-01-01'], 1, 'KAFKA_BOOTSTRAP_SERVERS is not set'],
 ];
 
@@ -24,6 +27,7 @@ const postgres = await startPostgres({ given: process.env.TEST_DATABASE_URL, log
 const env: Record<string, string> = {
   PATH: process.env.PATH!,
   NODE_ENV: 'production',
+  PUBLIC_BASE_URL: 'http://localhost:8081',
   DATABASE_URL: Object.assign(new URL(postgres.adminUrl), { pathname: `/${name}` }).href,
   JWT_SECRET: randomBytes(48).toString('base64'),
   ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,

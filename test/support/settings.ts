@@ -7,6 +7,7 @@ export const DEVELOPMENT: Values = { JWT_SECRET: 'short', ENCRYPTION_KEYS: `k1:$
 export const PRODUCTION: Values = {
   NODE_ENV: 'production',
   DATABASE_URL: 'postgresql://u:p@db/meetinity',
+  PUBLIC_BASE_URL: 'https://api.example.com',
   JWT_SECRET: 'Tq8v1oZ0yKc3mW9xJr5uLd7nBf2hPa6e',
   ENCRYPTION_KEYS: `k1:${KEY}`,
 };

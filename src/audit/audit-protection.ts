@@ -1,0 +1,28 @@
+import { Inject, Injectable, OnApplicationBootstrap } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Logger } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+import { Settings } from '../config/settings.js';
+
+/** Says so, once, where the service runs under a role that could rewrite the audit: who takes it over could hide that. */
+@Injectable()
+export class AuditProtection implements OnApplicationBootstrap {
+  constructor(
+    private readonly database: DataSource,
+    private readonly settings: Settings,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (!this.settings.production) return;
+    const [table] = await this.database
+      .query<[{ owned: boolean }]>(
+        `SELECT pg_has_role(relowner, 'MEMBER') AS owned FROM pg_class WHERE oid = to_regclass('audit_logs')`,
+      )
+      .catch(() => []);
+    if (table?.owned)
+      this.logger.warn(
+        'DATABASE_URL names the owner of the audit log, which can change it: let migrations run as another role (DATABASE_OWNER_URL)',
+      );
+  }
+}

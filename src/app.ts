@@ -6,7 +6,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppModule } from './app.module.js';
 import { useAccessLog } from './common/access-log.js';
 import { ClientAddresses } from './common/client-address.js';
-import { useBodyParsers } from './common/body-parser.js';
+import { MAX_BODY_BYTES, useBodyParsers } from './common/body-parser.js';
 import { useCors } from './common/cors.js';
 import { useDocs } from './common/docs.js';
 import { ErrorFilter, toAppError } from './common/error.filter.js';
@@ -21,15 +21,13 @@ import { SECURITY_HEADERS } from './common/security-headers.js';
 import { DtoPipe } from './common/validation.js';
 import { Settings } from './config/settings.js';
 
-/** Bytes of a JSON body; the largest legitimate one is a profile of a few kilobytes. */
-const BODY_LIMIT = 256 * 1024;
 /** Characters; Node takes no longer headers. */
 const LONGEST_URL = 16_384;
 
 function createAdapter(): FastifyAdapter {
   return new FastifyAdapter({
     logger: false,
-    bodyLimit: BODY_LIMIT,
+    bodyLimit: MAX_BODY_BYTES,
     // What a parameter may be is for its route to say.
     routerOptions: { maxParamLength: LONGEST_URL },
     genReqId: requestId,

@@ -86,15 +86,29 @@ describe('POST /auth/register', () => {
     async (email) => {
       const answer = await service.post('/auth/register', { email, name: 'Ada', password: PASSWORD });
       expect([answer.status, answer.body.error.type]).toEqual([400, 'validation_failed']);
-      expect(answer.body.error.details).toEqual([{ field: 'email', message: 'email must be an email' }]);
+      expect(answer.body.error.details).toEqual([
+        { field: 'email', rule: 'invalid_format', message: 'email must be an email' },
+      ]);
     },
   );
 
-  it('names every field that is wrong', async () => {
-    const answer = await service.post('/auth/register', { email: 'nobody', name: '', role: 'admin' });
-    expect(answer.status).toBe(400);
-    const fields = answer.body.error.details.map(({ field }: { field: string }) => field);
-    expect(new Set(fields)).toEqual(new Set(['email', 'name', 'password', 'role']));
+  it('names every field that is wrong, the unknown ones before it looks at the others', async () => {
+    const rulesOf = async (body: object) => {
+      const answer = await service.post('/auth/register', body);
+      expect(answer.status).toBe(400);
+      return answer.body.error.details.map(({ field, rule }: { field: string; rule: string }) => `${field} ${rule}`);
+    };
+    const wrong = { email: 'nobody', name: '' };
+    expect(await rulesOf({ ...wrong, role: 'admin' })).toEqual(['role unknown_field']);
+    expect(new Set(await rulesOf(wrong))).toEqual(
+      new Set(['email invalid_format', 'name too_short', 'password required']),
+    );
+  });
+
+  it('names the field of a taken address', async () => {
+    const { email } = await service.member();
+    const answer = await service.post('/auth/register', { email, name: 'Ada', password: PASSWORD });
+    expect(answer.body.error).toMatchObject({ type: 'email_taken', details: [{ field: 'email', rule: 'taken' }] });
   });
 });
 

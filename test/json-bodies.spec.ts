@@ -29,12 +29,12 @@ describe('a body that is nested without end', () => {
     ['PUT', '/users/profile', (value) => `{"bio":${value}}`],
     ['PUT', '/users/preferences', (value) => `{"industries":${value}}`],
   ])('is refused: %s %s', async (method, url, body) => {
-    for (const value of [nested(65), nested(40_000), '['.repeat(120_000)])
+    for (const value of [nested(65), nested(2000), '['.repeat(15_000)])
       expect(await send(method, url, body(value))).toEqual([400, 'bad_request']);
   });
 
   it('is told from one that has many brackets, side by side or in a text', async () => {
-    const values = `{"a":"${'[{'.repeat(200)}\\"[","b":[${'[],'.repeat(200)}${nested(60)}]}`;
+    const values = `{"a":"${'[{'.repeat(200)}\\"[","b":[${'[],'.repeat(100)}${nested(60)}]}`;
     expect(await send('POST', '/auth/register', registration(`"device_info":${values}`))).toMatchObject([201, {}]);
   });
 });

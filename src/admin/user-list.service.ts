@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
-import { AppError } from '../common/errors.js';
+import { AppError, Rule } from '../common/errors.js';
 import { findUserPage } from '../users/user-pages.js';
 import { AdminReads } from './admin-reads.js';
 import { readUserCursor, writeUserCursor } from './user-cursor.js';
@@ -36,8 +36,11 @@ export class UserListService {
 
 /** What to ask differently; null where nothing in the question explains the time it took. */
 function tooMuch(search: string | undefined, offset: number): AppError | null {
-  const reason = (field: string, message: string) =>
-    new AppError('validation_failed', { details: [{ field, message }] });
-  if (offset > 0) return reason('page', 'page is too far into the list; walk there with after, or narrow the filter');
-  return search === undefined ? null : reason('search', 'search is too short or too common to be looked up; add to it');
+  const reason = (...[field, rule, message]: [string, Rule, string]) =>
+    new AppError('validation_failed', { details: [{ field, rule, message }] });
+  if (offset > 0)
+    return reason('page', 'too_far', 'page is too far into the list; walk there with after, or narrow the filter');
+  return search === undefined
+    ? null
+    : reason('search', 'too_broad', 'search is too short or too common to be looked up; add to it');
 }

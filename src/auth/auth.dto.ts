@@ -12,10 +12,10 @@ const fitsDeviceInfo = (value: unknown) => Buffer.byteLength(JSON.stringify(valu
 
 /** Requests that open a session may describe the device; without it the user agent stands in. */
 export class DeviceBody {
-  @ApiPropertyOptional({ type: Object, example: { model: 'Pixel 9', os: 'Android 16' } })
+  @ApiPropertyOptional({ type: Object, nullable: true, example: { model: 'Pixel 9', os: 'Android 16' } })
   @IsOptional()
   @IsObject()
-  @Satisfies(fitsDeviceInfo, `must be at most ${DEVICE_INFO_BYTES} bytes of JSON`)
+  @Satisfies(fitsDeviceInfo, 'too_large', `must be at most ${DEVICE_INFO_BYTES} bytes of JSON`)
   device_info?: Record<string, unknown>;
 }
 

@@ -12,7 +12,7 @@ export function readChallenge(value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value === 'string' && CHALLENGE.test(value)) return value;
   const message = 'code_challenge must be the SHA-256 of the verifier, 43 characters of base64url';
-  throw new AppError('validation_failed', { details: [{ field: 'code_challenge', message }] });
+  throw new AppError('validation_failed', { details: [{ field: 'code_challenge', rule: 'invalid_format', message }] });
 }
 
 /** A verifier without a challenge does not fit either: the sign-in is not the one that its client started (RFC 9700, §2.1.1). */

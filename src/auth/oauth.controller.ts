@@ -1,13 +1,5 @@
 import { applyDecorators, Body, Controller, Get, Head, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
-import {
-  ApiBody,
-  ApiExcludeEndpoint,
-  ApiOkResponse,
-  ApiOperation,
-  ApiQuery,
-  ApiResponse,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Throttle, ThrottleGuesses } from '../cache/throttle.js';
 import { ApiErrors, Public } from '../common/decorators.js';
@@ -100,7 +92,6 @@ export class OAuthController {
   @HttpCode(200)
   @ApiOperation({ summary: 'The address of the provider, for an app that opens it itself' })
   @ApiStartQuery()
-  @ApiBody({ type: StartBody, required: false })
   @ApiOkResponse({ type: AuthUrlBody })
   @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
   startInApp(

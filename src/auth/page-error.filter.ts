@@ -7,6 +7,9 @@ import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
 import { errorPage, PAGE_CSP, resetPage } from './pages.js';
 
+/** What a page shows again: no link of ours holds more. */
+const [MAX_TOKEN_CHARS, MAX_EMAIL_CHARS] = [64, 254];
+
 /** Shows errors of the pages as pages; who does not ask for HTML gets the body that all errors have. */
 @Catch()
 export class PageErrorFilter implements ExceptionFilter {
@@ -30,9 +33,17 @@ export class PageErrorFilter implements ExceptionFilter {
   private render(error: AppError, request: FastifyRequest): Html {
     const { token, email } = (request.body ?? {}) as { token?: unknown; email?: unknown };
     const rules = error.type === 'weak_password' || error.type === 'validation_failed';
-    if (!rules || typeof token !== 'string' || !request.routeOptions.url?.endsWith('/password-reset'))
+    if (
+      !rules ||
+      typeof token !== 'string' ||
+      token.length > MAX_TOKEN_CHARS ||
+      !request.routeOptions.url?.endsWith('/password-reset')
+    )
       return errorPage(error);
     const messages = (error.extras.details ?? []).map(({ message }) => message);
-    return resetPage({ token, email: typeof email === 'string' ? email : '' }, messages);
+    return resetPage(
+      { token, email: typeof email === 'string' && email.length <= MAX_EMAIL_CHARS ? email : '' },
+      messages,
+    );
   }
 }

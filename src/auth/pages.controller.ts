@@ -60,7 +60,7 @@ export class PagesController {
   async submitReset(@Body() form: ResetFormBody, @Context() context: RequestContext): Promise<string> {
     if (form.password !== form.password_repeat)
       throw new AppError('validation_failed', {
-        details: [{ field: 'password_repeat', message: 'the two passwords differ' }],
+        details: [{ field: 'password_repeat', rule: 'mismatch', message: 'the two passwords differ' }],
       });
     await this.resets.reset(form.token, form.password, context);
     const text = 'You can sign in with it now. Other devices were signed out.';

@@ -32,6 +32,6 @@ describe('brokenRules', () => {
   ])('names what is wrong with %j', (password, rules) => {
     const broken = brokenRules(password, owner);
     expect(broken).toHaveLength(rules.length);
-    rules.forEach((rule, index) => expect(broken[index]).toMatch(rule));
+    rules.forEach((rule, index) => expect(broken[index]!.message).toMatch(rule));
   });
 });

@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsOptional, IsString } from 'class-validator';
-import { Characters } from '../common/fields.js';
+import { IsString } from 'class-validator';
+import { Characters, Omittable } from '../common/fields.js';
 import { LinkTokenBody } from './links.dto.js';
 
 /** A password as it comes; the rules for new ones are checked where the account is known. */
@@ -16,7 +16,7 @@ export class ResetPasswordBody extends LinkTokenBody {
 
 export class ResetFormBody extends ResetPasswordBody {
   @ApiPropertyOptional({ description: 'Shown again with what was wrong, and used for nothing else' })
-  @IsOptional()
+  @Omittable()
   @IsString()
   @Characters(0, 254)
   email?: string;

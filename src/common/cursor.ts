@@ -15,7 +15,7 @@ export function readCursor<T extends Values>(cursor: string, isPosition: (values
   const values = parse(cursor);
   if (isPosition(values)) return values;
   const message = 'after must be the `next` of a page in the same order';
-  throw new AppError('validation_failed', { details: [{ field: 'after', message }] });
+  throw new AppError('validation_failed', { details: [{ field: 'after', rule: 'invalid_format', message }] });
 }
 
 function parse(cursor: string): Values {

@@ -9,8 +9,17 @@ import { VERSION } from './version.js';
 const EVERYWHERE: ErrorType[] = ['bad_request', 'internal_error'];
 /** What a route that needs an account can answer besides, one that takes a body, and all but those about the process. */
 const WITH_ACCOUNT: ErrorType[] = ['unauthenticated'];
-const WITH_BODY: ErrorType[] = ['invalid_json', 'payload_too_large', 'unsupported_media_type'];
+const WITH_BODY: ErrorType[] = ['validation_failed', 'invalid_json', 'payload_too_large', 'unsupported_media_type'];
 const WITH_DATABASE: ErrorType[] = ['busy', 'database_unavailable'];
+
+interface Schema {
+  required?: string[];
+}
+
+interface RequestBody {
+  content: Record<string, unknown>;
+  required?: boolean;
+}
 
 const METHODS = ['get', 'post', 'put', 'delete'] as const;
 
@@ -21,6 +30,7 @@ function complete(document: OpenAPIObject): OpenAPIObject {
       const operation = item[method];
       if (!operation) continue;
       operation.security ??= [];
+      if (operation.requestBody) completeBody(operation.requestBody as RequestBody, document);
       const types = [
         ...EVERYWHERE,
         ...(operation.security.length > 0 ? WITH_ACCOUNT : []),
@@ -30,6 +40,13 @@ function complete(document: OpenAPIObject): OpenAPIObject {
       for (const type of types) addError(operation.responses as Record<string, { description?: string }>, type);
     }
   return document;
+}
+
+/** A body is checked like an empty object where it is missing, so it may be missing where no field is required. */
+function completeBody(body: RequestBody, { components }: OpenAPIObject): void {
+  const [{ schema }] = Object.values(body.content) as [{ schema: Schema & { $ref?: string } }];
+  const { required = [] } = schema.$ref ? (components!.schemas![schema.$ref.split('/').at(-1)!] as Schema) : schema;
+  body.required = required.length > 0;
 }
 
 function addError(responses: Record<string, { description?: string }>, type: ErrorType): void {

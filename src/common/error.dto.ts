@@ -1,9 +1,12 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { ERRORS } from './errors.js';
+import { ERRORS, RULES } from './errors.js';
 
 class ErrorDetailBody {
   @ApiProperty({ example: 'email' })
   field: string;
+
+  @ApiProperty({ enum: RULES, example: 'invalid_format', description: 'What is wrong, in a stable word' })
+  rule: string;
 
   @ApiProperty({ example: 'email must be an e-mail address' })
   message: string;

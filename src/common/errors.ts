@@ -45,9 +45,54 @@ export const ERRORS = {
 
 export type ErrorType = keyof typeof ERRORS;
 
+/**
+ * What can be wrong with a field, in words as stable as the types above: a front end translates them. Of several that one value
+ * breaks the first is named.
+ */
+export const RULES = [
+  'required',
+  'unknown_field',
+  'invalid_name',
+  'invalid_type',
+  'too_short',
+  'too_long',
+  'too_small',
+  'too_large',
+  'too_many',
+  'invalid_format',
+  'invalid_choice',
+  'duplicate',
+  'out_of_order',
+  'out_of_range',
+  'mismatch',
+  'taken',
+  'too_simple',
+  'too_common',
+  'same_as_email',
+  'same_as_name',
+  'same_as_current',
+  'too_far',
+  'too_broad',
+  'undecodable',
+] as const;
+
+export type Rule = (typeof RULES)[number];
+
 export interface ErrorDetail {
   field: string;
+  rule: Rule;
   message: string;
+}
+
+const MAX_DETAILS_ENTRIES = 20;
+/** Of JSON; leaves an answer under 8 KiB, whatever names a request gives its fields. */
+const MAX_DETAILS_BYTES = 6 * 1024;
+
+function capDetails(details: ErrorDetail[]): ErrorDetail[] {
+  let bytes = 0;
+  return details
+    .slice(0, MAX_DETAILS_ENTRIES)
+    .filter((detail) => (bytes += Buffer.byteLength(JSON.stringify(detail))) <= MAX_DETAILS_BYTES);
 }
 
 interface ErrorExtras {
@@ -65,13 +110,15 @@ interface ErrorExtras {
 /** An outcome that the client is told of; anything else thrown is a 500 whose cause only the log learns. */
 export class AppError extends Error {
   readonly status: number;
+  readonly extras: ErrorExtras;
 
   constructor(
     readonly type: ErrorType,
-    readonly extras: ErrorExtras = {},
+    { details, ...extras }: ErrorExtras = {},
   ) {
     super(extras.message ?? ERRORS[type][1]);
     this.status = ERRORS[type][0];
+    this.extras = details ? { ...extras, details: capDetails(details) } : extras;
   }
 
   /** Fastify reads this name when an error is thrown outside Nest, in a hook or a body parser. */

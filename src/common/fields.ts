@@ -2,6 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { buildMessage, IsString, registerDecorator, ValidateBy, ValidateIf, ValidationOptions } from 'class-validator';
+import type { Rule } from './errors.js';
 
 /** Trims strings and leaves everything else to the checks that follow. */
 export const Trim = () => Transform(({ value }) => (typeof value === 'string' ? value.trim() : value));
@@ -13,8 +14,8 @@ export const Omittable = () => ValidateIf((_, value) => value !== undefined);
 export const Clearable = () => ValidateIf((_, value) => value !== undefined && value !== null);
 
 /** True for a text of so many code points, which is what PostgreSQL counts. */
-function hasCharacters(text: unknown, min: number, max: number): boolean {
-  if (typeof text !== 'string' || text.length < min || text.length > 2 * max) return false;
+function hasCharacters(text: string, min: number, max: number): boolean {
+  if (text.length < min || text.length > 2 * max) return false;
   // The common case is certain without counting.
   if (min <= 1 && text.length <= max) return true;
   const { length } = [...text];
@@ -26,18 +27,15 @@ function hasCharacters(text: unknown, min: number, max: number): boolean {
  * the column would be too narrow.
  */
 export function Characters(min: number, max: number, options?: ValidationOptions): PropertyDecorator {
-  const longer = 'longer than or equal to $constraint1';
-  const shorter = 'shorter than or equal to $constraint2';
-  const unmet = (value: unknown) => {
-    if (min === 0) return shorter;
-    return typeof value !== 'string' ? `${longer} and ${shorter}` : hasCharacters(value, 0, max) ? longer : shorter;
+  const rule = (name: Rule, bound: number, fits: (text: string) => boolean, words: string) => {
+    const validate = (value: unknown) => typeof value !== 'string' || fits(value);
+    const defaultMessage = buildMessage((each) => `${each}$property must have ${words} ${bound} characters`, options);
+    return ValidateBy({ name, constraints: [bound], validator: { validate, defaultMessage } }, options);
   };
-  const defaultMessage = buildMessage(
-    (each, args) => `${each}$property must be ${unmet(args?.value)} characters`,
-    options,
-  );
-  const validate = (value: unknown) => hasCharacters(value, min, max);
-  return ValidateBy({ name: 'characters', constraints: [min, max], validator: { validate, defaultMessage } }, options);
+  const tooLong = rule('too_long', max, (text) => hasCharacters(text, 0, max), 'at most');
+  if (min === 0) return tooLong;
+  const tooShort = rule('too_short', min, (text) => hasCharacters(text, min, Infinity), 'at least');
+  return applyDecorators(tooLong, tooShort);
 }
 
 /** Required text of 1 to `max` characters, trimmed. */
@@ -61,14 +59,14 @@ export function ClearableText(max: number, example: string) {
   );
 }
 
-/** A rule of our own: `message` follows the field's name. */
-export function Satisfies(rule: (value: unknown) => boolean, message: string): PropertyDecorator {
+/** A check of our own: `message` follows the field's name. */
+export function Satisfies(check: (value: unknown) => boolean, rule: Rule, message: string): PropertyDecorator {
   return (target, property) =>
     registerDecorator({
-      name: rule.name,
+      name: rule,
       target: target.constructor,
       propertyName: String(property),
       options: { message: `${String(property)} ${message}` },
-      validator: { validate: (value: unknown) => rule(value) },
+      validator: { validate: (value: unknown) => check(value) },
     });
 }

@@ -44,6 +44,6 @@ export function IdParam(description: string) {
   return applyDecorators(
     ApiPropertyOptional({ format: 'uuid', description }),
     OptionalParam(),
-    Satisfies(isId, 'must be a UUID'),
+    Satisfies(isId, 'invalid_format', 'must be a UUID'),
   );
 }

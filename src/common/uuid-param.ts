@@ -12,7 +12,7 @@ class UuidPipe implements PipeTransform<string, string> {
 
   transform(value: string): string {
     if (isUuid(value)) return value.toLowerCase();
-    const details = [{ field: this.field, message: `${this.field} must be a UUID` }];
+    const details = [{ field: this.field, rule: 'invalid_format' as const, message: `${this.field} must be a UUID` }];
     throw new AppError('validation_failed', { details });
   }
 }

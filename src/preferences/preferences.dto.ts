@@ -32,7 +32,7 @@ function Entries(example: string[]) {
     Omittable(),
     IsArray(),
     ArrayMaxSize(50),
-    Satisfies(isWithoutDoubles, 'must not have an entry twice'),
+    Satisfies(isWithoutDoubles, 'duplicate', 'must not have an entry twice'),
     IsString({ each: true }),
     Characters(1, 100, { each: true }),
   );

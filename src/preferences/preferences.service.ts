@@ -106,6 +106,10 @@ function requireAgesInOrder({ ageMin, ageMax }: Preferences, body: UpdatePrefere
   if (ageMin <= ageMax) return;
   const details = (['age_min', 'age_max'] as const)
     .filter((field) => body[field] !== undefined)
-    .map((field) => ({ field, message: `age_min (${ageMin}) must not be above age_max (${ageMax})` }));
+    .map((field) => ({
+      field,
+      rule: 'out_of_order' as const,
+      message: `age_min (${ageMin}) must not be above age_max (${ageMax})`,
+    }));
   throw new AppError('validation_failed', { details });
 }

@@ -79,7 +79,7 @@ export class ErasureService {
     compareBy: number,
   ): Promise<void> {
     if (password === undefined) {
-      const details = [{ field: 'password', message: 'password is required' }];
+      const details = [{ field: 'password', rule: 'required' as const, message: 'password is required' }];
       throw new AppError('validation_failed', { details });
     }
     const compare = (limit: number) => this.hasher.matches(password, user.passwordHash, limit);

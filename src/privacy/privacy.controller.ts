@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, StreamableFile } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiErrors, CurrentUser } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
@@ -31,7 +31,6 @@ export class PrivacyController {
     summary: 'Delete the account for good',
     description: 'Asks for the password or, where the account has none, for a sign-in of the last ten minutes.',
   })
-  @ApiBody({ type: EraseBody, required: false })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'invalid_credentials', 'recent_sign_in_required')
   @ApiErrors('last_admin', 'rate_limited', 'busy', 'payload_too_large', 'unsupported_media_type')

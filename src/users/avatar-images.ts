@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type sharp from 'sharp';
-import { AppError } from '../common/errors.js';
+import { AppError, ErrorDetail } from '../common/errors.js';
 
 /** Pixels of a decoded image; with the four bytes of each this bounds what one picture costs in memory. */
 const MOST_PIXELS = 40_000_000;
@@ -65,7 +65,7 @@ async function requireFormat(bytes: Buffer, extension: string): Promise<void> {
   const format = found?.ext === 'apng' ? 'png' : found?.ext;
   if (format !== undefined && format === FORMATS[extension]) return;
   const message = `file is not the ${extension} image that its name says`;
-  throw new AppError('unsupported_media_type', { details: [{ field: 'file', message }] });
+  throw new AppError('unsupported_media_type', { details: [{ field: 'file', rule: 'invalid_format', message }] });
 }
 
 async function reencode(bytes: Buffer): Promise<Buffer> {
@@ -78,11 +78,12 @@ async function reencode(bytes: Buffer): Promise<Buffer> {
       .toBuffer();
   } catch (error) {
     // Too many pixels, broken, or too slow to decode: what the library says is of no use to a member.
-    throw new AppError('invalid_image', { details: [{ field: 'file', message: reason(error as Error) }] });
+    throw new AppError('invalid_image', { details: [{ field: 'file', ...reason(error as Error) }] });
   }
 }
 
-function reason({ message }: Error): string {
-  if (/pixel limit/.test(message)) return `file must not have more than ${MOST_PIXELS / 1e6} megapixels`;
-  return 'file cannot be decoded';
+function reason({ message }: Error): Omit<ErrorDetail, 'field'> {
+  if (/pixel limit/.test(message))
+    return { rule: 'too_large', message: `file must not have more than ${MOST_PIXELS / 1e6} megapixels` };
+  return { rule: 'undecodable', message: 'file cannot be decoded' };
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { AppError } from '../common/errors.js';
+import { AppError, Rule } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 
 export interface Upload {
@@ -17,8 +17,8 @@ const MEMORY = 128 * 1024 * 1024;
 /** Uploads of one member at once: nobody takes all the places. */
 const PER_MEMBER = 2;
 
-const badFile = (message: string, field = 'file') =>
-  new AppError('validation_failed', { details: [{ field, message: `${field} ${message}` }] });
+const badFile = (rule: Rule, message: string, field = 'file') =>
+  new AppError('validation_failed', { details: [{ field, rule, message: `${field} ${message}` }] });
 
 /** Takes the one file out of a multipart form (RFC 7578), as it arrives and not a byte further than allowed. */
 @Injectable()
@@ -62,9 +62,9 @@ export class AvatarUploads {
     let upload: Upload | undefined;
     try {
       for await (const part of request.parts({ limits })) {
-        if (part.fieldname !== 'file') throw badFile('is not a part of this form', part.fieldname);
-        if (part.type !== 'file' || !part.filename) throw badFile('must be a file with a name');
-        if (upload) throw badFile('must be sent once');
+        if (part.fieldname !== 'file') throw badFile('unknown_field', 'is not a part of this form', part.fieldname);
+        if (part.type !== 'file' || !part.filename) throw badFile('invalid_type', 'must be a file with a name');
+        if (upload) throw badFile('too_many', 'must be sent once');
         upload = { extension: this.extensionOf(part.filename), bytes: await this.collect(part.file) };
       }
     } catch (error) {
@@ -72,8 +72,8 @@ export class AvatarUploads {
       // All that is left is the form itself: no boundary, cut off, a header that cannot be read.
       throw new AppError('bad_request');
     }
-    if (!upload) throw badFile('is required');
-    if (upload.bytes.length === 0) throw badFile('must not be empty');
+    if (!upload) throw badFile('required', 'is required');
+    if (upload.bytes.length === 0) throw badFile('too_short', 'must not be empty');
     return upload;
   }
 
@@ -81,7 +81,7 @@ export class AvatarUploads {
     const extension = path.extname(filename).slice(1).toLowerCase();
     if (this.extensions.includes(extension)) return extension;
     const message = `file must be one of ${this.extensions.join(', ')}`;
-    throw new AppError('unsupported_media_type', { details: [{ field: 'file', message }] });
+    throw new AppError('unsupported_media_type', { details: [{ field: 'file', rule: 'invalid_format', message }] });
   }
 
   private async collect(file: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -27,7 +27,7 @@ export function EmailField() {
   return applyDecorators(
     ApiProperty({ example: 'user@example.com', maxLength: 254, format: 'email' }),
     Transform(({ value }) => (typeof value === 'string' ? normalizeEmail(value) : value)),
-    Satisfies(isMailbox, 'must be an email'),
+    Satisfies(isMailbox, 'invalid_format', 'must be an email'),
     Characters(0, 254),
   );
 }

@@ -1,19 +1,24 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsString, Matches } from 'class-validator';
+import { IsString } from 'class-validator';
 import { isPossiblePhoneNumber } from 'libphonenumber-js/max';
 import { Characters, Clearable, ClearableText, Omittable, Satisfies, Trim } from '../common/fields.js';
 import type { User } from './user.entity.js';
 
 const ADULT_AGE = 18;
 
-/** True for a real calendar day (`YYYY-MM-DD`) at least 18 and at most 130 years ago. */
-export function isAdultBirthDate(value: unknown, now = new Date()): boolean {
+/** True for a real calendar day, `YYYY-MM-DD`. */
+function isDay(value: unknown): value is string {
   if (typeof value !== 'string' || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
   const day = new Date(`${value}T00:00:00Z`);
-  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== value) return false;
+  return !Number.isNaN(day.getTime()) && day.toISOString().slice(0, 10) === value;
+}
+
+/** True for a day at least 18 and at most 130 years ago. */
+export function isAdultBirthDate(value: unknown, now = new Date()): boolean {
+  if (!isDay(value)) return false;
   // Compared as text: on 29 February there may be no such day 18 years ago.
   const latest = `${now.getUTCFullYear() - ADULT_AGE}${now.toISOString().slice(4, 10)}`;
-  return value <= latest && day.getUTCFullYear() >= now.getUTCFullYear() - 130;
+  return value <= latest && Number(value.slice(0, 4)) >= now.getUTCFullYear() - 130;
 }
 
 /**
@@ -28,7 +33,8 @@ export function isLinkedinUrl(value: unknown): boolean {
 }
 
 /** By its length only: which ranges are in use changes from month to month. */
-const isPhoneNumber = (value: unknown) => typeof value === 'string' && isPossiblePhoneNumber(value);
+const isPhoneNumber = (value: unknown) =>
+  typeof value === 'string' && /^\+[1-9]\d{6,14}$/.test(value) && isPossiblePhoneNumber(value);
 
 /** What a member may change of the own profile; an omitted field stays, null clears. */
 export class UpdateProfileBody {
@@ -55,18 +61,22 @@ export class UpdateProfileBody {
   company?: string | null;
 
   @ClearableText(500, 'https://linkedin.com/in/johndoe')
-  @Satisfies(isLinkedinUrl, 'must be an https address on linkedin.com')
+  @Satisfies(isLinkedinUrl, 'invalid_format', 'must be an https address on linkedin.com')
   linkedin_url?: string | null;
 
   @ApiPropertyOptional({ type: String, example: '+14155552671', nullable: true, description: 'E.164' })
   @Clearable()
-  @Matches(/^\+[1-9]\d{6,14}$/, { message: 'phone must be an E.164 number such as +14155552671' })
-  @Satisfies(isPhoneNumber, 'must have as many digits as numbers of its country')
+  @Satisfies(
+    isPhoneNumber,
+    'invalid_format',
+    'must be an E.164 number such as +14155552671, of a length its country uses',
+  )
   phone?: string | null;
 
   @ApiPropertyOptional({ type: String, example: '1990-05-17', nullable: true, format: 'date' })
   @Clearable()
-  @Satisfies(isAdultBirthDate, 'must be a date (YYYY-MM-DD) at least 18 years ago')
+  @Satisfies(isDay, 'invalid_format', 'must be a date (YYYY-MM-DD)')
+  @Satisfies(isAdultBirthDate, 'out_of_range', 'must be at least 18 years ago')
   date_of_birth?: string | null;
 
   @ClearableText(20, 'female')

@@ -109,7 +109,10 @@ export class UsersService {
       return await tx.save(User, tx.create(User, values));
     } catch (error) {
       // The unique index decides, not a look-up before it: two sign-ups may race.
-      if (violates(error, 'idx_users_email')) throw new AppError('email_taken');
+      if (violates(error, 'idx_users_email')) {
+        const details = [{ field: 'email', rule: 'taken' as const, message: 'email belongs to an account already' }];
+        throw new AppError('email_taken', { details });
+      }
       throw error;
     }
   }

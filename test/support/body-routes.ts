@@ -4,6 +4,7 @@ interface Schema {
   $ref?: string;
   maxLength?: number;
   properties?: Record<string, Schema>;
+  required?: string[];
 }
 
 /** A route that takes JSON, with the fields of its body. */
@@ -11,19 +12,23 @@ export interface BodyRoute {
   method: 'POST' | 'PUT' | 'DELETE';
   path: string;
   fields: Record<string, Schema>;
+  required: string[];
+  /** True where the body may be missing altogether. */
+  optional: boolean;
 }
 
 /** All of them, as the service describes them. */
 export async function bodyRoutes(service: TestApp): Promise<BodyRoute[]> {
   const { paths, components } = (await service.get('/docs-json')).body;
-  const fieldsOf = ({ $ref, properties = {} }: Schema) =>
-    $ref ? components.schemas[$ref.split('/').at(-1)!].properties : properties;
+  const resolved = ({ $ref, ...schema }: Schema): Schema =>
+    $ref ? components.schemas[$ref.split('/').at(-1)!] : schema;
   return Object.entries<any>(paths).flatMap(([path, operations]) =>
     Object.entries<any>(operations).flatMap(([method, { requestBody }]) => {
       const schema = requestBody?.content['application/json']?.schema;
-      return schema
-        ? { method: method.toUpperCase() as BodyRoute['method'], path, fields: fieldsOf(schema) ?? {} }
-        : [];
+      if (!schema) return [];
+      const { properties: fields = {}, required = [] } = resolved(schema);
+      const optional = requestBody.required !== true;
+      return { method: method.toUpperCase() as BodyRoute['method'], path, fields, required, optional };
     }),
   );
 }

@@ -30,6 +30,8 @@ function limitsOf(rates: RateLimits) {
     alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR },
     tokenPerIp: { points: rates.tokenPerIp, seconds: MINUTE },
     lockNotice: { points: 1, seconds: HOUR },
+    reuseNotice: { points: 1, seconds: HOUR },
+    otherNetworkNotice: { points: 1, seconds: HOUR },
     oauthPerIp: { points: rates.oauthPerIp, seconds: MINUTE },
   } satisfies Record<string, Limit>;
 }

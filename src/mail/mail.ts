@@ -6,6 +6,7 @@ export type MailKind =
   | 'account_linked'
   | 'account_unlinked'
   | 'sign_in_locked'
+  | 'refresh_token_reused'
   | 'first_administrator'
   | 'account_deleted';
 

@@ -156,6 +156,18 @@ export function signInLockedMail(to: Recipient, ipAddress: string, at: Date): Ma
   });
 }
 
+/** At most one an hour, as above. */
+export function refreshTokenReusedMail(to: Recipient): Mail {
+  return compose('refresh_token_reused', to, {
+    subject: 'A device was signed out of your account',
+    paragraphs: [
+      'One of the devices that are signed in to your Meetinity account was signed out a moment ago, because its session was used from two places. The session may have been copied.',
+      'Sign in again on that device. Your other devices stay signed in.',
+    ],
+    closing: 'If you cannot explain it, set a new password from the sign-in page, which signs out all devices.',
+  });
+}
+
 /** For the owner of an address whose account may have been made by somebody else. */
 export function firstAdministratorMail(to: Recipient, resetLink: string): Mail {
   return compose('first_administrator', to, {

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
-import { runInTransaction } from '../common/after-commit.js';
+import { clientNetwork } from '../cache/network.js';
 import { AppError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
@@ -9,8 +8,10 @@ import { Statement, Statements } from '../config/statements.js';
 import { tokenHash } from '../crypto/tokens.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { clientKind } from './client-kind.js';
+import { RefreshReplays } from './refresh-replays.js';
 import { RefreshClaim, RefreshTokens } from './refresh-tokens.js';
-import { OpenedSession, SessionsService } from './sessions.service.js';
+import type { OpenedSession } from './sessions.service.js';
 
 /** The user as it stands, and of the session what the next token needs. */
 type RotatedRow = Record<string, unknown> & { id: string; session_seconds: number };
@@ -18,6 +19,8 @@ type RotatedRow = Record<string, unknown> & { id: string; session_seconds: numbe
 interface CurrentRow extends RotatedRow {
   session_hash: string;
   session_legacy: string | null;
+  session_agent: string | null;
+  session_ip: string | null;
   session_counter: number;
   within_grace: boolean;
 }
@@ -32,8 +35,10 @@ const SECONDS_LEFT = `floor(extract(epoch FROM s.expires_at - now()))::int AS se
 const swapReturning = (userColumns: string): Statement => ({
   name: 'session_swap',
   text: `UPDATE user_sessions s
-            SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), last_used = now(), legacy_token = coalesce($6, legacy_token),
-                expires_at = now() + make_interval(secs => $5)
+            SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), legacy_token = coalesce($6, legacy_token),
+                ip_address = $7, user_agent = $8, expires_at = now() + make_interval(secs => $5),
+                previous_expires_at = CASE WHEN s.rotated_at >= date_trunc('day', now(), 'UTC')
+                                           THEN s.previous_expires_at ELSE s.expires_at END
            FROM users u
           WHERE s.id = $1 AND s.counter = $2 AND s.refresh_token = $3 AND s.revoked_at IS NULL AND s.expires_at > now()
             AND u.id = s.user_id AND u.is_active
@@ -50,8 +55,7 @@ export class SessionRotation {
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly tokens: RefreshTokens,
-    private readonly sessions: SessionsService,
-    private readonly audit: AuditService,
+    private readonly replays: RefreshReplays,
     private readonly settings: Settings,
     private readonly statements: Statements,
   ) {
@@ -67,7 +71,7 @@ export class SessionRotation {
     const claim = this.tokens.read(token);
     if (!claim) throw new AppError('invalid_refresh_token');
     const child = this.tokens.make(claim.sessionId, claim.counter + 1);
-    const row = await this.swap(claim, token, child);
+    const row = await this.swap(claim, token, child, context);
     return row ? this.rotated(claim, child, row) : this.replayed(claim, token, context);
   }
 
@@ -76,9 +80,12 @@ export class SessionRotation {
     { sessionId, counter, legacy }: RefreshClaim,
     token: string,
     child: string,
+    { ipAddress, userAgent }: RequestContext,
   ): Promise<RotatedRow | undefined> {
     const hash = tokenHash(token);
-    const values = [sessionId, counter, hash, tokenHash(child), this.settings.jwt.refreshSeconds, legacy ? hash : null];
+    const seconds = this.settings.jwt.refreshSeconds;
+    const exchanged = legacy ? hash : null;
+    const values = [sessionId, counter, hash, tokenHash(child), seconds, exchanged, ipAddress, userAgent];
     const [row] = await this.statements.run<RotatedRow>(null, this.swapStatement, values);
     return row;
   }
@@ -94,39 +101,31 @@ export class SessionRotation {
     if (claim.legacy && !live?.legacy && current.session_legacy !== tokenHash(token))
       throw new AppError('invalid_refresh_token');
     const isParent = current.session_counter === claim.counter + 1;
-    if (!isParent || !current.within_grace) return this.endReused(claim.sessionId, current.id, context);
+    const user = this.users.fromRow(current);
+    // Within the grace a retry comes from the client that has rotated, which a thief may not be.
+    const sameClient = clientKind(current.session_agent) === clientKind(context.userAgent);
+    if (!isParent || !current.within_grace || !sameClient) {
+      await this.replays.endReused(claim.sessionId, user, context);
+      throw new AppError('refresh_token_reused');
+    }
     // While keys are rotated the winner may have signed with one that is not known here yet; another instance can tell.
     if (!live) throw new AppError('busy', { retryAfter: 1 });
+    const { session_ip: ip } = current;
+    if (ip !== null && clientNetwork(ip) !== clientNetwork(context.ipAddress))
+      await this.replays.recordOtherNetwork(claim.sessionId, user, context);
     return this.rotated(claim, live.token, current);
   }
 
   private async current(sessionId: string): Promise<CurrentRow | undefined> {
     const rows: CurrentRow[] = await this.database.query(
-      `SELECT ${this.userColumns}, s.refresh_token AS session_hash, s.legacy_token AS session_legacy, s.counter AS session_counter,
+      `SELECT ${this.userColumns}, s.refresh_token AS session_hash, s.legacy_token AS session_legacy,
+              s.user_agent AS session_agent, host(s.ip_address) AS session_ip, s.counter AS session_counter,
               s.rotated_at > now() - make_interval(secs => $2) AS within_grace, ${SECONDS_LEFT}
          FROM user_sessions s JOIN users u ON u.id = s.user_id
         WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active`,
       [sessionId, this.settings.jwt.refreshGraceSeconds],
     );
     return rows[0];
-  }
-
-  /** Two parties hold tokens of one session, and only one of them is its owner: neither keeps it. */
-  private async endReused(sessionId: string, userId: string, context: RequestContext): Promise<never> {
-    await runInTransaction(this.database, async (tx) => {
-      if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused'))) return;
-      const after = { session_id: sessionId };
-      const entry = {
-        action: 'session.revoked',
-        actorId: null,
-        targetId: userId,
-        reason: 'refresh_token_reused',
-        after,
-      };
-      await this.audit.record(tx, entry, context);
-    });
-    // Thrown after the commit: the request fails, the revocation stays.
-    throw new AppError('refresh_token_reused');
   }
 
   private rotated({ sessionId }: RefreshClaim, child: string, row: RotatedRow): Rotated {

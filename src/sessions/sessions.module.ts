@@ -1,8 +1,10 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { LiveSessions } from './live-sessions.js';
 import { OwnSessionsService } from './own-sessions.service.js';
+import { RefreshReplays } from './refresh-replays.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { SessionCache } from './session-cache.js';
 import { SessionRotation } from './session-rotation.js';
@@ -11,9 +13,17 @@ import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Session]), UsersModule],
+  imports: [TypeOrmModule.forFeature([Session]), MailModule, UsersModule],
   controllers: [SessionsController],
-  providers: [SessionsService, OwnSessionsService, SessionRotation, LiveSessions, SessionCache, RefreshTokens],
+  providers: [
+    SessionsService,
+    OwnSessionsService,
+    SessionRotation,
+    RefreshReplays,
+    LiveSessions,
+    SessionCache,
+    RefreshTokens,
+  ],
   exports: [SessionsService, SessionRotation, LiveSessions],
 })
 export class SessionsModule {}

@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { Limits } from '../cache/limits.js';
+import { runInTransaction } from '../common/after-commit.js';
+import type { RequestContext } from '../common/request-context.js';
+import { Mailer } from '../mail/mailer.js';
+import { refreshTokenReusedMail } from '../mail/messages.js';
+import type { User } from '../users/user.entity.js';
+import { SessionsService } from './sessions.service.js';
+
+/** What follows when a refresh token is presented again, by its owner or by somebody who has copied it. */
+@Injectable()
+export class RefreshReplays {
+  constructor(
+    private readonly database: DataSource,
+    private readonly sessions: SessionsService,
+    private readonly audit: AuditService,
+    private readonly limits: Limits,
+    private readonly mailer: Mailer,
+  ) {}
+
+  /** Reuse means that the token leaked: nobody can tell the owner from the thief, so the session ends (RFC 9700 §4.14.2). */
+  async endReused(sessionId: string, user: User, context: RequestContext): Promise<void> {
+    const ended = await runInTransaction(this.database, async (tx) => {
+      if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused'))) return false;
+      await this.audit.record(tx, entryOf('session.revoked', 'refresh_token_reused', sessionId, user), context);
+      return true;
+    });
+    if (ended && (await this.limits.take('reuseNotice', [user.id])).allowed)
+      this.mailer.send(refreshTokenReusedMail(user));
+  }
+
+  /** A phone may have left the Wi-Fi between two tries, and so may a thief: the audit tells, once an hour and session. */
+  async recordOtherNetwork(sessionId: string, user: User, context: RequestContext): Promise<void> {
+    if (!(await this.limits.take('otherNetworkNotice', [sessionId])).allowed) return;
+    await runInTransaction(this.database, (tx) =>
+      this.audit.record(tx, entryOf('session.refresh_repeated', 'another_network', sessionId, user), context),
+    );
+  }
+}
+
+function entryOf(action: string, reason: string, sessionId: string, user: User) {
+  return { action, actorId: null, targetId: user.id, reason, after: { session_id: sessionId } };
+}

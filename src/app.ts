@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppModule } from './app.module.js';
+import { SecurityLog } from './audit/security-log.js';
 import { useAccessLog } from './common/access-log.js';
 import { ClientAddresses } from './common/client-address.js';
 import { MAX_BODY_BYTES, useBodyParsers } from './common/body-parser.js';
@@ -104,6 +105,7 @@ export async function createApp(
   useLeftoverBodies(fastify);
   useLastConnections(fastify);
   useAccessLog(fastify, settings.logging.access ? logger : null);
+  app.get(SecurityLog).watch(fastify);
   useCors(fastify, settings.corsOrigins);
   app.useGlobalPipes(new DtoPipe());
   app.useGlobalFilters(new ErrorFilter(logger, routes));

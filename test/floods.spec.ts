@@ -1,5 +1,8 @@
+import bcrypt from 'bcrypt';
+import { hashingWaiting } from '../src/common/metrics.js';
 import { TestApp } from './support/app.js';
 import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';
+import { until } from './support/until.js';
 
 let service: TestApp;
 
@@ -68,5 +71,53 @@ describe('requests that change something', () => {
     expect(answers).toEqual(counted.map(([method, path]) => `${method} ${path}: 429 rate_limited`));
     expect((await service.post('/auth/refresh', { refresh_token: member.refresh })).status).toBe(200);
     expect((await service.post('/auth/logout', {}, member.access)).status).toBe(204);
+  });
+});
+
+describe('a flood of sign-ins that fills the queue of hashes', () => {
+  const FLOOD = 40;
+  let unlimited: TestApp;
+
+  beforeAll(async () => {
+    unlimited = await TestApp.start();
+  });
+  afterAll(() => unlimited.stop());
+
+  /** Passwords in the order in which their comparison began; each one is held until `release` has been called once more. */
+  function heldComparisons() {
+    const begun: string[] = [];
+    const gates: (() => void)[] = [];
+    const spy = jest.spyOn(bcrypt, 'compare').mockImplementation(async (password) => {
+      begun.push(String(password));
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return false;
+    });
+    return { begun, release: () => gates.shift()?.(), restore: () => spy.mockRestore() };
+  }
+
+  it.each([
+    ['of one client lets another client be next', newClient(), newClient(), {}],
+    [
+      'of one account lets another account of the same client be next',
+      '10.0.0.1',
+      '10.0.0.1',
+      { 'x-forwarded-for': '192.0.2.9' },
+    ],
+  ])('%s', async (_, flooding, other, headers) => {
+    const [victim, member] = [await unlimited.member(), await unlimited.member()];
+    const held = heldComparisons();
+    const waiting = async () => (await hashingWaiting.get()).values[0]!.value;
+    const flood = Array.from({ length: FLOOD }, () => login(unlimited, victim.email, 'flood', flooding, headers));
+    await until(async () => (await waiting()) === FLOOD - held.begun.length && held.begun.length > 0);
+    const running = held.begun.length;
+    const single = login(unlimited, member.email, 'single', other, headers);
+    await until(async () => (await waiting()) === FLOOD - running + 1);
+    held.release();
+    await until(() => held.begun.length === running + 1);
+    expect(held.begun.at(-1)).toBe('single');
+    const releases = setInterval(held.release, 1);
+    await Promise.all([...flood, single]);
+    clearInterval(releases);
+    held.restore();
   });
 });

@@ -7,11 +7,12 @@ import { AuditProtection } from './audit-protection.js';
 import { AuditReader } from './audit-reader.service.js';
 import { AuditService } from './audit.service.js';
 import { AuditSubjects } from './audit-subject.service.js';
+import { SecurityLog } from './security-log.js';
 
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([AuditLog, AuditRedaction])],
-  providers: [AuditService, AuditReader, AuditSubjects, AuditRedactions, AuditProtection],
+  providers: [AuditService, AuditReader, AuditSubjects, AuditRedactions, AuditProtection, SecurityLog],
   exports: [AuditService, AuditReader, AuditSubjects, AuditRedactions],
 })
 export class AuditModule {}

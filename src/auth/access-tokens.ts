@@ -1,6 +1,6 @@
 import { createSecretKey, KeyObject } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { type JwtModuleOptions, JwtService } from '@nestjs/jwt';
+import { type JwtModuleOptions, JwtService, TokenExpiredError } from '@nestjs/jwt';
 import { isUUID } from 'class-validator';
 import { invalidAccessToken } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
@@ -85,6 +85,7 @@ export class AccessTokens {
   verify(token: string): Readonly<AccessClaims> {
     const known = this.known.get(signatureOf(token));
     if (known?.token === token && known.claims.exp * 1000 > Date.now()) return known.claims;
+    let expired = false;
     for (const key of this.keys) {
       try {
         const { header, payload } = this.jwt.verify<{ header: object; payload: AccessClaims }>(token, {
@@ -94,11 +95,12 @@ export class AccessTokens {
         const whole = !('crit' in header) && Number.isInteger(payload.exp) && payload.user_id === payload.sub;
         if (whole && isUUID(payload.sid) && isUUID(payload.sub) && this.isOurs(payload))
           return this.remember(token, payload);
-      } catch {
+      } catch (error) {
         // The next key may have signed it.
+        expired ||= error instanceof TokenExpiredError;
       }
     }
-    throw invalidAccessToken();
+    throw invalidAccessToken(!expired);
   }
 
   /** The signature alone does not say so: the gateway holds the secret too. */

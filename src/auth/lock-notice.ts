@@ -28,7 +28,7 @@ export class LockNotice {
     const user = await this.users.findByEmail(email);
     if (!user) return null;
     const entry = { action: 'sign_in.locked', actorId: null, targetId: user.id };
-    await this.audit.record(this.database.manager, entry, context);
+    await this.database.transaction((tx) => this.audit.record(tx, entry, context));
     const { allowed } = await this.limits.take('lockNotice', [user.id]);
     return allowed && user.isActive ? signInLockedMail(user, context.ipAddress, new Date()) : null;
   }

@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import type { Taken } from '../cache/limiter.js';
 import { Limits } from '../cache/limits.js';
-import { clientKey } from '../cache/network.js';
+import { clientKey, hashOwner } from '../cache/network.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
@@ -62,9 +62,10 @@ export class LoginService {
   private async attempt(body: LoginBody, context: RequestContext, answerBy: number): Promise<TokenBody> {
     const user = await this.users.findByEmail(body.email);
     const passwordHash = user?.passwordHash ?? null;
+    const owner = hashOwner(context, body.email);
     const isUnconfirmed = this.settings.requireEmailVerification && user !== null && !user.isVerified;
     const compare = async (limit: number) => {
-      const matches = await this.hasher.matches(body.password, passwordHash, limit);
+      const matches = await this.hasher.matches(body.password, passwordHash, limit, owner);
       if (matches && isUnconfirmed) this.verification.resendAfterSignIn(body.email);
       return matches && !isUnconfirmed;
     };
@@ -73,7 +74,7 @@ export class LoginService {
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
     // A hash of another cost is renewed while the password is at hand.
-    const renewed = await this.hasher.renewed(body.password, passwordHash);
+    const renewed = await this.hasher.renewed(body.password, passwordHash, owner);
     const changes = renewed ? { passwordHash: renewed } : {};
     const session = await runInTransaction(this.database, async (tx) => {
       if (!(await this.users.markLogin(tx, user, changes))) throw new AccountChanged();

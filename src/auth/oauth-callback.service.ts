@@ -58,8 +58,10 @@ export class OAuthCallbackService {
     const result = await this.code(answer, started, context).then(
       (code) => ({ code }),
       (error: unknown) => {
-        if (error instanceof AppError) return { error: error.type };
-        throw error;
+        if (!(error instanceof AppError)) throw error;
+        // The answer is a redirect, which no error filter sees.
+        context.refusal = error;
+        return { error: error.type };
       },
     );
     const url = new URL(redirectUri);

@@ -19,6 +19,7 @@ export class PageErrorFilter implements ExceptionFilter {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const error = toAppError(thrown);
+    request.context.refusal = error;
     if (error.status >= 500) this.logger.error({ err: thrown, request_id: request.id }, error.type);
     void reply.status(error.status).headers(errorHeaders(error));
     // The handler may have announced HTML already, so the type is said either way.

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { hashOwner } from '../cache/network.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
@@ -43,7 +44,7 @@ export class PasswordChangeService {
     requireGoodPassword(next, { email: user.email, name: user.name, current }, 'new_password');
     let passwordHash: string | null = null;
     const compare = async (limit: number) => {
-      passwordHash = await this.hasher.replace(current, user.passwordHash, next, limit);
+      passwordHash = await this.hasher.replace(current, user.passwordHash, next, limit, hashOwner(context, user.email));
       return passwordHash !== null;
     };
     if (!(await this.throttle.check(user, context, compare, answerBy))) throw this.refused();

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { Limits } from '../cache/limits.js';
+import { hashOwner } from '../cache/network.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
@@ -54,7 +55,7 @@ export class PasswordResetService {
   async reset(token: string, password: string, context: RequestContext): Promise<void> {
     const owner = await this.tokens.owner(token, 'password_reset');
     requireGoodPassword(password, owner);
-    const passwordHash = await this.hasher.hash(password);
+    const passwordHash = await this.hasher.hash(password, hashOwner(context, owner.email));
     await runInTransaction(this.database, async (tx) => {
       const user = await this.tokens.redeem(tx, owner, token, 'password_reset');
       await this.newPassword.write(tx, user, { passwordHash, action: 'password.reset', mailboxProven: true }, context);

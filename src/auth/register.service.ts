@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import { hashOwner } from '../cache/network.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
@@ -39,7 +40,7 @@ export class RegisterService {
    */
   async register(body: RegisterBody, context: RequestContext): Promise<TokenBody | null> {
     requireGoodPassword(body.password, body);
-    const passwordHash = await this.hasher.hash(body.password);
+    const passwordHash = await this.hasher.hash(body.password, hashOwner(context, body.email));
     const tokens = this.settings.requireEmailVerification
       ? await this.createUnconfirmed(body, passwordHash, context)
       : await this.createSignedIn(body, passwordHash, context);

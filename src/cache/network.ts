@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { ClientAddress } from '../common/client-address.js';
+import type { WorkOwner } from '../crypto/fair-queue.js';
 
 /** What counts as one client: an IPv4 address, or the /64 that a single IPv6 customer has to itself. */
 export function clientNetwork(address: string): string {
@@ -16,3 +17,9 @@ export function clientKey({ ipAddress, behindProxy }: ClientAddress): string {
   const network = clientNetwork(ipAddress);
   return behindProxy ? `behind ${network}` : network;
 }
+
+/** Whose turn a password takes in the queue of hashes. */
+export const hashOwner = (context: ClientAddress, email: string): WorkOwner => ({
+  client: clientKey(context),
+  account: email,
+});

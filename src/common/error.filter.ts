@@ -40,6 +40,7 @@ export class ErrorFilter implements ExceptionFilter {
     // Nothing can be said any more where the answer has begun or a strategy has answered itself.
     if (reply.sent) return;
     const error = this.translate(thrown, request);
+    if (request.context) request.context.refusal = error;
     this.log(thrown, error, request);
     void reply.status(error.status).headers(errorHeaders(error)).send(errorBody(error, request.id));
   }

@@ -96,6 +96,8 @@ function capDetails(details: ErrorDetail[]): ErrorDetail[] {
 }
 
 interface ErrorExtras {
+  /** The token that was refused is none that this service ever gave. */
+  forged?: boolean;
   /** In place of the one of the table, where it must say more. */
   message?: string;
   details?: ErrorDetail[];
@@ -128,7 +130,7 @@ export class AppError extends Error {
 }
 
 /** `unauthenticated` for a request whose access token is not, or no longer, good. */
-export const invalidAccessToken = () => new AppError('unauthenticated', { invalidToken: true });
+export const invalidAccessToken = (forged = false) => new AppError('unauthenticated', { invalidToken: true, forged });
 
 /** The one body of every answer that is not 2xx. `message` stands twice: older clients read it at the top. */
 export function errorBody(error: AppError, requestId: string) {

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { createParamDecorator, ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { AppError } from './errors.js';
 import type { ClientAddress, ClientAddresses } from './client-address.js';
 
 /** Where a request came from; use cases take it for audit rows, sessions and events. */
@@ -12,7 +13,9 @@ export interface RequestContext extends ClientAddress {
   userAgent: string | null;
   /** The limit that this request came closest to, once it was counted; sent as `RateLimit-*`. `reset` in seconds. */
   rateLimit?: { limit: number; remaining: number; reset: number };
-  /** The limit that refused the request. */
+  /** What the request was refused with. */
+  refusal?: AppError;
+  /** The limit that refused it. */
   exceededLimit?: string;
   /** E-mail address of the account that the caller wants into, once it is known; for the log of refused sign-ins. */
   attemptedEmail?: string;

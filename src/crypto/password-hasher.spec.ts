@@ -6,6 +6,7 @@ import { LONGEST_TIME, PasswordHasher } from './password-hasher.js';
 
 const hasherOf = (bcryptCost: number, threadPoolSize = 4) =>
   new PasswordHasher({ bcryptCost, threadPoolSize } as Settings);
+const OWNER = { client: '192.0.2.1', account: 'ada@example.com' };
 const SLOTS = Math.min(2, availableParallelism());
 
 afterEach(() => jest.restoreAllMocks());
@@ -22,9 +23,9 @@ describe('a hash', () => {
   it('is renewed where its cost is another than the configured one', async () => {
     const hash = await hasher.hash('correct horse battery');
     expect(bcrypt.getRounds(hash)).toBe(4);
-    expect(await hasher.renewed('correct horse battery', hash)).toBeNull();
-    expect(await hasher.renewed('correct horse battery', null)).toBeNull();
-    const renewed = await hasherOf(5).renewed('correct horse battery', hash);
+    expect(await hasher.renewed('correct horse battery', hash, OWNER)).toBeNull();
+    expect(await hasher.renewed('correct horse battery', null, OWNER)).toBeNull();
+    const renewed = await hasherOf(5).renewed('correct horse battery', hash, OWNER);
     expect(bcrypt.getRounds(renewed!)).toBe(5);
   });
 

@@ -4,6 +4,7 @@ import bcrypt from 'bcrypt';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { hashingWaiting } from '../common/metrics.js';
+import { FairQueue, type WorkOwner } from './fair-queue.js';
 
 /** Milliseconds that a caller may wait for its result; the gateway gives up after ten seconds. */
 export const LONGEST_TIME = 6000;
@@ -19,6 +20,9 @@ const MAX_BYTES = 72;
 
 const readWhole = (password: string) => Buffer.byteLength(password) <= MAX_BYTES;
 
+/** The service's own commands. */
+const NO_OWNER: WorkOwner = { client: '', account: '' };
+
 interface Waiter {
   start: () => void;
   timer: NodeJS.Timeout;
@@ -27,13 +31,13 @@ interface Waiter {
 /**
  * bcrypt (USENIX 1999) behind a bounded queue. As many hashes run at once as there are processors, and never so many that
  * they fill the thread pool, which file and name look-ups share. Past the bound the caller gets `busy` at once instead of a
- * late answer.
+ * late answer. The queue is fair between clients and between accounts.
  */
 @Injectable()
 export class PasswordHasher implements OnApplicationBootstrap {
   private readonly slots: number;
   private readonly cost: number;
-  private readonly waiting = new Set<Waiter>();
+  private readonly waiting = new FairQueue<Waiter>();
   private running = 0;
   /** Smoothed time of one turn, milliseconds. */
   private typical: number;
@@ -50,8 +54,8 @@ export class PasswordHasher implements OnApplicationBootstrap {
     void this.dummyHash();
   }
 
-  hash(password: string): Promise<string> {
-    return this.queued(() => bcrypt.hash(password, this.cost));
+  hash(password: string, owner = NO_OWNER): Promise<string> {
+    return this.queued(owner, () => bcrypt.hash(password, this.cost));
   }
 
   /**
@@ -59,9 +63,9 @@ export class PasswordHasher implements OnApplicationBootstrap {
    * @param limit milliseconds until the caller needs the result
    * @throws AppError `busy` where that cannot be kept
    */
-  async matches(password: string, hash: string | null, limit = LONGEST_TIME): Promise<boolean> {
+  async matches(password: string, hash: string | null, limit = LONGEST_TIME, owner = NO_OWNER): Promise<boolean> {
     const against = hash ?? (await this.dummyHash());
-    const equal = await this.queued(() => bcrypt.compare(password, against), limit);
+    const equal = await this.queued(owner, () => bcrypt.compare(password, against), limit);
     return equal && hash !== null && readWhole(password);
   }
 
@@ -70,57 +74,67 @@ export class PasswordHasher implements OnApplicationBootstrap {
    * holds for the whole.
    * @returns null for a wrong password
    */
-  async replace(current: string, hash: string | null, next: string, limit = LONGEST_TIME): Promise<string | null> {
+  async replace(
+    current: string,
+    hash: string | null,
+    next: string,
+    limit = LONGEST_TIME,
+    owner = NO_OWNER,
+  ): Promise<string | null> {
     const against = hash ?? (await this.dummyHash());
-    return this.queued(async () => {
-      const equal = await bcrypt.compare(current, against);
-      return equal && hash !== null && readWhole(current) ? bcrypt.hash(next, this.cost) : null;
-    }, limit);
+    return this.queued(
+      owner,
+      async () => {
+        const equal = await bcrypt.compare(current, against);
+        return equal && hash !== null && readWhole(current) ? bcrypt.hash(next, this.cost) : null;
+      },
+      limit,
+    );
   }
 
   /** A hash of the configured cost in place of one of another, null where there is no need or no time for it now. */
-  async renewed(password: string, hash: string | null): Promise<string | null> {
+  async renewed(password: string, hash: string | null, owner: WorkOwner): Promise<string | null> {
     if (!hash || bcrypt.getRounds(hash) === this.cost || this.running >= this.slots) return null;
-    return this.hash(password);
+    return this.hash(password, owner);
   }
 
   private dummyHash(): Promise<string> {
     return (this.dummy ??= bcrypt.hash(DUMMY_PASSWORD, this.cost));
   }
 
-  private async queued<T>(work: () => Promise<T>, limit = LONGEST_TIME): Promise<T> {
-    if (this.running >= this.slots) await this.turn(limit - this.typical);
+  private async queued<T>(owner: WorkOwner, work: () => Promise<T>, limit = LONGEST_TIME): Promise<T> {
+    if (this.running >= this.slots) await this.turn(owner, limit - this.typical);
     else this.running += 1;
     const started = performance.now();
     try {
       return await work();
     } finally {
       this.typical += (performance.now() - started - this.typical) / 8;
-      this.next();
+      this.next(owner);
     }
   }
 
   /** Waits in line. The slot is handed over by the one that leaves, so `running` stays as it is. */
-  private async turn(patience: number): Promise<void> {
-    const ahead = ((this.waiting.size + 1) * this.typical) / this.slots;
+  private async turn(owner: WorkOwner, patience: number): Promise<void> {
+    const ahead = ((this.waiting.ahead(owner) + 1) * this.typical) / this.slots;
     if (ahead > patience) throw new AppError('busy', { retryAfter: Math.ceil(ahead / 1000) });
     return new Promise((start, fail) => {
       // The estimate may have been too bright.
       const timer = setTimeout(() => {
-        this.waiting.delete(waiter);
+        this.waiting.remove(owner, waiter);
         fail(new AppError('busy', { retryAfter: 1 }));
       }, patience);
       const waiter: Waiter = { start, timer };
-      this.waiting.add(waiter);
+      this.waiting.add(owner, waiter);
       hashingWaiting.set(this.waiting.size);
     });
   }
 
-  private next(): void {
-    const [waiter] = this.waiting;
+  private next(served: WorkOwner): void {
+    this.waiting.moveBack(served);
+    const waiter = this.waiting.next();
     if (!waiter) this.running -= 1;
     else {
-      this.waiting.delete(waiter);
       clearTimeout(waiter.timer);
       waiter.start();
     }

@@ -4,6 +4,7 @@ import { AuditRedactions } from '../audit/audit-redactions.js';
 import { AuditService } from '../audit/audit.service.js';
 import { AccountChanged, withCurrentAccount } from '../auth/account-changed.js';
 import { LoginThrottle } from '../auth/login-throttle.js';
+import { hashOwner } from '../cache/network.js';
 import { UserCaches } from '../cache/user-caches.js';
 import { afterCommit, runInTransaction } from '../common/after-commit.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
@@ -82,7 +83,8 @@ export class ErasureService {
       const details = [{ field: 'password', rule: 'required' as const, message: 'password is required' }];
       throw new AppError('validation_failed', { details });
     }
-    const compare = (limit: number) => this.hasher.matches(password, user.passwordHash, limit);
+    const compare = (limit: number) =>
+      this.hasher.matches(password, user.passwordHash, limit, hashOwner(context, user.email));
     if (!(await this.throttle.check(user, context, compare, compareBy))) throw new AppError('invalid_credentials');
   }
 

@@ -69,7 +69,7 @@ export class SessionRotation {
    */
   async rotate(token: string, context: RequestContext): Promise<Rotated> {
     const claim = this.tokens.read(token);
-    if (!claim) throw new AppError('invalid_refresh_token');
+    if (!claim) throw new AppError('invalid_refresh_token', { forged: true });
     const child = this.tokens.make(claim.sessionId, claim.counter + 1);
     const row = await this.swap(claim, token, child, context);
     return row ? this.rotated(claim, child, row) : this.replayed(claim, token, context);

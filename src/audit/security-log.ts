@@ -1,0 +1,101 @@
+import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { clientNetwork } from '../cache/network.js';
+import type { AppError, ErrorType } from '../common/errors.js';
+import { type Logger, withoutRedaction } from '../common/logger.js';
+import { LOGGER } from '../common/logger.module.js';
+import { KeyRing } from '../crypto/key-ring.js';
+
+/** Answers that refuse an authentication, on whatever route. Others count where the error says that a token was forged. */
+const REFUSALS = new Set<ErrorType>([
+  'invalid_credentials',
+  'account_disabled',
+  'refresh_token_reused',
+  'invalid_or_expired_token',
+  'invalid_state',
+  'invalid_code',
+  'oauth_failed',
+  'provider_email_unverified',
+]);
+
+/** Limits that end attempts to sign in; the others bound what anybody may ask for. */
+const SIGN_IN_LIMITS = new Set(['loginPair', 'loginAddress', 'loginIp', 'signIns', 'tokenPerIp']);
+
+/** Of one client in an interval; what exceeds them is summed up in one more. */
+const MAX_LINES = 10;
+const INTERVAL_MS = 1000;
+const MAX_CLIENTS = 10_000;
+/** Stands for the clients beyond. */
+const OTHER_CLIENTS = 'others';
+
+const isRefusal = ({ type, extras }: AppError, exceededLimit = '') =>
+  REFUSALS.has(type) || extras.forged === true || SIGN_IN_LIMITS.has(exceededLimit);
+
+/** One log line for every refused authentication (ASVS 16.3), so that attacks can be found and blocked by client. */
+@Injectable()
+export class SecurityLog implements OnApplicationShutdown {
+  private readonly lines: Logger;
+  /** Events of each client in this interval. */
+  private readonly counts = new Map<string, number>();
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    @Inject(LOGGER) logger: Logger,
+    private readonly keyRing: KeyRing,
+  ) {
+    this.lines = withoutRedaction(logger);
+  }
+
+  /** Writes down what the error filters and handlers have noted as `refusal`. */
+  watch(fastify: FastifyInstance): void {
+    fastify.addHook('onResponse', (request, _reply, done) => {
+      const { refusal, exceededLimit } = request.context ?? {};
+      if (refusal && isRefusal(refusal, exceededLimit)) this.record(request, refusal.type);
+      done();
+    });
+  }
+
+  onApplicationShutdown(): void {
+    this.flush();
+  }
+
+  private record({ context, principal, routeOptions }: FastifyRequest, kind: ErrorType): void {
+    if (!this.count(clientNetwork(context.ipAddress))) return;
+    const { ipAddress, requestId, attemptedEmail, exceededLimit } = context;
+    this.lines.warn(
+      {
+        kind,
+        limit: exceededLimit,
+        client_address: ipAddress,
+        account: attemptedEmail === undefined ? undefined : this.hash(attemptedEmail),
+        user_id: principal?.userId,
+        request_id: requestId,
+        route: routeOptions.url,
+      },
+      'security_event',
+    );
+  }
+
+  /** @returns false where the event is only summed up */
+  private count(client: string): boolean {
+    const key = this.counts.has(client) || this.counts.size < MAX_CLIENTS ? client : OTHER_CLIENTS;
+    const events = (this.counts.get(key) ?? 0) + 1;
+    this.counts.set(key, events);
+    this.timer ??= setTimeout(() => this.flush(), INTERVAL_MS).unref();
+    return events <= MAX_LINES;
+  }
+
+  private flush(): void {
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
+    for (const [client, events] of this.counts)
+      if (events > MAX_LINES)
+        this.lines.warn({ kind: 'summed_up', client_address: client, events: events - MAX_LINES }, 'security_event');
+    this.counts.clear();
+  }
+
+  /** Tells attempts at one account from those at another, to nobody who does not hold the key. */
+  private hash(email: string): string {
+    return this.keyRing.sign('security-log', email).toString('base64url').slice(0, 22);
+  }
+}

@@ -1,5 +1,6 @@
 import bcrypt from 'bcrypt';
-import { Client } from 'pg';
+import type { Client } from 'pg';
+import { directClient } from '../src/config/database.js';
 import { pendingMigrations, prepareDatabase } from '../src/config/migrate.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
@@ -97,7 +98,7 @@ async function seedUsers(client: Client, settings: Settings, from: number, to: n
 
 async function run(database: ScriptDatabase, { users, seed, yes: agreed }: Wanted): Promise<void> {
   await prepareSchema(database);
-  const client = new Client({ connectionString: database.url, application_name: 'meetinity-seed' });
+  const client = directClient(database.settings, { application_name: 'meetinity-seed' });
   await client.connect();
   try {
     const seeded = await countSeeded(client, seed);

@@ -45,7 +45,7 @@ describe('a connection that PostgreSQL ends in the moment it is made', () => {
   });
 
   it('fails the request that got it, not the process', async () => {
-    const url = `postgres://nobody@127.0.0.1:${(server.address() as AddressInfo).port}/none`;
+    const url = `postgres://nobody@127.0.0.1:${(server.address() as AddressInfo).port}/none?sslmode=disable`;
     const pool = boundedPool(readSettings(testValues({ DATABASE_URL: url })), 1);
     pool.on('error', () => undefined);
     const client = await pool.connect();

@@ -35,7 +35,8 @@ export async function openDatabase(): Promise<ScriptDatabase> {
     : await startEmbeddedPostgres({ dataDir: path.join(read.dataDir, 'postgres'), log: console.error });
   const url = configured ?? embedded!.url;
   const settings = { ...read, database: { ...read.database, url, directUrl: url, embedded: embedded !== null } };
-  const options = databaseOptions(settings, url);
+  // The addresses as they were given, so that an error names the right variable.
+  const options = databaseOptions(configured ? read : settings, url);
   const dataSource = new DataSource({
     ...options,
     // The limit is one of requests; a script reads whole tables. As text: the number 0 the driver would not send.

@@ -12,6 +12,8 @@ export interface KafkaService {
   brokers: string;
   /** None with a broker that is not ours. */
   detours: Detour[];
+  /** `localhost:port` of the way in with TLS, where a certificate was given. */
+  encrypted?: string;
   /** Only of a process of our own. */
   crash?: Crashable;
   stop(): Promise<void>;
@@ -35,6 +37,8 @@ interface Options {
   port?: number;
   /** How many ways in there are beside the direct one; default 1. */
   detours?: number;
+  /** Path of a private key with its certificate, in PEM form, for a way in with TLS. */
+  certificate?: string;
   log: Log;
 }
 
@@ -56,33 +60,50 @@ export async function startKafka(options: Options): Promise<KafkaService> {
       log,
     );
   const count = options.detours ?? 1;
-  const [port, controller, ...others] = (await freePorts(
+  const [port, controller, tlsPort, ...others] = (await freePorts(
     options.port ?? 0,
-    ...Array.from({ length: 1 + 2 * count }, () => 0),
-  )) as [number, number, ...number[]];
+    ...Array.from({ length: 2 + 2 * count }, () => 0),
+  )) as [number, number, number, ...number[]];
   const detours = Array.from({ length: count }, (_, n) => ({ advertised: others[2 * n]!, target: others[2 * n + 1]! }));
-  if (usable()) return { ...(await serve(port, await startJava(port, controller, detours, log))), detours };
+  const tls = options.certificate ? { port: tlsPort, certificate: options.certificate } : null;
+  if (usable()) {
+    const service = await serve(port, await startJava({ port, controller, detours, tls, log }));
+    return { ...service, detours, ...(tls && { encrypted: `localhost:${tlsPort}` }) };
+  }
+  if (tls) throw new Error('no java and mvn on the PATH, not installable');
   if (await dockerRuns()) return serve(port, startContainer(port));
   throw new Error('no KAFKA_BOOTSTRAP_SERVERS, no java and mvn on the PATH, not installable, no Docker');
 }
 
-async function startJava(port: number, controller: number, detours: Detour[], log: Log): Promise<Guarded> {
+interface Ports {
+  port: number;
+  controller: number;
+  detours: Detour[];
+  tls: { port: number; certificate: string } | null;
+  log: Log;
+}
+
+async function startJava({ port, controller, detours, tls, log }: Ports): Promise<Guarded> {
   const jars = path.join(await fillJars(log), '*');
   const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-kafka-'));
   const file = path.join(folder, 'kraft.properties');
   const ways = [{ target: port, advertised: port }, ...detours].map((way, n) => ({
     ...way,
+    host: '127.0.0.1',
     name: n ? `DETOUR${n}` : 'PLAINTEXT',
+    protocol: 'PLAINTEXT',
   }));
+  if (tls) ways.push({ target: tls.port, advertised: tls.port, host: 'localhost', name: 'TLS', protocol: 'SSL' });
   const listeners = ways.map(({ name, target }) => `${name}://127.0.0.1:${target}`);
   const settings = {
     'log.dirs': path.join(folder, 'logs'),
     ...broker,
     listeners: [...listeners, `CONTROLLER://127.0.0.1:${controller}`].join(','),
-    'advertised.listeners': ways.map(({ name, advertised }) => `${name}://127.0.0.1:${advertised}`).join(','),
-    'listener.security.protocol.map': [...ways, { name: 'CONTROLLER' }]
-      .map(({ name }) => `${name}:PLAINTEXT`)
+    'advertised.listeners': ways.map(({ name, host, advertised }) => `${name}://${host}:${advertised}`).join(','),
+    'listener.security.protocol.map': [...ways, { name: 'CONTROLLER', protocol: 'PLAINTEXT' }]
+      .map(({ name, protocol }) => `${name}:${protocol}`)
       .join(','),
+    ...(tls && { 'ssl.keystore.type': 'PEM', 'ssl.keystore.location': tls.certificate }),
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);

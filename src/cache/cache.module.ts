@@ -8,7 +8,7 @@ import { EntrySigner } from './entry-signer.js';
 import { EphemeralStore } from './ephemeral-store.js';
 import { EphemeralValue } from './ephemeral-value.entity.js';
 import { Limits } from './limits.js';
-import { connectRedis } from './redis.js';
+import { connectRedis, redisLabel } from './redis.js';
 import { UserCaches } from './user-caches.js';
 
 @Global()
@@ -20,7 +20,8 @@ import { UserCaches } from './user-caches.js';
     {
       provide: CircuitBreaker,
       inject: [Settings, LOGGER],
-      useFactory: (settings: Settings, logger: Logger) => new CircuitBreaker(connectRedis(settings), logger),
+      useFactory: (settings: Settings, logger: Logger) =>
+        new CircuitBreaker(connectRedis(settings), logger, redisLabel(settings)),
     },
     Limits,
     UserCaches,

@@ -4,11 +4,11 @@ import { createLogger } from '../common/logger.js';
 import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
 
 let answersAfter: number;
-let redis: { status: string; ping: jest.Mock; disconnect: jest.Mock };
+let redis: { status: string; on: jest.Mock; set: jest.Mock; disconnect: jest.Mock };
 let breaker: CircuitBreaker;
 
 beforeEach(() => {
-  redis = { status: 'ready', ping: jest.fn(() => sleep(answersAfter)), disconnect: jest.fn() };
+  redis = { status: 'ready', on: jest.fn(), set: jest.fn(() => sleep(answersAfter)), disconnect: jest.fn() };
   breaker = new CircuitBreaker(redis as unknown as Redis, createLogger('silent', null));
 });
 afterEach(() => breaker.stop());
@@ -81,8 +81,8 @@ describe('the circuit breaker', () => {
     answersAfter = 1000;
     await expect(ask(200)).rejects.toThrow(RedisUnavailable);
     await sleep(1000);
-    expect(redis.ping).toHaveBeenCalledTimes(1);
-    while (redis.ping.mock.calls.length < 2) await sleep(10);
+    expect(redis.set).toHaveBeenCalledTimes(1);
+    while (redis.set.mock.calls.length < 2) await sleep(10);
     expect(redis.disconnect).not.toHaveBeenCalled();
   });
 });

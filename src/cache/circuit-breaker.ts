@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../common/logger.js';
+import { isReply, probeWrite, refusesWork } from './redis-refusals.js';
 
 /** Redis is not configured, or was found not to answer a moment ago. Callers go to PostgreSQL or to memory instead. */
 export class RedisUnavailable extends Error {}
@@ -39,7 +40,10 @@ export class CircuitBreaker {
     /** null: not configured, every call is refused. */
     readonly redis: Redis | null,
     private readonly logger: Logger,
-  ) {}
+    private readonly label = 'Redis',
+  ) {
+    redis?.on('error', (error) => this.open(error));
+  }
 
   get available(): boolean {
     return this.redis !== null && !this.opened;
@@ -51,9 +55,10 @@ export class CircuitBreaker {
     try {
       return await this.inTime(command(this.redis));
     } catch (error) {
-      // A refusal by a healthy server (a wrong type, a script error) is a bug, not an outage.
-      if (error instanceof Error && error.name === 'ReplyError') throw error;
+      // What a server that works refuses (a wrong type, a script error) is a bug, not an outage.
+      if (isReply(error) && !refusesWork(error)) throw error;
       this.open(error);
+      if (refusesWork(error)) this.reconnect();
       throw new RedisUnavailable(undefined, { cause: error });
     }
   }
@@ -97,7 +102,8 @@ export class CircuitBreaker {
     if (this.opened) return;
     this.opened = true;
     // The message alone: the error may carry the command with its values.
-    this.logger.warn({ reason: String(cause) }, 'Redis does not answer; working without it');
+    const reason = `${this.label}: ${(cause as Error).message}`;
+    this.logger.warn({ reason }, 'Redis does not do its work; working without it');
     this.schedule();
   }
 
@@ -118,14 +124,19 @@ export class CircuitBreaker {
         stop = whenUnanswered(DEAD - SLOW, () => this.reconnect());
       });
       // Waited for even when it is slow: unanswered ones would pile up in the connection.
-      await this.redis!.ping().finally(() => stop());
+      await probeWrite(this.redis!)
+        .catch((error: unknown) => {
+          if (refusesWork(error)) this.reconnect();
+          throw error;
+        })
+        .finally(() => stop());
       if (slow) throw new Error('no answer in time');
     }
   }
 
   /**
-   * The host may be gone without a word, and another in its place; the socket would stay open, and silent, for a quarter of an
-   * hour. Only what is ready: a connection still looking for its primary ends for good when it is broken off.
+   * The host may be gone without a word, or have become a replica, and another in its place: the name is looked up anew. A
+   * silent socket would stay open for a quarter of an hour, one to a replica for ever. Only what is ready: a connection still looking for its primary ends for good when it is broken off.
    */
   private reconnect(): void {
     if (this.redis!.status === 'ready') this.redis!.disconnect(true);

@@ -11,9 +11,11 @@ function driverError(thrown: unknown): DriverError | null {
   return ((thrown as { driverError?: DriverError }).driverError ?? thrown) as DriverError;
 }
 
-/** Socket errors, SQLSTATE class 08, and the server's own goodbyes: PostgreSQL cannot be reached. */
-const UNREACHABLE = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|57P0)/;
-const CONNECTION_LOST = /Connection terminated|connection timeout|not queryable|ECONNREFUSED|already released/i;
+/** Socket errors, SQLSTATE class 08, the server's own goodbyes, and 25006, its refusal of writes: only reads, or nothing, can be done. */
+const UNAVAILABLE = /^(ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|08|57P0|25006)/;
+/** The first is how every error of connecting begins, a certificate or a password that has changed among them. */
+const CONNECTION_LOST =
+  /^PostgreSQL \(|Connection terminated|connection timeout|not queryable|ECONNREFUSED|already released/i;
 
 /** No connection left, a statement or a lock that took too long, a deadlock: overload, worth another try later. */
 const OVERLOAD = /^(53300|57014|55P03|40P01|40001)$/;
@@ -33,7 +35,7 @@ export function databaseError(thrown: unknown): AppError | null {
   const message = error.message ?? '';
   if (OVERLOAD.test(code) || POOL_EXHAUSTED.test(message)) return new AppError('busy', { retryAfter: 1 });
   if (UNUSABLE_VALUE.test(code)) return new AppError('bad_request');
-  if (UNREACHABLE.test(code) || CONNECTION_LOST.test(message)) return new AppError('database_unavailable');
+  if (UNAVAILABLE.test(code) || CONNECTION_LOST.test(message)) return new AppError('database_unavailable');
   return null;
 }
 

@@ -40,7 +40,7 @@ export const ERRORS = {
   busy: [429, 'Too much is going on right now; try again in a moment'],
   headers_too_large: [431, 'The request headers are too large'],
   internal_error: [500, 'Something went wrong on our side'],
-  database_unavailable: [503, 'The database cannot be reached'],
+  database_unavailable: [503, 'The database cannot be reached, or takes no changes at the moment'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 
 export type ErrorType = keyof typeof ERRORS;

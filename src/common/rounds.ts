@@ -9,6 +9,7 @@ export class Rounds {
   ended = false;
   private timer: NodeJS.Timeout | undefined;
   private running = Promise.resolve();
+  private failing = false;
 
   /**
    * @param interval milliseconds from one beginning to the next
@@ -29,7 +30,11 @@ export class Rounds {
   run(): Promise<void> {
     this.running = this.running
       .then(() => this.work())
-      .catch((error: unknown) => this.logger.warn({ err: error }, `${this.failed}; tried again later`));
+      .then(
+        () => (this.failing = false),
+        (error: unknown) => this.report(error),
+      )
+      .then(() => undefined);
     return this.running;
   }
 
@@ -37,6 +42,12 @@ export class Rounds {
     this.ended = true;
     clearTimeout(this.timer);
     await this.running;
+  }
+
+  /** Once an outage: work that comes round often would fill the log. */
+  private report(error: unknown): void {
+    if (!this.failing) this.logger.warn({ err: error }, `${this.failed}; tried again later`);
+    this.failing = true;
   }
 
   private round(): void {

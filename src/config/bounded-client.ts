@@ -1,5 +1,8 @@
 import type { Socket } from 'node:net';
-import { Client, ClientConfig } from 'pg';
+import type { Client, ClientConfig } from 'pg';
+import { postgresClient, TRANSACTION_START } from './postgres-client.js';
+import type { PostgresServer } from './postgres-server.js';
+import { READ_ONLY, ReadOnlyRecovery } from './read-only-recovery.js';
 
 /** Milliseconds that PostgreSQL gets beyond its own statement limit before the connection is given up. */
 const GRACE = 500;
@@ -18,31 +21,58 @@ interface Wire {
   connection: {
     stream: Socket;
     connect(port: number, host: string): void;
-    requestSsl(): void;
   } & NodeJS.EventEmitter & {
       cancel(processId: number, secret: number): void;
     };
   processID: number;
   secretKey: number;
-  ssl: unknown;
 }
 
 type Callback = (error: unknown, ...rest: unknown[]) => void;
+type Release = (error?: Error | boolean) => void;
 
 /**
  * A connection whose every statement has an end. PostgreSQL cuts a slow one off, by limits set on the connection or, behind
  * a pooler, at the start of each transaction and by a request to cancel. A server that does not answer at all loses the
  * connection: put back into the pool, it would hold up the next request too.
  */
-export function boundedClient({ statementMs, idleMs, pooled }: Bounds): typeof Client {
-  const start = `START TRANSACTION; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`;
+export function boundedClient(server: PostgresServer, { statementMs, idleMs, pooled }: Bounds): typeof Client {
+  const start = `${TRANSACTION_START}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`;
+  const PostgresClient = postgresClient(server, pooled);
+  const recovery = new ReadOnlyRecovery(
+    () => new PostgresClient({ connectionString: server.connectionString, connectionTimeoutMillis: statementMs }),
+  );
 
-  class BoundedClient extends Client {
+  class BoundedClient extends PostgresClient {
+    private pooledRelease: Release | null = null;
+    private retired = false;
+
     constructor(private readonly config: ClientConfig) {
       super(config);
       // Between the pool's listener and that of the borrower there is a gap: a goodbye that arrives in one piece with the end
       // of the handshake, or of the query before, would end the process. The next query tells the borrower.
       this.on('error', () => undefined);
+      this.once('connect', () => recovery.connections.add(this));
+      this.once('end', () => recovery.connections.delete(this));
+    }
+
+    /** Set by the pool each time it lends the connection; how the borrower gives it back. */
+    set release(release: Release) {
+      this.pooledRelease = release;
+    }
+
+    get release(): Release {
+      const release = this.pooledRelease!;
+      return (error) => {
+        this.pooledRelease = null;
+        release(error ?? this.retired);
+      };
+    }
+
+    retire(): void {
+      this.retired = true;
+      // The pool listens while nobody has borrowed it, and lets go of what fails.
+      if (!this.pooledRelease) this.emit('error', new Error('PostgreSQL takes writes again: connections are renewed'));
     }
 
     // The library's overloads come down to these three; the last is the callback where there is one.
@@ -54,16 +84,17 @@ export function boundedClient({ statementMs, idleMs, pooled }: Bounds): typeof C
       if (last >= 0) {
         const callback = args[last] as Callback;
         args[last] = (...answer: Parameters<Callback>) => {
-          stop();
+          stop(answer[0]);
           callback(...answer);
         };
       }
       const result: unknown = (super.query as (...given: unknown[]) => unknown)(...args);
-      if (last < 0) (result as Promise<unknown>).then(stop, stop);
+      if (last < 0) (result as Promise<unknown>).then(() => stop(null), stop);
       return result;
     }
 
-    private watch(): () => void {
+    /** @returns to be called at the end of the statement, with its error if it has one */
+    private watch(): (error: unknown) => void {
       let timer = setTimeout(() => {
         if (pooled) this.cancelRunning();
         timer = setTimeout(() => {
@@ -71,16 +102,17 @@ export function boundedClient({ statementMs, idleMs, pooled }: Bounds): typeof C
           (this as unknown as Wire).connection.stream.destroy(error);
         }, GRACE);
       }, statementMs);
-      return () => clearTimeout(timer);
+      return (error) => {
+        clearTimeout(timer);
+        if ((error as { code?: string } | null)?.code === READ_ONLY) recovery.start();
+      };
     }
 
     /** Cancelling takes a connection of its own, as the protocol has it; the pooler passes it on. */
     private cancelRunning(): void {
       const { processID, secretKey } = this as unknown as Wire;
-      const { connection, ssl } = new Client(this.config) as unknown as Wire;
-      const cancel = () => connection.cancel(processID, secretKey);
-      connection.on('connect', ssl ? () => connection.requestSsl() : cancel);
-      connection.on('sslconnect', cancel);
+      const { connection } = new PostgresClient(this.config) as unknown as Wire;
+      connection.on('connect', () => connection.cancel(processID, secretKey));
       connection.on('error', () => connection.stream.destroy());
       setTimeout(() => connection.stream.destroy(), GRACE);
       connection.connect(this.port, this.host);

@@ -1,6 +1,8 @@
-import { Pool } from 'pg';
+import { type Client, type ClientConfig, Pool } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { boundedClient } from './bounded-client.js';
+import { postgresClient } from './postgres-client.js';
+import { postgresServer } from './postgres-server.js';
 import type { Settings } from './settings.js';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
@@ -21,10 +23,10 @@ export function ownerUrl({ ownerUrl: owner, directUrl }: Settings['database']): 
  * @param url a direct one
  */
 export function databaseOptions(settings: Settings, url = settings.database.directUrl): PostgresOptions {
-  if (!url) throw new Error('no database address: DATABASE_URL is not set and no embedded server was started');
+  const server = postgresServer(settings, url);
   return {
     type: 'postgres',
-    url,
+    url: server.connectionString,
     synchronize: false,
     // gen_random_uuid() is part of PostgreSQL since 13; nothing has to be installed for it.
     uuidExtension: 'pgcrypto',
@@ -36,9 +38,15 @@ export function databaseOptions(settings: Settings, url = settings.database.dire
     extra: {
       statement_timeout: settings.database.statementTimeoutMs,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
-      keepAlive: true,
+      Client: postgresClient(server),
     },
   };
+}
+
+/** One connection, not made yet, past any pooler. */
+export function directClient(settings: Settings, config: ClientConfig): Client {
+  const server = postgresServer(settings, settings.database.directUrl);
+  return new (postgresClient(server))({ ...config, connectionString: server.connectionString });
 }
 
 /** Options of the pool that requests are served from: nothing there waits without an end. */
@@ -49,15 +57,16 @@ export function poolOptions(settings: Settings): PostgresOptions {
 
 /** Options of a pool on the read replica, for transactions only. Whether a pooler stands before it, nobody says. */
 export function replicaOptions(settings: Settings, poolSize: number, statementMs: number): PostgresOptions {
-  const Client = boundedClient({ statementMs, idleMs: IDLE_IN_TRANSACTION, pooled: true });
+  const server = postgresServer(settings, settings.database.replicaUrl);
+  const Client = boundedClient(server, { statementMs, idleMs: IDLE_IN_TRANSACTION, pooled: true });
   const options = databaseOptions(settings, settings.database.replicaUrl);
-  return { ...options, poolSize, connectTimeoutMS: 1000, extra: { keepAlive: true, Client } };
+  return { ...options, poolSize, connectTimeoutMS: 1000, extra: { Client } };
 }
 
 /** A small pool beside that of the requests, bounded in the same way. */
 export function boundedPool(settings: Settings, size: number): Pool {
   return new Pool({
-    connectionString: settings.database.url!,
+    connectionString: postgresServer(settings, settings.database.url).connectionString,
     application_name: 'meetinity-user-service',
     max: size,
     connectionTimeoutMillis: POOL_WAIT,
@@ -70,6 +79,6 @@ function bounds(settings: Settings) {
   // Whoever names a direct way has a pooler on the other one; it refuses limits asked for when connecting.
   const pooled = directUrl !== url;
   const limits = { statement_timeout: statementMs, idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION };
-  const Client = boundedClient({ statementMs, idleMs: IDLE_IN_TRANSACTION, pooled });
-  return { ...(pooled ? {} : limits), keepAlive: true, Client };
+  const Client = boundedClient(postgresServer(settings, url), { statementMs, idleMs: IDLE_IN_TRANSACTION, pooled });
+  return { ...(pooled ? {} : limits), Client };
 }

@@ -1,15 +1,24 @@
+import { readCertificates } from './certificates.js';
 import { Environment, SettingsError } from './environment.js';
+import { readPostgresTls, SSL_MODES, type SslDefaults } from './postgres-tls.js';
 
-const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+psycopg2):\/\//;
+const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+[a-z0-9_]+):\/\//;
 
 /** SQLAlchemy's spelling of the driver is accepted: the platform's existing deployments carry it. */
-function readPostgresUrl(env: Environment, name: string): string | null {
+function readPostgresUrl(env: Environment, name: string, ssl: SslDefaults): string | null {
   const value = env.text(name);
   if (value === undefined) return null;
   if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value))
     throw new SettingsError(`${name} must be a URL that starts with postgresql:// or postgres://`);
   env.checkCredentials(name, value);
-  return value.replace(POSTGRES_PROTOCOLS, 'postgresql://');
+  const url = value.replace(POSTGRES_PROTOCOLS, 'postgresql://');
+  readPostgresTls(name, url, ssl);
+  return url;
+}
+
+function readCa(env: Environment, name: string): string | null {
+  const value = env.text(name);
+  return value === undefined ? null : readCertificates(name, value);
 }
 
 /** A role that the service itself connects as, and which owns nothing. */
@@ -31,11 +40,12 @@ function readRuntimeRoles(ownerUrl: string, urls: (string | null)[]): RuntimeRol
 }
 
 export function readDatabase(env: Environment, production: boolean) {
-  const url = readPostgresUrl(env, 'DATABASE_URL');
+  const ssl = { mode: env.oneOf('DATABASE_SSL_MODE', SSL_MODES, 'prefer'), ca: readCa(env, 'DATABASE_SSL_CA') };
+  const url = readPostgresUrl(env, 'DATABASE_URL', ssl);
   if (production && !url) throw new SettingsError('DATABASE_URL is required when NODE_ENV is production');
-  const ownerUrl = readPostgresUrl(env, 'DATABASE_OWNER_URL');
+  const ownerUrl = readPostgresUrl(env, 'DATABASE_OWNER_URL', ssl);
   if (ownerUrl && !url) throw new SettingsError('DATABASE_OWNER_URL needs DATABASE_URL too, for the service itself');
-  const directUrl = readPostgresUrl(env, 'DATABASE_DIRECT_URL') ?? url;
+  const directUrl = readPostgresUrl(env, 'DATABASE_DIRECT_URL', ssl) ?? url;
   return {
     /** null: the service starts a PostgreSQL of its own. */
     url,
@@ -47,7 +57,9 @@ export function readDatabase(env: Environment, production: boolean) {
     embedded: false,
     /** For what is bound to one connection: migrations, LISTEN, advisory locks. A pooler in transaction mode breaks those. */
     directUrl,
-    replicaUrl: readPostgresUrl(env, 'DATABASE_REPLICA_URL'),
+    replicaUrl: readPostgresUrl(env, 'DATABASE_REPLICA_URL', ssl),
+    /** What holds where an address does not say so itself. */
+    ssl,
     preparedStatements: env.flag('DATABASE_PREPARED_STATEMENTS', true),
     poolSize: env.number('DATABASE_POOL_SIZE', 10, 2, 200),
     statementTimeoutMs: env.number('DATABASE_STATEMENT_TIMEOUT_MS', 5000, 100, 60_000),
@@ -71,7 +83,10 @@ export function readRedis(env: Environment) {
   // The driver would take anything else for database 0, and another application's keys may stand there.
   if (url && !/^\/?\d*$/.test(new URL(url).pathname))
     throw new SettingsError('REDIS_URL must have a database number behind its "/", or nothing');
-  return { url, sentinels, sentinelName: env.text('REDIS_SENTINEL_NAME') ?? 'mymaster' };
+  const ca = readCa(env, 'REDIS_SSL_CA');
+  // Without a word it would go on in the clear.
+  if (ca && !url?.startsWith('rediss:')) throw new SettingsError('REDIS_SSL_CA needs a REDIS_URL with rediss://');
+  return { url, ca, sentinels, sentinelName: env.text('REDIS_SENTINEL_NAME') ?? 'mymaster' };
 }
 
 const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
@@ -94,6 +109,9 @@ export function readKafka(env: Environment) {
   const topicReplication = env.number('KAFKA_TOPIC_REPLICATION', -1, -1, 100);
   if (topicReplication === 0)
     throw new SettingsError('KAFKA_TOPIC_REPLICATION must be -1 or a number of replicas, not 0');
+  const ca = readCa(env, 'KAFKA_SSL_CA');
+  if (ca && !protocol.endsWith('SSL'))
+    throw new SettingsError('KAFKA_SSL_CA needs a KAFKA_SECURITY_PROTOCOL of SSL or SASL_SSL');
   return {
     /** Empty: events stay in the outbox. */
     brokers,
@@ -102,6 +120,8 @@ export function readKafka(env: Environment) {
     topicPartitions: env.number('KAFKA_TOPIC_PARTITIONS', 6, 1, 10_000),
     topicReplication,
     ssl: protocol.endsWith('SSL'),
+    /** Of the certificate authority, in PEM form; null: the public ones. */
+    ca,
     sasl: protocol.startsWith('SASL') ? { mechanism, username: username!, password: password! } : null,
   };
 }

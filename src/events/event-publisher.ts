@@ -3,7 +3,7 @@ import type { Admin, Message, Producer } from 'kafkajs';
 import type { Logger } from '../common/logger.js';
 import type { Settings } from '../config/settings.js';
 import { PendingEvent, toMessage } from './event-message.js';
-import { FencedSockets, kafkaConfig, REQUEST_TIMEOUT } from './kafka.js';
+import { FencedSockets, kafkaConfig, nameKafka, REQUEST_TIMEOUT } from './kafka.js';
 import { Placements } from './placements.js';
 
 /** What the broker says of an event that it will never take; everything else is about its own state, and passes. */
@@ -154,7 +154,9 @@ export class EventPublisher {
       },
     });
     this.client = client;
-    await client.connect();
+    await client.connect().catch((error: Error) => {
+      throw nameKafka(this.settings, error);
+    });
     await this.makeTopic(client);
     return client.producer;
   }

@@ -17,7 +17,7 @@ export function kafkaConfig({ kafka }: Settings): KafkaConfig {
   return {
     clientId: 'meetinity-user-service',
     brokers: kafka.brokers,
-    ssl: kafka.ssl,
+    ssl: kafka.ssl && kafka.ca ? { ca: kafka.ca } : kafka.ssl,
     sasl,
     connectionTimeout: CONNECT_TIMEOUT,
     requestTimeout: REQUEST_TIMEOUT,
@@ -25,6 +25,12 @@ export function kafkaConfig({ kafka }: Settings): KafkaConfig {
     retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 200 },
     logLevel: SILENT,
   };
+}
+
+/** Says in the message of a failed connection which server it was, and by which variable it is found. */
+export function nameKafka({ kafka }: Settings, error: Error & { broker?: string }): Error {
+  const { message, broker = kafka.brokers.join() } = error;
+  return Object.assign(error, { message: `Kafka (KAFKA_BOOTSTRAP_SERVERS, ${broker}): ${message}` });
 }
 
 /**

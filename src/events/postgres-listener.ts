@@ -1,7 +1,8 @@
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
+import { directClient } from '../config/database.js';
 import { Settings } from '../config/settings.js';
 
 /** Milliseconds between two heartbeats, and how long PostgreSQL may take to answer one. */
@@ -68,12 +69,10 @@ export class PostgresListener implements OnApplicationBootstrap, OnApplicationSh
   }
 
   private async connect(): Promise<void> {
-    const client = new Client({
-      connectionString: this.settings.database.directUrl ?? undefined,
+    const client = directClient(this.settings, {
       application_name: 'meetinity-user-service listener',
       connectionTimeoutMillis: PATIENCE,
       query_timeout: PATIENCE,
-      keepAlive: true,
     });
     client.on('error', (error) => this.lose(client, error));
     client.on('end', () => this.lose(client));

@@ -1,5 +1,9 @@
 import type { Socket } from 'node:net';
-import { Client } from 'pg';
+import type { Client } from 'pg';
+import { sqlState } from '../common/database-errors.js';
+import { directClient } from '../config/database.js';
+import { READ_ONLY } from '../config/read-only-recovery.js';
+import type { Settings } from '../config/settings.js';
 
 /** Advisory lock keys, beside that of the migrations. */
 const RELAY = 7_205_761;
@@ -29,21 +33,16 @@ export class RelayLock {
   private closed = false;
   private held = false;
 
-  private constructor(url: string, onLost: () => void) {
-    this.client = new Client({
-      connectionString: url,
+  private constructor(
+    settings: Settings,
+    private readonly onLost: () => void,
+  ) {
+    this.client = directClient(settings, {
       application_name: 'meetinity-user-service relay',
       connectionTimeoutMillis: PATIENCE,
-      keepAlive: true,
     });
-    const lost = () => {
-      if (this.closed) return;
-      this.closed = true;
-      clearInterval(this.timer);
-      onLost();
-    };
-    this.client.on('error', lost);
-    this.client.on('end', lost);
+    this.client.on('error', () => this.lose());
+    this.client.on('end', () => this.lose());
     this.timer = setInterval(() => {
       if (performance.now() - this.confirmed > HEARTBEAT / 2) void this.query('SELECT 1').catch(() => undefined);
     }, HEARTBEAT);
@@ -51,11 +50,11 @@ export class RelayLock {
   }
 
   /**
-   * @param url a direct one: a pooler in transaction mode would leave the lock on a connection that anybody uses
+   * On the direct address: a pooler in transaction mode would leave the lock on a connection that anybody uses.
    * @param onLost called once when the connection breaks before `close`
    */
-  static async open(url: string, onLost: () => void): Promise<RelayLock> {
-    const lock = new RelayLock(url, onLost);
+  static async open(settings: Settings, onLost: () => void): Promise<RelayLock> {
+    const lock = new RelayLock(settings, onLost);
     try {
       await lock.client.connect();
       await lock.query(SESSION);
@@ -80,8 +79,12 @@ export class RelayLock {
     return this.held && !this.closed && performance.now() - this.confirmed < LEASE;
   }
 
+  /** @throws Error where the server takes no writes: it may no longer be the primary, and its lock is not the primary's */
   async tryAcquire(): Promise<boolean> {
-    const [row] = await this.query<{ locked: boolean }>(`SELECT pg_try_advisory_lock(${RELAY}) AS locked`);
+    const [row] = await this.query<{ locked: boolean; read_only: string }>(
+      `SELECT pg_try_advisory_lock(${RELAY}) AS locked, current_setting('transaction_read_only') AS read_only`,
+    );
+    if (row!.read_only === 'on') throw Object.assign(new Error('PostgreSQL is read-only'), { code: READ_ONLY });
     this.held = row!.locked;
     return this.held;
   }
@@ -122,9 +125,25 @@ export class RelayLock {
       const { rows } = await this.client.query<Row>(text, values);
       this.confirmed = Math.max(this.confirmed, sent);
       return rows;
+    } catch (error) {
+      // Another connection may lead to the primary; this one would hold the lock and mark nothing.
+      if (sqlState(error) === READ_ONLY) this.giveUp();
+      throw error;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  private giveUp(): void {
+    this.lose();
+    this.socket.destroy();
+  }
+
+  private lose(): void {
+    if (this.closed) return;
+    this.closed = true;
+    clearInterval(this.timer);
+    this.onLost();
   }
 
   private get socket(): Socket {

@@ -37,6 +37,7 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   private lock: RelayLock | null = null;
   private running: Promise<void> | undefined;
   private stopping = false;
+  private lossReported = false;
   private failures = 0;
   private failingSince = 0;
 
@@ -63,14 +64,13 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private async run(): Promise<void> {
-    for (let quiet = false; !this.stopping;) {
+    while (!this.stopping) {
       try {
         await this.lead();
-        quiet = false;
       } catch (error) {
-        if (!quiet)
+        if (!this.lossReported)
           this.logger.warn({ err: error }, 'lost the connection that decides which instance publishes the events');
-        quiet = true;
+        this.lossReported = true;
       }
       await this.sleep(POLL);
     }
@@ -78,15 +78,17 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** Waits for the lock, and publishes as long as it is held. */
   private async lead(): Promise<void> {
-    const lock = await RelayLock.open(this.settings.database.directUrl!, () => {
+    const lock = await RelayLock.open(this.settings, () => {
       this.bell.wake();
       this.publisher.abort();
     });
     try {
       while (!(await lock.tryAcquire())) {
+        this.lossReported = false;
         await this.sleep(POLL);
         if (this.stopping) return;
       }
+      this.lossReported = false;
       this.lock = lock;
       this.bell.local = true;
       relayActive.set(1);

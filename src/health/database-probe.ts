@@ -2,6 +2,7 @@ import { Injectable, OnApplicationShutdown } from '@nestjs/common';
 import { Pool } from 'pg';
 import { databaseError, sqlState } from '../common/database-errors.js';
 import { boundedPool } from '../config/database.js';
+import { IS_WRITABLE } from '../config/read-only-recovery.js';
 import { Settings } from '../config/settings.js';
 
 /**
@@ -20,13 +21,26 @@ export class DatabaseProbe implements OnApplicationShutdown {
     this.pool.on('error', () => undefined);
   }
 
-  /** @throws Error where the database does not answer, which may take seconds; that it is too busy is an answer */
-  async ping(): Promise<void> {
+  /**
+   * Whether it takes writes.
+   * @throws Error where the database does not answer, which may take seconds; that it is too busy is an answer
+   */
+  async isWritable(): Promise<boolean> {
     try {
-      await this.pool.query('SELECT 1');
+      const client = await this.pool.connect();
+      // Not kept unless it takes writes: the next one may lead to another server.
+      let writable = false;
+      try {
+        const { rows } = await client.query<{ writable: boolean }>(IS_WRITABLE);
+        writable = rows[0]!.writable;
+      } finally {
+        client.release(!writable);
+      }
+      return writable;
     } catch (error) {
       // Without a code it was the wait for a connection that ended, and nobody has answered.
       if (sqlState(error) === undefined || databaseError(error)?.type !== 'busy') throw error;
+      return true;
     }
   }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { CircuitBreaker, RedisUnavailable } from '../cache/circuit-breaker.js';
+import { CircuitBreaker } from '../cache/circuit-breaker.js';
+import { probeWrite } from '../cache/redis-refusals.js';
 import { Settings } from '../config/settings.js';
 import { KafkaProbe } from '../events/kafka-probe.js';
 import { DatabaseProbe } from './database-probe.js';
@@ -25,35 +26,30 @@ export class Dependencies {
 
   async databaseUp(): Promise<HealthIndicatorResult> {
     const state = this.settings.database.embedded ? 'embedded' : 'up';
-    return this.check('database', state, () => this.database.ping());
+    return this.check('database', async () => ((await this.database.isWritable()) ? state : 'read_only'));
   }
 
   async redisUp(): Promise<HealthIndicatorResult> {
     const { redis } = this.breaker;
     if (!redis) return this.indicators.check('redis').up({ state: 'memory' });
-    return this.check('redis', 'up', async () => {
-      // Too slow to be worked with is down, though it may answer this.
-      if (!this.breaker.available) throw new RedisUnavailable();
-      await redis.ping();
+    return this.check('redis', async () => {
+      await this.breaker.run(probeWrite);
+      return 'up';
     });
   }
 
   async kafkaUp(): Promise<HealthIndicatorResult> {
     if (!this.kafka.configured) return this.indicators.check('kafka').up({ state: 'disabled' });
-    return this.check('kafka', 'up', () => this.kafka.ping());
+    return this.check('kafka', async () => {
+      await this.kafka.ping();
+      return 'up';
+    });
   }
 
-  private async check(
-    name: DependencyName,
-    state: string,
-    probe: () => Promise<unknown>,
-  ): Promise<HealthIndicatorResult> {
+  private async check(name: DependencyName, probe: () => Promise<string>): Promise<HealthIndicatorResult> {
     return this.indicators
       .check(name)
-      .attempt(async () => {
-        await probe();
-        return { state };
-      })
+      .attempt(async () => ({ state: await probe() }))
       .withTimeout(TIMEOUT)
       .cacheFor(SHARED_FOR);
   }

@@ -1,7 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 
 class DependenciesBody {
-  @ApiProperty({ enum: ['up', 'down', 'embedded'] }) database: string;
+  @ApiProperty({ enum: ['up', 'down', 'embedded', 'read_only'] }) database: string;
   @ApiProperty({ enum: ['up', 'down', 'memory'] }) redis: string;
   @ApiProperty({ enum: ['up', 'down', 'disabled'] }) kafka: string;
 }

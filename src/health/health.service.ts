@@ -32,7 +32,7 @@ export class HealthService {
     const state = (name: DependencyName) =>
       details[name]?.status === 'up' ? String((details[name] as { state?: string }).state) : 'down';
     const states = { database: state('database'), redis: state('redis'), kafka: state('kafka') };
-    const degraded = Object.values(states).includes('down');
+    const degraded = Object.values(states).some((found) => found === 'down' || found === 'read_only');
     return {
       status: states.database === 'down' ? 'down' : degraded ? 'degraded' : 'ok',
       service: 'user-service',

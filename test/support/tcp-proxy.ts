@@ -10,7 +10,7 @@ export class TcpProxy {
 
   private constructor(
     private readonly server: Server,
-    private readonly target: URL,
+    private target: URL,
   ) {}
 
   /** @param port where to listen; without it a free one */
@@ -49,6 +49,11 @@ export class TcpProxy {
   /** Freezes what is open and serves new connections, like an address that has moved away from a host that hangs. */
   freezeOpen(): void {
     for (const pair of this.pairs) for (const socket of pair) socket.pause();
+  }
+
+  /** New connections lead to another server, open ones stay, like a name that has moved. */
+  moveTo(url: string): void {
+    this.target = new URL(url);
   }
 
   /** Lets everything through again; what was held while frozen arrives now. */

@@ -1,0 +1,73 @@
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
+import { guardProcess } from '../../scripts/services/guard.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/config/embedded-postgres.js';
+import type { Certificate } from './certificates.js';
+
+const CARELESS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+
+/** A PostgreSQL of one spec, for what the whole server is told. */
+export class OwnPostgres {
+  private constructor(
+    private readonly folder: string,
+    private readonly server: EmbeddedPostgres,
+    private readonly guard: ReturnType<typeof guardProcess>,
+  ) {}
+
+  static async start(): Promise<OwnPostgres> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-own-postgres-'));
+    chmodSync(folder, 0o755);
+    const server = await startEmbeddedPostgres({ dataDir: path.join(folder, 'data'), flags: CARELESS });
+    return new OwnPostgres(folder, server, guardProcess(server.pid, {}));
+  }
+
+  get url(): string {
+    return this.server.url;
+  }
+
+  /** The URL by another name of the host, with parameters. */
+  urlOf(host: string, parameters: Record<string, string> = {}, user?: string): string {
+    const url = new URL(this.url);
+    url.hostname = host;
+    if (user) url.username = user;
+    for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+    return url.href;
+  }
+
+  /** Runs statements in the database `postgres`, one after the other, outside a transaction. */
+  async admin(...statements: string[]): Promise<void> {
+    const client = new Client({ connectionString: Object.assign(new URL(this.url), { pathname: '/postgres' }).href });
+    await client.connect();
+    try {
+      for (const statement of statements) await client.query(statement);
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Turns TLS on, with the rules of who may connect how; the database `postgres` stays open to all. */
+  async encrypt(certificate: Certificate, authority: string, rules: string[]): Promise<void> {
+    const { uid, gid } = statSync(path.join(this.server.dataDir, 'PG_VERSION'));
+    chownSync(certificate.key, uid, gid);
+    const hba = path.join(this.server.dataDir, 'pg_hba.conf');
+    writeFileSync(hba, ['host postgres all all scram-sha-256', ...rules, ''].join('\n'));
+    const settings = {
+      ssl: 'on',
+      ssl_cert_file: certificate.cert,
+      ssl_key_file: certificate.key,
+      ssl_ca_file: authority,
+    };
+    const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
+    appendFileSync(path.join(this.server.dataDir, 'postgresql.conf'), lines.join(''));
+    await this.admin('SELECT pg_reload_conf()', 'SELECT pg_sleep(0.3)');
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop();
+    await this.guard.stop();
+    rmSync(path.dirname(this.server.dataDir), { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

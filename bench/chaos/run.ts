@@ -4,6 +4,8 @@ import { prepareBench } from '../lib/arguments.js';
 import { campaign } from './campaign.js';
 import { failed, statusTable, toTable } from './report.js';
 import { kafkaDown } from './scenarios/kafka-down.js';
+import { postgresReadonly } from './scenarios/postgres-readonly.js';
+import { redisDemoted } from './scenarios/redis-demoted.js';
 import { redisFrozen } from './scenarios/redis-frozen.js';
 import { rollingRestart } from './scenarios/rolling-restart.js';
 import type { Scenario, ScenarioResult } from './scenarios/scenario.js';
@@ -11,6 +13,8 @@ import { createStage, NoServers, type Stage } from './stage.js';
 
 const SCENARIOS: Record<string, Scenario> = {
   'kafka-down': kafkaDown,
+  'postgres-readonly': postgresReadonly,
+  'redis-demoted': redisDemoted,
   'redis-frozen': redisFrozen,
   'rolling-restart': rollingRestart,
 };

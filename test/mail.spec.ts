@@ -87,6 +87,13 @@ describe('a message', () => {
     ['www evil', null],
     ['a@b', null],
     ['\u200B', null],
+    ['\u2800\u3164', null],
+    ['evil\u200b.\u2060com', null],
+    ['علی\u200cرضا', 'علی\u200cرضا'],
+    [`${'x'.repeat(57)}👨‍👩‍👧`, 'x'.repeat(57)],
+    [`${'x'.repeat(55)}👨‍👩‍👧`, `${'x'.repeat(55)}👨‍👩‍👧`],
+    [`${'x'.repeat(59)}🇫🇷`, 'x'.repeat(59)],
+    ['e\u0301'.repeat(61), 'é'.repeat(60)],
   ])('greets %j as %j', (name, greeting) => {
     expect(greetingName(name)).toBe(greeting);
   });

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsBoolean, IsIn, IsString, ValidateIf } from 'class-validator';
+import { IsBoolean, IsIn, ValidateIf } from 'class-validator';
 import { AuditEntryBody } from '../audit/audit.dto.js';
-import { Characters, Trim } from '../common/fields.js';
+import { NormalizedText, ShownText } from '../common/fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import { SessionBody } from '../sessions/sessions.dto.js';
 import { IdentityBody } from '../users/identities.dto.js';
@@ -29,10 +29,9 @@ function Reason<T>(needed: (body: T) => boolean) {
   return (target: object, property: string) => {
     for (const decorate of [
       ApiPropertyOptional({ ...text, minLength: 3, maxLength: 500, example: 'Terms violation' }),
-      Trim(),
+      NormalizedText(),
       ValidateIf((body, value) => isGiven(value) || needed(body as T)),
-      IsString(),
-      Characters(3, 500),
+      ShownText(3, 500),
     ])
       decorate(target, property);
   };

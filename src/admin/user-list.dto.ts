@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { Characters, Trim } from '../common/fields.js';
+import { Characters, NormalizedText } from '../common/fields.js';
 import { ChoiceParam, FlagParam, OptionalParam, WholeParam } from '../common/query-fields.js';
 import type { Provider } from '../config/settings.secrets.js';
 import { PROVIDERS } from '../config/settings.secrets.js';
@@ -20,7 +20,7 @@ export class UserListQuery {
   limit = 20;
 
   @ApiPropertyOptional({ maxLength: 100, description: 'Anywhere in name, e-mail or company, taken literally' })
-  @Trim()
+  @NormalizedText()
   @OptionalParam()
   @IsString()
   @Characters(0, 100)

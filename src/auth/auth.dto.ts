@@ -1,18 +1,29 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
 import { IsBoolean, IsObject, IsOptional, IsString } from 'class-validator';
 import { Omittable, Satisfies, TextField } from '../common/fields.js';
-import { EmailField } from '../users/email.js';
+import { toLine } from '../common/text.js';
+import { AccountEmailField, EmailField } from '../users/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
 import { PasswordField } from './password.dto.js';
 
 /** Bytes of the JSON that a client may say of its device. */
 const DEVICE_INFO_BYTES = 2048;
 
+/** Texts are shown in lists of sessions. They are cleaned and not refused: a phone's odd name must not shut its owner out. */
+function toShown(value: unknown): unknown {
+  if (typeof value === 'string') return toLine(value, DEVICE_INFO_BYTES);
+  if (Array.isArray(value)) return value.map(toShown);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, toShown(inner)]));
+}
+
 const fitsDeviceInfo = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '') <= DEVICE_INFO_BYTES;
 
 /** Requests that open a session may describe the device; without it the user agent stands in. */
 export class DeviceBody {
   @ApiPropertyOptional({ type: Object, nullable: true, example: { model: 'Pixel 9', os: 'Android 16' } })
+  @Transform(({ value }) => toShown(value))
   @IsOptional()
   @IsObject()
   @Satisfies(fitsDeviceInfo, 'too_large', `must be at most ${DEVICE_INFO_BYTES} bytes of JSON`)
@@ -31,7 +42,7 @@ export class RegisterBody extends DeviceBody {
 }
 
 export class LoginBody extends DeviceBody {
-  @EmailField()
+  @AccountEmailField()
   email: string;
 
   @PasswordField()

@@ -59,6 +59,8 @@ export const RULES = [
   'too_small',
   'too_large',
   'too_many',
+  'invalid_characters',
+  'invisible',
   'invalid_format',
   'invalid_choice',
   'duplicate',

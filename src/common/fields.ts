@@ -3,9 +3,14 @@ import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { buildMessage, IsString, registerDecorator, ValidateBy, ValidateIf, ValidationOptions } from 'class-validator';
 import type { Rule } from './errors.js';
+import { isOneLine, isPlainText, isVisible, toNfc } from './text.js';
 
-/** Trims strings and leaves everything else to the checks that follow. */
-export const Trim = () => Transform(({ value }) => (typeof value === 'string' ? value.trim() : value));
+/** NFC, trimmed; everything but strings is left to the checks that follow. */
+export const toText = (value: unknown) => (typeof value === 'string' ? toNfc(value).trim() : value);
+
+export const NormalizedText = () => Transform(({ value }) => toText(value));
+
+const LINE_ENDS = /\r\n?|[\u0085\u2028\u2029]/g;
 
 /** An omitted field stays as it is; null is not a way to omit it. */
 export const Omittable = () => ValidateIf((_, value) => value !== undefined);
@@ -38,35 +43,53 @@ export function Characters(min: number, max: number, options?: ValidationOptions
   return applyDecorators(tooLong, tooShort);
 }
 
-/** Required text of 1 to `max` characters, trimmed. */
-export function TextField(max: number, example: string) {
+// Other types, and texts that are too short, are told so by other rules.
+const oneLine = (value: unknown) => typeof value !== 'string' || isOneLine(value);
+const plainText = (value: unknown) => typeof value !== 'string' || isPlainText(value);
+const visibleText = (value: unknown) => typeof value !== 'string' || value === '' || isVisible(value);
+
+/** Text of `min` to `max` characters that shows something, and itself only; in one line, or in lines. */
+export function ShownText(min: number, max: number, { each = false, lines = false } = {}) {
+  const plainly = 'without control characters or changes of direction';
   return applyDecorators(
-    ApiProperty({ example, minLength: 1, maxLength: max }),
-    Trim(),
-    IsString(),
-    Characters(1, max),
+    IsString({ each }),
+    Characters(min, max, { each }),
+    lines
+      ? Satisfies(plainText, 'invalid_characters', `must be ${plainly}`)
+      : Satisfies(oneLine, 'invalid_characters', `must be one line ${plainly}`, each),
+    Satisfies(visibleText, 'invisible', 'must have a visible character', each),
   );
+}
+
+/** Required text of one line and 1 to `max` characters. */
+export function TextField(max: number, example: string) {
+  return applyDecorators(ApiProperty({ example, minLength: 1, maxLength: max }), NormalizedText(), ShownText(1, max));
 }
 
 /** Optional text of at most `max` characters that null clears; an empty string counts as null. */
-export function ClearableText(max: number, example: string) {
+export function ClearableText(max: number, example: string, { lines = false } = {}) {
+  const read = (value: unknown) => toText(lines && typeof value === 'string' ? value.replace(LINE_ENDS, '\n') : value);
   return applyDecorators(
     ApiPropertyOptional({ type: String, example, maxLength: max, nullable: true }),
-    Transform(({ value }) => (typeof value === 'string' ? value.trim() || null : value)),
+    Transform(({ value }) => (typeof value === 'string' ? read(value) || null : value)),
     Clearable(),
-    IsString(),
-    Characters(0, max),
+    ShownText(0, max, { lines }),
   );
 }
 
-/** A check of our own: `message` follows the field's name. */
-export function Satisfies(check: (value: unknown) => boolean, rule: Rule, message: string): PropertyDecorator {
+/** A check of our own: `message` follows the field's name, or the words for an entry of it. */
+export function Satisfies(
+  check: (value: unknown) => boolean,
+  rule: Rule,
+  message: string,
+  each = false,
+): PropertyDecorator {
   return (target, property) =>
     registerDecorator({
       name: rule,
       target: target.constructor,
       propertyName: String(property),
-      options: { message: `${String(property)} ${message}` },
+      options: { each, message: `${each ? 'each value in ' : ''}${String(property)} ${message}` },
       validator: { validate: (value: unknown) => check(value) },
     });
 }

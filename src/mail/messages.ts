@@ -1,4 +1,5 @@
 import { html, Html } from '../common/html.js';
+import { toLine } from '../common/text.js';
 import type { Provider } from '../config/settings.secrets.js';
 import type { Mail, MailKind } from './mail.js';
 
@@ -10,6 +11,8 @@ export interface Recipient {
   email: string;
   name: string;
 }
+
+const MAX_GREETING_CHARS = 60;
 
 interface Content {
   subject: string;
@@ -23,11 +26,9 @@ interface Content {
  * into a link is left out, and no name can add a line.
  */
 export function greetingName(name: string): string | null {
-  const clean = name
-    .replace(/[\p{C}\p{Z}]+/gu, ' ')
-    .trim()
-    .slice(0, 60);
-  return clean === '' || /[/:@\\]|www|\.\p{L}{2}/iu.test(clean) ? null : clean;
+  const shown = toLine(name, MAX_GREETING_CHARS);
+  const letters = shown.replace(/[\p{C}\p{Default_Ignorable_Code_Point}]/gu, '');
+  return shown === '' || /[/:@\\]|www|\.\p{L}{2}/iu.test(letters) ? null : shown;
 }
 
 function toText(greeting: string, { paragraphs, action, closing }: Content): string {

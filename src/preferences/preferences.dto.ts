@@ -1,8 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, IsString, Max, Min } from 'class-validator';
-import { Characters, Omittable, Satisfies } from '../common/fields.js';
+import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
+import { Omittable, Satisfies, ShownText, toText } from '../common/fields.js';
+import { foldCase } from '../common/text.js';
 import { PROFILE_VISIBILITIES } from './preferences.entity.js';
 import type { Preferences, ProfileVisibility } from './preferences.entity.js';
 
@@ -22,23 +23,21 @@ function Whole({ minimum, maximum }: typeof AGES, example: number) {
 }
 
 // The library's own rule compares each with each, however many a request sends.
-const isWithoutDoubles = (list: unknown) => Array.isArray(list) && new Set(list).size === list.length;
+const isWithoutDoubles = (list: unknown) => Array.isArray(list) && new Set(list.map(folded)).size === list.length;
+const folded = (entry: unknown) => (typeof entry === 'string' ? foldCase(entry) : entry);
 
 /** At most 50 entries of 1 to 100 characters, trimmed, none twice; the list replaces the stored one. */
 function Entries(example: string[]) {
   return applyDecorators(
     ApiPropertyOptional({ type: [String], maxItems: 50, uniqueItems: true, example }),
-    Transform(({ value }) => (Array.isArray(value) ? value.map(trimmed) : value)),
+    Transform(({ value }) => (Array.isArray(value) ? value.map(toText) : value)),
     Omittable(),
     IsArray(),
     ArrayMaxSize(50),
     Satisfies(isWithoutDoubles, 'duplicate', 'must not have an entry twice'),
-    IsString({ each: true }),
-    Characters(1, 100, { each: true }),
+    ShownText(1, 100, { each: true }),
   );
 }
-
-const trimmed = (entry: unknown) => (typeof entry === 'string' ? entry.trim() : entry);
 
 const Flag = () => applyDecorators(ApiPropertyOptional(), Omittable(), IsBoolean());
 

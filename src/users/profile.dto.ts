@@ -1,7 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { IsString } from 'class-validator';
 import { isPossiblePhoneNumber } from 'libphonenumber-js/max';
-import { Characters, Clearable, ClearableText, Omittable, Satisfies, Trim } from '../common/fields.js';
+import { Clearable, ClearableText, NormalizedText, Omittable, Satisfies, ShownText } from '../common/fields.js';
 import type { User } from './user.entity.js';
 
 const ADULT_AGE = 18;
@@ -40,12 +39,11 @@ const isPhoneNumber = (value: unknown) =>
 export class UpdateProfileBody {
   @ApiPropertyOptional({ example: 'John Doe', minLength: 1, maxLength: 255 })
   @Omittable()
-  @Trim()
-  @IsString()
-  @Characters(1, 255)
+  @NormalizedText()
+  @ShownText(1, 255)
   name?: string;
 
-  @ClearableText(2000, 'Software Engineer passionate about networking')
+  @ClearableText(2000, 'Software Engineer passionate about networking', { lines: true })
   bio?: string | null;
 
   @ClearableText(255, 'San Francisco, CA')

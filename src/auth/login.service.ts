@@ -5,6 +5,7 @@ import type { Taken } from '../cache/limiter.js';
 import { Limits } from '../cache/limits.js';
 import { clientKey, hashOwner } from '../cache/network.js';
 import { runInTransaction } from '../common/after-commit.js';
+import { mailboxOf } from '../common/email-address.js';
 import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
@@ -52,7 +53,7 @@ export class LoginService {
   /** Sign-ins that succeed cost as much as others; counted before the comparison, whose cost is what the limit bounds. */
   private async requirePlace(email: string, context: RequestContext): Promise<Taken | null> {
     if (!this.limits.enabled) return null;
-    const place = await this.limits.take('signIns', [email, clientKey(context)]);
+    const place = await this.limits.take('signIns', [mailboxOf(email), clientKey(context)]);
     if (place.allowed) return place;
     await place.giveBack();
     this.limits.show(context, place);
@@ -64,8 +65,10 @@ export class LoginService {
     const passwordHash = user?.passwordHash ?? null;
     const owner = hashOwner(context, body.email);
     const isUnconfirmed = this.settings.requireEmailVerification && user !== null && !user.isVerified;
+    let spelling: string | null = null;
     const compare = async (limit: number) => {
-      const matches = await this.hasher.matches(body.password, passwordHash, limit, owner);
+      spelling = await this.hasher.match(body.password, passwordHash, limit, owner);
+      const matches = spelling !== null;
       if (matches && isUnconfirmed) this.verification.resendAfterSignIn(body.email);
       return matches && !isUnconfirmed;
     };
@@ -73,8 +76,8 @@ export class LoginService {
     const matches = await this.throttle.check(subject, context, compare, answerBy);
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
-    // A hash of another cost is renewed while the password is at hand.
-    const renewed = await this.hasher.renewed(body.password, passwordHash, owner);
+    // A hash of another cost or spelling is renewed while the password is at hand.
+    const renewed = await this.hasher.renewed(spelling, passwordHash, owner);
     const changes = renewed ? { passwordHash: renewed } : {};
     const session = await runInTransaction(this.database, async (tx) => {
       if (!(await this.users.markLogin(tx, user, changes))) throw new AccountChanged();

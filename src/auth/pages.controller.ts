@@ -58,7 +58,7 @@ export class PagesController {
   @ApiOkResponse(HTML)
   @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'rate_limited', 'busy')
   async submitReset(@Body() form: ResetFormBody, @Context() context: RequestContext): Promise<string> {
-    if (form.password !== form.password_repeat)
+    if (form.password.normalize('NFC') !== form.password_repeat.normalize('NFC'))
       throw new AppError('validation_failed', {
         details: [{ field: 'password_repeat', rule: 'mismatch', message: 'the two passwords differ' }],
       });

@@ -14,7 +14,9 @@ interface Owner {
 }
 
 /** The rules a password breaks, each with its words; empty for a good one. Source: NIST SP 800-63B §5.1.1.2, OWASP ASVS 2.1. */
-export function brokenRules(password: string, owner: Owner): Omit<ErrorDetail, 'field'>[] {
+export function brokenRules(typed: string, owner: Owner): Omit<ErrorDetail, 'field'>[] {
+  // As it is hashed.
+  const password = typed.normalize('NFC');
   const characters = [...password].length;
   const classes = CLASSES.filter((pattern) => pattern.test(password)).length;
   const lower = password.toLowerCase();
@@ -29,7 +31,7 @@ export function brokenRules(password: string, owner: Owner): Omit<ErrorDetail, '
     [lower === owner.email || lower === owner.email.split('@')[0], 'same_as_email', 'must not be the e-mail address'],
     [lower === owner.name.toLowerCase(), 'same_as_name', 'must not be the name'],
     [isCommon(password), 'too_common', 'must not be one of the 10,000 most common passwords'],
-    [password === owner.current, 'same_as_current', 'must differ from the current one'],
+    [password === owner.current?.normalize('NFC'), 'same_as_current', 'must differ from the current one'],
   ];
   return rules.filter(([broken]) => broken).map(([, rule, message]) => ({ rule, message }));
 }

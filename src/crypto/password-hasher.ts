@@ -20,6 +20,9 @@ const MAX_BYTES = 72;
 
 const readWhole = (password: string) => Buffer.byteLength(password) <= MAX_BYTES;
 
+/** What is hashed: browsers and systems compose letters differently (RFC 8265, §4.2). */
+const toNfc = (password: string) => password.normalize('NFC');
+
 /** The service's own commands. */
 const NO_OWNER: WorkOwner = { client: '', account: '' };
 
@@ -55,18 +58,19 @@ export class PasswordHasher implements OnApplicationBootstrap {
   }
 
   hash(password: string, owner = NO_OWNER): Promise<string> {
-    return this.queued(owner, () => bcrypt.hash(password, this.cost));
+    return this.queued(owner, () => bcrypt.hash(toNfc(password), this.cost));
   }
 
   /**
    * Compares with a dummy of the configured cost where there is no hash, so that both cases take the same time.
    * @param limit milliseconds until the caller needs the result
+   * @returns the spelling that the hash was made of, for `renewed`; null for a wrong password
    * @throws AppError `busy` where that cannot be kept
    */
-  async matches(password: string, hash: string | null, limit = LONGEST_TIME, owner = NO_OWNER): Promise<boolean> {
+  async match(password: string, hash: string | null, limit = LONGEST_TIME, owner = NO_OWNER): Promise<string | null> {
     const against = hash ?? (await this.dummyHash());
-    const equal = await this.queued(owner, () => bcrypt.compare(password, against), limit);
-    return equal && hash !== null && readWhole(password);
+    const spelling = await this.queued(owner, () => findSpelling(password, against), limit);
+    return hash === null ? null : spelling;
   }
 
   /**
@@ -85,17 +89,21 @@ export class PasswordHasher implements OnApplicationBootstrap {
     return this.queued(
       owner,
       async () => {
-        const equal = await bcrypt.compare(current, against);
-        return equal && hash !== null && readWhole(current) ? bcrypt.hash(next, this.cost) : null;
+        const spelling = await findSpelling(current, against);
+        return spelling !== null && hash !== null ? bcrypt.hash(toNfc(next), this.cost) : null;
       },
       limit,
     );
   }
 
-  /** A hash of the configured cost in place of one of another, null where there is no need or no time for it now. */
-  async renewed(password: string, hash: string | null, owner: WorkOwner): Promise<string | null> {
-    if (!hash || bcrypt.getRounds(hash) === this.cost || this.running >= this.slots) return null;
-    return this.hash(password, owner);
+  /**
+   * A hash of the configured cost and of NFC in place of one of another, null where there is no need or no time for it now.
+   * @param spelling what `match` found
+   */
+  async renewed(spelling: string | null, hash: string | null, owner: WorkOwner): Promise<string | null> {
+    if (spelling === null || !hash || this.running >= this.slots) return null;
+    const isCurrent = bcrypt.getRounds(hash) === this.cost && spelling === toNfc(spelling);
+    return isCurrent ? null : this.hash(spelling, owner);
   }
 
   private dummyHash(): Promise<string> {
@@ -140,4 +148,15 @@ export class PasswordHasher implements OnApplicationBootstrap {
     }
     hashingWaiting.set(this.waiting.size);
   }
+}
+
+/**
+ * Older hashes were made of what was typed. Where that is not NFC both are compared, whichever fits: the time depends on what is
+ * typed alone, never on the account.
+ */
+async function findSpelling(password: string, hash: string): Promise<string | null> {
+  let found: string | null = null;
+  for (const spelling of new Set([password, toNfc(password)]))
+    if ((await bcrypt.compare(spelling, hash)) && readWhole(spelling)) found = spelling;
+  return found;
 }

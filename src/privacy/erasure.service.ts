@@ -83,8 +83,9 @@ export class ErasureService {
       const details = [{ field: 'password', rule: 'required' as const, message: 'password is required' }];
       throw new AppError('validation_failed', { details });
     }
-    const compare = (limit: number) =>
-      this.hasher.matches(password, user.passwordHash, limit, hashOwner(context, user.email));
+    const owner = hashOwner(context, user.email);
+    const compare = async (limit: number) =>
+      (await this.hasher.match(password, user.passwordHash, limit, owner)) !== null;
     if (!(await this.throttle.check(user, context, compare, compareBy))) throw new AppError('invalid_credentials');
   }
 

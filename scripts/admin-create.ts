@@ -1,11 +1,12 @@
 import 'reflect-metadata';
 import { text } from 'node:stream/consumers';
 import { NestFactory } from '@nestjs/core';
-import { isEmail } from 'class-validator';
 import { Appointment, AppointmentsService } from '../src/admin/appointments.service.js';
 import { AppModule } from '../src/app.module.js';
+import { isKnownSpelling } from '../src/common/email-address.js';
 import { AppError } from '../src/common/errors.js';
 import { createLogger, NestLogger } from '../src/common/logger.js';
+import { toLine } from '../src/common/text.js';
 import { prepareDatabase } from '../src/config/migrate.js';
 import { flag, readArguments, required, textOption } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
@@ -15,11 +16,13 @@ const COMMAND = {
   call: 'npm run admin:create --',
   does: 'makes the account an administrator; where there is none, makes one and prints its password once',
   options: {
-    email: required(textOption('ADDRESS', 'address of the account', isEmail)),
+    email: required(textOption('ADDRESS', 'address of the account', isKnownSpelling)),
     name: textOption('TEXT', 'name of a new account'),
     'password-stdin': flag('takes the password of a new account from standard input instead'),
   },
 };
+
+const MAX_NAME_CHARS = 255;
 
 interface Wanted {
   email: string;
@@ -32,7 +35,7 @@ async function readWanted(): Promise<Wanted> {
   const values = readArguments(COMMAND);
   // Never an argument: everybody on the machine sees those, and the shell keeps them.
   const password = values['password-stdin'] ? (await text(process.stdin)).replace(/\r?\n$/, '') : null;
-  return { email: values.email, name: values.name?.trim() || 'Administrator', password };
+  return { email: values.email, name: toLine(values.name ?? '', MAX_NAME_CHARS) || 'Administrator', password };
 }
 
 async function appoint({ settings }: ScriptDatabase, { email, name, password }: Wanted): Promise<Appointment> {

@@ -77,7 +77,7 @@ describeWith('kafka', 'events on the topic', () => {
   it('are as the AsyncAPI document describes them', async () => {
     const members = await Promise.all([
       service.member(),
-      service.member({ name: '名前 "quoted" 🦊', email: `jürgen.${uniqueEmail().replace('example', 'bücher')}` }),
+      service.member({ name: '名前 "quoted" 🦊', email: uniqueEmail().replace('example', 'bücher') }),
     ]);
     await Promise.all(members.map(({ access }) => service.put('/users/profile', { gender: 'other' }, access)));
     await topic.count(7);

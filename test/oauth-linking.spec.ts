@@ -57,6 +57,10 @@ describe('a new person', () => {
     ['the address', { name: 7, email: 'nameless@example.com' }, 'nameless'],
     ['what 255 characters hold', { name: '😀'.repeat(300) }, '😀'.repeat(255)],
     ['no control characters', { name: 'Gr\u0000ace\n' }, 'Grace'],
+    ['no override of direction', { name: 'Grace\u202e Hopper\u2028(RADM)' }, 'Grace Hopper (RADM)'],
+    ['one normal form', { name: 'Rene\u0301e' }, 'Renée'],
+    ['what can be seen', { name: '\u2800\u3164', given_name: '\u200b', family_name: 'Hopper' }, 'Hopper'],
+    ['whole emoji', { name: `${'x'.repeat(253)}👨‍👩‍👧` }, 'x'.repeat(253)],
     ['no half of a surrogate pair', { name: 'Grace\ud800' }, 'Grace'],
   ])('is called by %s', async (_, claims, name) => {
     const { status, body } = await signIn(person(claims));
@@ -80,6 +84,9 @@ describe('a new person', () => {
     ['not quite verified', { email_verified: 'yes' }],
     ['missing', { email: undefined }],
     ['no address', { email: 'nobody' }],
+    ['with a part that is not ASCII', { email: 'rené@example.com' }],
+    ['with a soft hyphen', { email: 'grace@exam\u00adple.com' }],
+    ['without a domain', { email: 'grace@localhost' }],
     ['only like one in letters of another width', { email: 'ｇrace@example.com' }],
     ['too long', { email: `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(63)}.example` }],
   ])('is turned away with an address that is %s, and leaves no row', async (_, claims) => {

@@ -43,6 +43,7 @@ describe('a wrong value is refused in one line that names the variable', () => {
     ['BCRYPT_COST', '16'],
     ['REQUIRE_EMAIL_VERIFICATION', 'perhaps'],
     ['ADMIN_BOOTSTRAP_EMAIL', 'admin'],
+    ['ADMIN_BOOTSTRAP_EMAIL', 'admin@localhost'],
     ['ADMIN_BOOTSTRAP_EMAIL', 'a@example.com,b@example.com'],
     ['OAUTH_GOOGLE_CLIENT_ID', 'an id without a secret'],
     ['OAUTH_LINKEDIN_CLIENT_SECRET', 'a secret without an id'],

@@ -5,6 +5,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { OneTimeTokens } from '../auth/one-time-tokens.js';
 import { requireGoodPassword } from '../auth/password-rules.js';
 import { afterCommit, runInTransaction } from '../common/after-commit.js';
+import { canonicalEmail } from '../common/email-address.js';
 import { AppError } from '../common/errors.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
@@ -18,7 +19,6 @@ import { Mailer } from '../mail/mailer.js';
 import { firstAdministratorMail } from '../mail/messages.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
-import { normalizeEmail } from '../users/email.js';
 import { hasAdministrator, lockAdministrators } from '../users/last-admin.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -55,7 +55,7 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    if (this.settings.adminBootstrapEmail) await this.bootstrap(normalizeEmail(this.settings.adminBootstrapEmail));
+    if (this.settings.adminBootstrapEmail) await this.bootstrap(this.settings.adminBootstrapEmail);
   }
 
   onApplicationShutdown(): void {
@@ -65,17 +65,18 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
   /**
    * Makes the account an administrator; where there is none, makes one.
    * @param chosen password of a new account; null has one made
-   * @throws AppError `account_disabled`, `weak_password`
+   * @throws AppError `account_disabled`, `weak_password`, `validation_failed` for an address that no new account may have
    */
   async appoint(address: string, name: string, chosen: string | null): Promise<Appointment> {
-    const email = normalizeEmail(address);
-    if (chosen !== null) requireGoodPassword(chosen, { email, name });
+    const email = canonicalEmail(address);
+    if (chosen !== null) requireGoodPassword(chosen, { email: email ?? address, name });
     const password = chosen ?? randomToken();
     const passwordHash = await this.hasher.hash(password);
     return runInTransaction(this.database, async (tx): Promise<Appointment> => {
       await lockAdministrators(tx);
-      const user = await this.users.lockByEmail(tx, email);
+      const user = await this.users.lockByEmail(tx, address);
       if (!user) {
+        if (email === null) throw noAddress();
         const created = await this.create(tx, email, name, passwordHash);
         return { user: created, outcome: 'created', password: chosen === null ? password : null };
       }
@@ -142,4 +143,10 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
     await this.audit.record(tx, { ...entry, after: { role: 'admin' } }, null);
     return user;
   }
+}
+
+function noAddress(): AppError {
+  return new AppError('validation_failed', {
+    details: [{ field: 'email', rule: 'invalid_format', message: 'email must be an email' }],
+  });
 }

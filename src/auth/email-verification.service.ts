@@ -3,6 +3,7 @@ import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { Limits } from '../cache/limits.js';
 import { afterCommit, runInTransaction } from '../common/after-commit.js';
+import { mailboxOf } from '../common/email-address.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
@@ -47,7 +48,7 @@ export class EmailVerificationService {
   /** Mails another link to somebody who signed in too early. */
   resendAfterSignIn(email: string): void {
     this.mailer.sendLater('email_verification', async () => {
-      const allowed = !this.limits.enabled || (await this.limits.take('verificationMail', [email])).allowed;
+      const allowed = !this.limits.enabled || (await this.limits.take('verificationMail', [mailboxOf(email)])).allowed;
       return allowed ? this.compose(email) : null;
     });
   }

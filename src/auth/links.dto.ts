@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { EmailField } from '../users/email.js';
+import { AccountEmailField } from '../users/email.js';
 
 /** The token of a mailed link. One that is not ours fails as a token, not as a field, however it looks. */
 function TokenField() {
@@ -9,7 +9,7 @@ function TokenField() {
 }
 
 export class EmailBody {
-  @EmailField()
+  @AccountEmailField()
   email: string;
 }
 

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Taken } from '../cache/limiter.js';
 import { clientFactor, type LimitName, Limits } from '../cache/limits.js';
 import { clientKey } from '../cache/network.js';
+import { mailboxOf } from '../common/email-address.js';
 import type { RequestContext } from '../common/request-context.js';
 import { LockNotice } from './lock-notice.js';
 import { Turnstile } from './turnstile.js';
@@ -76,7 +77,7 @@ export class LoginThrottle {
   /** The caller's own count comes first: it is the one that the answer shows. */
   private attemptOf({ email, passwordGeneration }: Subject, context: RequestContext): Attempt {
     const client = clientKey(context);
-    const account = [email, String(passwordGeneration)];
+    const account = [mailboxOf(email), String(passwordGeneration)];
     const pair = context.behindProxy ? null : [...account, client];
     const byPair = pair && { name: 'loginPair' as const, parts: pair, factor: 1 };
     const byClient = { name: 'loginIp' as const, parts: [client], factor: clientFactor(context) };

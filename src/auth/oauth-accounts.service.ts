@@ -3,6 +3,7 @@ import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { violates } from '../common/database-errors.js';
+import { isEmailAddress } from '../common/email-address.js';
 import { AppError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
@@ -84,9 +85,11 @@ export class OAuthAccounts {
       if (!opened) throw new Vanished();
       return opened;
     }
-    if (account.verifiedEmail === null) throw new AppError('provider_email_unverified');
-    const owner = await this.users.lockByEmail(tx, account.verifiedEmail);
-    if (!owner) return this.create(tx, account, account.verifiedEmail, context);
+    const { verifiedEmail } = account;
+    const owner = verifiedEmail === null ? null : await this.users.lockByEmail(tx, verifiedEmail);
+    if (verifiedEmail === null || (!owner && !isEmailAddress(verifiedEmail)))
+      throw new AppError('provider_email_unverified');
+    if (!owner) return this.create(tx, account, verifiedEmail, context);
     if (!owner.isActive) throw new AppError('account_disabled');
     return { user: owner, identity: await this.linking.link(tx, owner, account, context) };
   }

@@ -1,13 +1,14 @@
+import { canonicalEmail, isKnownSpelling, legacyEmail } from '../common/email-address.js';
 import { AppError } from '../common/errors.js';
+import { toLine } from '../common/text.js';
 import type { Provider } from '../config/settings.secrets.js';
-import { isMailbox, normalizeEmail } from '../users/email.js';
 
 /** Who signed in at the provider, reduced to what this service uses. */
 export interface ProviderAccount {
   provider: Provider;
   /** The provider's own id of the account (`sub`); never reused, unlike an address. */
   subject: string;
-  /** Normalized; null where the provider has not verified it or it cannot be one of ours. */
+  /** In its one spelling or an older account's; null where the provider has not verified it or it cannot be one of ours. */
   verifiedEmail: string | null;
   /** 1 to 255 characters. */
   name: string;
@@ -53,14 +54,13 @@ function readEmail({ email, email_verified: verified }: Record<string, unknown>)
   // A mailbox whose name only looks like that of a member (`ｖictim@`) may be another person's: never taken for theirs.
   // Nor is one of which something would have to be left out.
   if (email.normalize('NFKC') !== email.normalize('NFC') || text(email) !== email.trim()) return null;
-  const normalized = normalizeEmail(email);
-  return normalized.length <= MAX_EMAIL && isMailbox(normalized) ? normalized : null;
+  const spelling = canonicalEmail(email) ?? legacyEmail(email);
+  return spelling.length <= MAX_EMAIL && isKnownSpelling(spelling) ? spelling : null;
 }
 
 function readName(claims: Record<string, unknown>): string {
-  const name = text(claims.name) || `${text(claims.given_name)} ${text(claims.family_name)}`.trim();
-  // Cut between characters, not inside a pair of surrogates; cutting may leave a space at the end.
-  return [...name].slice(0, MAX_NAME).join('').trim();
+  const line = (value: unknown) => (typeof value === 'string' ? toLine(value, MAX_NAME) : '');
+  return line(claims.name) || toLine(`${line(claims.given_name)} ${line(claims.family_name)}`, MAX_NAME);
 }
 
 function readPicture(value: unknown): string | null {

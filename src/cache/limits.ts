@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ClientAddress } from '../common/client-address.js';
+import { mailboxOf } from '../common/email-address.js';
 import { AppError } from '../common/errors.js';
 import { rateLimited } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
@@ -106,8 +107,9 @@ export class Limits {
    */
   async allowsMail(name: LimitName, context: RequestContext, email: string): Promise<boolean> {
     if (!this.enabled) return true;
-    if (!context.behindProxy) await this.require(name, context, [email, clientKey(context)]);
-    return (await this.take(name, [email])).allowed;
+    const mailbox = mailboxOf(email);
+    if (!context.behindProxy) await this.require(name, context, [mailbox, clientKey(context)]);
+    return (await this.take(name, [mailbox])).allowed;
   }
 
   /** Of several limits the answer shows the one that is nearest to its end. */

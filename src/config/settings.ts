@@ -1,4 +1,4 @@
-import { isEmail } from 'class-validator';
+import { isKnownSpelling } from '../common/email-address.js';
 import { Environment, SettingsError } from './environment.js';
 import { readDatabase, readKafka, readRedis } from './settings.backends.js';
 import { readEncryptionKeys, readJwtSecrets, readOAuth } from './settings.secrets.js';
@@ -106,8 +106,8 @@ function readJwt(env: Environment, production: boolean) {
 }
 
 function readAddress(env: Environment, name: string): string | null {
-  const address = env.text(name)?.normalize('NFKC').trim();
-  if (address !== undefined && !isEmail(address)) throw new SettingsError(`${name} must be an e-mail address`);
+  const address = env.text(name);
+  if (address !== undefined && !isKnownSpelling(address)) throw new SettingsError(`${name} must be an e-mail address`);
   return address ?? null;
 }
 

@@ -41,6 +41,7 @@ export class ExportService {
       const read: Omit<ExportBody, 'audit'> = {
         exported_at: new Date().toISOString(),
         profile: this.profiles.present(user),
+        ...(user.emailLegacy === null ? {} : { email_legacy: user.emailLegacy }),
         preferences,
         identities: identities.map(toExportedIdentity),
         sessions: sessions.map((session) => toExportedSession(session, sessionId)),

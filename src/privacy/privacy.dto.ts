@@ -49,6 +49,8 @@ export class ExportedEntryBody {
 export class ExportBody {
   @ApiProperty({ format: 'date-time' }) exported_at: string;
   @ApiProperty({ type: ProfileBody }) profile: ProfileBody;
+  @ApiPropertyOptional({ description: 'A former spelling of the address, by which the account is found too' })
+  email_legacy?: string;
   @ApiProperty({ type: PreferencesBody }) preferences: PreferencesBody;
   @ApiProperty({ type: [ExportedIdentityBody] }) identities: ExportedIdentityBody[];
   @ApiProperty({ type: [ExportedSessionBody] }) sessions: ExportedSessionBody[];

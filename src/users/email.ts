@@ -1,33 +1,20 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { isEmail } from 'class-validator';
+import { canonicalEmail, isEmailAddress, isKnownSpelling, legacyEmail } from '../common/email-address.js';
 import { Characters, Satisfies } from '../common/fields.js';
 
-/** Longer than any spelling of an address that is short enough, and short enough for NFKC, which may take time by its square. */
-const LONGEST_SPELLING = 2048;
-
-/**
- * One spelling per mailbox: trimmed, NFKC (UAX #15), lower case, and NFKC again, since a small letter may be composed where its
- * capital is not. What is far too long stays as it is, and is no address.
- */
-export function normalizeEmail(email: string): string {
-  if (email.length > LONGEST_SPELLING) return email;
-  return email.normalize('NFKC').trim().toLowerCase().normalize('NFKC');
-}
-
-/**
- * False also for a quoted local part (`"a b"@example.com`, RFC 5321): it spells one mailbox in any number of ways, and every one
- * of them would open an account.
- */
-export const isMailbox = (value: unknown): boolean => isEmail(value) && !(value as string).startsWith('"');
-
-/** A request field that is an e-mail address, normalized before it is checked; at most 254 characters (RFC 5321). */
-export function EmailField() {
+function AddressField(normalize: (value: string) => string, check: (value: unknown) => boolean) {
   return applyDecorators(
     ApiProperty({ example: 'user@example.com', maxLength: 254, format: 'email' }),
-    Transform(({ value }) => (typeof value === 'string' ? normalizeEmail(value) : value)),
-    Satisfies(isMailbox, 'invalid_format', 'must be an email'),
+    Transform(({ value }) => (typeof value === 'string' ? normalize(value) : value)),
+    Satisfies(check, 'invalid_format', 'must be an email'),
     Characters(0, 254),
   );
 }
+
+/** The address of a new account, in the one spelling of its mailbox. */
+export const EmailField = () => AddressField((value) => canonicalEmail(value) ?? value, isEmailAddress);
+
+/** An address that an account may have. Some have a spelling that is refused to new ones, so any other is simply unknown. */
+export const AccountEmailField = () => AddressField(legacyEmail, isKnownSpelling);

@@ -16,6 +16,7 @@ export type Role = (typeof ROLES)[number];
 @Index('idx_users_oauth', ['oauthProvider', 'oauthId'])
 @Index('idx_users_active', ['isActive'])
 @Index('idx_users_name', ['name', 'id'])
+@Index('idx_users_email_legacy', ['emailLegacy'], { unique: true, where: '(email_legacy IS NOT NULL)' })
 @Index('idx_users_email_active', { synchronize: false })
 @Index('idx_users_created_at', { synchronize: false })
 @Index('idx_users_last_login', { synchronize: false })
@@ -31,6 +32,10 @@ export class User {
 
   @Column({ type: 'varchar', length: 255 })
   email: string;
+
+  /** The spelling from before one mailbox had one spelling; null where it is that of `email`. */
+  @Column({ name: 'email_legacy', type: 'varchar', length: 255, nullable: true })
+  emailLegacy: string | null;
 
   @Column({ type: 'varchar', length: 255 })
   name: string;

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import type { EntityManager, Repository } from 'typeorm';
+import type { EntityManager, Repository, SelectQueryBuilder } from 'typeorm';
 import { violates } from '../common/database-errors.js';
+import { canonicalEmail, legacyEmail } from '../common/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import { Call, Statement, Statements } from '../config/statements.js';
 import { ProfileCache } from './profile-cache.js';
@@ -29,9 +30,9 @@ export class UsersService {
     };
   }
 
-  /** @param email normalized */
-  async findByEmail(email: string): Promise<User | null> {
-    return this.users.createQueryBuilder('user').where('lower(user.email) = :email', { email }).getOne();
+  /** @param address in any spelling */
+  async findByEmail(address: string): Promise<User | null> {
+    return byAddress(this.users.createQueryBuilder('user'), address).getOne();
   }
 
   async find(id: string): Promise<User | null> {
@@ -96,10 +97,10 @@ export class UsersService {
 
   /**
    * Like `lock`, by address.
-   * @param email normalized
+   * @param address in any spelling
    */
-  async lockByEmail(tx: EntityManager, email: string): Promise<User | null> {
-    const query = tx.createQueryBuilder(User, 'user').where('lower(user.email) = :email', { email });
+  async lockByEmail(tx: EntityManager, address: string): Promise<User | null> {
+    const query = byAddress(tx.createQueryBuilder(User, 'user'), address);
     return query.setLock('pessimistic_write').getOne();
   }
 
@@ -160,4 +161,18 @@ export class UsersService {
     if (row) Object.assign(user, this.fromRow(row));
     return row !== undefined;
   }
+}
+
+/**
+ * An account that kept an older spelling is found by it before another account of the same mailbox is: else it would have no way
+ * in. Most addresses have one spelling only, and one condition.
+ */
+function byAddress(query: SelectQueryBuilder<User>, address: string): SelectQueryBuilder<User> {
+  const [email, spelling] = [canonicalEmail(address), legacyEmail(address)];
+  if (email === spelling) return query.where('lower(user.email) = :email', { email });
+  return query
+    .where('(lower(user.email) IN (:email, :spelling) OR user.emailLegacy = :spelling)', { email, spelling })
+    .addSelect('lower(user.email) = :spelling', 'exact')
+    .orderBy('exact', 'DESC')
+    .limit(1);
 }

@@ -9,6 +9,8 @@ import { LeanOutbox1795570000000 } from './1795570000000-LeanOutbox.js';
 import { RoomForChanges1795580000000 } from './1795580000000-RoomForChanges.js';
 import { AuditRedactions1795590000000 } from './1795590000000-AuditRedactions.js';
 import { AvatarRemovals1795600000000 } from './1795600000000-AvatarRemovals.js';
+import { OneSpellingPerMailbox1795610000000 } from './1795610000000-OneSpellingPerMailbox.js';
+import { TextNormalForm1795611000000 } from './1795611000000-TextNormalForm.js';
 import { SessionRotations1795630000000 } from './1795630000000-SessionRotations.js';
 import { AuditRoles1795650000000 } from './1795650000000-AuditRoles.js';
 import { PasswordGeneration1795670000000 } from './1795670000000-PasswordGeneration.js';
@@ -26,6 +28,8 @@ export const migrations = [
   RoomForChanges1795580000000,
   AuditRedactions1795590000000,
   AvatarRemovals1795600000000,
+  OneSpellingPerMailbox1795610000000,
+  TextNormalForm1795611000000,
   SessionRotations1795630000000,
   AuditRoles1795650000000,
   PasswordGeneration1795670000000,

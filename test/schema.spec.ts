@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { DataSource } from 'typeorm';
 import { entities } from '../src/entities.js';
-import { searchPattern, USER_SEARCH_TEXT, userSearchText } from '../src/users/user-search.js';
+import { searchFold, searchPattern, USER_SEARCH_TEXT, userSearchText } from '../src/users/user-search.js';
 import { type CatalogSection, readCatalog } from './support/catalog.js';
 import { dropWorkerDatabase, workerDatabase } from './support/environment.js';
 import { ScratchDatabases } from './support/scratch-database.js';
@@ -66,7 +66,8 @@ const FUNCTIONS = {
   audit_logs_append_only: 'b2afe0beda298e322429f2ab2f798903',
   notify_session_revoked: 'd4b72269a14176ab04d6c67ebda12acf',
   audit_logs_redact: '450c4fdacc235bd942767c83f84eb130',
-  users_search_text: 'a808d58cf8f2bd65bbb054b90a37a556',
+  users_search_fold: 'bc03c5150792c5c0d1422f5813c06d39',
+  users_search_text: 'f9969d60d398af3f98d2e3c52b45627d',
 };
 
 const digest = (text: string) => createHash('md5').update(text.replaceAll(/\s+/g, ' ')).digest('hex');
@@ -130,7 +131,7 @@ describe('user search', () => {
   it('asks for the very expression of the index, whatever the alias', async () => {
     const { rows } = (await migrated.transaction(async (tx) => {
       await tx.query('SET LOCAL enable_seqscan = off');
-      const where = `WHERE ${userSearchText('u')} LIKE lower($1)`;
+      const where = `WHERE ${userSearchText('u')} LIKE ${searchFold('$1')}`;
       return { rows: await tx.query(`EXPLAIN SELECT id FROM users u ${where}`, [searchPattern('Müller')]) };
     })) as { rows: Record<string, string>[] };
     expect(JSON.stringify(rows)).toContain('idx_users_search');

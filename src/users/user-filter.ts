@@ -1,6 +1,6 @@
 import type { SqlValues } from '../common/sql-values.js';
 import type { Provider } from '../config/settings.secrets.js';
-import { searchPattern, userSearchText } from './user-search.js';
+import { searchFold, searchPattern, userSearchText } from './user-search.js';
 import type { Role } from './user.entity.js';
 
 export interface UserFilter {
@@ -29,7 +29,7 @@ export function userConditions({ search, isActive, role, provider }: UserFilter,
   if (role !== undefined) add(`u.role = ${values.add(role)}`, ['role']);
   if (provider !== undefined) add(`u.oauth_provider = ${values.add(provider)}`, ['oauth_provider']);
   if (search !== undefined) {
-    const found = `${userSearchText('u')} LIKE lower(${values.add(searchPattern(search))})`;
+    const found = `${userSearchText('u')} LIKE ${searchFold(values.add(searchPattern(search)))}`;
     add(found, ['name', 'email', 'company'], search.length >= TRIGRAM);
   }
   return conditions;

@@ -10,7 +10,10 @@ export function userSearchText(alias = 'users'): string {
 /** The same over bare column names, as the index itself has it. */
 export const USER_SEARCH_TEXT = 'users_search_text(name, email, company)';
 
-/** A LIKE pattern (default escape character) that finds `term` anywhere, taken literally; wrap it in `lower($1)`. */
+/** The parameter of a LIKE as the search text has its letters: without regard to case, whatever the database's locale. */
+export const searchFold = (parameter: string): string => `users_search_fold(${parameter})`;
+
+/** A LIKE pattern (default escape character) that finds `term` anywhere, taken literally; wrap it in `searchFold`. */
 export function searchPattern(term: string): string {
   return `%${term.replace(/[\\%_]/g, '\\$&')}%`;
 }

@@ -12,11 +12,11 @@ export class ScratchDatabases {
   private readonly names: string[] = [];
   private readonly open: DataSource[] = [];
 
-  /** @returns URL of a new, empty database */
-  async create(): Promise<string> {
+  /** @returns URL of a new, empty database; `options` as in `CREATE DATABASE` */
+  async create(options = ''): Promise<string> {
     const url = new URL(await workerDatabase());
     const name = `scratch_${randomBytes(6).toString('hex')}`;
-    await this.admin(`CREATE DATABASE ${name}`);
+    await this.admin(`CREATE DATABASE ${name} ${options}`);
     this.names.push(name);
     url.pathname = `/${name}`;
     return url.href;

@@ -6,26 +6,37 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppModule } from './app.module.js';
 import { SecurityLog } from './audit/security-log.js';
 import { useAccessLog } from './common/access-log.js';
-import { ClientAddresses } from './common/client-address.js';
+import { useBodyDeadlines } from './common/body-deadline.js';
 import { MAX_BODY_BYTES, useBodyParsers } from './common/body-parser.js';
+import { ClientAddresses } from './common/client-address.js';
+import { answerClientError } from './common/client-errors.js';
 import { useCors } from './common/cors.js';
 import { useDocs } from './common/docs.js';
 import { ErrorFilter, toAppError } from './common/error.filter.js';
-import { answerClientError, AppError, errorBody, errorHeaders } from './common/errors.js';
+import { AppError, errorBody, errorHeaders } from './common/errors.js';
 import { useLeftoverBodies } from './common/leftover-body.js';
 import { useLastConnections } from './common/last-connections.js';
+import { Lifecycle } from './common/lifecycle.js';
 import { createLogger, type Logger, NestLogger } from './common/logger.js';
 import { useMultipart } from './common/multipart.js';
+import { useProtocolAnswers } from './common/protocol-answers.js';
 import { makeContext, rateLimitHeaders, requestId } from './common/request-context.js';
 import { RouteTable } from './common/route-table.js';
 import { SECURITY_HEADERS } from './common/security-headers.js';
 import { DtoPipe } from './common/validation.js';
 import { Settings } from './config/settings.js';
 
+/** Between two looks at connections whose header takes too long. */
+const CHECK_INTERVAL_MS = 1000;
+/** Slow bodies have a deadline of ours, which answers first. */
+const BODY_DEADLINE_MARGIN_MS = 5000;
 /** Characters; Node takes no longer headers. */
 const LONGEST_URL = 16_384;
 
-function createAdapter(): FastifyAdapter {
+/** An ingress may send everything under /api, the gateway strips it. */
+const withoutApiPrefix = (url: string) => (url.startsWith('/api/') ? url.slice(4) : url);
+
+function createAdapter(requestTimeoutMs: number, refusalOf: (url: string) => AppError): FastifyAdapter {
   return new FastifyAdapter({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -34,10 +45,9 @@ function createAdapter(): FastifyAdapter {
     genReqId: requestId,
     // Requests on connections kept alive are still answered while the process drains.
     return503OnClosing: false,
-    requestTimeout: 30_000,
+    requestTimeout: requestTimeoutMs + BODY_DEADLINE_MARGIN_MS,
     keepAliveTimeout: 72_000,
-    // An ingress may send everything under /api, the gateway strips it.
-    rewriteUrl: ({ url = '/' }) => (url.startsWith('/api/') ? url.slice(4) : url),
+    rewriteUrl: ({ url = '/' }) => withoutApiPrefix(url),
     // A malformed URL fails before Nest sees it.
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       const known = error.statusCode === 400 ? new AppError('bad_request') : toAppError(error);
@@ -46,25 +56,12 @@ function createAdapter(): FastifyAdapter {
         .headers({ ...SECURITY_HEADERS, ...errorHeaders(known), 'x-request-id': request.id })
         .send(errorBody(known, request.id));
     },
-    clientErrorHandler: answerClientError,
-    http: { requireHostHeader: false },
-  });
-}
-
-/** Requests that Node would answer without a body, or not at all. */
-function useProtocolAnswers(fastify: FastifyInstance): void {
-  const { server } = fastify;
-  // RFC 9112, §3.2: HTTP/1.1 without a host is refused.
-  fastify.addHook('onRequest', ({ raw }, _, done) =>
-    raw.headers.host === undefined && raw.httpVersion === '1.1' ? done(new AppError('bad_request')) : done(),
-  );
-  // RFC 9110, §10.1.1: an expectation that nobody knows may be passed over.
-  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
-  server.on('connect', (_, socket: Socket) => {
-    // Node has let go of the socket: without a listener, a client that hangs up would end the process.
-    socket.on('error', () => undefined);
-    answerClientError(new Error('CONNECT is for proxies'), socket);
-    socket.destroySoon();
+    clientErrorHandler: (error, socket) => answerClientError(error as Error, socket as Socket, refusalOf),
+    http: {
+      requireHostHeader: false,
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    },
   });
 }
 
@@ -90,16 +87,18 @@ export async function createApp(
   settings: Settings,
   logger: Logger = createLogger(settings.logging.level, settings.logging.file),
 ): Promise<NestFastifyApplication> {
-  const adapter = createAdapter();
+  const adapter = createAdapter(settings.requestTimeoutSeconds * 1000, (url) => routes.refusal(withoutApiPrefix(url)));
   const fastify = adapter.getInstance<FastifyInstance>();
-  const routes = new RouteTable(fastify);
+  const routes: RouteTable = new RouteTable(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, logger), adapter, {
     bodyParser: false,
     logger: new NestLogger(logger),
     abortOnError: false,
   });
   useRequestContext(fastify, new ClientAddresses(settings.trustProxyHops, logger));
-  useProtocolAnswers(fastify);
+  const lifecycle = app.get(Lifecycle);
+  useProtocolAnswers(fastify, lifecycle, routes);
+  useBodyDeadlines(fastify, settings.requestTimeoutSeconds * 1000, lifecycle);
   useBodyParsers(fastify);
   useMultipart(fastify);
   useLeftoverBodies(fastify);
@@ -108,7 +107,7 @@ export async function createApp(
   app.get(SecurityLog).watch(fastify);
   useCors(fastify, settings.corsOrigins);
   app.useGlobalPipes(new DtoPipe());
-  app.useGlobalFilters(new ErrorFilter(logger, routes));
+  app.useGlobalFilters(new ErrorFilter(logger));
   useDocs(app);
   return app;
 }

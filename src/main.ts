@@ -52,7 +52,7 @@ async function start(): Promise<void> {
     logger.info(`Stopping on ${cause}`);
     setTimeout(() => process.exit(1), SHUTDOWN_LIMIT * 1000).unref();
     if (app) {
-      app.get(Lifecycle).draining = true;
+      app.get(Lifecycle).startDraining();
       const server = app.getHttpServer() as Server;
       setTimeout(() => server.closeAllConnections(), REQUESTS_LIMIT * 1000).unref();
       await new Promise((resolve) => setTimeout(resolve, settings.shutdownDelaySeconds * 1000));

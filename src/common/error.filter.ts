@@ -1,9 +1,8 @@
-import { ArgumentsHost, Catch, ExceptionFilter, HttpException, NotFoundException } from '@nestjs/common';
+import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { databaseError } from './database-errors.js';
 import { AppError, errorBody, ErrorType, errorHeaders } from './errors.js';
 import type { Logger } from './logger.js';
-import type { RouteTable } from './route-table.js';
 
 /** Statuses of errors that Fastify and Nest raise themselves, before a handler runs. */
 const BY_STATUS: Record<number, ErrorType> = {
@@ -28,10 +27,7 @@ export function toAppError(thrown: unknown): AppError {
 /** Writes every error as the one body; the cause of a 5xx goes to the log only. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
-  constructor(
-    private readonly logger: Logger,
-    private readonly routes: RouteTable,
-  ) {}
+  constructor(private readonly logger: Logger) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -39,7 +35,7 @@ export class ErrorFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     // Nothing can be said any more where the answer has begun or a strategy has answered itself.
     if (reply.sent) return;
-    const error = this.translate(thrown, request);
+    const error = toAppError(thrown);
     if (request.context) request.context.refusal = error;
     this.log(thrown, error, request);
     void reply.status(error.status).headers(errorHeaders(error)).send(errorBody(error, request.id));
@@ -52,13 +48,5 @@ export class ErrorFilter implements ExceptionFilter {
     if (error.status >= 500 || error.type === 'busy') this.logger.error({ err: thrown, ...about }, error.type);
     else if (databaseError(thrown))
       this.logger.warn({ err: thrown, ...about }, 'PostgreSQL refused what the checks let through');
-  }
-
-  private translate(thrown: unknown, request: FastifyRequest): AppError {
-    if (thrown instanceof NotFoundException) {
-      const allow = this.routes.methodsOf(request.url);
-      if (allow.length > 0) return new AppError('method_not_allowed', { allow: allow.join(', ') });
-    }
-    return toAppError(thrown);
   }
 }

@@ -1,7 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
-
 /** Every error the service answers: status and text in one table. The words are stable; clients branch on them. */
 export const ERRORS = {
   validation_failed: [400, 'Some fields are not valid'],
@@ -26,6 +22,7 @@ export const ERRORS = {
   not_found: [404, 'There is nothing here'],
   provider_not_configured: [404, 'Sign-in with this provider is not set up'],
   method_not_allowed: [405, 'This address does not answer that method'],
+  request_timeout: [408, 'The request took too long to arrive'],
   email_taken: [409, 'An account with this e-mail address exists already'],
   identity_taken: [409, 'This provider account belongs to another user'],
   last_sign_in_method: [409, 'This is the only way into the account'],
@@ -146,20 +143,8 @@ export function errorHeaders(error: AppError): Record<string, string> {
   if (error.type === 'unauthenticated')
     headers['www-authenticate'] = error.extras.invalidToken ? 'Bearer error="invalid_token"' : 'Bearer';
   if (error.extras.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, error.extras.retryAfter));
+  // What has not arrived will not be read.
+  if (error.type === 'request_timeout') headers.connection = 'close';
   if (error.extras.allow !== undefined) headers.allow = error.extras.allow;
   return headers;
-}
-
-const PARSER_ERRORS: Record<string, ErrorType> = { HPE_HEADER_OVERFLOW: 'headers_too_large' };
-
-/** Answers what Node's HTTP parser refuses before there is a request; then the connection closes. */
-export function answerClientError(thrown: NodeJS.ErrnoException, socket: Socket): void {
-  if (thrown.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const error = new AppError(PARSER_ERRORS[thrown.code ?? ''] ?? 'bad_request');
-  const id = randomUUID();
-  const body = JSON.stringify(errorBody(error, id));
-  socket.end(
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nX-Request-ID: ${id}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

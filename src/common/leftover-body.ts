@@ -13,7 +13,7 @@ const INTERVAL = 50;
  */
 export function useLeftoverBodies(fastify: FastifyInstance): void {
   fastify.addHook('onSend', (request, reply, _payload, done) => {
-    if (arriving(request.raw) && fastify.server.listening) reply.removeHeader('connection');
+    if (arriving(request.raw) && fastify.server.listening && reply.statusCode !== 408) reply.removeHeader('connection');
     done();
   });
   fastify.addHook('onResponse', (request, _reply, done) => {

@@ -4,6 +4,16 @@ import { Global, Injectable, Module } from '@nestjs/common';
 @Injectable()
 export class Lifecycle {
   draining = false;
+  private readonly listeners: (() => void)[] = [];
+
+  startDraining(): void {
+    this.draining = true;
+    for (const listener of this.listeners) listener();
+  }
+
+  onDraining(listener: () => void): void {
+    this.listeners.push(listener);
+  }
 }
 
 @Global()

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { AppError } from './errors.js';
 
 /** Which methods each address answers, so that a wrong method is told from a wrong address (RFC 9110 §15.5.6). */
 export class RouteTable {
@@ -14,6 +15,18 @@ export class RouteTable {
       this.methods.set(url, known);
       this.patterns = undefined;
     });
+    // Before the body is read: what nothing answers needs none.
+    fastify.addHook('preParsing', (request, _reply, _payload, done) => {
+      done(request.is404 ? this.refusal(request.url) : null);
+    });
+  }
+
+  /** Of a method that the address does not answer, or of an address where nothing is. */
+  refusal(url: string): AppError {
+    const allow = this.methodsOf(url);
+    return allow.length > 0
+      ? new AppError('method_not_allowed', { allow: allow.join(', ') })
+      : new AppError('not_found');
   }
 
   /** The methods of the path, sorted; empty where nothing is there. */

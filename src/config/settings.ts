@@ -155,6 +155,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     appPublicUrl: env.baseUrl('APP_PUBLIC_URL') ?? null,
     /** Proxies in front of the service that append to `X-Forwarded-For`; 0 ignores the header. */
     trustProxyHops: env.number('TRUST_PROXY_HOPS', 0, 0, 10),
+    /** For the header and for the body of a request to arrive. */
+    requestTimeoutSeconds: env.number('REQUEST_TIMEOUT_SECONDS', 30, 1, 120),
     corsOrigins: readOrigins(env),
     metricsEnabled: env.flag('METRICS_ENABLED', true),
     /** Time between the end of readiness and the end of listening, for balancers to notice. The rest of the shutdown needs its time too. */

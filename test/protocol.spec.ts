@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { AddressInfo, connect, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { Member, TestApp, uniqueEmail } from './support/app.js';
+import { OidcProvider } from './support/oidc-provider.js';
+
+let oidc: OidcProvider;
+let service: TestApp;
+let port: number;
+let member: Member;
+const sockets: Socket[] = [];
+
+beforeAll(async () => {
+  oidc = await OidcProvider.start();
+  service = await TestApp.start({ ...oidc.values, REQUEST_TIMEOUT_SECONDS: '1' });
+  await service.app.listen(0, '127.0.0.1');
+  port = (service.app.getHttpServer().address() as AddressInfo).port;
+  member = await service.memberWithRole('admin');
+});
+afterAll(async () => {
+  for (const socket of sockets) socket.destroy();
+  await service.stopAndDrop();
+  await oidc.stop();
+});
+
+/** What a connection that sends this is answered, once the server has closed it. */
+async function answerTo(sent: string): Promise<{ status: number; head: string; body: any }> {
+  const socket = connect(port, '127.0.0.1');
+  sockets.push(socket);
+  await once(socket, 'connect');
+  socket.write(sent);
+  const received = await text(socket);
+  const [head = '', body = ''] = received.split('\r\n\r\n');
+  return { status: Number(head.split(' ')[1]), head, body: body === '' ? null : JSON.parse(body) };
+}
+
+const HOST = 'Host: localhost\r\n';
+const CLOSE = 'Connection: close\r\n';
+
+describe('a request with', () => {
+  it.each([
+    ['two hosts', `${HOST}host: other.example\r\n`],
+    ['the same host twice', HOST + HOST],
+    ['no host', ''],
+  ])('%s is 400', async (_, hosts) => {
+    const { status, body } = await answerTo(`GET /health/live HTTP/1.1\r\n${hosts}${CLOSE}\r\n`);
+    expect([status, body.error.type]).toEqual([400, 'bad_request']);
+  });
+});
+
+describe('a request that takes longer than REQUEST_TIMEOUT_SECONDS to arrive', () => {
+  it.each([
+    ['in its header', 'POST /auth/login HTTP/1.1\r\nHost: local'],
+    [
+      'in its body',
+      `POST /auth/login HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 90\r\n\r\n{"email`,
+    ],
+    [
+      'in pieces of its body',
+      `POST /auth/login HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{"\r\n`,
+    ],
+  ])('%s, is 408 with the one body of errors, and the connection ends', async (_, sent) => {
+    const { status, head, body } = await answerTo(sent);
+    expect([status, body.error.type, body.error.code]).toEqual([408, 'request_timeout', 408]);
+    expect(head).toMatch(/connection: close/i);
+  });
+});
+
+describe('a method that nothing answers', () => {
+  it.each(['QUERY', 'PROPFIND', 'PURGE', 'TRACE', 'LINK', 'FROB'])(
+    'is 405 and says which are answered: %s',
+    async (method) => {
+      const { status, head, body } = await answerTo(`${method} /users/profile?x=1 HTTP/1.1\r\n${HOST}${CLOSE}\r\n`);
+      expect([status, body.error.type]).toEqual([405, 'method_not_allowed']);
+      expect(head).toMatch(/^allow: DELETE, GET, HEAD, PUT$/im);
+    },
+  );
+
+  it('is 405 with a body too, of whatever type', async () => {
+    for (const type of ['application/json', 'text/plain']) {
+      const { status, head } = await answerTo(
+        `QUERY /auth/login HTTP/1.1\r\n${HOST}${CLOSE}Content-Type: ${type}\r\nContent-Length: 2\r\n\r\n{}`,
+      );
+      expect([status, /^allow: (.*)$/im.exec(head)?.[1]?.trim()]).toEqual([405, 'POST']);
+    }
+  });
+
+  it.each(['QUERY', 'FROB'])('is 404 where nothing is at all: %s', async (method) => {
+    expect((await answerTo(`${method} /nothing/here HTTP/1.1\r\n${HOST}${CLOSE}\r\n`)).status).toBe(404);
+  });
+});
+
+describe('HEAD', () => {
+  const head = (url: string, token?: string) => service.request('HEAD' as 'GET', url, { token });
+
+  it('of any GET route changes no row', async () => {
+    const tables = await service.sql<{ name: string }>(
+      `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1`,
+    );
+    const parts = tables.map(
+      ({ name }) =>
+        `SELECT '${name}' AS name, count(*)::int, md5(string_agg(t::text, '' ORDER BY t::text)) FROM ${name} t`,
+    );
+    const rows = () => service.sql(parts.join(' UNION ALL '));
+    const { paths } = (await service.get('/docs-json')).body;
+    const urls = Object.entries<any>(paths)
+      .filter(([, operations]) => operations.get)
+      .map(([path]) => path.replace('{provider}', 'google').replace(/\{\w+\}/g, member.id));
+    expect(urls.length).toBeGreaterThan(20);
+    await service.get('/users/profile', member.access);
+    const before = await rows();
+    for (const url of urls) expect((await head(url, member.access)).status).toBeLessThan(500);
+    expect(await rows()).toEqual(before);
+  });
+});
+
+it('an answer that is given while the process drains ends its connection', async () => {
+  const draining = await TestApp.start();
+  const { Lifecycle } = await import('../src/common/lifecycle.js');
+  expect((await draining.get('/health/live')).headers.connection).not.toBe('close');
+  draining.app.get(Lifecycle).startDraining();
+  expect((await draining.get('/health/live')).headers.connection).toBe('close');
+  expect((await draining.post('/auth/login', { email: uniqueEmail(), password: 'x' })).headers.connection).toBe(
+    'close',
+  );
+  await draining.stop();
+});

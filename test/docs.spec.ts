@@ -26,6 +26,12 @@ it('names the errors that bodies, accounts and the database bring to a route', a
   for (const type of ['invalid_json', 'payload_too_large', 'unsupported_media_type', 'busy', 'database_unavailable'])
     for (const path of ['/auth/login', '/auth/logout', '/auth/register', '/auth/refresh'])
       expect([path, errorsOf('post', path)]).toEqual([path, expect.stringContaining(`\`${type}\``)]);
+  expect(errorsOf('post', '/auth/login')).toContain('`request_timeout`');
+  for (const [method, path] of [
+    ['put', '/users/preferences'],
+    ['delete', '/users/sessions'],
+  ] as const)
+    expect([path, errorsOf(method, path)]).toEqual([path, expect.stringContaining('`rate_limited`')]);
   expect(errorsOf('get', '/users/profile')).toContain('`unauthenticated`');
   expect(errorsOf('get', '/health/live')).not.toMatch(/busy|unauthenticated|invalid_json/);
 });

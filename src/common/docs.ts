@@ -9,7 +9,15 @@ import { VERSION } from './version.js';
 const EVERYWHERE: ErrorType[] = ['bad_request', 'internal_error'];
 /** What a route that needs an account can answer besides, one that takes a body, and all but those about the process. */
 const WITH_ACCOUNT: ErrorType[] = ['unauthenticated'];
-const WITH_BODY: ErrorType[] = ['validation_failed', 'invalid_json', 'payload_too_large', 'unsupported_media_type'];
+const WITH_BODY: ErrorType[] = [
+  'validation_failed',
+  'invalid_json',
+  'request_timeout',
+  'payload_too_large',
+  'unsupported_media_type',
+];
+/** The limit of a member's writes. */
+const WITH_WRITES: ErrorType[] = ['rate_limited'];
 const WITH_DATABASE: ErrorType[] = ['busy', 'database_unavailable'];
 
 interface Schema {
@@ -35,6 +43,7 @@ function complete(document: OpenAPIObject): OpenAPIObject {
         ...EVERYWHERE,
         ...(operation.security.length > 0 ? WITH_ACCOUNT : []),
         ...(operation.requestBody ? WITH_BODY : []),
+        ...(operation.security.length > 0 && method !== 'get' ? WITH_WRITES : []),
         ...(operation.tags?.includes('health') ? [] : WITH_DATABASE),
       ];
       for (const type of types) addError(operation.responses as Record<string, { description?: string }>, type);

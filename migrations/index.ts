@@ -11,6 +11,7 @@ import { AuditRedactions1795590000000 } from './1795590000000-AuditRedactions.js
 import { AvatarRemovals1795600000000 } from './1795600000000-AvatarRemovals.js';
 import { OneSpellingPerMailbox1795610000000 } from './1795610000000-OneSpellingPerMailbox.js';
 import { TextNormalForm1795611000000 } from './1795611000000-TextNormalForm.js';
+import { PasswordProof1795620000000 } from './1795620000000-PasswordProof.js';
 import { SessionRotations1795630000000 } from './1795630000000-SessionRotations.js';
 import { AuditRoles1795650000000 } from './1795650000000-AuditRoles.js';
 import { PasswordGeneration1795670000000 } from './1795670000000-PasswordGeneration.js';
@@ -30,6 +31,7 @@ export const migrations = [
   AvatarRemovals1795600000000,
   OneSpellingPerMailbox1795610000000,
   TextNormalForm1795611000000,
+  PasswordProof1795620000000,
   SessionRotations1795630000000,
   AuditRoles1795650000000,
   PasswordGeneration1795670000000,

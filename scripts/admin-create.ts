@@ -8,13 +8,16 @@ import { AppError } from '../src/common/errors.js';
 import { createLogger, NestLogger } from '../src/common/logger.js';
 import { toLine } from '../src/common/text.js';
 import { prepareDatabase } from '../src/config/migrate.js';
+import { mayBeSquatted } from '../src/users/password-proof.js';
 import { flag, readArguments, required, textOption } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 import { openDatabase, type ScriptDatabase } from './lib/database.js';
 
 const COMMAND = {
   call: 'npm run admin:create --',
-  does: 'makes the account an administrator; where there is none, makes one and prints its password once',
+  does:
+    'makes the account an administrator; where there is none, makes one and prints its password once; an account that a ' +
+    'squatter may hold loses its password and sessions, and a link for a new password is mailed to the address',
   options: {
     email: required(textOption('ADDRESS', 'address of the account', isKnownSpelling)),
     name: textOption('TEXT', 'name of a new account'),
@@ -58,13 +61,21 @@ async function appoint({ settings }: ScriptDatabase, { email, name, password }: 
 }
 
 function report({ user, outcome, password }: Appointment): void {
-  if (outcome === 'unchanged') return console.log(`${user.email} is an administrator already (${user.id}).`);
+  if (outcome === 'unchanged') {
+    console.log(`${user.email} is an administrator already (${user.id}).`);
+    if (mayBeSquatted(user))
+      console.error('It is not known that its owner chose the password: have it set anew by a reset link.');
+    return;
+  }
   console.log(`${user.email} is an administrator (${user.id}).`);
   if (password) console.log(`Password, shown only now: ${password}`);
   if (outcome === 'created') return;
-  console.log('The account keeps its password. Sign in again: the sessions from before have ended.');
-  if (!user.isVerified)
-    console.error('Nobody has confirmed its address: make sure that the account is whose you think.');
+  console.log('The sessions from before have ended.');
+  if (outcome === 'promoted') return console.log('The account keeps its password: sign in again.');
+  console.log(
+    'It was not known that the owner of the address made the account: its password and other ways in were removed.',
+  );
+  console.log('A link for a new password was mailed to the address; later, ask for another from the sign-in page.');
 }
 
 async function run(): Promise<void> {

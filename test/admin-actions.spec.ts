@@ -1,3 +1,4 @@
+import { provenMember } from './support/accounts.js';
 import { Answer, Member, TestApp } from './support/app.js';
 
 let service: TestApp;
@@ -154,7 +155,7 @@ describe('PUT /admin/users/{id}/status', () => {
 
 describe('PUT /admin/users/{id}/role', () => {
   it('promotes and demotes, and ends the sessions that knew the old role', async () => {
-    const member = await service.member();
+    const member = await provenMember(service);
     const promoted = await setRole(member.id, { role: 'admin', reason: 'New colleague' });
     expect([promoted.status, promoted.body.role]).toEqual([200, 'admin']);
     expect((await other.get('/users/profile', member.access)).status).toBe(401);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { auditOf, eventsOf, member, provenMember } from './support/accounts.js';
 import { TestApp, uniqueEmail } from './support/app.js';
 import { mailedToken, mailsTo } from './support/mailbox.js';
 import { runScript } from './support/scripts.js';
@@ -38,7 +39,7 @@ describe('ADMIN_BOOTSTRAP_EMAIL', () => {
     await until(async () => (await roleOf(email)) === 'admin', 10_000);
     await first.stop();
     const [audit] = await service.sql(`SELECT reason, after FROM audit_logs WHERE action = 'user.role_changed'`);
-    expect(audit).toEqual({ reason: 'ADMIN_BOOTSTRAP_EMAIL', after: { role: 'admin', has_password: false } });
+    expect(audit).toEqual({ reason: 'ADMIN_BOOTSTRAP_EMAIL', after: { role: 'admin' } });
 
     const late = await service.member();
     await confirm(late.email);
@@ -91,16 +92,44 @@ describe('npm run admin:create', () => {
   }, 60_000);
 
   it('promotes an account that exists, with event and audit entry, and ends its sessions', async () => {
-    const { id, email, access } = await service.member();
+    const { id, email, password, access } = await provenMember(service);
     const { code, output } = await adminCreate('--email', email);
     expect([code, await roleOf(email)]).toEqual([0, 'admin']);
-    expect(output).not.toMatch(/Password/);
+    expect(output).toMatch(/keeps its password/);
     expect((await service.get('/users/profile', access)).status).toBe(401);
+    expect((await login(email, password)).body.user.role).toBe('admin');
     const events = await service.sql(`SELECT payload FROM outbox_events WHERE user_id = $1 ORDER BY id DESC LIMIT 1`, [
       id,
     ]);
     expect(events).toEqual([{ payload: { updated_fields: ['role'] } }]);
   }, 60_000);
+
+  it.each([
+    ['never confirmed', false, ['has_password', 'is_verified', 'name', 'role']],
+    ['confirmed', true, ['has_password', 'role']],
+  ])(
+    'shuts out who may have squatted an address that was %s, and mails its owner',
+    async (_, confirmed, fields) => {
+      const squatter = await member(service, confirmed);
+      const { code, output } = await adminCreate('--email', squatter.email);
+      expect([code, output]).toEqual([0, expect.stringMatching(/link for a new password was mailed/)]);
+      expect((await login(squatter.email, squatter.password)).status).toBe(401);
+      expect((await service.post('/auth/refresh', { refresh_token: squatter.refresh })).status).toBe(401);
+      expect((await service.get('/admin/me', squatter.access)).status).toBe(401);
+      expect((await eventsOf(service, squatter.id)).slice(-1)).toEqual([['user.updated', fields]]);
+      expect((await auditOf(service, squatter.id)).slice(-2).map(({ action }) => action)).toEqual([
+        'account.reclaimed',
+        'user.role_changed',
+      ]);
+      const token = await mailedToken(squatter.email, 'first_administrator');
+      const password = 'chosen by the owner of the mailbox';
+      expect((await service.post('/auth/password/reset', { token, password })).status).toBe(204);
+      const { body } = await login(squatter.email, password);
+      expect((await service.get('/admin/me', body.access_token)).body.role).toBe('admin');
+      expect((await adminCreate('--email', squatter.email)).output).toMatch(/administrator already[^\n]*\n$/);
+    },
+    60_000,
+  );
 
   it('takes the password of a new account from standard input, by the rules for passwords', async () => {
     const email = uniqueEmail();

@@ -1,6 +1,6 @@
 import { tokenHash } from '../src/crypto/tokens.js';
 import { Mailer } from '../src/mail/mailer.js';
-import { TestApp, uniqueEmail } from './support/app.js';
+import { Member, TestApp, uniqueEmail } from './support/app.js';
 import { linkIn, mailedToken, mailsTo, mailTo } from './support/mailbox.js';
 
 const PASSWORD = 'correct horse battery';
@@ -51,15 +51,59 @@ describe('a new account', () => {
       member.id,
     ]);
     expect(audit).toHaveLength(1);
-    expect((await verify(token)).body.error.type).toBe('invalid_or_expired_token');
   });
 
-  it('is confirmed once by two uses at once', async () => {
-    const { email } = await open.member();
+  it('has a proven password once it is confirmed with that password, or in a session of the account', async () => {
+    const [typed, session, later] = [await open.member(), await open.member(), await open.member()];
+    const confirm = async ({ email }: Member, body: object, token?: string) =>
+      open.post('/auth/email/verify', { token: await mailedToken(email, 'email_verification'), ...body }, token);
+    expect((await confirm(typed, { password: typed.password })).status).toBe(204);
+    expect((await confirm(session, {}, session.access)).status).toBe(204);
+    expect((await confirm(later, { password: '' }, typed.access)).status).toBe(204);
+    const proven = () =>
+      open.sql('SELECT password_proven_at IS NOT NULL AS is FROM users WHERE id = ANY ($1) ORDER BY created_at', [
+        [typed.id, session.id, later.id],
+      ]);
+    expect(await proven()).toEqual([{ is: true }, { is: true }, { is: false }]);
+    expect((await confirm(later, { password: later.password })).status).toBe(204);
+    expect(await proven()).toEqual([{ is: true }, { is: true }, { is: true }]);
+    // Nothing is left to prove, so nothing is compared either.
+    expect((await confirm(later, { password: 'not that one' })).status).toBe(204);
+    const audit = await open.sql('SELECT action FROM audit_logs WHERE target_id = $1 ORDER BY id', [later.id]);
+    expect(audit.map(({ action }) => action)).toEqual(['user.registered', 'email.verified', 'password.proven']);
+    expect(await eventsOf(later.email)).toHaveLength(2);
+  });
+
+  it('stays as it is where the password with the link is wrong, and the tries are limited', async () => {
+    const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
+    const { email, password } = await limited.member();
     const token = await mailedToken(email, 'email_verification');
-    const answers = await Promise.all([verify(token), verify(token)]);
-    expect(answers.map(({ status }) => status).sort()).toEqual([204, 400]);
-    expect((await eventsOf(email)).length).toBe(2);
+    const types: unknown[] = [];
+    for (let count = 0; count < 12; count += 1) {
+      const { body } = await limited.post('/auth/email/verify', { token, password: 'wrong password 1' });
+      types.push(body.error.type);
+    }
+    expect(new Set(types)).toEqual(new Set(['invalid_credentials', 'rate_limited']));
+    expect((await limited.post('/auth/email/verify', { token, password })).status).toBe(429);
+    expect(await open.sql('SELECT is_verified FROM users WHERE email = $1', [email])).toEqual([{ is_verified: false }]);
+    expect((await limited.post('/auth/email/verify', { token })).status).toBe(204);
+    await limited.stop();
+  });
+
+  it('proves no password that was replaced while it was compared', async () => {
+    const member = await open.member();
+    const token = await mailedToken(member.email, 'email_verification');
+    const other = open.database.createQueryRunner();
+    await other.startTransaction();
+    await other.query(`UPDATE users SET password_hash = 'of another person' WHERE id = $1`, [member.id]);
+    const answer = open.post('/auth/email/verify', { token, password: member.password });
+    await open.blocked();
+    await other.commitTransaction();
+    await other.release();
+    expect((await answer).body.error.type).toBe('invalid_credentials');
+    expect(await open.sql('SELECT password_proven_at FROM users WHERE id = $1', [member.id])).toEqual([
+      { password_proven_at: null },
+    ]);
   });
 
   it('is not confirmed by an expired link, a link of another kind or a guess', async () => {

@@ -1,4 +1,4 @@
-import { auditOf, eventsOf, identitiesOf, member } from './support/accounts.js';
+import { auditOf, eventsOf, identitiesOf, provenMember } from './support/accounts.js';
 import { TestApp } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
@@ -21,7 +21,7 @@ const signIn = (claims: Claims, provider: 'google' | 'linkedin') => new Browser(
 
 describe('/users/identities', () => {
   it('lists what opens the account', async () => {
-    const owner = await member(service, true);
+    const owner = await provenMember(service);
     await signIn(person({ email: owner.email }), 'linkedin');
     await signIn(person({ email: owner.email }), 'google');
     const { status, body } = await service.get('/users/identities', owner.access);
@@ -38,7 +38,7 @@ describe('/users/identities', () => {
   });
 
   it('unlinks one, and mirrors the next or none', async () => {
-    const owner = await member(service, true);
+    const owner = await provenMember(service);
     await signIn(person({ email: owner.email }), 'linkedin');
     await signIn(person({ email: owner.email }), 'google');
     expect((await service.delete('/users/identities/linkedin', owner.access)).status).toBe(204);
@@ -59,7 +59,7 @@ describe('/users/identities', () => {
   });
 
   it('tells nobody where the mirrored identity stays', async () => {
-    const owner = await member(service, true);
+    const owner = await provenMember(service);
     await signIn(person({ email: owner.email }), 'linkedin');
     await signIn(person({ email: owner.email }), 'google');
     const before = await eventsOf(service, owner.id);
@@ -82,8 +82,16 @@ describe('/users/identities', () => {
     expect([unknown.status, unknown.body.error.type]).toEqual([404, 'not_found']);
   });
 
+  it('keeps it too where the password may be another person’s', async () => {
+    const owner = await provenMember(service);
+    await signIn(person({ email: owner.email }), 'google');
+    await service.sql('UPDATE users SET password_proven_at = NULL WHERE id = $1', [owner.id]);
+    const answer = await service.delete('/users/identities/google', owner.access);
+    expect([answer.status, answer.body.error.type]).toEqual([409, 'last_sign_in_method']);
+  });
+
   it('lets nobody in by an identity that is being unlinked', async () => {
-    const owner = await member(service, true);
+    const owner = await provenMember(service);
     const claims = person({ email: owner.email });
     await signIn(claims, 'google');
     const unlinking = service.database.createQueryRunner();
@@ -102,7 +110,7 @@ describe('/users/identities', () => {
 describeWith('redis', 'the cached profile', () => {
   it('follows linking and unlinking', async () => {
     const cached = await TestApp.start({ ...oidc.values, REDIS_URL: await workerRedisUrl() });
-    const owner = await member(cached, true);
+    const owner = await provenMember(cached);
     const provider = async () => (await cached.get('/users/profile', owner.access)).body.oauth_provider;
     expect(await provider()).toBeNull();
     await new Browser(cached).signIn('google', oidc, person({ email: owner.email }));

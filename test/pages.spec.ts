@@ -1,6 +1,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { freePorts } from '../scripts/services/tools.js';
-import { TestApp } from './support/app.js';
+import { tokenHash } from '../src/crypto/tokens.js';
+import { Answer, TestApp } from './support/app.js';
 import { chromiumPath, describeWith } from './support/environment.js';
 import { linkIn, mailTo } from './support/mailbox.js';
 
@@ -80,7 +81,7 @@ describe('the pages', () => {
 
   it('say when a link does not work, as a page or, to a program, as the error body', async () => {
     const { reset, token } = await links();
-    await submit('/auth/pages/password-reset', { token, password: NEXT, password_repeat: NEXT });
+    await service.sql(`DELETE FROM one_time_tokens WHERE token_hash = $1`, [tokenHash(token)]);
     for (const path of [pathOf(reset), '/auth/password/reset', '/auth/email/verify?token=a&token=b']) {
       const page = await service.get(path, undefined, BROWSER);
       expect([page.status, /does not work any more/.test(page.text)]).toEqual([400, true]);
@@ -89,6 +90,37 @@ describe('the pages', () => {
     }
     const again = await submit('/auth/pages/password-reset', { token, password: NEXT, password_repeat: NEXT }, {});
     expect([again.status, again.body.error.type]).toEqual([400, 'invalid_or_expired_token']);
+  });
+
+  it('say what a used link has done, to a second click, the way back and an opened mail', async () => {
+    const { email, password, reset, verify, token } = await links();
+    const verification = { token: verify.searchParams.get('token')!, password };
+    const form = { token, password: NEXT, password_repeat: NEXT };
+    const titles = async (answers: Promise<Answer>[]) =>
+      (await Promise.all(answers)).map(({ status, text }) => [status, /<h1>(.*?)<\/h1>/.exec(text)![1]]);
+    expect(await titles([submit('/auth/pages/email-verify', verification)])).toEqual([
+      [200, 'Your address is confirmed'],
+    ]);
+    expect(await titles([submit('/auth/pages/email-verify', verification), service.get(pathOf(verify))])).toEqual([
+      [200, 'Your address is already confirmed'],
+      [200, 'Your address is already confirmed'],
+    ]);
+    const double = [submit('/auth/pages/password-reset', form), submit('/auth/pages/password-reset', form)];
+    expect(await titles(double)).toEqual([
+      [200, 'Your new password is set'],
+      [200, 'Your new password is set'],
+    ]);
+    expect(await titles([service.get(pathOf(reset))])).toEqual([[200, 'Password set']]);
+    expect((await login(email, NEXT)).status).toBe(200);
+  });
+
+  it('let a wrong password of the account be put right, or left out', async () => {
+    const { verify } = await links();
+    const token = verify.searchParams.get('token')!;
+    const wrong = await submit('/auth/pages/email-verify', { token, password: 'not that one' });
+    expect([wrong.status, wrong.text]).toEqual([401, expect.stringContaining(`value="${token}"`)]);
+    expect(wrong.text).toMatch(/role="alert".*not the password of the account/s);
+    expect((await submit('/auth/pages/email-verify', { token, password: '' })).status).toBe(200);
   });
 
   it('put what they are given into text, never into markup', async () => {
@@ -155,14 +187,18 @@ describeWith('chromium', 'in a browser', () => {
     expect(complaints.filter((text) => !text.includes('400'))).toEqual([]);
   });
 
-  it('somebody new confirms the address, and finds the link used afterwards', async () => {
+  it('a new member confirms the address, and finds that said afterwards', async () => {
     const { email, password, verify } = await links();
     await page.goto(verify.href);
+    await page.getByLabel('Password of the account').fill(password);
     await page.getByRole('button', { name: 'Confirm the address' }).click();
     expect(await page.getByRole('heading').textContent()).toBe('Your address is confirmed');
     expect(complaints).toEqual([]);
     expect((await login(email, password)).body.user.is_verified).toBe(true);
     await page.goto(verify.href);
-    expect(await page.getByRole('alert').textContent()).toContain('used already');
+    expect(await page.getByRole('heading').textContent()).toBe('Your address is already confirmed');
+    expect(
+      await service.sql('SELECT password_proven_at IS NOT NULL AS proven FROM users WHERE email = $1', [email]),
+    ).toEqual([{ proven: true }]);
   });
 });

@@ -111,6 +111,7 @@ describe('POST /auth/password/reset', () => {
     expect(await audited(member)).toEqual([
       'user.registered',
       'password.reset_requested',
+      'account.reclaimed',
       'password.reset',
       'session.opened',
     ]);
@@ -118,10 +119,12 @@ describe('POST /auth/password/reset', () => {
       `SELECT payload FROM outbox_events WHERE user_id = $1 AND event_type = 'user.updated'`,
       [member.id],
     );
-    expect(events).toEqual([{ payload: { updated_fields: ['is_verified'] } }]);
+    // The address was never confirmed, so what was written into the account goes too.
+    expect(events).toEqual([{ payload: { updated_fields: ['is_verified', 'name'] } }]);
+    expect((await mailTo(member.email, 'password_changed')).text).toContain('what stood in its profile was removed');
   });
 
-  it('refuses a used link', async () => {
+  it('refuses a used link with another password', async () => {
     const { email } = await service.member();
     const token = await requested(email);
     expect((await reset(token)).status).toBe(204);
@@ -193,7 +196,7 @@ describe('POST /auth/password/reset', () => {
       `SELECT payload FROM outbox_events WHERE user_id = $1 ORDER BY id DESC LIMIT 1`,
       [member.id],
     );
-    expect(payload.updated_fields).toEqual(['has_password', 'is_verified']);
+    expect(payload.updated_fields).toEqual(['has_password', 'is_verified', 'name']);
   });
 
   it('lifts the lock of every client, on every instance', async () => {

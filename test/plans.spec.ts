@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ExpiredRows } from '../src/auth/expired-rows.js';
+import { provenMember } from './support/accounts.js';
 import { Answer, Member, TestApp } from './support/app.js';
 import { addToAudit } from './support/audit.js';
 import { Browser } from './support/browser.js';
@@ -155,7 +156,7 @@ describe('no statement reads a table from end to end', () => {
   });
 
   it('for administrators', async () => {
-    const [{ access }, { id }] = [await service.memberWithRole('admin'), await service.member()];
+    const [{ access }, { id }] = [await service.memberWithRole('admin'), await provenMember(service)];
     const { next } = await ok(service.get('/admin/users', access));
     const lists = [`users?after=${next}`, 'users?search=crowd123', 'users?role=admin', `audit?target=${id}`, 'audit'];
     for (const list of [...lists, 'me', 'permissions', `users/${id}`]) await ok(service.get(`/admin/${list}`, access));

@@ -7,8 +7,8 @@ import * as words from './words.js';
 export const SEED_PASSWORD = 'Meetinity-Seed-1';
 
 export const TARGETS = {
-  users: `users (id, email, name, password_hash, role, oauth_provider, oauth_id, bio, location, industry, job_title, company,
-    linkedin_url, phone, date_of_birth, gender, is_active, is_verified, email_verified_at, status_reason, status_changed_at,
+  users: `users (id, email, name, password_hash, password_proven_at, role, oauth_provider, oauth_id, bio, location, industry,
+    job_title, company, linkedin_url, phone, date_of_birth, gender, is_active, is_verified, email_verified_at, status_reason, status_changed_at,
     last_login, created_at, updated_at)`,
   identities: 'user_identities (id, user_id, provider, provider_user_id, email, created_at)',
   preferences: `user_preferences (id, user_id, age_min, age_max, location_radius, industries, job_levels, interests,
@@ -63,13 +63,15 @@ export function addPerson(rows: Rows, index: number, options: SeedOptions): void
   const phone = sealed('phone', random.chance(0.3) ? fictionalPhone(random) : null);
   const birthDate = sealed('date_of_birth', random.chance(0.35) ? birthDay(random, today) : null);
   const changedAt = isActive ? null : between(createdAt, today);
+  const passwordHash = !provider || random.chance(0.3) ? options.passwordHash : null;
 
   rows.users.push(
     copyLine([
       id,
       email,
       `${given} ${family}`,
-      !provider || random.chance(0.3) ? options.passwordHash : null,
+      passwordHash,
+      passwordHash && verifiedAt,
       random.chance(0.001) ? 'moderator' : 'user',
       provider,
       subject,

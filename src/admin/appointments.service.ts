@@ -1,7 +1,7 @@
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { AuditReader } from '../audit/audit-reader.service.js';
 import { AuditService } from '../audit/audit.service.js';
+import { AccountEviction } from '../auth/account-eviction.js';
 import { OneTimeTokens } from '../auth/one-time-tokens.js';
 import { requireGoodPassword } from '../auth/password-rules.js';
 import { afterCommit, runInTransaction } from '../common/after-commit.js';
@@ -22,10 +22,12 @@ import { SessionsService } from '../sessions/sessions.service.js';
 import { hasAdministrator, lockAdministrators } from '../users/last-admin.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { promotionRefusal } from './promotion.js';
 
 export interface Appointment {
   user: User;
-  outcome: 'created' | 'promoted' | 'unchanged';
+  /** `reclaimed`: promoted, after the ways in that were there before were closed. */
+  outcome: 'created' | 'promoted' | 'reclaimed' | 'unchanged';
   /** What a new account was given; shown once and stored nowhere. */
   password: string | null;
 }
@@ -47,7 +49,7 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
     private readonly hasher: PasswordHasher,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly auditReader: AuditReader,
+    private readonly eviction: AccountEviction,
     private readonly tokens: OneTimeTokens,
     private readonly links: MailLinks,
     private readonly mailer: Mailer,
@@ -82,8 +84,8 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
       }
       if (!user.isActive) throw new AppError('account_disabled');
       if (user.role === 'admin') return { user, outcome: 'unchanged', password: null };
-      await this.promote(tx, user, 'npm run admin:create');
-      return { user, outcome: 'promoted', password: null };
+      const reclaimed = await this.promote(tx, user, 'npm run admin:create', name);
+      return { user, outcome: reclaimed ? 'reclaimed' : 'promoted', password: null };
     });
   }
 
@@ -104,39 +106,43 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
       const user = await this.users.lockByEmail(tx, email);
       // Confirmed only: anybody can register an address that is not theirs.
       if (!user?.isActive || !user.isVerified) return false;
-      await this.promote(tx, user, 'ADMIN_BOOTSTRAP_EMAIL', !(await this.isPasswordTheirs(tx, user)));
+      await this.promote(tx, user, 'ADMIN_BOOTSTRAP_EMAIL', user.name);
       this.logger.info({ user_id: user.id }, 'made the first administrator');
       return true;
     });
   }
 
   /**
-   * Who confirmed the address may not be who made the account and knows its password: somebody may have squatted the address,
-   * and its owner only followed the link. A password set through a mailed link is the mailbox owner's.
+   * The operator vouches for the address, not for the account that has it: where a squatter may hold it, every way in is closed,
+   * and its owner is mailed a link for a new password.
+   * @param name in place of one that a squatter may have chosen
+   * @returns whether that was so
    */
-  private async isPasswordTheirs(tx: EntityManager, user: User): Promise<boolean> {
-    return user.passwordHash === null || this.auditReader.exists(tx, user.id, 'password.reset');
+  private async promote(tx: EntityManager, user: User, reason: string, name: string): Promise<boolean> {
+    const before = { role: user.role };
+    const reclaimed = promotionRefusal(user, 'admin') !== null;
+    if (reclaimed) await this.reclaim(tx, user, user.isVerified ? {} : { name });
+    else {
+      await this.users.change(tx, user, { role: 'admin' });
+      await this.sessions.revokeAllOf(tx, user.id, 'role_changed');
+      await this.outbox.add(tx, userUpdated(user.id, ['role']), null);
+    }
+    const entry = { action: 'user.role_changed', actorId: null, targetId: user.id, reason };
+    await this.audit.record(tx, { ...entry, before, after: { role: 'admin' } }, null);
+    return reclaimed;
   }
 
-  /** @param evict ends every way in that was there before; a link for a new password is mailed */
-  private async promote(tx: EntityManager, user: User, reason: string, evict = false): Promise<void> {
-    const before = { role: user.role };
-    await this.users.change(tx, user, { role: 'admin', ...(evict ? { passwordHash: null } : {}) });
-    await this.sessions.revokeAllOf(tx, user.id, 'role_changed');
-    await this.outbox.add(tx, userUpdated(user.id, evict ? ['has_password', 'role'] : ['role']), null);
-    const entry = { action: 'user.role_changed', actorId: null, targetId: user.id, reason };
-    const after = evict ? { role: 'admin', has_password: false } : { role: 'admin' };
-    await this.audit.record(tx, { ...entry, before, after }, null);
-    if (!evict) return;
-    await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
+  private async reclaim(tx: EntityManager, user: User, changes: Partial<User>): Promise<void> {
+    await this.eviction.evict(tx, user, 'role_changed', { ...changes, role: 'admin' }, null);
     const link = this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset'));
     afterCommit(tx, async () => this.mailer.send(firstAdministratorMail(user, link)));
   }
 
   private async create(tx: EntityManager, email: string, name: string, passwordHash: string): Promise<User> {
-    // The operator vouches for the address.
-    const verified = { isVerified: true, emailVerifiedAt: new Date() };
-    const user = await this.users.create(tx, { email, name, passwordHash, role: 'admin', ...verified });
+    // The operator vouches for the address and the password.
+    const now = new Date();
+    const proof = { isVerified: true, emailVerifiedAt: now, passwordProvenAt: now };
+    const user = await this.users.create(tx, { email, name, passwordHash, role: 'admin', ...proof });
     await this.preferences.createDefaults(tx, user.id);
     await this.outbox.add(tx, userCreated(user), null);
     const entry = { action: 'user.registered', actorId: null, targetId: user.id, reason: 'npm run admin:create' };

@@ -10,6 +10,7 @@ import { RevocationReason, SessionsService } from '../sessions/sessions.service.
 import { lockAdministrators, requireAnotherAdmin } from '../users/last-admin.js';
 import type { Role, User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { promotionRefusal } from './promotion.js';
 
 /** Who acts, why, and with what request. */
 export interface Act {
@@ -56,16 +57,20 @@ export class UserChangesService {
     }));
   }
 
-  /** @throws AppError `own_account`, `not_found`, `last_admin` */
+  /** @throws AppError `own_account`, `not_found`, `last_admin`, `email_not_verified`, `password_unproven` */
   setRole(userId: string, role: Role, act: Act): Promise<void> {
-    return this.apply(userId, act, ({ role: before }) => ({
-      field: 'role',
-      before,
-      after: role,
-      columns: { role },
-      action: 'user.role_changed',
-      revocation: 'role_changed',
-    }));
+    return this.apply(userId, act, (user) => {
+      const refusal = promotionRefusal(user, role);
+      if (refusal) throw new AppError(refusal);
+      return {
+        field: 'role',
+        before: user.role,
+        after: role,
+        columns: { role },
+        action: 'user.role_changed',
+        revocation: 'role_changed',
+      };
+    });
   }
 
   /** Signs a user out everywhere; the own account too. @throws AppError `not_found`, `unauthenticated` */

@@ -53,8 +53,21 @@ export class AdminUsersController {
   }
 
   @Put(':id/role')
-  @AdminRoute('users.set_role', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
-  @ApiOperation({ summary: 'Change the role of a user', description: 'Ends every session of the user.' })
+  @AdminRoute(
+    'users.set_role',
+    'validation_failed',
+    'invalid_json',
+    'not_found',
+    'own_account',
+    'last_admin',
+    'email_not_verified',
+    'password_unproven',
+  )
+  @ApiOperation({
+    summary: 'Change the role of a user',
+    description:
+      'Ends every session of the user. A higher role needs a confirmed address, and a password, if there is one, that its owner is known to have chosen.',
+  })
   @ApiParam({ name: 'id', format: 'uuid' })
   @ApiOkResponse({ type: AdminUserDetailBody })
   async setRole(

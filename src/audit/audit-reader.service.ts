@@ -42,15 +42,6 @@ export class AuditReader {
     );
   }
 
-  /** Whether this was ever done to the user. */
-  async exists(tx: EntityManager, targetId: string, action: string): Promise<boolean> {
-    const found = await tx.query<unknown[]>('SELECT 1 FROM audit_logs WHERE target_id = $1 AND action = $2 LIMIT 1', [
-      targetId,
-      action,
-    ]);
-    return found.length > 0;
-  }
-
   /**
    * @param after cursor of the page before, or nothing for the first page
    * @returns the cursor of the next page too, null at the end

@@ -9,6 +9,7 @@ import { MailModule } from '../mail/mail.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
+import { AccountEviction } from './account-eviction.js';
 import { AccessTokens, accessTokenOptions } from './access-tokens.js';
 import { AlreadyRegistered } from './already-registered.js';
 import { AuthController } from './auth.controller.js';
@@ -53,6 +54,7 @@ import { WriteLimitGuard } from './write-limit.guard.js';
     LoginThrottle,
     LogoutService,
     OneTimeTokens,
+    AccountEviction,
     NewPassword,
     PasswordResetService,
     PasswordChangeService,
@@ -64,7 +66,7 @@ import { WriteLimitGuard } from './write-limit.guard.js';
     { provide: APP_GUARD, useClass: WriteLimitGuard },
   ],
   // What asks for the password again counts the wrong ones too.
-  exports: [SignInService, LoginThrottle, OneTimeTokens],
+  exports: [SignInService, LoginThrottle, OneTimeTokens, AccountEviction],
 })
 export class AuthModule {
   constructor({ jwt }: Settings, @Inject(LOGGER) logger: Logger) {

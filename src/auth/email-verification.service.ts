@@ -2,21 +2,28 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { Limits } from '../cache/limits.js';
+import { hashOwner } from '../cache/network.js';
 import { afterCommit, runInTransaction } from '../common/after-commit.js';
 import { mailboxOf } from '../common/email-address.js';
+import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
+import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { MailLinks } from '../mail/links.js';
 import type { Mail } from '../mail/mail.js';
 import { Mailer } from '../mail/mailer.js';
 import { verificationMail } from '../mail/messages.js';
+import { hasUnprovenPassword } from '../users/password-proof.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { AccountChanged, withCurrentAccount } from './account-changed.js';
+import { LoginThrottle } from './login-throttle.js';
 import { OneTimeTokens } from './one-time-tokens.js';
+import type { VerifyEmailBody } from './password.dto.js';
 
-/** Shows that an address belongs to whoever registered it. */
+/** Shows that an address belongs to the person who registered it, or at least to one who wants the account to have it. */
 @Injectable()
 export class EmailVerificationService {
   constructor(
@@ -28,6 +35,8 @@ export class EmailVerificationService {
     private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
+    private readonly hasher: PasswordHasher,
+    private readonly throttle: LoginThrottle,
   ) {}
 
   /** Mails the first link of a new account, once the account is committed. */
@@ -53,26 +62,66 @@ export class EmailVerificationService {
     });
   }
 
-  /** @throws AppError `invalid_or_expired_token` */
-  async requireToken(token: string): Promise<void> {
-    await this.tokens.owner(token, 'email_verification');
+  /**
+   * @returns whether the link was used before
+   * @throws AppError `invalid_or_expired_token`
+   */
+  async isUsed(token: string): Promise<boolean> {
+    return (await this.tokens.find(token, 'email_verification')).used;
   }
 
-  /** @throws AppError `invalid_or_expired_token` */
-  async verify(token: string, context: RequestContext): Promise<void> {
-    const owner = await this.tokens.owner(token, 'email_verification');
-    await runInTransaction(this.database, async (tx) => {
-      const user = await this.tokens.redeem(tx, owner, token, 'email_verification');
-      await this.tokens.revokeAllOf(tx, user.id, 'email_verification');
-      // A reset or a provider may have shown it meanwhile; then there is nothing to tell.
-      if (user.isVerified) return;
+  /**
+   * The link shows the mailbox. Only the right password, or a session of the account, shows that its reader is also the one
+   * who made the account; until then the password stays unproven. A repeated link changes nothing more, but may bring that.
+   * @param userId of the session that the request came with
+   * @returns whether the link was used before
+   * @throws AppError `invalid_or_expired_token`, `invalid_credentials`, `rate_limited`, `busy`
+   */
+  async verify(link: VerifyEmailBody, userId: string | null, context: RequestContext): Promise<boolean> {
+    const repeated = await withCurrentAccount((answerBy) => this.attempt(link, userId, context, answerBy));
+    authResults.inc({ action: 'email_verification', result: 'ok' });
+    return repeated;
+  }
+
+  private async attempt(
+    { token, password }: VerifyEmailBody,
+    userId: string | null,
+    context: RequestContext,
+    answerBy: number,
+  ): Promise<boolean> {
+    const { owner } = await this.tokens.find(token, 'email_verification');
+    const proves = hasUnprovenPassword(owner) && (userId === owner.id || !!password);
+    if (proves && userId !== owner.id) await this.requirePassword(owner, password!, context, answerBy);
+    return runInTransaction(this.database, async (tx) => {
+      const { user, use } = await this.tokens.redeem(tx, owner, token, 'email_verification');
+      if (proves && user.passwordHash !== owner.passwordHash) throw new AccountChanged();
+      if (use === 'first') await this.tokens.revokeAllOf(tx, user.id, 'email_verification');
+      await this.write(tx, user, proves, context);
+      return use !== 'first';
+    });
+  }
+
+  private async write(tx: EntityManager, user: User, proves: boolean, context: RequestContext): Promise<void> {
+    const entry = { actorId: user.id, targetId: user.id };
+    // A reset or a provider may have confirmed the address before.
+    if (!user.isVerified) {
       // With the first confirmation the limits begin anew: right passwords were refused and counted until now.
       const passwordGeneration = user.passwordGeneration + 1;
       await this.users.change(tx, user, { isVerified: true, emailVerifiedAt: new Date(), passwordGeneration });
       await this.outbox.add(tx, userUpdated(user.id, ['is_verified']), context);
-      await this.audit.record(tx, { action: 'email.verified', actorId: user.id, targetId: user.id }, context);
-    });
-    authResults.inc({ action: 'email_verification', result: 'ok' });
+      await this.audit.record(tx, { ...entry, action: 'email.verified' }, context);
+    }
+    if (!proves || !hasUnprovenPassword(user)) return;
+    await this.users.change(tx, user, { passwordProvenAt: new Date() });
+    await this.audit.record(tx, { ...entry, action: 'password.proven' }, context);
+  }
+
+  private async requirePassword(owner: User, password: string, context: RequestContext, answerBy: number) {
+    const compare = (limit: number) =>
+      this.hasher.matches(password, owner.passwordHash, limit, hashOwner(context, owner.email));
+    if (await this.throttle.check(owner, context, compare, answerBy)) return;
+    authResults.inc({ action: 'email_verification', result: 'invalid_credentials' });
+    throw new AppError('invalid_credentials');
   }
 
   private async compose(email: string): Promise<Mail | null> {

@@ -1,26 +1,57 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiBearerAuth,
+  ApiNoContentResponse,
+  ApiOperation,
+  ApiSecurity,
+  ApiTags,
+} from '@nestjs/swagger';
 import { Throttle, ThrottleGuesses } from '../cache/throttle.js';
 import { ApiErrors, Public } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
 import type { RequestContext } from '../common/request-context.js';
 import { EmailVerificationService } from './email-verification.service.js';
-import { ACCEPTED, AcceptedBody, EmailBody, LinkTokenBody } from './links.dto.js';
+import { JwtGuard } from './jwt.guard.js';
+import { ACCEPTED, AcceptedBody, EmailBody } from './links.dto.js';
+import { VerifyEmailBody } from './password.dto.js';
 
 @ApiTags('auth')
 @Public()
 @Controller('auth/email')
 export class EmailController {
-  constructor(private readonly verification: EmailVerificationService) {}
+  constructor(
+    private readonly verification: EmailVerificationService,
+    private readonly guard: JwtGuard,
+  ) {}
 
   @ThrottleGuesses()
   @Post('verify')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Confirm an address with the token of a mailed link' })
+  @ApiSecurity({})
+  @ApiBearerAuth()
+  @ApiOperation({
+    summary: 'Confirm an address with the token of a mailed link',
+    description:
+      'With the password of the account, or an access token of it, the request also proves that the password belongs to the owner ' +
+      'of the address. A link that was used answers 204 again until it expires.',
+  })
   @ApiNoContentResponse()
-  @ApiErrors('validation_failed', 'invalid_or_expired_token', 'invalid_json', 'rate_limited')
-  verify(@Body() body: LinkTokenBody, @Context() context: RequestContext): Promise<void> {
-    return this.verification.verify(body.token, context);
+  @ApiErrors(
+    'validation_failed',
+    'invalid_or_expired_token',
+    'invalid_credentials',
+    'invalid_json',
+    'rate_limited',
+    'busy',
+  )
+  async verify(
+    @Body() body: VerifyEmailBody,
+    @Context() context: RequestContext,
+    @Headers('authorization') authorization?: string,
+  ): Promise<void> {
+    const principal = await this.guard.identify(authorization);
+    await this.verification.verify(body, principal?.userId ?? null, context);
   }
 
   @Throttle('forgotPerIp')

@@ -8,8 +8,7 @@ import { LiveSessions } from '../sessions/live-sessions.js';
 import { AccessClaims, AccessTokens } from './access-tokens.js';
 
 /** The token of an `Authorization: Bearer` header (RFC 6750). */
-function bearer(request: FastifyRequest): string | null {
-  const header = request.headers.authorization;
+function bearer(header: string | undefined): string | null {
   return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : null;
 }
 
@@ -32,7 +31,7 @@ export class JwtGuard implements CanActivate {
     const kind = this.kinds.get(host.getHandler()) ?? this.readKind(host);
     if (kind === 'public') return true;
     const request = host.switchToHttp().getRequest<FastifyRequest>();
-    const token = bearer(request);
+    const token = bearer(request.headers.authorization);
     if (kind === 'alongside') {
       request.claimant = this.claimant(token);
       return true;
@@ -58,6 +57,16 @@ export class JwtGuard implements CanActivate {
     // The role of this moment, not the one the token was made with.
     const { role } = await this.requireLive(sid, sub);
     return { userId: sub, sessionId: sid, role, expires: exp };
+  }
+
+  /** Who sends a public request with an access token; null without one that is good. */
+  async identify(authorization: string | undefined): Promise<Principal | null> {
+    try {
+      return await this.authenticate(bearer(authorization));
+    } catch (error) {
+      if (error instanceof AppError && error.type === 'unauthenticated') return null;
+      throw error;
+    }
   }
 
   private claimant(token: string | null): Claimant {

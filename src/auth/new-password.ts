@@ -8,18 +8,11 @@ import { userUpdated } from '../events/user-events.js';
 import { Mailer } from '../mail/mailer.js';
 import { passwordChangedMail } from '../mail/messages.js';
 import { SessionsService } from '../sessions/sessions.service.js';
+import { mayBeSquatted } from '../users/password-proof.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { AccountEviction } from './account-eviction.js';
 import { OneTimeTokens } from './one-time-tokens.js';
-
-interface Change {
-  passwordHash: string;
-  action: 'password.reset' | 'password.changed';
-  /** The session that stays; without it all end. */
-  keep?: string;
-  /** The change came through the mailbox, so the address is the user's. */
-  mailboxProven?: boolean;
-}
 
 /** Puts a new password in place, with everything that must go with it. */
 @Injectable()
@@ -28,25 +21,61 @@ export class NewPassword {
     private readonly users: UsersService,
     private readonly sessions: SessionsService,
     private readonly tokens: OneTimeTokens,
+    private readonly eviction: AccountEviction,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     private readonly mailer: Mailer,
   ) {}
 
-  /** @param user held by the caller's transaction */
-  async write(tx: EntityManager, user: User, change: Change, context: RequestContext): Promise<void> {
-    const { passwordHash, action, keep, mailboxProven = false } = change;
-    const fields = user.passwordHash === null ? ['has_password'] : [];
-    const changes: Partial<User> = { passwordHash, passwordGeneration: user.passwordGeneration + 1 };
-    if (mailboxProven && !user.isVerified) {
-      Object.assign(changes, { isVerified: true, emailVerifiedAt: new Date() });
-      fields.push('is_verified');
-    }
-    await this.users.change(tx, user, changes);
+  /**
+   * By a link out of the mailbox: the password is proven, and the address confirmed.
+   * @param user held by the caller's transaction
+   */
+  async reset(tx: EntityManager, user: User, passwordHash: string, context: RequestContext): Promise<void> {
+    const changes = { passwordHash, passwordProvenAt: new Date() };
+    const cleared = !user.isVerified;
+    if (mayBeSquatted(user)) await this.eviction.evict(tx, user, 'password_changed', changes, context);
+    else await this.write(tx, user, changes, context);
+    await this.finish(tx, user, 'password.reset', cleared, context);
+  }
+
+  /**
+   * By the current password, in a session. An unproven password is followed by an unproven one: a squatter knows it too.
+   * @param keep the session that stays
+   */
+  async replace(
+    tx: EntityManager,
+    user: User,
+    passwordHash: string,
+    keep: string,
+    context: RequestContext,
+  ): Promise<void> {
+    await this.write(tx, user, { passwordHash }, context, keep);
+    await this.finish(tx, user, 'password.changed', false, context);
+  }
+
+  private async write(
+    tx: EntityManager,
+    user: User,
+    changes: Partial<User>,
+    context: RequestContext,
+    keep?: string,
+  ): Promise<void> {
+    const first = user.passwordHash === null;
+    await this.users.change(tx, user, { ...changes, passwordGeneration: user.passwordGeneration + 1 });
     await this.sessions.revokeAllOf(tx, user.id, 'password_changed', keep);
     await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
-    if (fields.length > 0) await this.outbox.add(tx, userUpdated(user.id, fields), context);
+    if (first) await this.outbox.add(tx, userUpdated(user.id, ['has_password']), context);
+  }
+
+  private async finish(
+    tx: EntityManager,
+    user: User,
+    action: string,
+    cleared: boolean,
+    context: RequestContext,
+  ): Promise<void> {
     await this.audit.record(tx, { action, actorId: user.id, targetId: user.id }, context);
-    afterCommit(tx, async () => this.mailer.send(passwordChangedMail(user)));
+    afterCommit(tx, async () => this.mailer.send(passwordChangedMail(user, cleared)));
   }
 }

@@ -11,6 +11,7 @@ import { userCreated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { IdentitiesService } from '../users/identities.service.js';
 import type { Identity } from '../users/identity.entity.js';
+import { mayBeSquatted } from '../users/password-proof.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { OAuthLinking } from './oauth-linking.service.js';
@@ -83,7 +84,10 @@ export class OAuthAccounts {
     if (known) {
       const opened = await this.reopen(tx, known.id);
       if (!opened) throw new Vanished();
-      return opened;
+      const { user } = opened;
+      // Linked when unproven passwords still stayed: now that the provider vouches for the owner again, it goes.
+      if (account.verifiedEmail !== user.email || !mayBeSquatted(user)) return opened;
+      return { user, identity: await this.linking.link(tx, user, account, context) };
     }
     const { verifiedEmail } = account;
     const owner = verifiedEmail === null ? null : await this.users.lockByEmail(tx, verifiedEmail);

@@ -5,13 +5,15 @@ import { afterCommit } from '../common/after-commit.js';
 import type { RequestContext } from '../common/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
+import { MailLinks } from '../mail/links.js';
 import { Mailer } from '../mail/mailer.js';
 import { accountLinkedMail } from '../mail/messages.js';
-import { SessionsService } from '../sessions/sessions.service.js';
 import { IdentitiesService, mirrorOf } from '../users/identities.service.js';
 import type { Identity } from '../users/identity.entity.js';
+import { mayBeSquatted } from '../users/password-proof.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { AccountEviction } from './account-eviction.js';
 import { OneTimeTokens } from './one-time-tokens.js';
 import type { ProviderAccount } from './provider-account.js';
 
@@ -20,8 +22,9 @@ export class OAuthLinking {
   constructor(
     private readonly users: UsersService,
     private readonly identities: IdentitiesService,
-    private readonly sessions: SessionsService,
+    private readonly eviction: AccountEviction,
     private readonly tokens: OneTimeTokens,
+    private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     private readonly mailer: Mailer,
@@ -35,41 +38,39 @@ export class OAuthLinking {
   async link(tx: EntityManager, user: User, account: ProviderAccount, context: RequestContext): Promise<Identity> {
     const { provider, subject, verifiedEmail } = account;
     const before = { ...user };
-    // Nobody has shown yet that the address is theirs: whoever made the account may have squatted it, and waits inside for
-    // its owner. The provider vouches for the person who is here now, so every other way in is closed first.
-    const changes: Partial<User> = user.isVerified ? {} : await this.evict(tx, user.id);
+    // The provider vouches for the person who is here now; the account may have been made by a squatter, who waits inside.
+    const squatted = mayBeSquatted(user);
+    const mirror = mirrorOf({ provider, providerUserId: subject });
+    const fields = squatted
+      ? await this.eviction.evict(tx, user, 'account_linked', { ...broughtBy(account, user), ...mirror }, context)
+      : await this.mirror(tx, user, mirror, context);
     const identity = await this.identities.add(tx, {
       userId: user.id,
       provider,
       providerUserId: subject,
       email: verifiedEmail,
     });
-    if (user.oauthProvider === null || !user.isVerified) Object.assign(changes, mirrorOf(identity));
-    const fields = changedFields(before, { ...user, ...changes });
-    if (fields.length > 0) {
-      await this.users.change(tx, user, changes);
-      await this.outbox.add(tx, userUpdated(user.id, fields), context);
-    }
     const entry = { action: 'identity.linked', actorId: user.id, targetId: user.id };
     const after = { provider, verified_before: before.isVerified, updated_fields: fields };
     await this.audit.record(tx, { ...entry, after }, context);
-    afterCommit(tx, async () => this.mailer.send(accountLinkedMail(user, provider)));
+    const lost = before.passwordHash !== null && squatted;
+    const resetLink = lost ? this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset')) : null;
+    const eviction = squatted ? { cleared: !before.isVerified, resetLink } : null;
+    afterCommit(tx, async () => this.mailer.send(accountLinkedMail(user, provider, eviction)));
     return identity;
   }
 
-  private async evict(tx: EntityManager, userId: string): Promise<Partial<User>> {
-    await this.sessions.revokeAllOf(tx, userId, 'account_linked');
-    await this.identities.remove(tx, userId);
-    await this.tokens.revokeAllOf(tx, userId, 'password_reset');
-    return { passwordHash: null, isVerified: true, emailVerifiedAt: new Date() };
+  /** The first identity is the one that the row names. */
+  private async mirror(tx: EntityManager, user: User, mirror: Partial<User>, context: RequestContext) {
+    if (user.oauthProvider !== null) return [];
+    await this.users.change(tx, user, mirror);
+    const fields = ['oauth_provider'];
+    await this.outbox.add(tx, userUpdated(user.id, fields), context);
+    return fields;
   }
 }
 
-function changedFields(before: User, after: User): string[] {
-  const fields: [field: string, changed: boolean][] = [
-    ['has_password', (before.passwordHash === null) !== (after.passwordHash === null)],
-    ['is_verified', before.isVerified !== after.isVerified],
-    ['oauth_provider', before.oauthProvider !== after.oauthProvider],
-  ];
-  return fields.filter(([, changed]) => changed).map(([field]) => field);
+/** As for a new person, where the profile goes. */
+function broughtBy({ name, picture }: ProviderAccount, { isVerified }: User): Partial<User> {
+  return isVerified ? {} : { name, profilePictureUrl: picture };
 }

@@ -4,7 +4,7 @@ import { User } from '../users/user.entity.js';
 
 export type TokenPurpose = 'password_reset' | 'email_verification';
 
-/** A mailed link's token: stored as a SHA-256 in hex, good for one use until it expires. */
+/** A mailed link's token: stored as a SHA-256 in hex, good for one use until it expires, which may be repeated. */
 @Entity('one_time_tokens')
 @Check('one_time_tokens_purpose_check', `purpose IN ('password_reset', 'email_verification')`)
 @Index('idx_one_time_tokens_hash', ['tokenHash'], { unique: true })
@@ -32,6 +32,14 @@ export class OneTimeToken {
 
   @Column({ name: 'used_at', type: 'timestamptz', nullable: true })
   usedAt: Date | null;
+
+  /** MAC of the token and what it was used for: a repeated request must fit. */
+  @Column({ name: 'used_with', type: 'bytea', nullable: true })
+  usedWith: Buffer | null;
+
+  /** Requests that did not fit. */
+  @Column({ type: 'integer', default: 0 })
+  mismatches: number;
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt: Date;

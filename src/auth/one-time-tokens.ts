@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AppError } from '../common/errors.js';
+import { KeyRing } from '../crypto/key-ring.js';
 import { randomToken, tokenHash } from '../crypto/tokens.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -12,12 +13,25 @@ const LIFETIMES: Record<TokenPurpose, number> = { password_reset: 3600, email_ve
 /** Expired rows that one issue clears away: more than it adds, so the table stays as small as what is in use. */
 const SWEEP = 5;
 
+/** Other passwords that may be sent with a used token: who has found one must not learn the password by guessing. */
+const MAX_MISMATCH_ATTEMPTS = 5;
+
+const KEY_PURPOSE = 'repeated use of a mailed link';
+
+interface Redeemed {
+  /** Held by the transaction. */
+  user: User;
+  /** `repeated`: used before, for the same. `refused`: used before, for something else; the transaction must commit. */
+  use: 'first' | 'repeated' | 'refused';
+}
+
 /** Tokens of mailed links: 256 random bits, stored as a SHA-256, good for one use. */
 @Injectable()
 export class OneTimeTokens {
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
+    private readonly keys: KeyRing,
   ) {}
 
   /** @returns the token; only its hash is kept */
@@ -34,45 +48,52 @@ export class OneTimeTokens {
   }
 
   /**
-   * Whose token it is, without using it up.
+   * Whose token it is and whether it was used, without using it up.
    * @throws AppError `invalid_or_expired_token`, for one of a disabled account too
    */
-  async owner(token: string, purpose: TokenPurpose): Promise<User> {
-    const [row]: { user_id: string }[] = await this.database.query(
-      `SELECT user_id FROM one_time_tokens
-        WHERE token_hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > now()`,
-      [tokenHash(token), purpose],
-    );
-    const user = row && (await this.users.find(row.user_id));
-    if (!user?.isActive) throw new AppError('invalid_or_expired_token');
-    return user;
+  async find(token: string, purpose: TokenPurpose): Promise<{ owner: User; used: boolean }> {
+    const row = await this.row(this.database.manager, token, purpose);
+    const owner = row && (await this.users.find(row.userId));
+    if (!owner?.isActive) throw new AppError('invalid_or_expired_token');
+    return { owner, used: row!.usedAt !== null };
   }
 
   /**
-   * Uses the token up and holds its owner's row. The statement decides: of two at once, one finds the token used.
+   * Uses the token up and holds its owner's row. Of two requests at once the second finds the token used.
+   * @param given what it is used for besides: a used token may be repeated with the same
    * @throws AppError `invalid_or_expired_token`
    */
-  async redeem(tx: EntityManager, owner: User, token: string, purpose: TokenPurpose): Promise<User> {
+  async redeem(tx: EntityManager, owner: User, token: string, purpose: TokenPurpose, given = ''): Promise<Redeemed> {
     // The user's row first, as everywhere: two orders of locking would be a deadlock.
     const user = await this.users.findAndLock(tx, owner.id);
-    const { affected } = await tx
-      .createQueryBuilder()
-      .update(OneTimeToken)
-      .set({ usedAt: () => 'now()' })
-      .where('token_hash = :hash AND purpose = :purpose', { hash: tokenHash(token), purpose })
-      .andWhere('used_at IS NULL AND expires_at > now()')
-      .execute();
-    if (!user?.isActive || affected !== 1) throw new AppError('invalid_or_expired_token');
-    return user;
+    const row = await this.row(tx, token, purpose, true);
+    if (!user?.isActive || !row) throw new AppError('invalid_or_expired_token');
+    const message = `${token} ${given}`;
+    if (row.usedAt === null) {
+      await tx.update(OneTimeToken, row.id, { usedAt: () => 'now()', usedWith: this.keys.sign(KEY_PURPOSE, message) });
+      return { user, use: 'first' };
+    }
+    if (row.usedWith && this.keys.verify(KEY_PURPOSE, message, row.usedWith)) return { user, use: 'repeated' };
+    if (row.mismatches + 1 < MAX_MISMATCH_ATTEMPTS) await tx.increment(OneTimeToken, { id: row.id }, 'mismatches', 1);
+    else await tx.delete(OneTimeToken, row.id);
+    return { user, use: 'refused' };
   }
 
   /** Ends what was mailed to the user and is not used yet. */
   async revokeAllOf(tx: EntityManager, userId: string, purpose: TokenPurpose): Promise<void> {
+    // Deleted, not marked: a used row answers the repetition of its use.
     await tx
       .createQueryBuilder()
-      .update(OneTimeToken)
-      .set({ usedAt: () => 'now()' })
+      .delete()
+      .from(OneTimeToken)
       .where('user_id = :userId AND purpose = :purpose AND used_at IS NULL', { userId, purpose })
       .execute();
+  }
+
+  private row(tx: EntityManager, token: string, purpose: TokenPurpose, hold = false): Promise<OneTimeToken | null> {
+    const query = tx
+      .createQueryBuilder(OneTimeToken, 'token')
+      .where('token_hash = :hash AND purpose = :purpose AND expires_at > now()', { hash: tokenHash(token), purpose });
+    return (hold ? query.setLock('pessimistic_write') : query).getOne();
   }
 }

@@ -1,11 +1,13 @@
 import { ArgumentsHost, Catch, ExceptionFilter, Inject } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { toAppError } from '../common/error.filter.js';
-import { AppError, errorBody, errorHeaders } from '../common/errors.js';
+import { AppError, errorBody, errorHeaders, ErrorType } from '../common/errors.js';
 import type { Html } from '../common/html.js';
 import type { Logger } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
-import { errorPage, PAGE_CSP, resetPage } from './pages.js';
+import { errorPage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
+
+const CORRIGIBLE = new Set<ErrorType>(['weak_password', 'validation_failed', 'invalid_credentials']);
 
 /** What a page shows again: no link of ours holds more. */
 const [MAX_TOKEN_CHARS, MAX_EMAIL_CHARS] = [64, 254];
@@ -33,15 +35,11 @@ export class PageErrorFilter implements ExceptionFilter {
   /** What can be put right in the form shows the form again. */
   private render(error: AppError, request: FastifyRequest): Html {
     const { token, email } = (request.body ?? {}) as { token?: unknown; email?: unknown };
-    const rules = error.type === 'weak_password' || error.type === 'validation_failed';
-    if (
-      !rules ||
-      typeof token !== 'string' ||
-      token.length > MAX_TOKEN_CHARS ||
-      !request.routeOptions.url?.endsWith('/password-reset')
-    )
+    if (!CORRIGIBLE.has(error.type) || typeof token !== 'string' || token.length > MAX_TOKEN_CHARS)
       return errorPage(error);
     const messages = (error.extras.details ?? []).map(({ message }) => message);
+    if (!request.routeOptions.url?.endsWith('/password-reset'))
+      return verifyPage(token, messages.length > 0 ? messages : ['That is not the password of the account']);
     return resetPage(
       { token, email: typeof email === 'string' && email.length <= MAX_EMAIL_CHARS ? email : '' },
       messages,

@@ -8,14 +8,15 @@ import { Context } from '../common/request-context.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Settings } from '../config/settings.js';
 import { EmailVerificationService } from './email-verification.service.js';
-import { LinkTokenBody } from './links.dto.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { donePage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
 import { PasswordResetService } from './password-reset.service.js';
-import { ResetFormBody } from './password.dto.js';
+import { ResetFormBody, VerifyEmailBody } from './password.dto.js';
 
 const HTML = { content: { 'text/html': { schema: { type: 'string' as const } } } };
 const FORM = 'application/x-www-form-urlencoded';
+
+const PASSWORD_SET = 'You can sign in with it now. Other devices were signed out.';
 
 /** A link may come with a tracker's additions or twice the same name; anything but one text is no token. */
 const asToken = (value: unknown): string => (typeof value === 'string' ? value : '');
@@ -45,7 +46,8 @@ export class PagesController {
   @ApiErrors('invalid_or_expired_token', 'rate_limited')
   async showReset(@Query('token') value: unknown): Promise<string> {
     const token = asToken(value);
-    return resetPage({ token, email: await this.resets.emailOf(token) }).markup;
+    const { email, used } = await this.resets.describe(token);
+    return used ? this.done('Password set', PASSWORD_SET) : resetPage({ token, email }).markup;
   }
 
   @Post('pages/password-reset')
@@ -63,8 +65,7 @@ export class PagesController {
         details: [{ field: 'password_repeat', rule: 'mismatch', message: 'the two passwords differ' }],
       });
     await this.resets.reset(form.token, form.password, context);
-    const text = 'You can sign in with it now. Other devices were signed out.';
-    return donePage('Your new password is set', text, this.settings.appPublicUrl).markup;
+    return this.done('Your new password is set', PASSWORD_SET);
   }
 
   @Get('email/verify')
@@ -76,8 +77,7 @@ export class PagesController {
   @ApiErrors('invalid_or_expired_token', 'rate_limited')
   async showVerify(@Query('token') value: unknown): Promise<string> {
     const token = asToken(value);
-    await this.verification.requireToken(token);
-    return verifyPage(token).markup;
+    return (await this.verification.isUsed(token)) ? this.confirmed(true) : verifyPage(token).markup;
   }
 
   @Post('pages/email-verify')
@@ -88,10 +88,17 @@ export class PagesController {
   @ApiOperation({ summary: 'Page: what the button that confirms an address posts' })
   @ApiConsumes(FORM)
   @ApiOkResponse(HTML)
-  @ApiErrors('validation_failed', 'invalid_or_expired_token', 'rate_limited')
-  async submitVerify(@Body() form: LinkTokenBody, @Context() context: RequestContext): Promise<string> {
-    await this.verification.verify(form.token, context);
-    return donePage('Your address is confirmed', 'Thank you. You can close this page.', this.settings.appPublicUrl)
-      .markup;
+  @ApiErrors('validation_failed', 'invalid_or_expired_token', 'invalid_credentials', 'rate_limited', 'busy')
+  async submitVerify(@Body() form: VerifyEmailBody, @Context() context: RequestContext): Promise<string> {
+    return this.confirmed(await this.verification.verify(form, null, context));
+  }
+
+  private confirmed(before: boolean): string {
+    const title = before ? 'Your address is already confirmed' : 'Your address is confirmed';
+    return this.done(title, 'Thank you. You can close this page.');
+  }
+
+  private done(title: string, text: string): string {
+    return donePage(title, text, this.settings.appPublicUrl).markup;
   }
 }

@@ -89,12 +89,22 @@ export function resetPage({ token, email }: { token: string; email: string }, me
 }
 
 /** Opening the link confirms nothing: mail scanners open links too. The button does. */
-export function verifyPage(token: string): Html {
+export function verifyPage(token: string, messages: string[] = []): Html {
   return page(
     'Confirm your e-mail address',
-    html`<p>Confirm that the address this link was mailed to is yours.</p>
+    html`${errorList(messages)}
+      <p>Confirm that the address this link was mailed to is yours.</p>
       <form method="post" action="../pages/email-verify">
         <input type="hidden" name="token" value="${token}" />
+        <label for="password">Password of the account, if you chose one (optional)</label>
+        <input
+          id="password"
+          name="password"
+          type="password"
+          autocomplete="current-password"
+          aria-describedby="${messages.length > 0 ? 'why errors' : 'why'}"
+        />
+        <p class="hint" id="why">It shows that you made the account yourself, so that the password stays good.</p>
         <button type="submit">Confirm the address</button>
       </form>`,
   );

@@ -51,8 +51,7 @@ export class PasswordChangeService {
     await runInTransaction(this.database, async (tx) => {
       const held = await this.users.findAndLock(tx, userId);
       if (held?.passwordHash !== user.passwordHash) throw new AccountChanged();
-      const written = { passwordHash: passwordHash!, action: 'password.changed', keep: sessionId } as const;
-      await this.newPassword.write(tx, held, written, context);
+      await this.newPassword.replace(tx, held, passwordHash!, sessionId, context);
     });
   }
 

@@ -4,6 +4,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { Limits } from '../cache/limits.js';
 import { hashOwner } from '../cache/network.js';
 import { runInTransaction } from '../common/after-commit.js';
+import { AppError } from '../common/errors.js';
 import { authResults } from '../common/metrics.js';
 import type { RequestContext } from '../common/request-context.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
@@ -11,6 +12,7 @@ import { MailLinks } from '../mail/links.js';
 import type { Mail } from '../mail/mail.js';
 import { Mailer } from '../mail/mailer.js';
 import { passwordResetMail } from '../mail/messages.js';
+import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { NewPassword } from './new-password.js';
 import { OneTimeTokens } from './one-time-tokens.js';
@@ -41,26 +43,34 @@ export class PasswordResetService {
   }
 
   /**
-   * Whose link it is; nothing is used up.
+   * Whose link it is and whether it was used; nothing is used up.
    * @throws AppError `invalid_or_expired_token`
    */
-  async emailOf(token: string): Promise<string> {
-    return (await this.tokens.owner(token, 'password_reset')).email;
+  async describe(token: string): Promise<{ email: string; used: boolean }> {
+    const { owner, used } = await this.tokens.find(token, 'password_reset');
+    return { email: owner.email, used };
   }
 
   /**
-   * A password that fails the rules does not use the token up.
+   * A password that fails the rules does not use the token up. The same request repeated changes nothing more.
    * @throws AppError `invalid_or_expired_token`, `weak_password`, `busy`
    */
   async reset(token: string, password: string, context: RequestContext): Promise<void> {
-    const owner = await this.tokens.owner(token, 'password_reset');
-    requireGoodPassword(password, owner);
-    const passwordHash = await this.hasher.hash(password, hashOwner(context, owner.email));
-    await runInTransaction(this.database, async (tx) => {
-      const user = await this.tokens.redeem(tx, owner, token, 'password_reset');
-      await this.newPassword.write(tx, user, { passwordHash, action: 'password.reset', mailboxProven: true }, context);
+    const { owner, used } = await this.tokens.find(token, 'password_reset');
+    const passwordHash = used ? null : await this.hash(password, owner, context);
+    const use = await runInTransaction(this.database, async (tx) => {
+      const redeemed = await this.tokens.redeem(tx, owner, token, 'password_reset', password);
+      if (redeemed.use === 'first') await this.newPassword.reset(tx, redeemed.user, passwordHash!, context);
+      return redeemed.use;
     });
+    // Thrown after the commit, which keeps the count of such tries.
+    if (use === 'refused') throw new AppError('invalid_or_expired_token');
     authResults.inc({ action: 'password_reset', result: 'ok' });
+  }
+
+  private hash(password: string, owner: User, context: RequestContext): Promise<string> {
+    requireGoodPassword(password, owner);
+    return this.hasher.hash(password, hashOwner(context, owner.email));
   }
 
   private async compose(email: string, context: RequestContext): Promise<Mail | null> {

@@ -39,7 +39,8 @@ export class PasswordController {
   @ApiOperation({
     summary: 'Set a new password with the token of a mailed link',
     description:
-      'Ends every session, lifts a lock and confirms the address. A refused password does not use the token up.',
+      'Ends every session, lifts a lock and confirms the address. A refused password does not use the token up. ' +
+      'The same request repeated answers 204 again and changes nothing more, until the link expires.',
   })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'invalid_json', 'rate_limited', 'busy')

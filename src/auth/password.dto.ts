@@ -5,8 +5,8 @@ import { Characters, Omittable } from '../common/fields.js';
 import { LinkTokenBody } from './links.dto.js';
 
 /** A password as it comes; the rules for new ones are checked where the account is known. */
-export function PasswordField(example = 'securepassword', description?: string) {
-  return applyDecorators(ApiProperty({ example, description }), IsString(), Characters(0, 1024));
+export function PasswordField(example = 'securepassword', description?: string, required = true) {
+  return applyDecorators(ApiProperty({ example, description, required }), IsString(), Characters(0, 1024));
 }
 
 export class ResetPasswordBody extends LinkTokenBody {
@@ -23,6 +23,12 @@ export class ResetFormBody extends ResetPasswordBody {
 
   @PasswordField('a better password')
   password_repeat: string;
+}
+
+export class VerifyEmailBody extends LinkTokenBody {
+  @Omittable()
+  @PasswordField('securepassword', 'Of the account: shows that who reads its mail also made it', false)
+  password?: string;
 }
 
 export class ChangePasswordBody {

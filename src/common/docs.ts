@@ -39,9 +39,11 @@ function complete(document: OpenAPIObject): OpenAPIObject {
       if (!operation) continue;
       operation.security ??= [];
       if (operation.requestBody) completeBody(operation.requestBody as RequestBody, document);
+      // An empty requirement among them says that the token may be left out.
+      const closed = operation.security.length > 0 && operation.security.every((one) => Object.keys(one).length > 0);
       const types = [
         ...EVERYWHERE,
-        ...(operation.security.length > 0 ? WITH_ACCOUNT : []),
+        ...(closed ? WITH_ACCOUNT : []),
         ...(operation.requestBody ? WITH_BODY : []),
         ...(operation.security.length > 0 && method !== 'get' ? WITH_WRITES : []),
         ...(operation.tags?.includes('health') ? [] : WITH_DATABASE),

@@ -81,6 +81,15 @@ function compose(kind: MailKind, to: Recipient, content: Content): Mail {
   };
 }
 
+const CLEARED =
+  'This address had never been confirmed, so the account may have been made by another person:' +
+  ' what stood in its profile was removed.';
+
+/** Why a password was removed, and the way to the next one. */
+const SET_ANEW =
+  'Nothing shows that the owner of this mailbox chose the password of the account, so it was removed and all devices were' +
+  ' signed out. The link sets a new one; it works once, for one hour. Later, ask for another from the sign-in page.';
+
 export function passwordResetMail(to: Recipient, link: string): Mail {
   return compose('password_reset', to, {
     subject: 'Set a new password',
@@ -92,10 +101,14 @@ export function passwordResetMail(to: Recipient, link: string): Mail {
   });
 }
 
-export function passwordChangedMail(to: Recipient): Mail {
+/** @param cleared whether the profile went, because the address had never been confirmed */
+export function passwordChangedMail(to: Recipient, cleared = false): Mail {
   return compose('password_changed', to, {
     subject: 'Your password was changed',
-    paragraphs: ['The password of your Meetinity account was changed a moment ago, and other devices were signed out.'],
+    paragraphs: [
+      'The password of your Meetinity account was changed a moment ago, and other devices were signed out.',
+      ...(cleared ? [CLEARED] : []),
+    ],
     closing: 'If it was not you, ask for a new password at once from the sign-in page.',
   });
 }
@@ -124,13 +137,27 @@ export function alreadyRegisteredMail(to: Recipient, resetLink: string): Mail {
   });
 }
 
-export function accountLinkedMail(to: Recipient, linked: Provider): Mail {
+/** What an eviction took; the link sets a new password, null where there was none. */
+export interface Eviction {
+  cleared: boolean;
+  resetLink: string | null;
+}
+
+/** @param eviction null where the account kept everything */
+export function accountLinkedMail(to: Recipient, linked: Provider, eviction: Eviction | null): Mail {
   const provider = PROVIDER_NAMES[linked];
+  const { cleared, resetLink } = eviction ?? { cleared: false, resetLink: null };
+  const kept =
+    'The profile was kept. Should it not be yours, empty it in the settings of your profile, or delete the account there and' +
+    ` sign in with ${provider} again.`;
   return compose('account_linked', to, {
     subject: `Your account can now be opened with ${provider}`,
     paragraphs: [
       `A ${provider} account with this e-mail address was linked to your Meetinity account and signs you in from now on.`,
+      ...(resetLink ? [SET_ANEW] : []),
+      ...(eviction ? [cleared ? CLEARED : kept] : []),
     ],
+    ...(resetLink ? { action: { label: 'Set a new password', link: resetLink } } : {}),
     closing: 'If it was not you, remove the link in your account and change your password.',
   });
 }
@@ -169,14 +196,13 @@ export function refreshTokenReusedMail(to: Recipient): Mail {
   });
 }
 
-/** For the owner of an address whose account may have been made by somebody else. */
+/** For the owner of an address whose account may have been made by another person. */
 export function firstAdministratorMail(to: Recipient, resetLink: string): Mail {
   return compose('first_administrator', to, {
     subject: 'You are an administrator now',
     paragraphs: [
-      'The operator of this Meetinity service has named this address as its first administrator, and your account is one now.',
-      'Nothing shows that its password was chosen by whoever reads this mail, so it was removed and all devices were signed out.' +
-        ' Please set a new one. The link works once, for one hour; later, ask for another from the sign-in page.',
+      'The operator of this Meetinity service has named this address as an administrator, and your account is one now.',
+      SET_ANEW,
     ],
     action: { label: 'Set a new password', link: resetLink },
     closing: 'If you know nothing of this, tell the operator.',

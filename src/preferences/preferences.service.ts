@@ -48,6 +48,21 @@ export class PreferencesService {
     await tx.insert(Preferences, { userId });
   }
 
+  /**
+   * Puts the defaults back.
+   * @returns API names of what changed
+   */
+  async reset(tx: EntityManager, userId: string): Promise<string[]> {
+    const current = await this.row(tx, userId);
+    await tx.delete(Preferences, { userId });
+    await this.createDefaults(tx, userId);
+    const fresh = await this.row(tx, userId);
+    this.cache.change(tx, userId, () => toPreferences(fresh));
+    return FIELDS.filter((field) => !isDeepStrictEqual(fresh[COLUMNS[field]], current[COLUMNS[field]])).map(
+      (field) => `preferences.${field}`,
+    );
+  }
+
   async get(userId: string): Promise<PreferencesBody> {
     return this.cache.get(userId, async () => toPreferences(await this.row(this.database.manager, userId)));
   }

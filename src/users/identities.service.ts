@@ -34,6 +34,8 @@ export class IdentitiesService {
 }
 
 /** What `users.oauth_*` says of an identity. */
-export function mirrorOf(identity: Identity | undefined): Pick<User, 'oauthProvider' | 'oauthId'> {
+export function mirrorOf(
+  identity: Pick<Identity, 'provider' | 'providerUserId'> | undefined,
+): Pick<User, 'oauthProvider' | 'oauthId'> {
   return { oauthProvider: identity?.provider ?? null, oauthId: identity?.providerUserId ?? null };
 }

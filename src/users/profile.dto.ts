@@ -136,3 +136,10 @@ export function sealedProfile(user: User): SealedProfile {
     updated_at: user.updatedAt.toISOString(),
   };
 }
+
+/** API names of what differs between two states of an account, sorted. */
+export function changedFields(before: User, after: User): string[] {
+  const [old, fresh] = [sealedProfile(before), sealedProfile(after)];
+  const names = Object.keys(fresh) as (keyof SealedProfile)[];
+  return names.filter((name) => name !== 'updated_at' && old[name] !== fresh[name]).sort();
+}

@@ -31,7 +31,8 @@ export class UnlinkService {
       const all = await this.identities.listOf(userId, tx);
       const rest = all.filter((identity) => identity.provider !== provider);
       if (rest.length === all.length) throw new AppError('not_found');
-      if (rest.length === 0 && user.passwordHash === null) throw new AppError('last_sign_in_method');
+      // An unproven password may be another person's, so it is no way in.
+      if (rest.length === 0 && user.passwordProvenAt === null) throw new AppError('last_sign_in_method');
       await this.identities.remove(tx, userId, provider);
       if (user.oauthProvider === provider) {
         await this.users.change(tx, user, mirrorOf(rest[0]));

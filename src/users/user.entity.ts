@@ -12,6 +12,7 @@ export type Role = (typeof ROLES)[number];
 @Check('users_oauth_provider_check', `oauth_provider IN ('google', 'linkedin')`)
 @Check('users_oauth_pair_check', `(oauth_provider IS NULL) = (oauth_id IS NULL)`)
 @Check('users_verified_check', `is_verified = (email_verified_at IS NOT NULL)`)
+@Check('users_password_proven_check', `password_proven_at IS NULL OR (password_hash IS NOT NULL AND is_verified)`)
 @Index('idx_users_email', { synchronize: false })
 @Index('idx_users_oauth', ['oauthProvider', 'oauthId'])
 @Index('idx_users_active', ['isActive'])
@@ -42,6 +43,10 @@ export class User {
 
   @Column({ name: 'password_hash', type: 'text', nullable: true })
   passwordHash: string | null;
+
+  /** Since when it is known that the owner of the address, and no other person, chose the password. */
+  @Column({ name: 'password_proven_at', type: 'timestamptz', nullable: true })
+  passwordProvenAt: Date | null;
 
   /** Counts the passwords set through a mailed link or by the member; the limits of sign-ins begin anew with each. */
   @Column({ name: 'password_generation', type: 'integer', default: 0 })

@@ -1,4 +1,5 @@
-import type { Member, TestApp } from './app.js';
+import type { Answer, Member, TestApp } from './app.js';
+import { mailedToken, mailsTo } from './mailbox.js';
 
 /** A registered member; `verified` as if the mailed link had been opened. */
 export async function member(service: TestApp, verified: boolean): Promise<Member> {
@@ -22,4 +23,19 @@ export async function eventsOf(service: TestApp, userId: string): Promise<[type:
   const text = 'SELECT event_type, payload FROM outbox_events WHERE user_id = $1 ORDER BY id';
   const rows = await service.sql(text, [userId]);
   return rows.map(({ event_type: type, payload }) => [type, payload.updated_fields ?? payload.email]);
+}
+
+/** A registered member whose address and password are shown to belong together, as after a reset. */
+export async function provenMember(service: TestApp): Promise<Member> {
+  const made = await member(service, true);
+  await service.sql('UPDATE users SET password_proven_at = now() WHERE id = $1', [made.id]);
+  return made;
+}
+
+/** Sets a new password through the mailbox; the answer of the last request. */
+export async function passwordResetBy(service: TestApp, email: string, password: string): Promise<Answer> {
+  const { length } = await mailsTo(email, 'password_reset');
+  await service.post('/auth/password/forgot', { email });
+  const token = await mailedToken(email, 'password_reset', length + 1);
+  return service.post('/auth/password/reset', { token, password });
 }

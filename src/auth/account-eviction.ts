@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import type { RequestContext } from '../common/request-context.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { userUpdated } from '../events/user-events.js';
+import { PreferencesService } from '../preferences/preferences.service.js';
+import { RevocationReason, SessionsService } from '../sessions/sessions.service.js';
+import { AvatarService } from '../users/avatar.service.js';
+import { IdentitiesService } from '../users/identities.service.js';
+import { changedFields } from '../users/profile.dto.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+import { OneTimeTokens } from './one-time-tokens.js';
+
+/** Everything in a row that a member writes; the name, which is never absent, is replaced. */
+const BLANK_PROFILE: Partial<User> = {
+  profilePictureUrl: null,
+  bio: null,
+  location: null,
+  industry: null,
+  jobTitle: null,
+  company: null,
+  linkedinUrl: null,
+  phone: null,
+  dateOfBirth: null,
+  gender: null,
+};
+
+/** Takes an account from its maker, who may be a squatter, for the owner of its address. */
+@Injectable()
+export class AccountEviction {
+  constructor(
+    private readonly users: UsersService,
+    private readonly sessions: SessionsService,
+    private readonly identities: IdentitiesService,
+    private readonly tokens: OneTimeTokens,
+    private readonly avatars: AvatarService,
+    private readonly preferences: PreferencesService,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /**
+   * Closes every way in, and takes the address for confirmed. The profile goes only with an address that was never confirmed:
+   * then the owner cannot have written it.
+   * @param user held by the caller's transaction, `mayBeSquatted`
+   * @param changes what the owner brings along, such as a password
+   * @returns API names of what changed
+   */
+  async evict(
+    tx: EntityManager,
+    user: User,
+    cause: RevocationReason,
+    changes: Partial<User>,
+    context: RequestContext | null,
+  ): Promise<string[]> {
+    const before = { ...user };
+    const sessions = await this.sessions.revokeAllOf(tx, user.id, cause);
+    await this.identities.remove(tx, user.id);
+    await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
+    const reset = user.isVerified ? [] : await this.preferences.reset(tx, user.id);
+    if (!user.isVerified) await this.avatars.removeAfterCommit(tx, user.profilePictureUrl);
+    await this.users.change(tx, user, {
+      ...(user.isVerified ? {} : { ...BLANK_PROFILE, name: user.email.split('@')[0]!, emailVerifiedAt: new Date() }),
+      isVerified: true,
+      passwordHash: null,
+      passwordProvenAt: null,
+      passwordGeneration: user.passwordGeneration + 1,
+      oauthProvider: null,
+      oauthId: null,
+      ...changes,
+    });
+    const fields = [...changedFields(before, user), ...reset].sort();
+    await this.outbox.add(tx, userUpdated(user.id, fields), context);
+    const after = { cause, sessions: sessions.length, password_removed: before.passwordHash !== null };
+    const entry = { action: 'account.reclaimed', actorId: null, targetId: user.id };
+    await this.audit.record(tx, { ...entry, after: { ...after, updated_fields: fields } }, context);
+    return fields;
+  }
+}

@@ -159,6 +159,6 @@ describe('npm run admin:create', () => {
 
   it('says how it is used where the address is missing', async () => {
     const { code, output } = await adminCreate();
-    expect([code, output]).toEqual([1, expect.stringMatching(/^usage: npm run admin:create/)]);
+    expect([code, output]).toEqual([2, expect.stringMatching(/^usage: npm run admin:create/m)]);
   }, 60_000);
 });

@@ -38,6 +38,10 @@ describe('a link that was used', () => {
     const token = await requested(member.email);
     const answers = await Promise.all([reset(token), reset(token)]);
     expect(answers.map(({ status }) => status)).toEqual([204, 204]);
+    const decomposed = await service.member();
+    const accented = await requested(decomposed.email);
+    for (const form of ['NFC', 'NFD'])
+      expect((await reset(accented, 'Sécurité du château'.normalize(form))).status).toBe(204);
     const { body } = await login(member.email, NEXT);
     const change = { current_password: NEXT, new_password: 'a third horse battery' };
     expect((await service.post('/auth/password/change', change, body.access_token)).status).toBe(204);

@@ -117,8 +117,8 @@ export class EmailVerificationService {
   }
 
   private async requirePassword(owner: User, password: string, context: RequestContext, answerBy: number) {
-    const compare = (limit: number) =>
-      this.hasher.matches(password, owner.passwordHash, limit, hashOwner(context, owner.email));
+    const compare = async (limit: number) =>
+      (await this.hasher.match(password, owner.passwordHash, limit, hashOwner(context, owner.email))) !== null;
     if (await this.throttle.check(owner, context, compare, answerBy)) return;
     authResults.inc({ action: 'email_verification', result: 'invalid_credentials' });
     throw new AppError('invalid_credentials');

@@ -59,7 +59,8 @@ export class PasswordResetService {
     const { owner, used } = await this.tokens.find(token, 'password_reset');
     const passwordHash = used ? null : await this.hash(password, owner, context);
     const use = await runInTransaction(this.database, async (tx) => {
-      const redeemed = await this.tokens.redeem(tx, owner, token, 'password_reset', password);
+      // Both spellings of a letter with an accent are one password, whichever browser repeats it.
+      const redeemed = await this.tokens.redeem(tx, owner, token, 'password_reset', password.normalize('NFC'));
       if (redeemed.use === 'first') await this.newPassword.reset(tx, redeemed.user, passwordHash!, context);
       return redeemed.use;
     });

@@ -6,7 +6,7 @@ import { oldRuleToken } from './support/gateway-secret.js';
 import { sessionOf, word } from './support/sessions.js';
 
 /*
- * JWT_SECRET is shared with the API gateway, which verifies access tokens with it. These specs act as somebody who holds it, and
+ * JWT_SECRET is shared with the API gateway, which verifies access tokens with it. These specs act as an attacker who holds it and
  * knows the claims of an access token of the victim.
  */
 const REFUSED = '401 unauthenticated';
@@ -127,7 +127,7 @@ describe('a session of an earlier release', () => {
       JWT_SECRET: 'the secret that came after the first one',
       JWT_SECRET_PREVIOUS: secret(),
     });
-    const foreign = await TestApp.start({ JWT_SECRET: 'a secret that nobody signed with' });
+    const foreign = await TestApp.start({ JWT_SECRET: 'a secret that signed no token here' });
     expect(word(await refresh(member.oldRule(0), foreign))).toBe(INVALID);
     expect(word(await refresh(member.oldRule(0), rotated))).toBe('200');
     await rotated.stop();

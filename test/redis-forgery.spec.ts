@@ -11,7 +11,7 @@ import { until } from './support/until.js';
 const FRONT_END = 'https://app.example.com/signed-in';
 const HOUR = 3_600_000;
 
-/* These specs act as somebody who may read and write Redis, and has an account of their own. */
+/* These specs act as a member who may also read and write Redis. */
 describeWith('redis', 'write access to Redis', () => {
   let service: TestApp;
   let redis: Redis;
@@ -51,7 +51,7 @@ describeWith('redis', 'write access to Redis', () => {
   }
 
   describe('of sessions', () => {
-    it('makes nobody an administrator', async () => {
+    it('does not make a member an administrator', async () => {
       const [member, admin] = [await service.member(), await service.memberWithRole('admin')];
       const [own, theirs] = [await sessionEntry(member), await sessionEntry(admin)];
       const now = Date.now();

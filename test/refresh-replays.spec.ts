@@ -88,7 +88,7 @@ describe('a refresh token used again within the grace', () => {
   });
 
   it.each([
-    ['the same browser, updated meanwhile,', FIREFOX, NEWER_FIREFOX],
+    ['a newer version of the same browser', FIREFOX, NEWER_FIREFOX],
     ['one unknown client after another', 'okhttp/4.12.0', 'python-requests/2.32'],
   ])('by %s gives the same successor', async (_, first, second) => {
     const member = await service.member();

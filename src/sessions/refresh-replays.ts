@@ -9,7 +9,7 @@ import { refreshTokenReusedMail } from '../mail/messages.js';
 import type { User } from '../users/user.entity.js';
 import { SessionsService } from './sessions.service.js';
 
-/** What follows when a refresh token is presented again, by its owner or by somebody who has copied it. */
+/** What follows when a refresh token is presented again, by its owner or by a thief who has copied it. */
 @Injectable()
 export class RefreshReplays {
   constructor(
@@ -20,7 +20,7 @@ export class RefreshReplays {
     private readonly mailer: Mailer,
   ) {}
 
-  /** Reuse means that the token leaked: nobody can tell the owner from the thief, so the session ends (RFC 9700 §4.14.2). */
+  /** Reuse means that the token leaked, and owner and thief look alike: revoke the session (RFC 9700 §4.14.2). */
   async endReused(sessionId: string, user: User, context: RequestContext): Promise<void> {
     const ended = await runInTransaction(this.database, async (tx) => {
       if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused'))) return false;

@@ -123,8 +123,11 @@ describeWith('redis', 'npm run keys:reencrypt, beside a cache', () => {
     await running.stop();
 
     const later = await TestApp.start({ ENCRYPTION_KEYS: key('new'), REDIS_URL });
-    for (const { access } of [first!, second!])
+    for (const { email, password } of [first!, second!]) {
+      // Their tokens went with the old key.
+      const { access_token: access } = (await later.post('/auth/login', { email, password })).body;
       expect((await later.get('/users/profile', access)).body).toMatchObject(PERSONAL);
+    }
     await later.stop();
   }, 60_000);
 

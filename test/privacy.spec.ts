@@ -37,6 +37,7 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
 /** Columns that the export leaves out, and why. */
 const NOT_EXPORTED: Record<string, string> = {
   'users.password_hash': 'a secret; has_password says that there is one',
+  'users.password_generation': 'counts changes of the password',
   'users.oauth_id': 'mirrors an identity, which is exported',
   'users.password_proven_at': 'the moment stands in the audit',
   'users.email_verified_at': 'is_verified; the moment stands in the audit',
@@ -51,6 +52,8 @@ const NOT_EXPORTED: Record<string, string> = {
   'user_sessions.refresh_token': 'the hash of a secret',
   'user_sessions.counter': 'how often the token was exchanged, which last_used says better',
   'user_sessions.rotated_at': 'part of the same',
+  'user_sessions.legacy_token': 'part of the same',
+  'user_sessions.previous_expires_at': 'when it was rotated could be told from it',
 };
 
 /** Columns that hold an id and are not the table's own key: what may point at a person. */

@@ -114,6 +114,21 @@ describe('a refused authentication', () => {
     expect(counts).toEqual([['unauthenticated'], ['unauthenticated'], [], []]);
   });
 
+  it('by a refresh token that was used before leaves one, and so does its repetition from another network', async () => {
+    const { refresh } = await service.member();
+    const [owner, near, thief] = [newClient(), newClient(), newClient()];
+    const use = (remoteAddress: string, agent = 'okhttp/4.12.0') =>
+      service.request('POST', '/auth/refresh', {
+        body: { refresh_token: refresh },
+        headers: { 'user-agent': agent },
+        remoteAddress,
+      });
+    const statuses = [await use(owner), await use(near), await use(thief, 'Firefox/133.0')].map(({ status }) => status);
+    expect(statuses).toEqual([200, 200, 401]);
+    const kinds = [await eventsOf(owner), await eventsOf(near), await eventsOf(thief)].flat().map(({ kind }) => kind);
+    expect(kinds).toEqual(['refresh_token_repeated', 'refresh_token_reused']);
+  });
+
   it('is summed up past ten a second and client', async () => {
     const client = newClient();
     const refresh = () =>

@@ -46,11 +46,12 @@ export class SecurityLog implements OnApplicationShutdown {
     this.lines = withoutRedaction(logger);
   }
 
-  /** Writes down what the error filters and handlers have noted as `refusal`. */
+  /** Writes down what the error filters and handlers have noted as `refusal` or `securityEvent`. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onResponse', (request, _reply, done) => {
-      const { refusal, exceededLimit } = request.context ?? {};
-      if (refusal && isRefusal(refusal, exceededLimit)) this.record(request, refusal.type);
+      const { refusal, exceededLimit, securityEvent } = request.context ?? {};
+      if (securityEvent) this.record(request, securityEvent);
+      else if (refusal && isRefusal(refusal, exceededLimit)) this.record(request, refusal.type);
       done();
     });
   }
@@ -59,7 +60,7 @@ export class SecurityLog implements OnApplicationShutdown {
     this.flush();
   }
 
-  private record({ context, principal, routeOptions }: FastifyRequest, kind: ErrorType): void {
+  private record({ context, principal, routeOptions }: FastifyRequest, kind: string): void {
     if (!this.count(clientNetwork(context.ipAddress))) return;
     const { ipAddress, requestId, attemptedEmail, exceededLimit } = context;
     this.lines.warn(

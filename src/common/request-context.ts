@@ -15,6 +15,8 @@ export interface RequestContext extends ClientAddress {
   rateLimit?: { limit: number; remaining: number; reset: number };
   /** What the request was refused with. */
   refusal?: AppError;
+  /** A security event of a request that was answered all the same; goes to the log as a refusal does. */
+  securityEvent?: string;
   /** The limit that refused it. */
   exceededLimit?: string;
   /** E-mail address of the account that the caller wants into, once it is known; for the log of refused sign-ins. */

@@ -31,8 +31,9 @@ export class RefreshReplays {
       this.mailer.send(refreshTokenReusedMail(user));
   }
 
-  /** A phone may have left the Wi-Fi between two tries, and so may a thief: the audit tells, once an hour and session. */
+  /** A phone may have left the Wi-Fi between two tries, and so may a thief: the log tells, and the audit once an hour and session. */
   async recordOtherNetwork(sessionId: string, user: User, context: RequestContext): Promise<void> {
+    context.securityEvent = 'refresh_token_repeated';
     if (!(await this.limits.take('otherNetworkNotice', [sessionId])).allowed) return;
     await runInTransaction(this.database, (tx) =>
       this.audit.record(tx, entryOf('session.refresh_repeated', 'another_network', sessionId, user), context),

@@ -99,7 +99,7 @@ export class SessionRotation {
     // Once a session has left the old rule, only the very token that it was exchanged for counts, to end it too: the others can
     // be computed by all who hold JWT_SECRET. Before, so can the live one.
     if (claim.legacy && !live?.legacy && current.session_legacy !== tokenHash(token))
-      throw new AppError('invalid_refresh_token');
+      throw new AppError('invalid_refresh_token', { forged: true });
     const isParent = current.session_counter === claim.counter + 1;
     const user = this.users.fromRow(current);
     // Within the grace a retry comes from the client that has rotated, which a thief may not be.

@@ -13,6 +13,7 @@ import { OneSpellingPerMailbox1795610000000 } from './1795610000000-OneSpellingP
 import { TextNormalForm1795611000000 } from './1795611000000-TextNormalForm.js';
 import { PasswordProof1795620000000 } from './1795620000000-PasswordProof.js';
 import { SessionRotations1795630000000 } from './1795630000000-SessionRotations.js';
+import { AvatarNames1795640000000 } from './1795640000000-AvatarNames.js';
 import { AuditRoles1795650000000 } from './1795650000000-AuditRoles.js';
 import { PasswordGeneration1795670000000 } from './1795670000000-PasswordGeneration.js';
 
@@ -33,6 +34,7 @@ export const migrations = [
   TextNormalForm1795611000000,
   PasswordProof1795620000000,
   SessionRotations1795630000000,
+  AvatarNames1795640000000,
   AuditRoles1795650000000,
   PasswordGeneration1795670000000,
 ];

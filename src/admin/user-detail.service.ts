@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { toAuditEntry } from '../audit/audit.dto.js';
 import { AuditReader } from '../audit/audit-reader.service.js';
+import { Settings } from '../config/settings.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { toSession } from '../sessions/sessions.dto.js';
 import { SessionsService } from '../sessions/sessions.service.js';
@@ -20,6 +21,7 @@ export class UserDetailService {
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
     private readonly audit: AuditReader,
+    private readonly settings: Settings,
   ) {}
 
   /**
@@ -35,7 +37,7 @@ export class UserDetailService {
       this.audit.latestAbout(userId, AUDIT_ENTRIES),
     ]);
     return {
-      ...toAdminUser(user),
+      ...toAdminUser(user, this.settings.publicBaseUrl),
       status_reason: user.statusReason,
       status_changed_at: user.statusChangedAt?.toISOString() ?? null,
       status_changed_by: user.statusChangedBy,

@@ -4,6 +4,7 @@ import { Characters, NormalizedText } from '../common/fields.js';
 import { ChoiceParam, FlagParam, OptionalParam, WholeParam } from '../common/query-fields.js';
 import type { Provider } from '../config/settings.secrets.js';
 import { PROVIDERS } from '../config/settings.secrets.js';
+import { pictureUrl } from '../users/avatar-storage.js';
 import { ProfileBody, sealedProfile } from '../users/profile.dto.js';
 import type { UserSort, UserSortField } from '../users/user-order.js';
 import { USER_SORT_FIELDS } from '../users/user-order.js';
@@ -64,7 +65,7 @@ export class UserListBody {
     string | null;
 }
 
-export function toAdminUser(user: User): AdminUserBody {
+export function toAdminUser(user: User, publicBaseUrl: string): AdminUserBody {
   const { bio: _bio, phone: _phone, date_of_birth: _born, ...rest } = sealedProfile(user);
-  return rest;
+  return { ...rest, profile_picture_url: pictureUrl(publicBaseUrl, user.profilePictureUrl) };
 }

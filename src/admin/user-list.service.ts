@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
 import { AppError, Rule } from '../common/errors.js';
+import { Settings } from '../config/settings.js';
 import { findUserPage } from '../users/user-pages.js';
 import { AdminReads } from './admin-reads.js';
 import { readUserCursor, writeUserCursor } from './user-cursor.js';
@@ -8,7 +9,10 @@ import { readSort, toAdminUser, UserListBody, UserListQuery } from './user-list.
 
 @Injectable()
 export class UserListService {
-  constructor(private readonly reads: AdminReads) {}
+  constructor(
+    private readonly reads: AdminReads,
+    private readonly settings: Settings,
+  ) {}
 
   /** @throws AppError `validation_failed` for a cursor of another order, or a question that takes too long to answer */
   async list(query: UserListQuery): Promise<UserListBody> {
@@ -23,7 +27,7 @@ export class UserListService {
         throw sqlState(error) === QUERY_CANCELED ? (tooMuch(search, offset) ?? error) : error;
       });
     return {
-      users: found.users.map(toAdminUser),
+      users: found.users.map((user) => toAdminUser(user, this.settings.publicBaseUrl)),
       total: found.total,
       total_is_estimate: found.totalIsEstimate,
       page,

@@ -1,11 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AppError } from '../common/errors.js';
+import { Settings } from '../config/settings.js';
+import { pictureUrl } from '../users/avatar-storage.js';
 import type { MemberCardBody } from './member-card.dto.js';
 
 @Injectable()
 export class MemberCardService {
-  constructor(private readonly database: DataSource) {}
+  constructor(
+    private readonly database: DataSource,
+    private readonly settings: Settings,
+  ) {}
 
   /**
    * The card of a member for a signed-in reader; one's own is always there, and shows what the others see.
@@ -23,6 +28,6 @@ export class MemberCardService {
       [id, readerId],
     );
     if (!card) throw new AppError('not_found');
-    return card;
+    return { ...card, profile_picture_url: pictureUrl(this.settings.publicBaseUrl, card.profile_picture_url) };
   }
 }

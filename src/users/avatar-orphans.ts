@@ -41,7 +41,7 @@ export async function findOrphans(
   return count;
 }
 
-/** By the last part of the address alone: pictures stored under an earlier `PUBLIC_BASE_URL` are in use too. */
+/** By the last part alone: an instance of an earlier release, which stores whole addresses, may still run. */
 async function namesInUse(database: DataSource, names: string[]): Promise<Set<string>> {
   if (names.length === 0) return new Set();
   const rows = await database.query<{ name: string }[]>(

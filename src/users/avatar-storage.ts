@@ -14,14 +14,9 @@ export const newAvatarName = () => `${randomBytes(16).toString('hex')}.webp`;
 
 export const isAvatarName = (name: string) => NAME.test(name);
 
-/** The address under which a stored picture is served. */
-export const avatarUrl = (baseUrl: string, name: string) => `${baseUrl}/uploads/${name}`;
-
-/** The name behind an address of ours; null for a provider's, whatever its path looks like. */
-export function avatarName(baseUrl: string, url: string | null): string | null {
-  const prefix = `${baseUrl}/uploads/`;
-  const name = url?.startsWith(prefix) ? url.slice(prefix.length) : '';
-  return isAvatarName(name) ? name : null;
+/** The address of what `users.profile_picture_url` holds: the name of a picture of ours, or the address of a provider's. */
+export function pictureUrl(baseUrl: string, stored: string | null): string | null {
+  return stored !== null && isAvatarName(stored) ? `${baseUrl}/uploads/${stored}` : stored;
 }
 
 export interface OpenedAvatar {

@@ -4,12 +4,11 @@ import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../common/after-commit.js';
 import { databaseError } from '../common/database-errors.js';
 import type { RequestContext } from '../common/request-context.js';
-import { Settings } from '../config/settings.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { AvatarImages } from './avatar-images.js';
 import { AvatarRemovals } from './avatar-removals.js';
-import { avatarName, AvatarStorage, avatarUrl, newAvatarName } from './avatar-storage.js';
+import { AvatarStorage, isAvatarName, newAvatarName } from './avatar-storage.js';
 import type { Upload } from './avatar-uploads.js';
 import type { ProfileBody } from './profile.dto.js';
 import { ProfileService } from './profile.service.js';
@@ -22,8 +21,6 @@ import { UsersService } from './users.service.js';
  */
 @Injectable()
 export class AvatarService {
-  private readonly baseUrl: string;
-
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
@@ -33,10 +30,7 @@ export class AvatarService {
     private readonly removals: AvatarRemovals,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    settings: Settings,
-  ) {
-    this.baseUrl = settings.publicBaseUrl;
-  }
+  ) {}
 
   /** @throws AppError `unsupported_media_type`, `invalid_image`, `busy` */
   async replace(userId: string, { bytes, extension }: Upload, context: RequestContext): Promise<ProfileBody> {
@@ -44,7 +38,7 @@ export class AvatarService {
     const name = newAvatarName();
     await this.storage.put(name, picture);
     try {
-      return await this.change(userId, avatarUrl(this.baseUrl, name), 'avatar.replaced', context);
+      return await this.change(userId, name, 'avatar.replaced', context);
     } catch (error) {
       // Where the connection broke, the commit may have happened all the same: then the file stays, for the clean-up to judge.
       if (databaseError(error)?.type !== 'database_unavailable') await this.storage.remove(name).catch(() => undefined);
@@ -56,23 +50,25 @@ export class AvatarService {
     return this.change(userId, null, 'avatar.removed', context);
   }
 
-  /** Has the file behind the address removed once the transaction is committed; a provider's picture is not ours to remove. */
-  async removeAfterCommit(tx: EntityManager, url: string | null): Promise<void> {
-    const name = avatarName(this.baseUrl, url);
-    if (name) await this.removals.add(tx, name);
+  /**
+   * Has the file removed once the transaction is committed; a provider's picture is not ours to remove.
+   * @param stored what `users.profile_picture_url` holds
+   */
+  async removeAfterCommit(tx: EntityManager, stored: string | null): Promise<void> {
+    if (stored !== null && isAvatarName(stored)) await this.removals.add(tx, stored);
   }
 
   private async change(
     userId: string,
-    url: string | null,
+    name: string | null,
     action: 'avatar.replaced' | 'avatar.removed',
     context: RequestContext,
   ): Promise<ProfileBody> {
     const user = await runInTransaction(this.database, async (tx): Promise<User> => {
       const current = await this.users.lockOwn(tx, userId);
-      if (current.profilePictureUrl === url) return current;
+      if (current.profilePictureUrl === name) return current;
       await this.removeAfterCommit(tx, current.profilePictureUrl);
-      const changed = await this.users.change(tx, current, { profilePictureUrl: url });
+      const changed = await this.users.change(tx, current, { profilePictureUrl: name });
       await this.outbox.add(tx, userUpdated(userId, ['profile_picture_url']), context);
       await this.audit.record(tx, { action, actorId: userId, targetId: userId }, context);
       return changed;

@@ -108,7 +108,7 @@ export class ProfileBody {
   @ApiProperty({ format: 'date-time' }) updated_at: string;
 }
 
-/** A profile as it is stored: `phone` and `date_of_birth` are the ciphertexts of the row. */
+/** A profile as it is stored: `phone` and `date_of_birth` are the ciphertexts of the row, a picture of ours is its name. */
 export type SealedProfile = ProfileBody;
 
 export function sealedProfile(user: User): SealedProfile {

@@ -3,9 +3,11 @@ import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../common/after-commit.js';
 import type { Claimant, RequestContext } from '../common/request-context.js';
+import { Settings } from '../config/settings.js';
 import { Statements } from '../config/statements.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
+import { pictureUrl } from './avatar-storage.js';
 import { PERSONAL_FIELDS, PersonalData } from './personal-data.js';
 import { ProfileCache } from './profile-cache.js';
 import { ProfileBody, SealedProfile, sealedProfile, UpdateProfileBody } from './profile.dto.js';
@@ -26,6 +28,8 @@ const COLUMNS = {
 
 /** In the text of a profile that has neither; within a value its quotation marks would stand behind backslashes. */
 const NOTHING_SEALED = '"phone":null,"date_of_birth":null';
+/** Likewise, of a picture that is stored here. */
+const OWN_PICTURE = /(?<="profile_picture_url":")[0-9a-f]{32}\.webp(?=")/;
 
 @Injectable()
 export class ProfileService {
@@ -37,6 +41,7 @@ export class ProfileService {
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     private readonly statements: Statements,
+    private readonly settings: Settings,
   ) {}
 
   /**
@@ -52,10 +57,11 @@ export class ProfileService {
     reading.catch(() => undefined);
     await live;
     const text = await reading;
-    return text.includes(NOTHING_SEALED) ? text : JSON.stringify(this.unseal(JSON.parse(text) as SealedProfile));
+    if (!text.includes(NOTHING_SEALED)) return JSON.stringify(this.unseal(JSON.parse(text) as SealedProfile));
+    return text.replace(OWN_PICTURE, (name) => pictureUrl(this.settings.publicBaseUrl, name)!);
   }
 
-  /** The profile as its owner sees it, the encrypted fields opened. */
+  /** The profile as its owner sees it, the encrypted fields opened, the picture with its address. */
   present(user: User): ProfileBody {
     return this.unseal(sealedProfile(user));
   }
@@ -79,9 +85,9 @@ export class ProfileService {
 
   private unseal(profile: SealedProfile): ProfileBody {
     const { id, phone, date_of_birth: born } = profile;
-    if (phone === null && born === null) return profile;
     return {
       ...profile,
+      profile_picture_url: pictureUrl(this.settings.publicBaseUrl, profile.profile_picture_url),
       phone: this.personal.open(id, 'phone', phone),
       date_of_birth: this.personal.open(id, 'date_of_birth', born),
     };

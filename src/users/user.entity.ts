@@ -61,6 +61,7 @@ export class User {
   @Column({ name: 'oauth_id', type: 'varchar', length: 255, nullable: true })
   oauthId: string | null;
 
+  /** The name of a picture that is stored here, or the address of a provider's; answers show `pictureUrl` of it. */
   @Column({ name: 'profile_picture_url', type: 'text', nullable: true })
   profilePictureUrl: string | null;
 

@@ -6,7 +6,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { AppModule } from './app.module.js';
 import { SecurityLog } from './audit/security-log.js';
 import { useAccessLog } from './common/access-log.js';
-import { useBodyDeadlines } from './common/body-deadline.js';
+import { MAX_UPLOAD_MS, useBodyDeadlines } from './common/body-deadline.js';
 import { MAX_BODY_BYTES, useBodyParsers } from './common/body-parser.js';
 import { ClientAddresses } from './common/client-address.js';
 import { answerClientError } from './common/client-errors.js';
@@ -45,7 +45,7 @@ function createAdapter(requestTimeoutMs: number, refusalOf: (url: string) => App
     genReqId: requestId,
     // Requests on connections kept alive are still answered while the process drains.
     return503OnClosing: false,
-    requestTimeout: requestTimeoutMs + BODY_DEADLINE_MARGIN_MS,
+    requestTimeout: MAX_UPLOAD_MS + BODY_DEADLINE_MARGIN_MS,
     keepAliveTimeout: 72_000,
     rewriteUrl: ({ url = '/' }) => withoutApiPrefix(url),
     // A malformed URL fails before Nest sees it.

@@ -2,6 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import { AppError } from './errors.js';
 import type { Lifecycle } from './lifecycle.js';
 
+/** For a file, which has to keep a pace besides; no other request has longer. */
+export const MAX_UPLOAD_MS = 120_000;
+
 /** Once the process drains: a body that takes longer must not hold up the end, and another instance takes the repetition. */
 const MAX_DRAINING_BODY_MS = 5000;
 
@@ -14,18 +17,19 @@ export function useBodyDeadlines(fastify: FastifyInstance, maxBodyMs: number, li
   lifecycle.onDraining(() => {
     for (const shorten of arriving) shorten(MAX_DRAINING_BODY_MS);
   });
-  fastify.addHook('onRequest', ({ raw, headers }, reply, done) => {
+  fastify.addHook('onRequest', ({ raw, headers, routeOptions }, reply, done) => {
     if (headers['transfer-encoding'] === undefined && !Number(headers['content-length'])) return done();
+    const allowedMs = routeOptions.config.multipart ? MAX_UPLOAD_MS : maxBodyMs;
     const refuse = () => {
       if (raw.complete || reply.sent) return;
       // Else the rest of the body would be waited for once more.
       reply.raw.once('finish', () => raw.socket.destroySoon());
       void reply.send(new AppError('request_timeout'));
     };
-    let timer = setTimeout(refuse, lifecycle.draining ? MAX_DRAINING_BODY_MS : maxBodyMs).unref();
+    let timer = setTimeout(refuse, lifecycle.draining ? MAX_DRAINING_BODY_MS : allowedMs).unref();
     const shorten = (limitMs: number) => {
       clearTimeout(timer);
-      timer = setTimeout(refuse, Math.min(limitMs, maxBodyMs)).unref();
+      timer = setTimeout(refuse, Math.min(limitMs, allowedMs)).unref();
     };
     const forget = () => {
       clearTimeout(timer);

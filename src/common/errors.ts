@@ -37,6 +37,7 @@ export const ERRORS = {
   unsupported_media_type: [415, 'This type of content is not accepted here'],
   invalid_image: [422, 'The file is not an image that can be used'],
   provider_unavailable: [424, 'The sign-in provider does not answer'],
+  storage_unavailable: [424, 'Pictures cannot be stored or read right now'],
   rate_limited: [429, 'Too many attempts; try again later'],
   busy: [429, 'Too much is going on right now; try again in a moment'],
   headers_too_large: [431, 'The request headers are too large'],

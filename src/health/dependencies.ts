@@ -4,6 +4,7 @@ import { CircuitBreaker } from '../cache/circuit-breaker.js';
 import { probeWrite } from '../cache/redis-refusals.js';
 import { Settings } from '../config/settings.js';
 import { KafkaProbe } from '../events/kafka-probe.js';
+import { AvatarStorage } from '../users/avatar-storage.js';
 import { DatabaseProbe } from './database-probe.js';
 
 /** Milliseconds that one check may take. */
@@ -11,7 +12,7 @@ const TIMEOUT = 1000;
 /** Milliseconds for which probes share one answer. */
 const SHARED_FOR = 1000;
 
-export type DependencyName = 'database' | 'redis' | 'kafka';
+export type DependencyName = 'database' | 'redis' | 'kafka' | 'storage';
 
 /** One indicator a dependency. What is not configured is named by what stands in for it, and is never down. */
 @Injectable()
@@ -21,6 +22,7 @@ export class Dependencies {
     private readonly database: DatabaseProbe,
     private readonly breaker: CircuitBreaker,
     private readonly kafka: KafkaProbe,
+    private readonly storage: AvatarStorage,
     private readonly settings: Settings,
   ) {}
 
@@ -42,6 +44,13 @@ export class Dependencies {
     if (!this.kafka.configured) return this.indicators.check('kafka').up({ state: 'disabled' });
     return this.check('kafka', async () => {
       await this.kafka.ping();
+      return 'up';
+    });
+  }
+
+  async storageUp(): Promise<HealthIndicatorResult> {
+    return this.check('storage', async () => {
+      await this.storage.probe();
       return 'up';
     });
   }

@@ -1,9 +1,10 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 class DependenciesBody {
   @ApiProperty({ enum: ['up', 'down', 'embedded', 'read_only'] }) database: string;
   @ApiProperty({ enum: ['up', 'down', 'memory'] }) redis: string;
   @ApiProperty({ enum: ['up', 'down', 'disabled'] }) kafka: string;
+  @ApiPropertyOptional({ enum: ['down'], description: 'Only while pictures cannot be stored' }) storage?: string;
 }
 
 class ProvidersBody {

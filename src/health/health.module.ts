@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { UsersModule } from '../users/users.module.js';
 import { DatabaseProbe } from './database-probe.js';
 import { Dependencies } from './dependencies.js';
 import { HealthController } from './health.controller.js';
@@ -9,7 +10,7 @@ import { MetricsService } from './metrics.service.js';
 import { UserCountsService } from './user-counts.js';
 
 @Module({
-  imports: [TerminusModule.forRoot({ logger: false })],
+  imports: [UsersModule, TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
   providers: [HealthService, Dependencies, UserCountsService, MetricsService, DatabaseProbe],
 })

@@ -32,12 +32,13 @@ export class HealthService {
     const state = (name: DependencyName) =>
       details[name]?.status === 'up' ? String((details[name] as { state?: string }).state) : 'down';
     const states = { database: state('database'), redis: state('redis'), kafka: state('kafka') };
-    const degraded = Object.values(states).some((found) => found === 'down' || found === 'read_only');
+    const dependencies = state('storage') === 'down' ? { ...states, storage: 'down' } : states;
+    const degraded = Object.values(dependencies).some((found) => found === 'down' || found === 'read_only');
     return {
       status: states.database === 'down' ? 'down' : degraded ? 'degraded' : 'ok',
       service: 'user-service',
       version: VERSION,
-      dependencies: states,
+      dependencies,
       metrics: states.database === 'down' ? UNKNOWN : await this.boundedCounts(),
     };
   }
@@ -57,6 +58,7 @@ export class HealthService {
         () => this.dependencies.databaseUp(),
         () => this.dependencies.redisUp(),
         () => this.dependencies.kafkaUp(),
+        () => this.dependencies.storageUp(),
       ]);
     } catch (error) {
       if (error instanceof ServiceUnavailableException) return error.getResponse() as HealthCheckResult;

@@ -1,4 +1,4 @@
-import { FileHandle, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
+import { access, constants, FileHandle, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../common/logger.js';
 import { AvatarStorage, isAvatarName, OpenedAvatar, StoredAvatar } from './avatar-storage.js';
@@ -46,6 +46,20 @@ export class LocalAvatarStorage extends AvatarStorage {
 
   remove(name: string): Promise<void> {
     return this.attempt(() => unlink(path.join(this.folder, name)).catch(absentAs(undefined)));
+  }
+
+  /** A folder that is made at need is as good as the one that it will be made in. */
+  async probe(): Promise<void> {
+    try {
+      for (let folder = path.resolve(this.folder); ; folder = path.dirname(folder)) {
+        const found = await stat(folder).catch(absentAs(null));
+        if (!found) continue;
+        if (!found.isDirectory()) throw new Error('not a folder');
+        return await access(folder, constants.W_OK | constants.X_OK);
+      }
+    } catch (error) {
+      throw new Error(`UPLOAD_FOLDER (${this.folder}) cannot be written to`, { cause: error });
+    }
   }
 
   async *list(): AsyncIterable<StoredAvatar> {

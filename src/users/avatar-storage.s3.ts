@@ -12,11 +12,16 @@ const SILENCE = 2000;
 /** Milliseconds until a picture is here whole, second attempt and wait for a connection included. */
 const LONGEST_READ = 5000;
 
+/** Object that is written to see whether one can be, and milliseconds for which the outcome counts: each writing is paid for. */
+const PROBE = '.probe';
+const PROBE_INTERVAL_MS = 60_000;
+
 type Bucket = NonNullable<Settings['uploads']['s3']>;
 type Sdk = typeof import('@aws-sdk/client-s3');
 
 /** Pictures as objects of a bucket on AWS or on anything that speaks its protocol. */
 export class S3AvatarStorage extends AvatarStorage {
+  private probed: { at: number; outcome: Promise<void> } | undefined;
   private connected: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
 
   constructor(
@@ -56,6 +61,12 @@ export class S3AvatarStorage extends AvatarStorage {
     });
   }
 
+  async probe(): Promise<void> {
+    if (!this.probed || performance.now() - this.probed.at > PROBE_INTERVAL_MS)
+      this.probed = { at: performance.now(), outcome: this.writeProbe() };
+    return this.probed.outcome;
+  }
+
   async *list(): AsyncIterable<StoredAvatar> {
     const { sdk, client } = await this.connection();
     const pages = sdk.paginateListObjectsV2({ client }, { Bucket: this.bucket.bucket, Prefix: PREFIX });
@@ -68,6 +79,15 @@ export class S3AvatarStorage extends AvatarStorage {
 
   override async close(): Promise<void> {
     (await this.connected)?.client.destroy();
+  }
+
+  private async writeProbe(): Promise<void> {
+    try {
+      const { sdk, client } = await this.connection();
+      await client.send(new sdk.PutObjectCommand({ ...this.object(PROBE), Body: '' }));
+    } catch (error) {
+      throw new Error(`S3_BUCKET (${this.bucket.bucket}) cannot be written to`, { cause: error });
+    }
   }
 
   private object(name: string) {

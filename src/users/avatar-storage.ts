@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { randomBytes } from 'node:crypto';
-import type { OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
 import type { Logger } from '../common/logger.js';
 
@@ -31,8 +31,15 @@ export interface StoredAvatar {
 }
 
 /** Where pictures are kept: a folder or a bucket. */
-export abstract class AvatarStorage implements OnApplicationShutdown {
+export abstract class AvatarStorage implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(private readonly logger: Logger) {}
+
+  /** Beside the start, which waits for no bucket; the service does all the rest without one. */
+  onApplicationBootstrap(): void {
+    this.probe().catch((error: unknown) =>
+      this.logger.warn({ alert: 'invalid_configuration', err: error }, 'pictures cannot be stored'),
+    );
+  }
 
   async onApplicationShutdown(): Promise<void> {
     await this.close();
@@ -46,19 +53,26 @@ export abstract class AvatarStorage implements OnApplicationShutdown {
   /** Everything kept there, what an interrupted `put` has left included. */
   abstract list(): AsyncIterable<StoredAvatar>;
 
+  /**
+   * Sees whether pictures can be stored.
+   * @throws Error that says where they cannot, and by which variable
+   */
+  abstract probe(): Promise<void>;
+
   /** Lets connections go. */
   async close(): Promise<void> {}
 
   /**
    * Runs what needs the disk or the network.
-   * @throws AppError `busy` where it fails: the operator's trouble, but a 5xx would make the gateway cut everybody off
+   * @throws AppError `storage_unavailable` where it fails: the operator's trouble, but a 5xx would make the gateway cut
+   * everybody off
    */
   protected async attempt<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       this.logger.error({ alert: 'avatar_storage_failed', err: error }, 'the avatar storage failed');
-      throw new AppError('busy', { retryAfter: 5 });
+      throw new AppError('storage_unavailable', { retryAfter: 5 });
     }
   }
 }

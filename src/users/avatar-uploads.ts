@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { AppError, Rule } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
+import { atPace } from './upload-pace.js';
 
 export interface Upload {
   bytes: Buffer;
@@ -12,10 +13,15 @@ export interface Upload {
 
 /** Bytes around the file in a form of one part: boundaries and headers. */
 const ENVELOPE = 16 * 1024;
-/** Bytes of files held in memory at once, roughly; so many uploads of the largest size are taken in side by side. */
-const MEMORY = 128 * 1024 * 1024;
-/** Uploads of one member at once: nobody takes all the places. */
-const PER_MEMBER = 2;
+/** Bytes of files held in memory at once, as far as they have arrived: connections that send nothing take nothing. */
+const MAX_HELD_BYTES = 128 * 1024 * 1024;
+/** Uploads at once, each of another member. */
+const MAX_PLACES = 64;
+
+/** Bytes of a member's upload that have arrived. */
+interface Place {
+  bytes: number;
+}
 
 const badFile = (rule: Rule, message: string, field = 'file') =>
   new AppError('validation_failed', { details: [{ field, rule, message: `${field} ${message}` }] });
@@ -25,38 +31,31 @@ const badFile = (rule: Rule, message: string, field = 'file') =>
 export class AvatarUploads {
   private readonly maxBytes: number;
   private readonly extensions: readonly string[];
-  private readonly places: number;
-  private readonly byMember = new Map<string, number>();
-  private taken = 0;
+  private readonly places = new Map<string, Place>();
 
   constructor({ uploads }: Settings) {
     this.maxBytes = uploads.maxBytes;
     this.extensions = uploads.extensions;
-    this.places = Math.min(32, Math.max(2, Math.floor(MEMORY / uploads.maxBytes)));
   }
 
   /**
    * Reads the upload and hands it to `use`; its place is free again when that is done.
-   * @throws AppError `unsupported_media_type`, `payload_too_large`, `validation_failed`, `bad_request`, `busy`
+   * @throws AppError `unsupported_media_type`, `payload_too_large`, `validation_failed`, `bad_request`, `request_timeout`, `busy`
    */
   async receive<T>(request: FastifyRequest, userId: string, use: (upload: Upload) => Promise<T>): Promise<T> {
     if (!request.isMultipart()) throw new AppError('unsupported_media_type');
     if (Number(request.headers['content-length']) > this.maxBytes + ENVELOPE) throw new AppError('payload_too_large');
-    const own = this.byMember.get(userId) ?? 0;
-    if (this.taken >= this.places || own >= PER_MEMBER) throw new AppError('busy', { retryAfter: 1 });
-    this.taken += 1;
-    this.byMember.set(userId, own + 1);
+    if (this.places.has(userId) || this.places.size >= MAX_PLACES) throw new AppError('busy', { retryAfter: 1 });
+    const place: Place = { bytes: 0 };
+    this.places.set(userId, place);
     try {
-      return await use(await this.read(request));
+      return await use(await atPace(request.raw.socket, this.read(request, place)));
     } finally {
-      this.taken -= 1;
-      const left = this.byMember.get(userId)! - 1;
-      if (left > 0) this.byMember.set(userId, left);
-      else this.byMember.delete(userId);
+      this.places.delete(userId);
     }
   }
 
-  private async read(request: FastifyRequest): Promise<Upload> {
+  private async read(request: FastifyRequest, place: Place): Promise<Upload> {
     // The limits only keep the parser from collecting what is refused below anyway.
     const limits = { fileSize: this.maxBytes + 1, fieldSize: 1024, fieldNameSize: 100, headerPairs: 20 };
     let upload: Upload | undefined;
@@ -65,7 +64,7 @@ export class AvatarUploads {
         if (part.fieldname !== 'file') throw badFile('unknown_field', 'is not a part of this form', part.fieldname);
         if (part.type !== 'file' || !part.filename) throw badFile('invalid_type', 'must be a file with a name');
         if (upload) throw badFile('too_many', 'must be sent once');
-        upload = { extension: this.extensionOf(part.filename), bytes: await this.collect(part.file) };
+        upload = { extension: this.extensionOf(part.filename), bytes: await this.collect(part.file, place) };
       }
     } catch (error) {
       if (error instanceof AppError) throw error;
@@ -84,15 +83,19 @@ export class AvatarUploads {
     throw new AppError('unsupported_media_type', { details: [{ field: 'file', rule: 'invalid_format', message }] });
   }
 
-  private async collect(file: AsyncIterable<Buffer>): Promise<Buffer> {
+  private async collect(file: AsyncIterable<Buffer>, place: Place): Promise<Buffer> {
     const chunks: Buffer[] = [];
-    let size = 0;
     // Throwing out of the loop destroys the stream, which stops the parser.
     for await (const chunk of file) {
-      size += chunk.length;
-      if (size > this.maxBytes) throw new AppError('payload_too_large');
+      place.bytes += chunk.length;
+      if (place.bytes > this.maxBytes) throw new AppError('payload_too_large');
+      if (this.heldBytes() > MAX_HELD_BYTES) throw new AppError('busy', { retryAfter: 1 });
       chunks.push(chunk);
     }
-    return Buffer.concat(chunks, size);
+    return Buffer.concat(chunks, place.bytes);
+  }
+
+  private heldBytes(): number {
+    return [...this.places.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   }
 }

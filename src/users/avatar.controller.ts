@@ -33,7 +33,7 @@ export class AvatarController {
   @ApiBody({ schema: FORM })
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('validation_failed', 'bad_request', 'unauthenticated', 'payload_too_large')
-  @ApiErrors('unsupported_media_type', 'invalid_image', 'busy')
+  @ApiErrors('request_timeout', 'unsupported_media_type', 'invalid_image', 'storage_unavailable', 'busy')
   upload(
     @Req() request: FastifyRequest,
     @CurrentUser() { userId }: Principal,

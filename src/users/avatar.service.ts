@@ -32,7 +32,7 @@ export class AvatarService {
     private readonly audit: AuditService,
   ) {}
 
-  /** @throws AppError `unsupported_media_type`, `invalid_image`, `busy` */
+  /** @throws AppError `unsupported_media_type`, `invalid_image`, `storage_unavailable`, `busy` */
   async replace(userId: string, { bytes, extension }: Upload, context: RequestContext): Promise<ProfileBody> {
     const picture = await this.images.normalize(bytes, extension);
     const name = newAvatarName();

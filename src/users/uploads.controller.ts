@@ -26,7 +26,7 @@ export class UploadsController {
   @ApiOperation({ summary: 'A profile picture' })
   @ApiProduces(AVATAR_TYPE)
   @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })
-  @ApiErrors('not_found', 'busy')
+  @ApiErrors('not_found', 'storage_unavailable')
   async get(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
     // The pattern also keeps every path out that would leave the folder.
     const found = isAvatarName(name) ? await this.storage.open(name) : null;

@@ -44,6 +44,6 @@ import { UsersService } from './users.service.js';
       useFactory: ({ uploads }: Settings, logger: Logger) => createAvatarStorage(uploads, logger),
     },
   ],
-  exports: [UsersService, ProfileCache, ProfileService, PersonalData, IdentitiesService, AvatarService],
+  exports: [UsersService, ProfileCache, ProfileService, PersonalData, IdentitiesService, AvatarService, AvatarStorage],
 })
 export class UsersModule {}

@@ -66,14 +66,43 @@ function crc32(bytes: Buffer): number {
 
 /** A PNG of a few hundred bytes that says it is this large: the classic decompression bomb. */
 export function pngOfSize(width: number, height: number): Buffer {
-  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 6, 0, 0, 0]);
+  return png(width, height, 8, deflateSync(Buffer.alloc(1024)));
+}
+
+/** A whole PNG of one colour and 64 bits a pixel, a thousandth of what it unpacks to. */
+export function deepPng(width: number, height: number): Buffer {
+  return png(width, height, 16, deflateSync(Buffer.alloc((width * 8 + 1) * height)));
+}
+
+/** A small PNG before whose pixels stand 60 chunks of a kind that unpack to 60 MB each. */
+export function chunkBomb(kind: 'zTXt' | 'iTXt' | 'iCCP'): Buffer {
+  const head = kind === 'iTXt' ? 'k\0\u0001\0\0\0' : 'k\0\0';
+  const bomb = chunk(kind, Buffer.concat([Buffer.from(head), deflateSync(Buffer.alloc(60_000_000))]));
+  return png(8, 8, 8, deflateSync(Buffer.alloc((8 * 4 + 1) * 8)), Array<Buffer>(60).fill(bomb));
+}
+
+/** A small PNG of so many empty chunks more. */
+export function pngOfChunks(count: number): Buffer {
+  return png(
+    8,
+    8,
+    8,
+    deflateSync(Buffer.alloc((8 * 4 + 1) * 8)),
+    Array<Buffer>(count).fill(chunk('teXt', Buffer.alloc(0))),
+  );
+}
+
+/** Colour with alpha. */
+function png(width: number, height: number, depth: number, pixels: Buffer, extra: Buffer[] = []): Buffer {
+  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, depth, 6, 0, 0, 0]);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   return Buffer.concat([
     signature,
     chunk('IHDR', header),
-    chunk('IDAT', deflateSync(Buffer.alloc(1024))),
+    ...extra,
+    chunk('IDAT', pixels),
     chunk('IEND', Buffer.alloc(0)),
   ]);
 }

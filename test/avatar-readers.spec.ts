@@ -54,7 +54,7 @@ describe('a bucket', () => {
   ])('that %s is one that does not answer', async (_, fault) => {
     answer = fault;
     const { status, body } = await within(8000, () => service.get(address()));
-    expect([status, body.error.type]).toEqual([429, 'busy']);
+    expect([status, body.error.type]).toEqual([424, 'storage_unavailable']);
   });
 
   it('is not kept from others by readers who do not read', async () => {

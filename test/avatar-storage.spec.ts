@@ -24,8 +24,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const upload = async ({ access }: Member, content?: Buffer) =>
-  service.request('POST', '/users/profile/avatar', {
+const upload = async ({ access }: Member, content?: Buffer, app = service) =>
+  app.request('POST', '/users/profile/avatar', {
     payload: form({ filename: 'a.png', content: content ?? (await picture('png')) }),
     headers: FORM,
     token: access,
@@ -44,11 +44,13 @@ async function stored(): Promise<string[]> {
 const KINDS = noS3 ? (['folder'] as const) : (['folder', 'bucket'] as const);
 
 describe.each(KINDS)('pictures in a %s', (kind) => {
+  let variables: Record<string, string>;
+
   beforeAll(async () => {
     if (kind === 'bucket') s3 = await startS3();
-    const where = s3?.variables ?? { UPLOAD_FOLDER: path.join(folder, 'made', 'at', 'need') };
+    variables = s3?.variables ?? { UPLOAD_FOLDER: path.join(folder, 'made', 'at', 'need') };
     await service?.stop();
-    service = await TestApp.start({ PUBLIC_BASE_URL: BASE, ...where });
+    service = await TestApp.start({ PUBLIC_BASE_URL: BASE, ...variables });
   });
 
   it('are kept, found, listed and removed', async () => {
@@ -95,10 +97,12 @@ describe.each(KINDS)('pictures in a %s', (kind) => {
     expect(await stored()).toEqual(before);
   });
 
-  it('leave exactly one of two uploads at once', async () => {
+  it('leave exactly one of two uploads at once, to two instances', async () => {
+    const other = await TestApp.start({ PUBLIC_BASE_URL: BASE, ...variables });
     const member = await service.member();
     const before = await stored();
-    const answers = await Promise.all([upload(member), upload(member, await picture('png', 32))]);
+    const answers = await Promise.all([upload(member), upload(member, await picture('png', 32), other)]);
+    await other.stop();
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
     const left = (await stored()).filter((name) => !before.includes(name));
     expect(left.map((name) => `${BASE}/uploads/${name}`)).toEqual([await pictureOf(member)]);
@@ -194,7 +198,11 @@ describe('a picture', () => {
     service = await TestApp.start({ PUBLIC_BASE_URL: BASE, ...variables() });
     const member = await service.member();
     const answer = await upload(member);
-    expect([answer.status, answer.body.error.type, answer.headers['retry-after']]).toEqual([429, 'busy', '5']);
+    expect([answer.status, answer.body.error.type, answer.headers['retry-after']]).toEqual([
+      424,
+      'storage_unavailable',
+      '5',
+    ]);
     expect(await pictureOf(member)).toBeNull();
     expect((await service.get(`/uploads/${newAvatarName()}`)).status).toBe(429);
   });

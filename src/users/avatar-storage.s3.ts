@@ -84,7 +84,7 @@ export class S3AvatarStorage extends AvatarStorage {
   private async writeProbe(): Promise<void> {
     try {
       const { sdk, client } = await this.connection();
-      await client.send(new sdk.PutObjectCommand({ ...this.object(PROBE), Body: '' }));
+      await client.send(new sdk.PutObjectCommand({ ...this.object(PROBE), Body: Buffer.alloc(1) }));
     } catch (error) {
       throw new Error(`S3_BUCKET (${this.bucket.bucket}) cannot be written to`, { cause: error });
     }

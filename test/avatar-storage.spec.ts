@@ -172,7 +172,7 @@ describe('a picture', () => {
     const before = readdirSync(folder).sort();
     expect(await clean()).toMatchObject({ code: 0, output: expect.stringContaining(`unused ${orphan}`) });
     expect(readdirSync(folder).sort()).toEqual(before);
-    expect(await clean('--delete')).toMatchObject({ code: 0, output: expect.stringContaining('2 removed') });
+    expect(await clean('--delete', '--yes')).toMatchObject({ code: 0, output: expect.stringContaining('2 removed') });
     expect(readdirSync(folder).sort()).toEqual(before.filter((name) => name !== orphan && name !== aside));
     expect((await clean('--now')).code).toBe(2);
   });

@@ -11,8 +11,8 @@ const MIN_LARGE_PIXELS = 16_000_000;
 /** Longest side of a stored picture: twice what the clients show, for dense displays. */
 const MAX_SIDE_PX = 1024;
 /** Wait and work together are the 15 seconds that a picture may take once its file has arrived. */
-const MAX_WAIT_MS = 10_000;
-const MAX_WORK_SECONDS = 5;
+const MAX_WAIT_MS = 7000;
+const MAX_WORK_SECONDS = 8;
 
 /** What the bytes may be, by the extension of the file's name. */
 const FORMATS: Record<string, string> = { jpg: 'jpeg', jpeg: 'jpeg', png: 'png', gif: 'gif', webp: 'webp' };

@@ -1,11 +1,11 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { createServer, type Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Logger } from '../src/common/logger.js';
 import { registry } from '../src/common/metrics.js';
 import { readSettings } from '../src/config/settings.js';
 import { Mailer } from '../src/mail/mailer.js';
-import { greetingName, passwordChangedMail, passwordResetMail } from '../src/mail/messages.js';
+import { accountDeletedMail, greetingName, passwordChangedMail, passwordResetMail } from '../src/mail/messages.js';
 import { testValues } from './support/app.js';
 import { MailServer } from './support/mail-server.js';
 import { emptyMailbox, linkIn, MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
@@ -147,6 +147,63 @@ describe('sending', () => {
   });
 });
 
+describe('a mail server without SMTPUTF8', () => {
+  const hidden = { disabledCommands: ['STARTTLS'], hideSMTPUTF8: true };
+
+  it('is offered no address that needs it: given up at once, without the address in the log; other mail goes on', async () => {
+    await server.stop();
+    server = await MailServer.start(0, hidden);
+    const before = await counted('password_changed', 'failed');
+    const sender = mailer({ SMTP_URL: server.url });
+    sender.send(passwordChangedMail({ ...ada, email: 'jörg@example.com' }));
+    sender.send(passwordChangedMail({ ...ada, email: 'ada@exämple.com' }));
+    const { mail } = await until(() => server.deliveries[0]);
+    // A domain has an ASCII form.
+    expect(mail.headerLines.find(({ key }) => key === 'to')!.line).toBe('To: ada@xn--exmple-cua.com');
+    await until(async () => (await counted('password_changed', 'failed')) === before + 1);
+    expect(server.offered).toHaveLength(1);
+    expect(lines.join()).toContain('the mail server does not offer SMTPUTF8');
+    expect(lines.join()).not.toMatch(/j.{1,4}rg|tried again/);
+  });
+
+  it('gets headers in ASCII, whatever is in names and subjects', async () => {
+    await server.stop();
+    server = await MailServer.start(0, hidden);
+    const mail = { ...passwordChangedMail({ ...ada, name: 'Ада' }), subject: 'Votre mot de passe a été changé' };
+    mailer({ SMTP_URL: server.url, MAIL_FROM: 'Méetinity <hello@meetinity.example>' }).send(mail);
+    const { mail: got } = await server.delivery(ada.email);
+    expect([got.subject, got.from!.value[0]!.name]).toEqual([mail.subject, 'Méetinity']);
+    expect(got.headerLines.map(({ line }) => line).join()).toMatch(/^[\0-\x7f]*$/);
+    expect(got.text).toContain('Hello Ада,');
+  });
+});
+
+it('an address with another script before the @ is delivered by a server with SMTPUTF8', async () => {
+  mailer({ SMTP_URL: server.url }).send(passwordChangedMail({ ...ada, email: 'jörg@example.com' }));
+  expect((await server.delivery('jörg@example.com')).recipients).toHaveLength(1);
+});
+
+describe('a mail server whose certificate is not trusted', () => {
+  it.each([
+    ['STARTTLS', {}, 'smtp'],
+    ['TLS', { secure: true }, 'smtps'],
+  ])('is named as that in the log, with the reason: %s', async (_, options, scheme) => {
+    await server.stop();
+    // The library warns of the certificate that it brings along.
+    const warned = jest.spyOn(console, 'error').mockReturnValue();
+    server = await MailServer.start(0, options);
+    warned.mockRestore();
+    mailer({ SMTP_URL: server.url.replace('smtp', scheme) }).send(passwordChangedMail(ada));
+    await until(() => lines.some((line) => line.includes('mail given up')));
+    expect(server.offered).toEqual([]);
+    for (const line of lines) {
+      expect(line).toMatch(/the certificate of the mail server \(SMTP_URL\) failed: .*(self-signed|expired|altnames)/);
+      expect(line).toMatch(/"error":"[A-Z_]*CERT[A-Z_]*"/);
+      expect(line).not.toContain(ada.email);
+    }
+  });
+});
+
 describe('the end of the process', () => {
   it('sends what waits, a retry that is due later included', async () => {
     server.refusals.push({ status: 451, text: 'try later' });
@@ -192,5 +249,45 @@ describe('without a mail server', () => {
     await until(() => lines.some((line) => line.includes('written')));
     expect(lines.join()).not.toMatch(/secret-of-the-link|grace/);
     expect(lines.join()).toContain('SMTP_URL is not set');
+  });
+
+  const filesOf = (address: string) =>
+    readdirSync(MAIL_DIRECTORY).filter((name) => readFileSync(join(MAIL_DIRECTORY, name), 'utf8').includes(address));
+
+  it('removes what it wrote to an erased user and what is still to be written, and no one else’s', async () => {
+    const [erased, other] = [
+      { id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'erased@example.com', name: 'Grace' },
+      { id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b12', email: 'other@example.com', name: 'Grace' },
+    ];
+    const sender = mailer();
+    for (const user of [erased, other]) sender.send(passwordChangedMail(user));
+    await Promise.all([erased, other].map(({ email }) => mailTo(email, 'password_changed')));
+    sender.send(passwordResetMail(erased, LINK));
+    await sender.erase(erased.id);
+    // As another instance would: its queue still holds a message.
+    const late = mailer();
+    late.send(passwordChangedMail(erased));
+    await late.onApplicationShutdown();
+    sender.send(accountDeletedMail(erased));
+    await sender.onApplicationShutdown();
+    expect(filesOf(erased.email)).toEqual([expect.stringContaining('account_deleted')]);
+    expect(filesOf(other.email)).toHaveLength(1);
+  });
+
+  it('keeps the farewell and the mark of an erasure for a day', async () => {
+    const gone = { ...ada, id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b13', email: 'gone@example.com' };
+    const sender = mailer();
+    await sender.erase(gone.id);
+    sender.send(accountDeletedMail(gone));
+    await mailTo(gone.email, 'account_deleted');
+    const own = () => readdirSync(MAIL_DIRECTORY).filter((name) => name.includes(gone.id));
+    expect(own()).toHaveLength(2);
+    const old = new Date(Date.now() - 25 * 3_600_000);
+    for (const name of own()) utimesSync(join(MAIL_DIRECTORY, name), old, old);
+    // The first round is due at a random moment.
+    const random = jest.spyOn(Math, 'random').mockReturnValue(0);
+    mailer();
+    random.mockRestore();
+    await until(() => own().length === 0);
   });
 });

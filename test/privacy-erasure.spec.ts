@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import { Answer, Member, TestApp } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { form, FORM, picture } from './support/images.js';
-import { mailTo } from './support/mailbox.js';
+import { MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
 import { sessionOf } from './support/sessions.js';
 import { until } from './support/until.js';
 
@@ -134,6 +134,23 @@ describe('DELETE /users/profile', () => {
     expect(errorOf(await erase(left))).toEqual([409, 'last_admin']);
     await service.sql('UPDATE users SET role = $2 WHERE id = $1', [left.id, 'user']);
     expect((await erase(left)).status).toBe(204);
+  });
+
+  it('leaves no mail file but the farewell', async () => {
+    const member = await service.member();
+    await mailTo(member.email, 'email_verification');
+    const [, erased] = await Promise.all([
+      service.post('/auth/password/forgot', { email: member.email }),
+      erase(member),
+    ]);
+    expect(erased.status).toBe(204);
+    await mailTo(member.email, 'account_deleted');
+    const left = () =>
+      readdirSync(MAIL_DIRECTORY).filter((name) =>
+        readFileSync(path.join(MAIL_DIRECTORY, name), 'utf8').includes(member.email),
+      );
+    await until(() => left().length === 1);
+    expect(left()).toEqual([expect.stringContaining('-account_deleted-')]);
   });
 
   it('leaves no file of an upload at the same time', async () => {

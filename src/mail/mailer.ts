@@ -6,7 +6,8 @@ import { mails, mailsWaiting } from '../common/metrics.js';
 import { WorkQueue } from '../common/work-queue.js';
 import { Settings } from '../config/settings.js';
 import type { Mail, MailKind } from './mail.js';
-import { FileTransport, MailTransport, SmtpTransport } from './transports.js';
+import { FileTransport } from './file-transport.js';
+import { MailTransport, SmtpTransport, SmtpUtf8Missing } from './transports.js';
 
 /** Messages sent at once, and connections to the mail server. */
 const CONCURRENCY = 3;
@@ -27,12 +28,25 @@ interface Job {
 
 interface SendError {
   name?: string;
+  message: string;
   code?: string;
+  /** Of the system or of TLS, where `code` is the library's. */
+  originalCode?: string;
   responseCode?: number;
 }
 
+/** Node's codes for a certificate that does not pass; their messages name hosts and issuers, never a recipient. */
+const CERTIFICATE_CODES = /CERT|SIGNATURE|CRL|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE/;
+
 /** RFC 5321 §4.2.1: a 5yz reply says that the same command fails again. A refused login may be put right meanwhile. */
-const isFinal = ({ code, responseCode = 0 }: SendError) => responseCode >= 500 && code !== 'EAUTH';
+const isFinal = (error: SendError) =>
+  error instanceof SmtpUtf8Missing || ((error.responseCode ?? 0) >= 500 && error.code !== 'EAUTH');
+
+function explain(error: SendError): string | undefined {
+  if (error instanceof SmtpUtf8Missing) return error.message;
+  if (!CERTIFICATE_CODES.test(error.originalCode ?? '')) return undefined;
+  return `the certificate of the mail server (SMTP_URL) failed: ${error.message}`;
+}
 
 /**
  * Sends mail beside the requests: nothing here makes an answer wait or fail. The queue is in memory, so a crash loses what
@@ -76,6 +90,11 @@ export class Mailer implements OnApplicationShutdown {
     this.enqueue({ kind, compose, messageId: `<${randomUUID()}@${this.domain}>`, attempt: 1 });
   }
 
+  /** Call it once the account is gone: removes what is kept of mail to the user, except the farewell that follows. */
+  erase(userId: string): Promise<void> {
+    return this.transport.erase(userId);
+  }
+
   async onApplicationShutdown(): Promise<void> {
     this.draining = true;
     for (const job of Array.from(this.delayed.keys())) this.enqueue(job);
@@ -115,8 +134,9 @@ export class Mailer implements OnApplicationShutdown {
     const { kind, attempt, mail } = job;
     mails.inc({ kind, result: delay === undefined ? 'failed' : 'retried' });
     // Not the error itself: mail servers repeat the address in what they say.
-    const { name, code, responseCode } = error;
-    const facts = { mail: kind, user_id: mail?.userId, attempt, error: code ?? name, smtp_status: responseCode };
+    const { name, code, originalCode = code, responseCode } = error;
+    const told = { error: originalCode ?? name, reason: explain(error), smtp_status: responseCode };
+    const facts = { mail: kind, user_id: mail?.userId, attempt, ...told };
     if (delay === undefined) return this.logger.error(facts, 'mail given up');
     this.logger.warn(facts, 'mail not sent, to be tried again');
     job.attempt += 1;

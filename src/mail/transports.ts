@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { once } from 'node:events';
 import type { SendMailOptions, Transporter } from 'nodemailer';
-import type { Logger } from '../common/logger.js';
-import type { Settings } from '../config/settings.js';
 import type { Mail } from './mail.js';
 
 /** Carries one message; rejects where it could not. */
 export interface MailTransport {
   send(mail: Mail, messageId: string): Promise<void>;
+  /** Removes what it keeps of mail to a user who is being erased, also what is written at this moment. */
+  erase(userId: string): Promise<void>;
   close(): void;
 }
 
@@ -16,9 +14,9 @@ export interface MailTransport {
 const NO_READING = { disableFileAccess: true, disableUrlAccess: true };
 
 /** With the first message, not with every start. */
-const loadLibrary = () => import('nodemailer');
+export const loadLibrary = () => import('nodemailer');
 
-function toOptions(mail: Mail, from: string, messageId: string): SendMailOptions {
+export function toOptions(mail: Mail, from: string, messageId: string): SendMailOptions {
   return {
     from,
     // An object, not text: text would be read as a list of addresses.
@@ -33,6 +31,33 @@ function toOptions(mail: Mail, from: string, messageId: string): SendMailOptions
   };
 }
 
+const NON_ASCII_LOCAL_PART = /[^\0-\x7f][^\s<@]*@/;
+
+/** An address that only a server with SMTPUTF8 can deliver to; a domain has an ASCII form. */
+export class SmtpUtf8Missing extends Error {
+  readonly code = 'SMTPUTF8';
+}
+
+/**
+ * RFC 6531 §3.1: such an address must not be offered to a server that does not announce the extension. Not all servers refuse
+ * it: some deliver to another mailbox.
+ */
+async function requireSmtpUtf8(transporter: Transporter): Promise<void> {
+  const { default: Connection } = await import('nodemailer/lib/smtp-connection');
+  const connection = new Connection(transporter.options);
+  // One after the first would otherwise end the process.
+  connection.on('error', () => undefined);
+  try {
+    // An error that comes before the event rejects this.
+    await Promise.all([once(connection, 'connect'), connection.connect()]);
+    // Private in nodemailer 10.6, which sends the address all the same and has no option against it.
+    const { _supportedExtensions: extensions } = connection as unknown as { _supportedExtensions: string[] };
+    if (!extensions.includes('SMTPUTF8')) throw new SmtpUtf8Missing('the mail server does not offer SMTPUTF8');
+  } finally {
+    connection.quit();
+  }
+}
+
 /** A pool of connections to the mail server. Times in milliseconds; what SMTP_URL says in its query wins. */
 export class SmtpTransport implements MailTransport {
   private transporter: Promise<Transporter> | null = null;
@@ -45,8 +70,12 @@ export class SmtpTransport implements MailTransport {
 
   async send(mail: Mail, messageId: string): Promise<void> {
     this.transporter ??= this.open();
-    await (await this.transporter).sendMail(toOptions(mail, this.from, messageId));
+    const transporter = await this.transporter;
+    if (NON_ASCII_LOCAL_PART.test(mail.to) || NON_ASCII_LOCAL_PART.test(this.from)) await requireSmtpUtf8(transporter);
+    await transporter.sendMail(toOptions(mail, this.from, messageId));
   }
+
+  async erase(): Promise<void> {}
 
   close(): void {
     void this.transporter?.then((transporter) => transporter.close());
@@ -67,28 +96,4 @@ export class SmtpTransport implements MailTransport {
       ...NO_READING,
     } as never);
   }
-}
-
-/** Where there is no mail server: each message becomes a file that mail programs open. */
-export class FileTransport implements MailTransport {
-  constructor(
-    private readonly settings: Settings,
-    private readonly logger: Logger,
-  ) {}
-
-  async send(mail: Mail, messageId: string): Promise<void> {
-    const { from, directory } = this.settings.mail;
-    const { createTransport } = await loadLibrary();
-    const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
-    const { message } = await composer.sendMail(toOptions(mail, from, messageId));
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const moment = new Date().toISOString().replaceAll(':', '-');
-    const file = join(directory, `${moment}-${mail.kind}-${randomUUID().slice(0, 8)}.eml`);
-    await writeFile(file, message as Buffer, { mode: 0o600 });
-    // A link opens an account, so in production it stands in no log.
-    const link = this.settings.production ? undefined : (mail.link ?? undefined);
-    this.logger.info({ mail: mail.kind, user_id: mail.userId, file, link }, 'mail written to a file');
-  }
-
-  close(): void {}
 }

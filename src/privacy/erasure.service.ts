@@ -102,6 +102,8 @@ export class ErasureService {
     await this.audit.record(tx, { action: 'user.deleted', actorId: user.id, targetId: user.id }, null);
     await this.users.remove(tx, user);
     await this.auditRedactions.redact(tx, user.id, answerBy);
-    afterCommit(tx, async () => this.mailer.send(accountDeletedMail(user)));
+    afterCommit(tx, async () => {
+      await this.mailer.erase(user.id).finally(() => this.mailer.send(accountDeletedMail(user)));
+    });
   }
 }

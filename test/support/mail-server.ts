@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { ParsedMail, simpleParser } from 'mailparser';
-import { SMTPServer } from 'smtp-server';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { until } from './until.js';
 
 export interface Delivery {
@@ -18,9 +18,9 @@ export class MailServer {
 
   private constructor(private readonly server: SMTPServer) {}
 
-  static async start(port = 0): Promise<MailServer> {
+  static async start(port = 0, options: SMTPServerOptions = { disabledCommands: ['STARTTLS'] }): Promise<MailServer> {
     const server = new SMTPServer({
-      disabledCommands: ['STARTTLS'],
+      ...options,
       authOptional: true,
       onData: (stream, session, done) => {
         const refusal = mailServer.refusals.shift();

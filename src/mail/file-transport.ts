@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { access, mkdir, opendir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../common/logger.js';
+import { Rounds } from '../common/rounds.js';
+import type { Settings } from '../config/settings.js';
+import type { Mail, MailKind } from './mail.js';
+import { loadLibrary, type MailTransport, toOptions } from './transports.js';
+
+/** Sent to an account that is gone already. */
+const FAREWELL: MailKind = 'account_deleted';
+/** Milliseconds for which a farewell is kept, and the mark of an erasure: longer than any mail is on its way. */
+const MAX_AGE_MS = 86_400_000;
+const CLEANUP_INTERVAL_MS = 3_600_000;
+
+/** Where there is no mail server: each message becomes a file that mail programs open, named after time, kind and user. */
+export class FileTransport implements MailTransport {
+  private readonly directory: string;
+  private readonly cleanup: Rounds;
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly logger: Logger,
+  ) {
+    this.directory = settings.mail.directory;
+    this.cleanup = new Rounds(CLEANUP_INTERVAL_MS, logger, 'cleaning up MAIL_DIR failed', () => this.removeOld());
+    this.cleanup.begin();
+  }
+
+  async send(mail: Mail, messageId: string): Promise<void> {
+    const { createTransport } = await loadLibrary();
+    const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
+    const { message } = await composer.sendMail(toOptions(mail, this.settings.mail.from, messageId));
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    const moment = new Date().toISOString().replaceAll(':', '-');
+    const file = join(this.directory, `${moment}-${mail.kind}-${mail.userId}-${randomUUID().slice(0, 8)}.eml`);
+    await writeFile(file, message as Buffer, { mode: 0o600 });
+    // Looked at once the file is there: a later erasure finds the file, an earlier one has left its mark.
+    if (mail.kind !== FAREWELL && (await exists(this.markOf(mail.userId)))) return rm(file, { force: true });
+    // A link opens an account, so in production it stands in no log.
+    const link = this.settings.production ? undefined : (mail.link ?? undefined);
+    this.logger.info({ mail: mail.kind, user_id: mail.userId, file, link }, 'mail written to a file');
+  }
+
+  async erase(userId: string): Promise<void> {
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    await writeFile(this.markOf(userId), '', { mode: 0o600 });
+    for await (const { name } of await opendir(this.directory))
+      if (name.includes(`-${userId}-`)) await rm(join(this.directory, name), { force: true });
+  }
+
+  close(): void {
+    void this.cleanup.end();
+  }
+
+  private markOf(userId: string): string {
+    return join(this.directory, `${userId}.erased`);
+  }
+
+  private async removeOld(): Promise<void> {
+    if (!(await exists(this.directory))) return;
+    for await (const { name } of await opendir(this.directory)) {
+      if (!name.endsWith('.erased') && !name.includes(`-${FAREWELL}-`)) continue;
+      const file = join(this.directory, name);
+      // Another instance may have been quicker.
+      const found = await stat(file).catch(() => null);
+      if (found && found.mtimeMs < Date.now() - MAX_AGE_MS) await rm(file, { force: true });
+    }
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -163,7 +163,7 @@ describe('a picture', () => {
     expect([files(), await pictureOf(member)]).toEqual([before, url]);
   });
 
-  it('without a profile is removed by npm run avatars:clean -- --delete, and only listed without', async () => {
+  it('without a profile is removed by npm run avatars:clean -- --delete --yes, and only listed without', async () => {
     const used = (await upload(await service.member())).body.profile_picture_url.split('/').at(-1);
     const [orphan, aside, young] = [newAvatarName(), `.${newAvatarName()}.tmp`, newAvatarName()];
     for (const name of [orphan, aside, young, 'notes.txt']) writeFileSync(path.join(folder, name), '');

@@ -1,0 +1,72 @@
+import { passwordChangedMail } from '../src/mail/messages.js';
+import { MailServer } from './support/mail-server.js';
+import { counted, lines, mailer, stopMailers } from './support/mailer.js';
+import { until } from './support/until.js';
+
+const ada = { id: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'ada@example.com', name: 'Ada' };
+let server: MailServer;
+
+beforeEach(async () => {
+  server = await MailServer.start();
+});
+afterEach(async () => {
+  await stopMailers();
+  await server.stop();
+});
+
+describe('a mail server without SMTPUTF8', () => {
+  const hidden = { disabledCommands: ['STARTTLS'], hideSMTPUTF8: true };
+
+  it('is offered no address that needs it: given up at once, without the address in the log; other mail goes on', async () => {
+    await server.stop();
+    server = await MailServer.start(0, hidden);
+    const before = await counted('password_changed', 'failed');
+    const sender = mailer({ SMTP_URL: server.url });
+    sender.send(passwordChangedMail({ ...ada, email: 'jörg@example.com' }));
+    sender.send(passwordChangedMail({ ...ada, email: 'ada@exämple.com' }));
+    const { mail } = await until(() => server.deliveries[0]);
+    // A domain has an ASCII form.
+    expect(mail.headerLines.find(({ key }) => key === 'to')!.line).toBe('To: ada@xn--exmple-cua.com');
+    await until(async () => (await counted('password_changed', 'failed')) === before + 1);
+    expect(server.offered).toHaveLength(1);
+    expect(lines.join()).toContain('the mail server does not offer SMTPUTF8');
+    expect(lines.join()).not.toMatch(/j.{1,4}rg|tried again/);
+  });
+
+  it('gets headers in ASCII, whatever is in names and subjects', async () => {
+    await server.stop();
+    server = await MailServer.start(0, hidden);
+    const mail = { ...passwordChangedMail({ ...ada, name: 'Ада' }), subject: 'Votre mot de passe a été changé' };
+    mailer({ SMTP_URL: server.url, MAIL_FROM: 'Méetinity <hello@meetinity.example>' }).send(mail);
+    const { mail: got } = await server.delivery(ada.email);
+    expect([got.subject, got.from!.value[0]!.name]).toEqual([mail.subject, 'Méetinity']);
+    expect(got.headerLines.map(({ line }) => line).join()).toMatch(/^[\0-\x7f]*$/);
+    expect(got.text).toContain('Hello Ада,');
+  });
+});
+
+it('an address with another script before the @ is delivered by a server with SMTPUTF8', async () => {
+  mailer({ SMTP_URL: server.url }).send(passwordChangedMail({ ...ada, email: 'jörg@example.com' }));
+  expect((await server.delivery('jörg@example.com')).recipients).toHaveLength(1);
+});
+
+describe('a mail server whose certificate is not trusted', () => {
+  it.each([
+    ['STARTTLS', {}, 'smtp'],
+    ['TLS', { secure: true }, 'smtps'],
+  ])('is named as that in the log, with the reason: %s', async (_, options, scheme) => {
+    await server.stop();
+    // The library warns of the certificate that it brings along.
+    const warned = jest.spyOn(console, 'error').mockReturnValue();
+    server = await MailServer.start(0, options);
+    warned.mockRestore();
+    mailer({ SMTP_URL: server.url.replace('smtp', scheme) }).send(passwordChangedMail(ada));
+    await until(() => lines.some((line) => line.includes('mail given up')));
+    expect(server.offered).toEqual([]);
+    for (const line of lines) {
+      expect(line).toMatch(/the certificate of the mail server \(SMTP_URL\) failed: .*(self-signed|expired|altnames)/);
+      expect(line).toMatch(/"error":"[A-Z_]*CERT[A-Z_]*"/);
+      expect(line).not.toContain(ada.email);
+    }
+  });
+});

@@ -8,10 +8,11 @@ import { createStage } from './lib/stage.js';
 import { hashing } from './rows/hashing.js';
 import { instances } from './rows/instances.js';
 import { processRows } from './rows/process.js';
+import { refused } from './rows/refused.js';
 import { relay } from './rows/relay.js';
 import { routes } from './rows/routes.js';
 
-const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows];
+const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows, ...refused];
 
 const values = prepareBench({
   call: 'npm run bench --',

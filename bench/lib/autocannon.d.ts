@@ -20,6 +20,8 @@ declare module 'autocannon' {
     connections: number;
     duration: number;
     overallRate?: number;
+    /** Threads of its own that send the requests, which then hold no functions. */
+    workers?: number;
     timeout?: number;
     requests: Request[];
     setupClient?(client: Client): void;

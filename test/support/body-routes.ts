@@ -1,5 +1,3 @@
-import type { TestApp } from './app.js';
-
 interface Schema {
   $ref?: string;
   maxLength?: number;
@@ -17,8 +15,14 @@ export interface BodyRoute {
   optional: boolean;
 }
 
+/** What can be asked for the interface document: the application of a spec, or a server. */
+interface Described {
+  // oxlint-disable-next-line typescript/no-explicit-any
+  get(url: string): Promise<{ body: any }>;
+}
+
 /** All of them, as the service describes them. */
-export async function bodyRoutes(service: TestApp): Promise<BodyRoute[]> {
+export async function bodyRoutes(service: Described): Promise<BodyRoute[]> {
   const { paths, components } = (await service.get('/docs-json')).body;
   const resolved = ({ $ref, ...schema }: Schema): Schema =>
     $ref ? components.schemas[$ref.split('/').at(-1)!] : schema;

@@ -36,6 +36,44 @@ it('names the errors that bodies, accounts and the database bring to a route', a
   expect(errorsOf('get', '/health/live')).not.toMatch(/busy|unauthenticated|invalid_json/);
 });
 
+it('says of ids, bodies, errors and empty parameters what the service does', async () => {
+  const { body: document } = await service.get('/docs-json');
+  const { access } = await service.memberWithRole('admin');
+  const operations = Object.entries<any>(document.paths).flatMap(([path, item]) =>
+    Object.values<any>(item).map((operation) => ({ path, ...operation })),
+  );
+  const parameters = operations.flatMap(({ path, parameters: own = [] }) =>
+    own.map((item: any) => ({ path, ...item })),
+  );
+  for (const { path, schema } of parameters.filter(({ name, in: place }) => place === 'path' && name === 'id'))
+    expect([path, schema.format]).toEqual([path, 'uuid']);
+  const queries = parameters.filter(({ path, in: place }) => path.startsWith('/admin') && place === 'query');
+  expect(queries.length).toBeGreaterThan(10);
+  for (const { path, name, allowEmptyValue } of queries) {
+    const { status } = await service.get(`${path}?${name}=`, access);
+    expect([path, name, allowEmptyValue, status]).toEqual([path, name, true, 200]);
+  }
+  for (const { path, responses, tags } of operations) {
+    const errors = Object.entries<any>(responses).filter(([status]) => Number(status) >= 400);
+    const types = ['application/json', ...(tags.includes('pages') ? ['text/html'] : [])];
+    for (const [status, { content }] of errors)
+      expect([path, status, Object.keys(content)]).toEqual([path, status, types]);
+  }
+  for (const { path, requestBody } of operations)
+    for (const { schema } of Object.values<any>(requestBody?.content ?? {})) {
+      const fields = schema.$ref ? document.components.schemas[schema.$ref.split('/').at(-1)] : schema;
+      expect([path, fields.additionalProperties]).toEqual([path, false]);
+    }
+});
+
+it('does not mind a device that is null, as it says', async () => {
+  const { body: document } = await service.get('/docs-json');
+  const { nullable } = document.components.schemas.LoginBody.properties.device_info;
+  const { email, password } = await service.member();
+  const { status } = await service.post('/auth/login', { email, password, device_info: null });
+  expect([nullable, status]).toEqual([true, 200]);
+});
+
 describeWith('chromium', 'Swagger UI', () => {
   it('registers somebody from the page, under the content security policy of the service', async () => {
     await service.app.listen(0, '127.0.0.1');

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { CurrentUser } from '../common/decorators.js';
 import { Context } from '../common/request-context.js';
 import type { Principal, RequestContext } from '../common/request-context.js';
@@ -31,7 +31,6 @@ export class AdminUsersController {
   @Get(':id')
   @AdminRoute('users.read', 'validation_failed', 'not_found')
   @ApiOperation({ summary: 'One user, with preferences, identities, sessions and the last audit entries' })
-  @ApiParam({ name: 'id', format: 'uuid' })
   @ApiOkResponse({ type: AdminUserDetailBody })
   get(@UuidParam('id') id: string, @CurrentUser() { sessionId }: Principal): Promise<AdminUserDetailBody> {
     return this.details.get(id, sessionId);
@@ -40,7 +39,6 @@ export class AdminUsersController {
   @Put(':id/status')
   @AdminRoute('users.set_status', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
   @ApiOperation({ summary: 'Deactivate or reactivate a user', description: 'Deactivation ends every session.' })
-  @ApiParam({ name: 'id', format: 'uuid' })
   @ApiOkResponse({ type: AdminUserDetailBody })
   async setStatus(
     @UuidParam('id') id: string,
@@ -68,7 +66,6 @@ export class AdminUsersController {
     description:
       'Ends every session of the user. A higher role needs a confirmed address, and a password, if there is one, that its owner is known to have chosen.',
   })
-  @ApiParam({ name: 'id', format: 'uuid' })
   @ApiOkResponse({ type: AdminUserDetailBody })
   async setRole(
     @UuidParam('id') id: string,
@@ -84,7 +81,6 @@ export class AdminUsersController {
   @HttpCode(204)
   @AdminRoute('users.revoke_sessions', 'validation_failed', 'invalid_json', 'not_found')
   @ApiOperation({ summary: 'Sign a user out everywhere' })
-  @ApiParam({ name: 'id', format: 'uuid' })
   @ApiNoContentResponse()
   revokeSessions(
     @UuidParam('id') id: string,

@@ -22,7 +22,12 @@ const fitsDeviceInfo = (value: unknown) => Buffer.byteLength(JSON.stringify(valu
 
 /** Requests that open a session may describe the device; without it the user agent stands in. */
 export class DeviceBody {
-  @ApiPropertyOptional({ type: Object, nullable: true, example: { model: 'Pixel 9', os: 'Android 16' } })
+  @ApiPropertyOptional({
+    type: Object,
+    additionalProperties: true,
+    nullable: true,
+    example: { model: 'Pixel 9', os: 'Android 16' },
+  })
   @Transform(({ value }) => toShown(value))
   @IsOptional()
   @IsObject()

@@ -22,6 +22,19 @@ const WITH_DATABASE: ErrorType[] = ['busy', 'database_unavailable'];
 
 interface Schema {
   required?: string[];
+  additionalProperties?: boolean;
+  format?: string;
+}
+
+interface Parameter {
+  name: string;
+  in: string;
+  schema: Schema;
+}
+
+interface Response {
+  description?: string;
+  content?: Record<string, unknown>;
 }
 
 interface RequestBody {
@@ -29,15 +42,21 @@ interface RequestBody {
   required?: boolean;
 }
 
+/** Errors are JSON whatever a route answers else; the pages show them as a page to those who ask for HTML. */
+const ERROR = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } };
+const PAGE_ERROR = { ...ERROR, 'text/html': { schema: { type: 'string' } } };
+
 const METHODS = ['get', 'post', 'put', 'delete'] as const;
 
-/** Adds what holds for every operation: that it is open where it is, and the errors that no route says of itself. */
+/** Adds what holds for every operation: that it is open where it is, what ids look like, and the errors that no route says of itself. */
 function complete(document: OpenAPIObject): OpenAPIObject {
   for (const item of Object.values(document.paths))
     for (const method of METHODS) {
       const operation = item[method];
       if (!operation) continue;
       operation.security ??= [];
+      for (const { name, in: place, schema } of (operation.parameters ?? []) as Parameter[])
+        if (place === 'path' && name === 'id') schema.format = 'uuid';
       if (operation.requestBody) completeBody(operation.requestBody as RequestBody, document);
       // An empty requirement among them says that the token may be left out.
       const closed = operation.security.length > 0 && operation.security.every((one) => Object.keys(one).length > 0);
@@ -48,23 +67,29 @@ function complete(document: OpenAPIObject): OpenAPIObject {
         ...(operation.security.length > 0 && method !== 'get' ? WITH_WRITES : []),
         ...(operation.tags?.includes('health') ? [] : WITH_DATABASE),
       ];
-      for (const type of types) addError(operation.responses as Record<string, { description?: string }>, type);
+      const responses = operation.responses as Record<string, Response>;
+      for (const type of types) addError(responses, type);
+      for (const [status, response] of Object.entries(responses))
+        if (Number(status) >= 400) response.content = operation.tags?.includes('pages') ? PAGE_ERROR : ERROR;
     }
   return document;
 }
 
-/** A body is checked like an empty object where it is missing, so it may be missing where no field is required. */
+/**
+ * No body has fields beside those of its class. It is checked like an empty object where it is missing, so it may be missing where
+ * no field is required.
+ */
 function completeBody(body: RequestBody, { components }: OpenAPIObject): void {
   const [{ schema }] = Object.values(body.content) as [{ schema: Schema & { $ref?: string } }];
-  const { required = [] } = schema.$ref ? (components!.schemas![schema.$ref.split('/').at(-1)!] as Schema) : schema;
-  body.required = required.length > 0;
+  const fields = schema.$ref ? (components!.schemas![schema.$ref.split('/').at(-1)!] as Schema) : schema;
+  fields.additionalProperties = false;
+  body.required = (fields.required ?? []).length > 0;
 }
 
-function addError(responses: Record<string, { description?: string }>, type: ErrorType): void {
+function addError(responses: Record<string, Response>, type: ErrorType): void {
   const status = String(ERRORS[type][0]);
   const known = responses[status];
-  const content = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } };
-  if (!known) responses[status] = { description: `\`${type}\``, content } as { description: string };
+  if (!known) responses[status] = { description: `\`${type}\`` };
   else if (!known.description?.includes(type)) known.description = `${known.description}, \`${type}\``;
 }
 

@@ -1,13 +1,17 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiPropertyOptional, ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
 import { Omittable, Satisfies } from './fields.js';
 import { isUuid } from './uuid-param.js';
 
+/** The library passes it on, though its types do not know it for a property. */
+const EmptyAllowed = () => ApiPropertyOptional({ allowEmptyValue: true } as ApiPropertyOptions);
+
 /** A query parameter that may be missing; an empty one, as forms send it, counts as missing. */
 export function OptionalParam() {
   return applyDecorators(
+    EmptyAllowed(),
     Transform(({ value }) => (value === '' ? undefined : value)),
     Omittable(),
   );
@@ -17,6 +21,7 @@ export function OptionalParam() {
 export function WholeParam(minimum: number, maximum: number, fallback: number) {
   return applyDecorators(
     ApiPropertyOptional({ type: 'integer', minimum, maximum, default: fallback }),
+    EmptyAllowed(),
     Transform(({ value }) => (value === '' ? fallback : /^\d{1,10}$/.test(String(value)) ? Number(value) : value)),
     IsInt(),
     Min(minimum),

@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiErrors, CurrentUser } from '../common/decorators.js';
 import type { Principal } from '../common/request-context.js';
 import { UuidParam } from '../common/uuid-param.js';
@@ -14,7 +14,6 @@ export class MemberCardController {
 
   @Get(':id')
   @ApiOperation({ summary: "Another member's card", description: 'Members who are private or inactive are not found.' })
-  @ApiParam({ name: 'id', format: 'uuid' })
   @ApiOkResponse({ type: MemberCardBody })
   @ApiErrors('validation_failed', 'unauthenticated', 'not_found', 'database_unavailable')
   get(@UuidParam('id') id: string, @CurrentUser() { userId }: Principal): Promise<MemberCardBody> {

@@ -26,10 +26,12 @@ function Whole({ minimum, maximum }: typeof AGES, example: number) {
 const isWithoutDoubles = (list: unknown) => Array.isArray(list) && new Set(list.map(folded)).size === list.length;
 const folded = (entry: unknown) => (typeof entry === 'string' ? foldCase(entry) : entry);
 
+const ENTRY = { type: 'string', minLength: 1, maxLength: 100 } as const;
+
 /** At most 50 entries of 1 to 100 characters, trimmed, none twice; the list replaces the stored one. */
 function Entries(example: string[]) {
   return applyDecorators(
-    ApiPropertyOptional({ type: [String], maxItems: 50, uniqueItems: true, example }),
+    ApiPropertyOptional({ type: 'array', items: ENTRY, maxItems: 50, uniqueItems: true, example }),
     Transform(({ value }) => (Array.isArray(value) ? value.map(toText) : value)),
     Omittable(),
     IsArray(),

@@ -1,0 +1,43 @@
+// Sends what Schemathesis (https://schemathesis.io, `pip install schemathesis`) makes of the interface document to the service in
+// production mode. Exit code 1 for a 5xx, a status that is not documented, or an answer that breaks its schema. Arguments go to
+// `schemathesis run`.
+import 'reflect-metadata';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Client } from 'pg';
+import { createMembers } from './lib/members.js';
+import { createStage } from './lib/stage.js';
+
+/** Some requests end the session that they come with, so each has one of its own. */
+const SESSIONS = 20_000;
+const CHECKS = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance'].concat(
+  'response_headers_conformance',
+  'response_schema_conformance',
+);
+
+const stage = await createStage((line) => console.error(line));
+const folder = mkdtempSync(join(tmpdir(), 'meetinity-fuzz-'));
+try {
+  const members = await createMembers(stage.settings, SESSIONS, 'fuzz');
+  const client = new Client({ connectionString: stage.settings.database.url! });
+  await client.connect();
+  await client.query(`UPDATE users SET role = 'admin'`);
+  await client.end();
+  const tokens = join(folder, 'tokens');
+  writeFileSync(tokens, members.map(({ access }) => access).join('\n'), { mode: 0o600 });
+  const service = await stage.service({ values: { BCRYPT_COST: '10', DOCS_ENABLED: 'true' } });
+  const args = ['run', `${service.url}/docs-json`, '--url', service.url, '--checks', CHECKS.join()];
+  const run = spawn('schemathesis', [...args, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    // It leaves notes where it runs.
+    cwd: folder,
+    env: { ...process.env, SCHEMATHESIS_HOOKS: 'sessions', PYTHONPATH: resolve('bench/fuzz'), FUZZ_TOKENS: tokens },
+  });
+  [process.exitCode] = (await once(run, 'exit')) as [number];
+} finally {
+  await stage.stop();
+  rmSync(folder, { recursive: true, force: true });
+}

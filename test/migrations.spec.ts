@@ -85,6 +85,35 @@ describe('migrations', () => {
     expect(await countUsers(dataSource)).toBe(200);
   });
 
+  it('take a password for proven where a reset, or the operator, shows whose it is', async () => {
+    const { dataSource } = await emptyDatabase();
+    await migrate(dataSource);
+    await revertTo(
+      dataSource,
+      migrations.findIndex(({ name }) => name.startsWith('PasswordProof')),
+    );
+    await dataSource.query(`
+      WITH u AS (
+        INSERT INTO users (email, name, password_hash, is_verified, email_verified_at)
+        SELECT name || '@example.com', name, CASE WHEN name <> 'evicted' THEN 'a hash' END, true, now()
+          FROM unnest(ARRAY['reset', 'evicted', 'created', 'promoted', 'confirmed']) AS name RETURNING id, name
+      ), t AS (
+        INSERT INTO one_time_tokens (user_id, purpose, token_hash, expires_at, used_at)
+        SELECT id, 'email_verification', name || used, now() + interval '1 day', CASE WHEN used THEN now() END
+          FROM u, unnest(ARRAY[true, false]) AS used
+      )
+      INSERT INTO audit_logs (target_id, actor_id, action, after)
+      SELECT id, CASE WHEN name IN ('created', 'promoted') THEN NULL ELSE id END,
+             CASE name WHEN 'created' THEN 'user.registered' WHEN 'promoted' THEN 'user.role_changed'
+                       WHEN 'confirmed' THEN 'email.verified' ELSE 'password.reset' END, '{"role": "admin"}' FROM u`);
+    await migrate(dataSource);
+    const proven = 'SELECT name FROM users WHERE password_proven_at IS NOT NULL ORDER BY name';
+    expect(await dataSource.query(proven)).toEqual([{ name: 'created' }, { name: 'reset' }]);
+    // Of a used token from before it is not known whether it was used or ended by another.
+    expect(await dataSource.query('SELECT FROM one_time_tokens WHERE used_at IS NOT NULL')).toEqual([]);
+    expect(await dataSource.query('SELECT count(*)::int FROM one_time_tokens')).toEqual([{ count: 5 }]);
+  });
+
   it('run once when four instances start at the same time', async () => {
     const url = await scratch.create();
     const sources = await Promise.all([1, 2, 3, 4].map(() => scratch.connect(url)));

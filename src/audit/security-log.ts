@@ -1,6 +1,7 @@
 import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { clientNetwork } from '../cache/network.js';
+import { mailboxOf } from '../common/email-address.js';
 import type { AppError, ErrorType } from '../common/errors.js';
 import { type Logger, withoutRedaction } from '../common/logger.js';
 import { LOGGER } from '../common/logger.module.js';
@@ -68,7 +69,7 @@ export class SecurityLog implements OnApplicationShutdown {
         kind,
         limit: exceededLimit,
         client_address: ipAddress,
-        account: attemptedEmail === undefined ? undefined : this.hash(attemptedEmail),
+        account: attemptedEmail === undefined ? undefined : this.hash(mailboxOf(attemptedEmail)),
         user_id: principal?.userId,
         request_id: requestId,
         route: routeOptions.url,

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { ClientAddress } from '../common/client-address.js';
+import { mailboxOf } from '../common/email-address.js';
 import type { WorkOwner } from '../crypto/fair-queue.js';
 
 /** What counts as one client: an IPv4 address, or the /64 that a single IPv6 customer has to itself. */
@@ -21,5 +22,5 @@ export function clientKey({ ipAddress, behindProxy }: ClientAddress): string {
 /** Whose turn a password takes in the queue of hashes. */
 export const hashOwner = (context: ClientAddress, email: string): WorkOwner => ({
   client: clientKey(context),
-  account: email,
+  account: mailboxOf(email),
 });

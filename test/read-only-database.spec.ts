@@ -1,6 +1,6 @@
 import { type Answer, type Member, TestApp } from './support/app.js';
 import { workerDatabase } from './support/environment.js';
-import { makeReadOnly, makeWritable } from './support/read-only.js';
+import { makeReadOnly, makeWritable, runWritable } from './support/read-only.js';
 import { until } from './support/until.js';
 
 const TOKEN = 'x'.repeat(43);
@@ -64,6 +64,15 @@ describe('while PostgreSQL is read-only', () => {
     // An export is audited, and so is a change.
     before.set('GET /users/profile/export', 503);
     expect(Object.fromEntries(during)).toEqual(Object.fromEntries(before));
+  });
+
+  it('reads of sessions not used for long keep their connections', async () => {
+    await runWritable(url, `UPDATE user_sessions SET last_used = now() - interval '1 hour'`);
+    const backends = async () =>
+      (await service.sql(`SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)).map(({ pid }) => pid);
+    const before = await backends();
+    for (let n = 0; n < 15; n += 1) expect((await service.get('/users/profile', member.access)).status).toBe(200);
+    expect(await backends()).toEqual(expect.arrayContaining(before));
   });
 
   it('every change is 503', async () => {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Client, ClientConfig } from 'pg';
+import { type Client, type ClientConfig, DatabaseError } from 'pg';
 import { postgresClient, TRANSACTION_START } from './postgres-client.js';
 import type { PostgresServer } from './postgres-server.js';
 import { READ_ONLY, ReadOnlyRecovery } from './read-only-recovery.js';
@@ -65,7 +65,8 @@ export function boundedClient(server: PostgresServer, { statementMs, idleMs, poo
       const release = this.pooledRelease!;
       return (error) => {
         this.pooledRelease = null;
-        release(error ?? this.retired);
+        // A statement that the server refused says nothing against its connection; made anew each time, they would be short.
+        release(isRefusal(error) ? this.retired : (error ?? this.retired));
       };
     }
 
@@ -119,4 +120,8 @@ export function boundedClient(server: PostgresServer, { statementMs, idleMs, poo
     }
   }
   return BoundedClient;
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && error.severity === 'ERROR';
 }

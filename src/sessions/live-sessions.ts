@@ -13,7 +13,7 @@ interface LiveRow extends Record<string, unknown> {
 
 const findLive = (accountColumns: string): Statement => ({
   name: 'session_find_live',
-  text: `SELECT ${accountColumns}, s.last_used < now() - interval '1 minute' AS session_stale,
+  text: `SELECT ${accountColumns}, s.last_used < now() - interval '1 minute' AND current_setting('transaction_read_only') = 'off' AS session_stale,
                 floor(extract(epoch FROM now()) * 1000)::float8 AS session_as_of,
                 floor(extract(epoch FROM s.expires_at) * 1000)::float8 AS session_expires
            FROM user_sessions s JOIN users u ON u.id = s.user_id

@@ -72,6 +72,7 @@ const POINTERS: Record<string, string> = {
 
 const MARKS = {
   email: 'grace.hopper@erasure.example',
+  formerEmail: 'grace.hopper@erasable-once.example',
   name: 'Grace Erasable',
   address: '198.51.100.77',
   agent: 'ErasableBrowser/1.0',
@@ -103,6 +104,7 @@ beforeAll(async () => {
     device_info: { model: MARKS.device },
   });
   [id, access] = [registered.user.id, registered.access_token];
+  await service.sql('UPDATE users SET email_legacy = $2 WHERE id = $1', [id, MARKS.formerEmail]);
   other = (await service.member()).id;
   await send('PUT', '/users/profile', { bio: MARKS.bio, phone: '+14155552671' });
   await send('PUT', '/users/preferences', { interests: [MARKS.interest] });

@@ -40,8 +40,7 @@ export class ExportService {
       const sessions = await this.sessions.listAll(tx, userId);
       const read: Omit<ExportBody, 'audit'> = {
         exported_at: new Date().toISOString(),
-        profile: this.profiles.present(user),
-        ...(user.emailLegacy === null ? {} : { email_legacy: user.emailLegacy }),
+        profile: { ...this.profiles.present(user), email_legacy: user.emailLegacy ?? undefined },
         preferences,
         identities: identities.map(toExportedIdentity),
         sessions: sessions.map((session) => toExportedSession(session, sessionId)),

@@ -20,6 +20,11 @@ export class EraseBody {
 const nullable = { type: String, nullable: true } as const;
 const values = { type: Object, nullable: true } as const;
 
+export class ExportedProfileBody extends ProfileBody {
+  @ApiPropertyOptional({ description: 'A former spelling of the address, by which the account is found too' })
+  email_legacy?: string;
+}
+
 export class ExportedIdentityBody extends IdentityBody {
   @ApiProperty({ description: 'The account at the provider' }) provider_user_id: string;
 }
@@ -48,9 +53,7 @@ export class ExportedEntryBody {
 /** Everything the service holds on a user, for the user. */
 export class ExportBody {
   @ApiProperty({ format: 'date-time' }) exported_at: string;
-  @ApiProperty({ type: ProfileBody }) profile: ProfileBody;
-  @ApiPropertyOptional({ description: 'A former spelling of the address, by which the account is found too' })
-  email_legacy?: string;
+  @ApiProperty({ type: ExportedProfileBody }) profile: ExportedProfileBody;
   @ApiProperty({ type: PreferencesBody }) preferences: PreferencesBody;
   @ApiProperty({ type: [ExportedIdentityBody] }) identities: ExportedIdentityBody[];
   @ApiProperty({ type: [ExportedSessionBody] }) sessions: ExportedSessionBody[];

@@ -70,9 +70,9 @@ describe('while PostgreSQL is read-only', () => {
     await runWritable(url, `UPDATE user_sessions SET last_used = now() - interval '1 hour'`);
     const backends = async () =>
       (await service.sql(`SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)).map(({ pid }) => pid);
-    const before = await backends();
+    const earlier = await backends();
     for (let n = 0; n < 15; n += 1) expect((await service.get('/users/profile', member.access)).status).toBe(200);
-    expect(await backends()).toEqual(expect.arrayContaining(before));
+    expect(await backends()).toEqual(expect.arrayContaining(earlier));
   });
 
   it('every change is 503', async () => {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
+import { parse } from 'yaml';
 import { readSettings } from './settings.js';
 
 const document = (name: string) => readFileSync(path.join(__dirname, '../..', name), 'utf8');
@@ -77,6 +78,28 @@ describe('.env.example', () => {
     expect(sorted(Object.keys(example).filter((name) => /SECRET|PASSWORD|KEY/.test(name) && example[name]))).toEqual(
       [],
     );
+  });
+});
+
+describe('docker-compose.yml', () => {
+  interface Service {
+    environment: Record<string, string>;
+  }
+  const { services } = parse(document('docker-compose.yml'), { merge: true }) as { services: Record<string, Service> };
+  const service = services['user-service']!.environment;
+  const job = services.migrate!.environment;
+
+  it('lets only the job of migrations know the owner of the database', () => {
+    expect(job.DATABASE_OWNER_URL).toContain('//meetinity:${POSTGRES_PASSWORD');
+    expect(job.DATABASE_URL).toBe(service.DATABASE_URL);
+    expect(service.DATABASE_URL).toContain('//meetinity_service:${POSTGRES_SERVICE_PASSWORD');
+    // Set to nothing: .env, which the container reads too, names the password.
+    expect([service.POSTGRES_PASSWORD, service.DATABASE_OWNER_URL]).toEqual(['', '']);
+  });
+
+  it('names proxies and address of the service, and a Redis with a password', () => {
+    expect(Object.keys(service)).toEqual(expect.arrayContaining(['TRUST_PROXY_HOPS', 'PUBLIC_BASE_URL']));
+    expect(service.REDIS_URL).toContain('//:${REDIS_PASSWORD');
   });
 });
 

@@ -137,8 +137,7 @@ describe('no statement reads a table from end to end', () => {
   });
 
   it.each(['google', 'linkedin'] as const)('for sign-ins at %s', async (provider) => {
-    const member = await service.member();
-    await ok(service.post('/auth/email/verify', { token: await mailedToken(member.email, 'email_verification') }));
+    const member = await provenMember(service);
     oidc.signedInAs(person({ email: member.email }));
     const started = await ok(service.post(`/auth/${provider}`));
     const { searchParams } = await oidc.authorize(started.auth_url);
@@ -146,9 +145,10 @@ describe('no statement reads a table from end to end', () => {
     await ok(service.delete(`/users/identities/${provider}`, member.access));
     const claims = person();
     await ok(new Browser(service).signIn(provider, oidc, claims));
-    const json = await ok(service.get(`/auth/oauth/${provider}`, undefined, { accept: 'application/json' }));
-    const back = await oidc.authorize(json.auth_url);
-    await ok(service.get(`/auth/${provider}/callback${back.search}`));
+    await ok(service.get(`/auth/oauth/${provider}`, undefined, { accept: 'application/json' }));
+    const browser = new Browser(service);
+    const back = await browser.start(provider, oidc, claims);
+    await ok(browser.open(`/auth/${provider}/callback${back.search}`));
     const { headers } = await new Browser(service).signIn(provider, oidc, claims, APP);
     const code = new URL(String(headers.location)).searchParams.get('code');
     await ok(service.post('/auth/oauth/exchange', { code }));

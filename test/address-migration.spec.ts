@@ -128,7 +128,7 @@ describe('the spellings of addresses', () => {
 
   it('are found by a provider, which makes no account with one that breaks the rule', async () => {
     const signIn = async (email: string) => {
-      oidc.signedInAs(person({ email }));
+      oidc.signedInAs(person({ email, name: 'Renée' }));
       const { body } = await service.post('/auth/google');
       const { searchParams } = await oidc.authorize(body.auth_url);
       return service.post('/auth/google/callback', Object.fromEntries(searchParams));

@@ -1,3 +1,4 @@
+import { provenMember } from './support/accounts.js';
 import { Member, TestApp } from './support/app.js';
 
 let service: TestApp;
@@ -7,7 +8,7 @@ let target: Member;
 beforeAll(async () => {
   service = await TestApp.start({ TRUST_PROXY_HOPS: '1' });
   admin = await service.memberWithRole('admin');
-  target = await service.member();
+  target = await provenMember(service);
 });
 afterAll(() => service.stopAndDrop());
 

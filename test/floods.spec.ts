@@ -57,7 +57,9 @@ describe('requests that change something', () => {
     const { paths } = (await service.get('/docs-json')).body;
     const routes = Object.entries<any>(paths).flatMap(([path, operations]) =>
       Object.entries<any>(operations)
+        // With an empty requirement among them the token may be left out: such a route is counted as a public one.
         .filter(([method, { security }]) => method !== 'get' && security?.length > 0)
+        .filter(([, { security }]) => security.every((one: object) => Object.keys(one).length > 0))
         .map(([method]) => [method.toUpperCase(), path.replace(/\{\w+\}/g, member.id)] as const),
     );
     expect(routes.length).toBeGreaterThan(10);

@@ -1,3 +1,4 @@
+import { provenMember } from './support/accounts.js';
 import { Member, TestApp } from './support/app.js';
 import { BodyRoute, bodyOf, bodyRoutes } from './support/body-routes.js';
 
@@ -9,7 +10,7 @@ let target: Member;
 beforeAll(async () => {
   service = await TestApp.start();
   admin = await service.memberWithRole('admin');
-  target = await service.member();
+  target = await provenMember(service);
   routes = await bodyRoutes(service);
 });
 afterAll(() => service.stopAndDrop());
@@ -115,7 +116,7 @@ describe('a text of one line', () => {
       `SELECT reason FROM audit_logs WHERE action = 'user.role_changed' ORDER BY id DESC`,
     );
     expect(reason).toBe('Entrée');
-    target = await service.member();
+    target = await provenMember(service);
   });
 });
 

@@ -147,9 +147,10 @@ describe('no statement reads a table from end to end', () => {
     await ok(service.delete(`/users/identities/${provider}`, member.access));
     const claims = person();
     await ok(new Browser(service).signIn(provider, oidc, claims));
-    const json = await ok(service.get(`/auth/oauth/${provider}`, undefined, { accept: 'application/json' }));
-    const back = await oidc.authorize(json.auth_url);
-    await ok(service.get(`/auth/${provider}/callback${back.search}`));
+    await ok(service.get(`/auth/oauth/${provider}`, undefined, { accept: 'application/json' }));
+    const browser = new Browser(service);
+    const back = await browser.start(provider, oidc, claims);
+    await ok(browser.open(`/auth/${provider}/callback${back.search}`));
     const { headers } = await new Browser(service).signIn(provider, oidc, claims, APP);
     const code = new URL(String(headers.location)).searchParams.get('code');
     await ok(service.post('/auth/oauth/exchange', { code }));

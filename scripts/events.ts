@@ -10,6 +10,7 @@ import { LoggerModule } from '../src/common/logger.module.js';
 import { databaseOptions } from '../src/config/database.js';
 import { Settings } from '../src/config/settings.js';
 import { SettingsModule } from '../src/config/settings.module.js';
+import { CryptoModule } from '../src/crypto/crypto.module.js';
 import { EventsModule } from '../src/events/events.module.js';
 import { replay, replayProgress, ReplayScope } from '../src/events/replay.js';
 import { chooseCommand, readArguments, required, textOption } from './lib/arguments.js';
@@ -34,8 +35,8 @@ class RelayModule {
   static with(settings: Settings, url: string): DynamicModule {
     const logger = createLogger('error', null);
     const database = TypeOrmModule.forRoot({ ...databaseOptions(settings, url), autoLoadEntities: true });
-    const imports = [SettingsModule.with(settings), LoggerModule.with(logger), database, CacheModule, EventsModule];
-    return { module: RelayModule, imports };
+    const own = [SettingsModule.with(settings), LoggerModule.with(logger), database];
+    return { module: RelayModule, imports: [...own, CryptoModule, CacheModule, EventsModule] };
   }
 }
 

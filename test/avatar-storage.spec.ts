@@ -204,6 +204,6 @@ describe('a picture', () => {
       '5',
     ]);
     expect(await pictureOf(member)).toBeNull();
-    expect((await service.get(`/uploads/${newAvatarName()}`)).status).toBe(429);
+    expect((await service.get(`/uploads/${newAvatarName()}`)).status).toBe(424);
   });
 });

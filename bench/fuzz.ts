@@ -1,6 +1,5 @@
 // Sends what Schemathesis (https://schemathesis.io, `pip install schemathesis`) makes of the interface document to the service in
-// production mode. Exit code 1 for a 5xx, a status that is not documented, or an answer that breaks its schema. Arguments go to
-// `schemathesis run`.
+// production mode. Exit code 1 for a 5xx, a status that is not documented, or an answer that breaks its schema.
 import 'reflect-metadata';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,6 +7,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
+import { numberOption, withDefault } from '../scripts/lib/arguments.js';
+import { prepareBench } from './lib/arguments.js';
 import { createMembers } from './lib/members.js';
 import { createStage } from './lib/stage.js';
 
@@ -17,6 +18,15 @@ const CHECKS = ['not_a_server_error', 'status_code_conformance', 'content_type_c
   'response_headers_conformance',
   'response_schema_conformance',
 );
+
+const values = prepareBench({
+  call: 'npm run fuzz --',
+  does: 'sends what Schemathesis makes of the interface document to the service in production mode',
+  options: {
+    'max-examples': withDefault(numberOption('cases of each operation', 1, 1_000_000), 100),
+    seed: numberOption('seed of the cases', 0, 2 ** 32),
+  },
+});
 
 const stage = await createStage((line) => console.error(line));
 const folder = mkdtempSync(join(tmpdir(), 'meetinity-fuzz-'));
@@ -30,7 +40,9 @@ try {
   writeFileSync(tokens, members.map(({ access }) => access).join('\n'), { mode: 0o600 });
   const service = await stage.service({ values: { BCRYPT_COST: '10', DOCS_ENABLED: 'true' } });
   const args = ['run', `${service.url}/docs-json`, '--url', service.url, '--checks', CHECKS.join()];
-  const run = spawn('schemathesis', [...args, ...process.argv.slice(2)], {
+  args.push('--max-examples', String(values['max-examples']));
+  if (values.seed !== undefined) args.push('--seed', String(values.seed));
+  const run = spawn('schemathesis', args, {
     stdio: 'inherit',
     // It leaves notes where it runs.
     cwd: folder,

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { DataSource } from 'typeorm';
 import { migrations } from './migrations/index.js';
-import { databaseOptions, ownerUrl } from './src/config/database.js';
+import { databaseOptions, ownerUrl } from './src/database/connection-options.js';
 import { loadSettings } from './src/config/load.js';
 import { entities } from './src/entities.js';
 

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource } from 'typeorm';
-import { afterCommit, runInTransaction } from '../src/common/after-commit.js';
+import { afterCommit, runInTransaction } from '../src/database/transaction.js';
 import type { Settings } from '../src/config/settings.js';
 import { OutboxService } from '../src/events/outbox.service.js';
 import { userUpdated } from '../src/events/user-events.js';

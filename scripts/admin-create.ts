@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { text } from 'node:stream/consumers';
 import { NestFactory } from '@nestjs/core';
-import { Appointment, AppointmentsService } from '../src/admin/appointments.service.js';
+import { Appointment, AppointmentsService } from '../src/admin/admin-bootstrap.service.js';
 import { AppModule } from '../src/app.module.js';
-import { isKnownSpelling } from '../src/common/email-address.js';
+import { isKnownSpelling } from '../src/common/dto/email-address.js';
 import { AppError } from '../src/common/errors.js';
-import { createLogger, NestLogger } from '../src/common/logger.js';
-import { toLine } from '../src/common/text.js';
-import { prepareDatabase } from '../src/config/migrate.js';
+import { createLogger, NestLogger } from '../src/common/logging/logger.js';
+import { toLine } from '../src/common/dto/text.js';
+import { prepareDatabase } from '../src/database/migrator.js';
 import { mayBeSquatted } from '../src/users/password-proof.js';
 import { flag, readArguments, required, textOption } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';

@@ -1,6 +1,6 @@
-import { createLogger } from '../src/common/logger.js';
-import { createAvatarStorage } from '../src/users/avatar-storage.factory.js';
-import { findOrphans } from '../src/users/avatar-orphans.js';
+import { createLogger } from '../src/common/logging/logger.js';
+import { createAvatarStorage } from '../src/users/avatars/avatar-storage.factory.js';
+import { findOrphans } from '../src/users/avatars/avatar-orphans.js';
 import { flag, readArguments, yes } from './lib/arguments.js';
 import { confirm, runCommand } from './lib/command.js';
 import { configuredDatabase, openDatabase } from './lib/database.js';

@@ -1,4 +1,4 @@
-// Writes src/auth/common-passwords.txt from a development dependency; run it again after that has a newer list.
+// Writes src/auth/passwords/common-passwords.txt from a development dependency; run it again after that has a newer list.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -30,7 +30,7 @@ await runCommand('common-passwords', async () => {
     '',
     ...licence,
   ].map((line) => `# ${line}`.trimEnd());
-  const target = path.join(import.meta.dirname, '../src/auth/common-passwords.txt');
+  const target = path.join(import.meta.dirname, '../src/auth/passwords/common-passwords.txt');
   writeFileSync(target, `${[...head, ...words].join('\n')}\n`);
   console.log(`${words.length} passwords written to ${path.relative(process.cwd(), target)}`);
 });

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { onParentExit } from '../src/config/parent-process.js';
+import { onParentExit } from '../src/dev/parent-process.js';
 import { readArguments } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 import { startByHand } from './services/by-hand.js';

@@ -5,14 +5,16 @@ import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CacheModule } from '../src/cache/cache.module.js';
-import { createLogger } from '../src/common/logger.js';
-import { LoggerModule } from '../src/common/logger.module.js';
-import { databaseOptions } from '../src/config/database.js';
+import { createLogger } from '../src/common/logging/logger.js';
+import { LoggerModule } from '../src/common/logging/logger.module.js';
+import { databaseOptions } from '../src/database/connection-options.js';
 import { Settings } from '../src/config/settings.js';
 import { SettingsModule } from '../src/config/settings.module.js';
 import { CryptoModule } from '../src/crypto/crypto.module.js';
+import { DatabaseModule } from '../src/database/database.module.js';
 import { EventsModule } from '../src/events/events.module.js';
 import { replay, replayProgress, ReplayScope } from '../src/events/replay.js';
+import { RedisModule } from '../src/redis/redis.module.js';
 import { chooseCommand, readArguments, required, textOption } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 import { openDatabase } from './lib/database.js';
@@ -36,7 +38,8 @@ class RelayModule {
     const logger = createLogger('error', null);
     const database = TypeOrmModule.forRoot({ ...databaseOptions(settings, url), autoLoadEntities: true });
     const own = [SettingsModule.with(settings), LoggerModule.with(logger), database];
-    return { module: RelayModule, imports: [...own, CryptoModule, CacheModule, EventsModule] };
+    const imports = [...own, CryptoModule, DatabaseModule, RedisModule, CacheModule, EventsModule];
+    return { module: RelayModule, imports };
   }
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connectRedis } from '../src/cache/redis.js';
+import { connectRedis } from '../src/redis/connection.js';
 import { voidCachedUsers } from '../src/cache/redis-entry.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';

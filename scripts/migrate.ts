@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createSearchIndex } from '../migrations/search-index.js';
-import { pendingMigrations, prepareDatabase, revertLast } from '../src/config/migrate.js';
+import { pendingMigrations, prepareDatabase, revertLast } from '../src/database/migrator.js';
 import { chooseCommand, operand, readArguments, textOption, yes } from './lib/arguments.js';
 import { confirm, runCommand } from './lib/command.js';
 import { configuredDatabase, openDatabase, type ScriptDatabase } from './lib/database.js';

@@ -1,7 +1,7 @@
 import bcrypt from 'bcrypt';
 import type { Client } from 'pg';
-import { directClient } from '../src/config/database.js';
-import { pendingMigrations, prepareDatabase } from '../src/config/migrate.js';
+import { directClient } from '../src/database/connection-options.js';
+import { pendingMigrations, prepareDatabase } from '../src/database/migrator.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { numberOption, readArguments, required, UsageError, type Values, withDefault, yes } from './lib/arguments.js';

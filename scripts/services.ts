@@ -1,5 +1,5 @@
 // PostgreSQL, Redis and Kafka for work by hand, until Ctrl-C. The lines on stdout can be pasted into a shell.
-import { onParentExit } from '../src/config/parent-process.js';
+import { onParentExit } from '../src/dev/parent-process.js';
 import { readArguments } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 import { startByHand } from './services/by-hand.js';

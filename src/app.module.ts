@@ -4,12 +4,13 @@ import { migrations } from '../migrations/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
-import { OAuthModule } from './auth/oauth.module.js';
+import { OAuthModule } from './auth/oauth/oauth.module.js';
 import { CacheModule } from './cache/cache.module.js';
-import type { Logger } from './common/logger.js';
-import { LifecycleModule } from './common/lifecycle.js';
-import { LoggerModule } from './common/logger.module.js';
-import { poolOptions } from './config/database.js';
+import type { Logger } from './common/logging/logger.js';
+import { LifecycleModule } from './common/lifecycle.module.js';
+import { LoggerModule } from './common/logging/logger.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { poolOptions } from './database/connection-options.js';
 import { Settings } from './config/settings.js';
 import { SettingsModule } from './config/settings.module.js';
 import { CryptoModule } from './crypto/crypto.module.js';
@@ -17,6 +18,8 @@ import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
 import { PreferencesModule } from './preferences/preferences.module.js';
 import { PrivacyModule } from './privacy/privacy.module.js';
+import { RateLimitModule } from './rate-limit/rate-limit.module.js';
+import { RedisModule } from './redis/redis.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -37,6 +40,9 @@ export class AppModule {
         }),
         LifecycleModule,
         CryptoModule,
+        DatabaseModule,
+        RedisModule,
+        RateLimitModule,
         CacheModule,
         AuditModule,
         EventsModule,

@@ -1,12 +1,12 @@
 import { AuditLog } from './audit/audit-log.entity.js';
 import { AuditRedaction } from './audit/audit-redaction.entity.js';
 import { OneTimeToken } from './auth/one-time-token.entity.js';
-import { EphemeralValue } from './cache/ephemeral-value.entity.js';
+import { EphemeralValue } from './redis/ephemeral-value.entity.js';
 import { OutboxEvent } from './events/outbox-event.entity.js';
 import { Preferences } from './preferences/preferences.entity.js';
 import { Session } from './sessions/session.entity.js';
-import { AvatarRemoval } from './users/avatar-removal.entity.js';
-import { Identity } from './users/identity.entity.js';
+import { AvatarRemoval } from './users/avatars/avatar-removal.entity.js';
+import { Identity } from './users/identities/identity.entity.js';
 import { User } from './users/user.entity.js';
 
 /** All tables, for what works beside the application: command line, scripts, schema checks. */

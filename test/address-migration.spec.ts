@@ -1,7 +1,7 @@
 import bcrypt from 'bcrypt';
 import type { DataSource } from 'typeorm';
 import { migrations } from '../migrations/index.js';
-import { migrate, migrateDatabase, revertLast } from '../src/config/migrate.js';
+import { migrate, migrateDatabase, revertLast } from '../src/database/migrator.js';
 import { TestApp } from './support/app.js';
 import { dropWorkerDatabase } from './support/environment.js';
 import { mailTo } from './support/mailbox.js';

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { migrate } from '../src/config/migrate.js';
+import { migrate } from '../src/database/migrator.js';
 import { Member, TestApp } from './support/app.js';
 import { ScratchDatabases } from './support/scratch-database.js';
 import { TcpProxy } from './support/tcp-proxy.js';

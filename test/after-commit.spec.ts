@@ -1,6 +1,6 @@
-import { afterCommit, runInTransaction } from '../src/common/after-commit.js';
-import { LOGGER } from '../src/common/logger.module.js';
-import { PostgresListener } from '../src/events/postgres-listener.js';
+import { afterCommit, runInTransaction } from '../src/database/transaction.js';
+import { LOGGER } from '../src/common/logging/logger.module.js';
+import { PostgresListener } from '../src/database/notification-listener.js';
 import { TestApp } from './support/app.js';
 import { until } from './support/until.js';
 

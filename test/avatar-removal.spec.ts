@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Rounds } from '../src/common/rounds.js';
-import { AvatarRemovals } from '../src/users/avatar-removals.js';
-import { AvatarStorage, newAvatarName } from '../src/users/avatar-storage.js';
+import { Rounds } from '../src/common/concurrency/periodic-task.js';
+import { AvatarRemovals } from '../src/users/avatars/pending-avatar-deletions.js';
+import { AvatarStorage, newAvatarName } from '../src/users/avatars/avatar-storage.js';
 import { Member, TestApp } from './support/app.js';
 import { form, FORM, picture } from './support/images.js';
 import { until, within } from './support/until.js';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
 import { EntityCache } from '../src/cache/entity-cache.js';
-import { EntrySigner } from '../src/cache/entry-signer.js';
-import { connectRedis } from '../src/cache/redis.js';
-import { RedisStore } from '../src/cache/redis-store.js';
-import { createLogger } from '../src/common/logger.js';
+import { EntrySigner } from '../src/redis/entry-signer.js';
+import { connectRedis } from '../src/redis/connection.js';
+import { RedisStore } from '../src/cache/redis.store.js';
+import { createLogger } from '../src/common/logging/logger.js';
 import { readSettings } from '../src/config/settings.js';
 import { KeyRing } from '../src/crypto/key-ring.js';
 import { testValues } from './support/app.js';

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
 import { VALUE_KIND } from '../src/cache/redis-entry.js';
 import { UserCaches } from '../src/cache/user-caches.js';
-import { runInTransaction } from '../src/common/after-commit.js';
+import { runInTransaction } from '../src/database/transaction.js';
 import { Member, TestApp } from './support/app.js';
 import { describeWith, kafkaBrokers, workerRedisUrl, workerTopic } from './support/environment.js';
 import { TcpProxy } from './support/tcp-proxy.js';

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { AddressInfo, createServer, Server, Socket } from 'node:net';
 import type { EntityManager } from 'typeorm';
-import { runInTransaction } from '../src/common/after-commit.js';
+import { runInTransaction } from '../src/database/transaction.js';
 import { databaseError } from '../src/common/database-errors.js';
-import { boundedPool } from '../src/config/database.js';
+import { boundedPool } from '../src/database/connection-options.js';
 import { readSettings } from '../src/config/settings.js';
-import { Statements } from '../src/config/statements.js';
+import { Statements } from '../src/database/prepared-statements.js';
 import { User } from '../src/users/user.entity.js';
 import { TestApp, testValues } from './support/app.js';
 

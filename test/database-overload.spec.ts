@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { readSettings } from '../src/config/settings.js';
-import { DatabaseProbe } from '../src/health/database-probe.js';
+import { DatabaseProbe } from '../src/health/database.health-indicator.js';
 import { TestApp, testValues } from './support/app.js';
 import { workerDatabase } from './support/environment.js';
 import { until } from './support/until.js';

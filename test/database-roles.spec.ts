@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import { migrations } from '../migrations/index.js';
-import { migrateDatabase } from '../src/config/migrate.js';
+import { migrateDatabase } from '../src/database/migrator.js';
 import { readSettings } from '../src/config/settings.js';
 import { TestApp, testValues, uniqueEmail } from './support/app.js';
 import { dropWorkerDatabase } from './support/environment.js';

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/config/embedded-postgres.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/dev/embedded-postgres.js';
 import { compiled, describeUnless } from './support/environment.js';
 
 const script = compiled('test/support/embedded-owner.js');

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
-import { EphemeralStore } from '../src/cache/ephemeral-store.js';
+import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
+import { EphemeralStore } from '../src/redis/ephemeral.store.js';
 import { randomToken } from '../src/crypto/tokens.js';
 import { TestApp } from './support/app.js';
 import { Browser, pathOf } from './support/browser.js';

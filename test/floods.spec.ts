@@ -1,5 +1,5 @@
 import bcrypt from 'bcrypt';
-import { hashingWaiting } from '../src/common/metrics.js';
+import { hashingWaiting } from '../src/common/logging/metrics.js';
 import { TestApp } from './support/app.js';
 import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';
 import { until } from './support/until.js';

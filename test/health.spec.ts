@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Lifecycle } from '../src/common/lifecycle.js';
+import { Lifecycle } from '../src/common/lifecycle.module.js';
 import { VERSION } from '../src/common/version.js';
 import { TestApp } from './support/app.js';
 import { workerDatabase } from './support/environment.js';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { CircuitBreaker, RedisUnavailable } from '../src/cache/circuit-breaker.js';
-import { runInTransaction } from '../src/common/after-commit.js';
-import { createLogger } from '../src/common/logger.js';
-import { Statements } from '../src/config/statements.js';
+import { CircuitBreaker, RedisUnavailable } from '../src/redis/circuit-breaker.js';
+import { runInTransaction } from '../src/database/transaction.js';
+import { createLogger } from '../src/common/logging/logger.js';
+import { Statements } from '../src/database/prepared-statements.js';
 import { TestApp } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { migrations } from '../migrations/index.js';
-import { migrate, migrateDatabase, pendingMigrations, revertLast } from '../src/config/migrate.js';
+import { migrate, migrateDatabase, pendingMigrations, revertLast } from '../src/database/migrator.js';
 import { readCatalog } from './support/catalog.js';
 import { dropWorkerDatabase } from './support/environment.js';
 import { ScratchDatabases, testSettings } from './support/scratch-database.js';

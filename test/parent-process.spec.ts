@@ -27,14 +27,7 @@ it.each([
   ['a shell that waits for its last command', '; exit'],
   ['a shell that becomes its last command', ''],
 ])('a development script ends when its npm is killed, under %s', async (_, after) => {
-  const quoted = [
-    process.execPath,
-    '--input-type=module',
-    '-e',
-    watcher,
-    '--',
-    compiled('src/config/parent-process.js'),
-  ];
+  const quoted = [process.execPath, '--input-type=module', '-e', watcher, '--', compiled('src/dev/parent-process.js')];
   const command = quoted.map((word) => `'${word}'`).join(' ');
   const env = { ...process.env, npm_lifecycle_event: 'dev' };
   const parent = spawn(

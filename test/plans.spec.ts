@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ExpiredRows } from '../src/auth/expired-rows.js';
+import { ExpiredRows } from '../src/auth/expired-rows-cleanup.js';
 import { provenMember } from './support/accounts.js';
 import { Answer, Member, TestApp } from './support/app.js';
 import { addToAudit } from './support/audit.js';

@@ -1,5 +1,5 @@
 import type { Pooler } from '../scripts/services/pgbouncer.js';
-import { runInTransaction } from '../src/common/after-commit.js';
+import { runInTransaction } from '../src/database/transaction.js';
 import { databaseError } from '../src/common/database-errors.js';
 import { TestApp } from './support/app.js';
 import { describeWith, kafkaBrokers, workerDatabase, workerPooler, workerRedisUrl } from './support/environment.js';

@@ -1,6 +1,6 @@
 import { migrations } from '../migrations/index.js';
-import { boundedPool } from '../src/config/database.js';
-import { migrateDatabase } from '../src/config/migrate.js';
+import { boundedPool } from '../src/database/connection-options.js';
+import { migrateDatabase } from '../src/database/migrator.js';
 import { readSettings, type Settings } from '../src/config/settings.js';
 import { TestApp, testValues } from './support/app.js';
 import { CertificateAuthority, noCertificates } from './support/certificates.js';

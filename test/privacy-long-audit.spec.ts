@@ -1,5 +1,5 @@
 import { AuditRedactions } from '../src/audit/audit-redactions.js';
-import { Rounds } from '../src/common/rounds.js';
+import { Rounds } from '../src/common/concurrency/periodic-task.js';
 import { Member, TestApp } from './support/app.js';
 import { addToAudit } from './support/audit.js';
 import { until, within } from './support/until.js';

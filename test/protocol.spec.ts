@@ -116,7 +116,7 @@ describe('HEAD', () => {
 
 it('an answer that is given while the process drains ends its connection', async () => {
   const draining = await TestApp.start();
-  const { Lifecycle } = await import('../src/common/lifecycle.js');
+  const { Lifecycle } = await import('../src/common/lifecycle.module.js');
   expect((await draining.get('/health/live')).headers.connection).not.toBe('close');
   draining.app.get(Lifecycle).startDraining();
   expect((await draining.get('/health/live')).headers.connection).toBe('close');

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
-import { connectRedis } from '../src/cache/redis.js';
-import { createLogger } from '../src/common/logger.js';
+import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
+import { connectRedis } from '../src/redis/connection.js';
+import { createLogger } from '../src/common/logging/logger.js';
 import { readSettings } from '../src/config/settings.js';
 import { testValues } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { DataSource } from 'typeorm';
 import { entities } from '../src/entities.js';
-import { searchFold, searchPattern, USER_SEARCH_TEXT, userSearchText } from '../src/users/user-search.js';
+import { searchFold, searchPattern, USER_SEARCH_TEXT, userSearchText } from '../src/users/list/user-search.js';
 import { type CatalogSection, readCatalog } from './support/catalog.js';
 import { dropWorkerDatabase, workerDatabase } from './support/environment.js';
 import { ScratchDatabases } from './support/scratch-database.js';

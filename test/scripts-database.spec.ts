@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newAvatarName } from '../src/users/avatar-storage.js';
+import { newAvatarName } from '../src/users/avatars/avatar-storage.js';
 import { TestApp } from './support/app.js';
 import { runScript } from './support/scripts.js';
 

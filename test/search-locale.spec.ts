@@ -1,5 +1,5 @@
 import { Member, TestApp } from './support/app.js';
-import { migrateDatabase } from '../src/config/migrate.js';
+import { migrateDatabase } from '../src/database/migrator.js';
 import { migrations } from '../migrations/index.js';
 import { dropWorkerDatabase } from './support/environment.js';
 import { ScratchDatabases, testSettings } from './support/scratch-database.js';

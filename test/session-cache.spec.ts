@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
-import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
-import { EntrySigner } from '../src/cache/entry-signer.js';
-import { PostgresListener } from '../src/events/postgres-listener.js';
+import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
+import { EntrySigner } from '../src/redis/entry-signer.js';
+import { PostgresListener } from '../src/database/notification-listener.js';
 import { SessionCache } from '../src/sessions/session-cache.js';
 import { type Member, TestApp } from './support/app.js';
 import { describeWith, workerDatabase, workerRedisUrl } from './support/environment.js';

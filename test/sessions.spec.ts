@@ -1,6 +1,6 @@
 import { decode } from 'jsonwebtoken';
-import { EXPIRED_ROWS_LOCK, ExpiredRows } from '../src/auth/expired-rows.js';
-import { runInTransaction } from '../src/common/after-commit.js';
+import { EXPIRED_ROWS_LOCK, ExpiredRows } from '../src/auth/expired-rows-cleanup.js';
+import { runInTransaction } from '../src/database/transaction.js';
 import { SessionsService } from '../src/sessions/sessions.service.js';
 import { type Answer, type Member, TestApp } from './support/app.js';
 import { sessionOf, word } from './support/sessions.js';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../src/config/free-port.js';
+import { freePort } from '../src/dev/free-port.js';
 import { testValues, uniqueEmail } from './support/app.js';
 import { dropWorkerDatabase, workerDatabase } from './support/environment.js';
 import { startService } from './support/service-process.js';

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
-import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
-import { Limiter } from '../src/cache/limiter.js';
+import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
+import { Limiter } from '../src/rate-limit/limiter.js';
 import { TestApp, uniqueEmail } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { CircuitBreaker } from '../src/cache/circuit-breaker.js';
+import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
 import { Answer, Member, TestApp, uniqueEmail } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { describeWith, dropWorkerDatabase, workerRedisUrl } from './support/environment.js';

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrations } from '../../migrations/index.js';
 import { startServices } from '../../scripts/services/index.js';
-import { migrateDatabase } from '../../src/config/migrate.js';
+import { migrateDatabase } from '../../src/database/migrator.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
-import { freePort } from '../../src/config/free-port.js';
+import { freePort } from '../../src/dev/free-port.js';
 import { launch, stopOnSignal, Target } from './process.js';
 
 type Values = Record<string, string>;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Client } from 'pg';
 import { migrations } from '../../migrations/index.js';
-import { migrateDatabase } from '../../src/config/migrate.js';
+import { migrateDatabase } from '../../src/database/migrator.js';
 import { readSettings } from '../../src/config/settings.js';
 
 type Log = (line: string) => void;

@@ -1,8 +1,8 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { ExpiredRows } from '../../src/auth/expired-rows.js';
-import { createLogger } from '../../src/common/logger.js';
+import { ExpiredRows } from '../../src/auth/expired-rows-cleanup.js';
+import { createLogger } from '../../src/common/logging/logger.js';
 import { readBatch, sweep } from '../../src/events/outbox-queue.js';
-import type { RelayLock } from '../../src/events/relay-lock.js';
+import type { RelayLock } from '../../src/events/leader-lock.js';
 import { UserCountsService } from '../../src/health/user-counts.js';
 import type { ScaleRow } from './row.js';
 

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
-import { databaseOptions } from '../../src/config/database.js';
+import { databaseOptions } from '../../src/database/connection-options.js';
 import { entities } from '../../src/entities.js';
 import type { BenchMember } from '../lib/members.js';
 import { cleanUp } from './job-rows.js';

@@ -2,10 +2,10 @@ import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
-import type { Logger } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
-import { Slots } from '../common/slots.js';
-import { replicaOptions } from '../config/database.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
+import { Slots } from '../common/concurrency/semaphore.js';
+import { replicaOptions } from '../database/connection-options.js';
 import { Settings } from '../config/settings.js';
 
 /** Milliseconds that a statement may take, and that a list waits for its turn: the gateway gives up after ten seconds. */

@@ -2,7 +2,7 @@ import { applyDecorators, CanActivate, ExecutionContext, Injectable, SetMetadata
 import { Reflector } from '@nestjs/core';
 import { ApiBearerAuth } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { ApiErrors } from '../common/decorators.js';
+import { ApiErrors } from '../common/http/decorators.js';
 import type { ErrorType } from '../common/errors.js';
 import { AppError } from '../common/errors.js';
 import { Permission, permissionsOf } from './permissions.js';

@@ -5,7 +5,7 @@ import { PreferencesModule } from '../preferences/preferences.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AdminReads } from './admin-reads.js';
-import { AppointmentsService } from './appointments.service.js';
+import { AppointmentsService } from './admin-bootstrap.service.js';
 import { AdminAuditController } from './audit.controller.js';
 import { AdminMeController } from './me.controller.js';
 import { UserChangesService } from './user-changes.service.js';

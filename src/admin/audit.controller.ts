@@ -1,11 +1,11 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { Characters } from '../common/fields.js';
+import { Characters } from '../common/dto/text-fields.js';
 import { AuditEntryBody, toAuditEntry } from '../audit/audit.dto.js';
-import { AuditReader } from '../audit/audit-reader.service.js';
-import { InstantParam } from '../common/instants.js';
-import { IdParam, OptionalParam, WholeParam } from '../common/query-fields.js';
+import { AuditReader } from '../audit/audit-reader.js';
+import { InstantParam } from '../common/dto/date-time.js';
+import { IdParam, OptionalParam, WholeParam } from '../common/dto/query-params.js';
 import { AdminReads } from './admin-reads.js';
 import { AdminRoute } from './admin.guard.js';
 

@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
-import { CurrentUser } from '../common/decorators.js';
-import type { Principal } from '../common/request-context.js';
+import { CurrentUser } from '../common/http/decorators.js';
+import type { Principal } from '../common/http/request-context.js';
 import { ROLES } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { AdminRoute } from './admin.guard.js';

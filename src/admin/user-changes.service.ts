@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { runInTransaction } from '../common/after-commit.js';
+import { runInTransaction } from '../database/transaction.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { RevocationReason, SessionsService } from '../sessions/sessions.service.js';

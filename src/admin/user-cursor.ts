@@ -1,6 +1,6 @@
-import { readCursor, writeCursor } from '../common/cursor.js';
-import { isUuid } from '../common/uuid-param.js';
-import { isSortKey, UserPosition, UserSort } from '../users/user-order.js';
+import { readCursor, writeCursor } from '../common/dto/cursor.js';
+import { isUuid } from '../common/dto/uuid-param.js';
+import { isSortKey, UserPosition, UserSort } from '../users/list/user-order.js';
 
 const nameOf = ({ field, descending }: UserSort) => `${descending ? '-' : ''}${field}`;
 

@@ -1,10 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsBoolean, IsIn, ValidateIf } from 'class-validator';
 import { AuditEntryBody } from '../audit/audit.dto.js';
-import { NormalizedText, ShownText } from '../common/fields.js';
+import { NormalizedText, ShownText } from '../common/dto/text-fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import { SessionBody } from '../sessions/sessions.dto.js';
-import { IdentityBody } from '../users/identities.dto.js';
+import { IdentityBody } from '../users/identities/identities.dto.js';
 import type { Role } from '../users/user.entity.js';
 import { ROLES } from '../users/user.entity.js';
 import { AdminUserBody } from './user-list.dto.js';

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { toAuditEntry } from '../audit/audit.dto.js';
-import { AuditReader } from '../audit/audit-reader.service.js';
+import { AuditReader } from '../audit/audit-reader.js';
 import { Settings } from '../config/settings.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { toSession } from '../sessions/sessions.dto.js';
 import { SessionsService } from '../sessions/sessions.service.js';
-import { toIdentity } from '../users/identities.dto.js';
-import { IdentitiesService } from '../users/identities.service.js';
+import { toIdentity } from '../users/identities/identities.dto.js';
+import { IdentitiesService } from '../users/identities/identities.service.js';
 import { UsersService } from '../users/users.service.js';
 import { AdminUserDetailBody } from './user-detail.dto.js';
 import { toAdminUser } from './user-list.dto.js';

@@ -1,13 +1,13 @@
 import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { Characters, NormalizedText } from '../common/fields.js';
-import { ChoiceParam, FlagParam, OptionalParam, WholeParam } from '../common/query-fields.js';
-import type { Provider } from '../config/settings.secrets.js';
-import { PROVIDERS } from '../config/settings.secrets.js';
-import { pictureUrl } from '../users/avatar-storage.js';
+import { Characters, NormalizedText } from '../common/dto/text-fields.js';
+import { ChoiceParam, FlagParam, OptionalParam, WholeParam } from '../common/dto/query-params.js';
+import type { Provider } from '../config/settings.auth.js';
+import { PROVIDERS } from '../config/settings.auth.js';
+import { pictureUrl } from '../users/avatars/avatar-storage.js';
 import { ProfileBody, sealedProfile } from '../users/profile.dto.js';
-import type { UserSort, UserSortField } from '../users/user-order.js';
-import { USER_SORT_FIELDS } from '../users/user-order.js';
+import type { UserSort, UserSortField } from '../users/list/user-order.js';
+import { USER_SORT_FIELDS } from '../users/list/user-order.js';
 import type { Role, User } from '../users/user.entity.js';
 import { ROLES } from '../users/user.entity.js';
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
 import { AppError, Rule } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
-import { findUserPage } from '../users/user-pages.js';
+import { findUserPage } from '../users/list/user-pages.js';
 import { AdminReads } from './admin-reads.js';
 import { readUserCursor, writeUserCursor } from './user-cursor.js';
 import { readSort, toAdminUser, UserListBody, UserListQuery } from './user-list.dto.js';

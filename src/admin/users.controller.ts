@@ -1,9 +1,9 @@
 import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentUser } from '../common/decorators.js';
-import { Context } from '../common/request-context.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
-import { UuidParam } from '../common/uuid-param.js';
+import { CurrentUser } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
+import { UuidParam } from '../common/dto/uuid-param.js';
 import { AdminRoute } from './admin.guard.js';
 import { UserChangesService } from './user-changes.service.js';
 import { AdminUserDetailBody, RevokeSessionsBody, RoleBody, StatusBody } from './user-detail.dto.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable, OnApplicationBootstrap } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Logger } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
 
 /** Says so, once, where the service runs under a role that could rewrite the audit: who takes it over could hide that. */

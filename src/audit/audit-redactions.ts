@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { afterCommit } from '../common/after-commit.js';
-import type { Logger } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
-import { Rounds } from '../common/rounds.js';
+import { afterCommit } from '../database/transaction.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
+import { Rounds } from '../common/concurrency/periodic-task.js';
 import type { Side } from './audit-redaction.entity.js';
-import type { Position } from './audit-walk.js';
+import type { Position } from './keyset-position.js';
 
 /** Entries a statement blanks: few enough for the shortest limit that statements may be given. */
 const BATCH = 250;

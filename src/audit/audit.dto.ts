@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import type { AuditRow } from './audit-reader.service.js';
+import type { AuditRow } from './audit-reader.js';
 
 const text = { type: String, nullable: true } as const;
 const state = { type: Object, nullable: true, example: { is_active: true } } as const;

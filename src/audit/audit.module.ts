@@ -4,9 +4,9 @@ import { AuditLog } from './audit-log.entity.js';
 import { AuditRedaction } from './audit-redaction.entity.js';
 import { AuditRedactions } from './audit-redactions.js';
 import { AuditProtection } from './audit-protection.js';
-import { AuditReader } from './audit-reader.service.js';
+import { AuditReader } from './audit-reader.js';
 import { AuditService } from './audit.service.js';
-import { AuditSubjects } from './audit-subject.service.js';
+import { AuditSubjects } from './audit-subjects.js';
 import { SecurityLog } from './security-log.js';
 
 @Global()

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { RequestContext } from '../common/request-context.js';
-import { Call, Statement, Statements } from '../config/statements.js';
+import type { RequestContext } from '../common/http/request-context.js';
+import { Call, Statement, Statements } from '../database/prepared-statements.js';
 
 export interface AuditEntry {
   /** `noun.verb` in the past, such as `user.deactivated`. */

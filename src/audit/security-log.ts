@@ -1,10 +1,10 @@
 import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { clientNetwork } from '../cache/network.js';
-import { mailboxOf } from '../common/email-address.js';
+import { clientNetwork } from '../rate-limit/ip-prefix.js';
+import { mailboxOf } from '../common/dto/email-address.js';
 import type { AppError, ErrorType } from '../common/errors.js';
-import { type Logger, withoutRedaction } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
+import { type Logger, withoutRedaction } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
 import { KeyRing } from '../crypto/key-ring.js';
 
 /** Answers that refuse an authentication, on whatever route. Others count where the error says that a token was forged. */

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import type { RequestContext } from '../common/request-context.js';
+import type { RequestContext } from '../common/http/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { RevocationReason, SessionsService } from '../sessions/sessions.service.js';
-import { AvatarService } from '../users/avatar.service.js';
-import { IdentitiesService } from '../users/identities.service.js';
+import { AvatarService } from '../users/avatars/avatar.service.js';
+import { IdentitiesService } from '../users/identities/identities.service.js';
 import { changedFields } from '../users/profile.dto.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';

@@ -9,17 +9,17 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Throttle } from '../cache/throttle.js';
-import { ApiErrors, CurrentUser, Public } from '../common/decorators.js';
-import { Context } from '../common/request-context.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
+import { Throttle } from '../rate-limit/throttle.guard.js';
+import { ApiErrors, CurrentUser, Public } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { ACCEPTED, AcceptedBody } from './links.dto.js';
 import { LoginBody, LogoutBody, RefreshBody, RegisterBody, TokenBody } from './auth.dto.js';
 import { LoginService } from './login.service.js';
 import { LogoutService } from './logout.service.js';
 import { RefreshService } from './refresh.service.js';
 import { RegisterService } from './register.service.js';
-import { NotCountedAsWrite } from './write-limit.guard.js';
+import { NotCountedAsWrite } from '../rate-limit/write-limit.guard.js';
 
 @ApiTags('auth')
 @Controller('auth')

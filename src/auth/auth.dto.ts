@@ -1,11 +1,11 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsObject, IsOptional, IsString } from 'class-validator';
-import { Omittable, Satisfies, TextField } from '../common/fields.js';
-import { toLine } from '../common/text.js';
+import { Omittable, Satisfies, TextField } from '../common/dto/text-fields.js';
+import { toLine } from '../common/dto/text.js';
 import { AccountEmailField, EmailField } from '../users/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
-import { PasswordField } from './password.dto.js';
+import { PasswordField } from './passwords/password.dto.js';
 
 /** Bytes of the JSON that a client may say of its device. */
 const DEVICE_INFO_BYTES = 2048;

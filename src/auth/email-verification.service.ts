@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { Limits } from '../cache/limits.js';
-import { hashOwner } from '../cache/network.js';
-import { afterCommit, runInTransaction } from '../common/after-commit.js';
-import { mailboxOf } from '../common/email-address.js';
+import { Limits } from '../rate-limit/rate-limits.js';
+import { hashOwner } from '../rate-limit/ip-prefix.js';
+import { afterCommit, runInTransaction } from '../database/transaction.js';
+import { mailboxOf } from '../common/dto/email-address.js';
 import { AppError } from '../common/errors.js';
-import { authResults } from '../common/metrics.js';
-import type { RequestContext } from '../common/request-context.js';
+import { authResults } from '../common/logging/metrics.js';
+import type { RequestContext } from '../common/http/request-context.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
@@ -18,10 +18,10 @@ import { verificationMail } from '../mail/messages.js';
 import { hasUnprovenPassword } from '../users/password-proof.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { AccountChanged, withCurrentAccount } from './account-changed.js';
-import { LoginThrottle } from './login-throttle.js';
+import { AccountChanged, withCurrentAccount } from './retry-on-conflict.js';
+import { LoginThrottle } from './passwords/login-throttle.js';
 import { OneTimeTokens } from './one-time-tokens.js';
-import type { VerifyEmailBody } from './password.dto.js';
+import type { VerifyEmailBody } from './passwords/password.dto.js';
 
 /** Shows that an address belongs to the person who registered it, or at least to one who wants the account to have it. */
 @Injectable()

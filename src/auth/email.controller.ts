@@ -7,14 +7,14 @@ import {
   ApiSecurity,
   ApiTags,
 } from '@nestjs/swagger';
-import { Throttle, ThrottleGuesses } from '../cache/throttle.js';
-import { ApiErrors, Public } from '../common/decorators.js';
-import { Context } from '../common/request-context.js';
-import type { RequestContext } from '../common/request-context.js';
+import { Throttle, ThrottleGuesses } from '../rate-limit/throttle.guard.js';
+import { ApiErrors, Public } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { RequestContext } from '../common/http/request-context.js';
 import { EmailVerificationService } from './email-verification.service.js';
 import { JwtGuard } from './jwt.guard.js';
 import { ACCEPTED, AcceptedBody, EmailBody } from './links.dto.js';
-import { VerifyEmailBody } from './password.dto.js';
+import { VerifyEmailBody } from './passwords/password.dto.js';
 
 @ApiTags('auth')
 @Public()

@@ -1,10 +1,10 @@
 import { CanActivate, ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { CHECKED_ALONGSIDE, IS_PUBLIC } from '../common/decorators.js';
+import { CHECKED_ALONGSIDE, IS_PUBLIC } from '../common/http/decorators.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
-import type { Claimant, LiveSession, Principal } from '../common/request-context.js';
-import { LiveSessions } from '../sessions/live-sessions.js';
+import type { Claimant, LiveSession, Principal } from '../common/http/request-context.js';
+import { LiveSessions } from '../sessions/session-validator.js';
 import { AccessClaims, AccessTokens } from './access-tokens.js';
 
 /** The token of an `Authorization: Bearer` header (RFC 6750). */

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { runInTransaction } from '../common/after-commit.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
+import { runInTransaction } from '../database/transaction.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 
 @Injectable()

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
-import { authResults } from '../common/metrics.js';
-import type { RequestContext } from '../common/request-context.js';
-import { SessionRotation } from '../sessions/session-rotation.js';
+import { authResults } from '../common/logging/metrics.js';
+import type { RequestContext } from '../common/http/request-context.js';
+import { SessionRotation } from '../sessions/refresh-token-rotation.js';
 import type { TokenBody } from './auth.dto.js';
 import { SignInService } from './sign-in.service.js';
 

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { hashOwner } from '../cache/network.js';
-import { runInTransaction } from '../common/after-commit.js';
+import { hashOwner } from '../rate-limit/ip-prefix.js';
+import { runInTransaction } from '../database/transaction.js';
 import { AppError } from '../common/errors.js';
-import { authResults } from '../common/metrics.js';
-import type { RequestContext } from '../common/request-context.js';
+import { authResults } from '../common/logging/metrics.js';
+import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
@@ -13,10 +13,10 @@ import { userCreated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { AlreadyRegistered } from './already-registered.js';
+import { AlreadyRegistered } from './duplicate-registration-notifier.js';
 import type { RegisterBody, TokenBody } from './auth.dto.js';
 import { EmailVerificationService } from './email-verification.service.js';
-import { requireGoodPassword } from './password-rules.js';
+import { requireGoodPassword } from './passwords/password-rules.js';
 import { SignInService } from './sign-in.service.js';
 
 @Injectable()

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser, Public } from '../common/decorators.js';
-import type { Principal } from '../common/request-context.js';
+import { ApiErrors, CurrentUser, Public } from '../common/http/decorators.js';
+import type { Principal } from '../common/http/request-context.js';
 import { JwtGuard } from './jwt.guard.js';
 import { toVerified, VerifiedBody, VerifyBody } from './verify.dto.js';
 

@@ -1,6 +1,6 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
-import { afterCommit } from '../common/after-commit.js';
-import { cacheReads } from '../common/metrics.js';
+import { afterCommit } from '../database/transaction.js';
+import { cacheReads } from '../common/logging/metrics.js';
 import type { CacheStore } from './cache-store.js';
 
 /** Milliseconds that the store may take for a look-up: past SLOW it is asked for nothing more, past QUICK nobody waits for it. */

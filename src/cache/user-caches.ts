@@ -1,14 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { Logger } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
 import type { CacheStore } from './cache-store.js';
-import { CircuitBreaker } from './circuit-breaker.js';
+import { CircuitBreaker } from '../redis/circuit-breaker.js';
 import { EntityCache, entryKey } from './entity-cache.js';
-import { EntrySigner } from './entry-signer.js';
-import { MemoryStore } from './memory-store.js';
-import { RedisStore } from './redis-store.js';
+import { EntrySigner } from '../redis/entry-signer.js';
+import { MemoryStore } from './memory.store.js';
+import { RedisStore } from './redis.store.js';
 
 const NAMES = ['profile', 'preferences'] as const;
 

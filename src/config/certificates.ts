@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { SettingsError } from './environment.js';
+import { SettingsError } from './env-reader.js';
 
 /**
  * Certificates in PEM form: the text itself, or the path of a file that holds it.

@@ -1,9 +1,8 @@
 import { DynamicModule, Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { Settings } from './settings.js';
-import { Statements } from './statements.js';
 
-/** Makes the checked settings injectable everywhere, and the database by statements that obey them. */
+/** Makes the checked settings injectable everywhere. */
 @Module({})
 export class SettingsModule {
   static with(settings: Settings): DynamicModule {
@@ -13,14 +12,13 @@ export class SettingsModule {
       global: true,
       imports: [config],
       providers: [
-        Statements,
         {
           provide: Settings,
           inject: [ConfigService],
           useFactory: (service: ConfigService) => service.getOrThrow<Settings>('settings'),
         },
       ],
-      exports: [Settings, Statements],
+      exports: [Settings],
     };
   }
 }

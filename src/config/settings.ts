@@ -1,7 +1,7 @@
-import { isKnownSpelling } from '../common/email-address.js';
-import { Environment, SettingsError } from './environment.js';
-import { readDatabase, readKafka, readRedis } from './settings.backends.js';
-import { readEncryptionKeys, readJwtSecrets, readOAuth } from './settings.secrets.js';
+import { isKnownSpelling } from '../common/dto/email-address.js';
+import { Environment, SettingsError } from './env-reader.js';
+import { readDatabase, readKafka, readRedis } from './settings.connections.js';
+import { readEncryptionKeys, readJwtSecrets, readOAuth } from './settings.auth.js';
 
 export { SettingsError };
 

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import type { EncryptionKey } from '../config/settings.secrets.js';
+import type { EncryptionKey } from '../config/settings.auth.js';
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;

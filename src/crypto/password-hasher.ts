@@ -3,7 +3,7 @@ import { Injectable, OnApplicationBootstrap } from '@nestjs/common';
 import bcrypt from 'bcrypt';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
-import { hashingWaiting } from '../common/metrics.js';
+import { hashingWaiting } from '../common/logging/metrics.js';
 import { FairQueue, type WorkOwner } from './fair-queue.js';
 
 /** Milliseconds that a caller may wait for its result; the gateway gives up after ten seconds. */

@@ -1,5 +1,5 @@
 import { Counter, Gauge } from 'prom-client';
-import { registry } from '../common/metrics.js';
+import { registry } from '../common/logging/metrics.js';
 
 const registers = [registry];
 

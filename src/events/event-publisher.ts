@@ -1,10 +1,10 @@
 import type { ClientKafka } from '@nestjs/microservices';
 import type { Admin, Message, Producer } from 'kafkajs';
-import type { Logger } from '../common/logger.js';
+import type { Logger } from '../common/logging/logger.js';
 import type { Settings } from '../config/settings.js';
 import { PendingEvent, toMessage } from './event-message.js';
 import { FencedSockets, kafkaConfig, nameKafka, REQUEST_TIMEOUT } from './kafka.js';
-import { Placements } from './placements.js';
+import { Placements } from './partition-ack-tracker.js';
 
 /** What the broker says of an event that it will never take; everything else is about its own state, and passes. */
 const REFUSALS = new Set([

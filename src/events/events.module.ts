@@ -1,19 +1,17 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { CacheNotices } from './cache-notices.js';
-import { KafkaProbe } from './kafka-probe.js';
+import { KafkaProbe } from './kafka.health-indicator.js';
 import { OutboxEvent } from './outbox-event.entity.js';
 import { OutboxLag } from './outbox-lag.js';
 import { OutboxService } from './outbox.service.js';
-import { OutboxSubjects } from './outbox-subject.service.js';
-import { PostgresListener } from './postgres-listener.js';
+import { OutboxSubjects } from './outbox-subjects.js';
 import { Relay } from './relay.js';
-import { RelayBell } from './relay-bell.js';
+import { RelayBell } from './relay-wakeup.js';
 
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([OutboxEvent])],
-  providers: [OutboxService, OutboxSubjects, OutboxLag, PostgresListener, CacheNotices, KafkaProbe, RelayBell, Relay],
-  exports: [OutboxService, OutboxSubjects, OutboxLag, PostgresListener, KafkaProbe],
+  providers: [OutboxService, OutboxSubjects, OutboxLag, KafkaProbe, RelayBell, Relay],
+  exports: [OutboxService, OutboxSubjects, OutboxLag, KafkaProbe],
 })
 export class EventsModule {}

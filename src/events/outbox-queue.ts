@@ -1,5 +1,5 @@
 import type { PendingEvent } from './event-message.js';
-import type { RelayLock } from './relay-lock.js';
+import type { RelayLock } from './leader-lock.js';
 
 /** Events of one message to the broker's library; beyond, its grouping by partition costs more than it saves. */
 export const BATCH = 1000;

@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { afterCommit } from '../common/after-commit.js';
-import type { Logger } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
-import type { RequestContext } from '../common/request-context.js';
+import { afterCommit } from '../database/transaction.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
+import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
-import { Call, Statement, Statements } from '../config/statements.js';
-import { RelayBell } from './relay-bell.js';
+import { Call, Statement, Statements } from '../database/prepared-statements.js';
+import { RelayBell } from './relay-wakeup.js';
 import type { UserEvent } from './user-events.js';
 
 function payloadOf(event: UserEvent): Record<string, unknown> {

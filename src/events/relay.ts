@@ -1,15 +1,15 @@
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { UserCaches } from '../cache/user-caches.js';
-import type { Logger } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { publishErrors, relayActive } from './event-metrics.js';
 import { EventPublisher } from './event-publisher.js';
-import { OutboxDrain } from './outbox-drain.js';
+import { OutboxDrain } from './outbox-processor.js';
 import { anyPending } from './outbox-queue.js';
-import { OutboxSweep } from './outbox-sweep.js';
-import { RelayBell } from './relay-bell.js';
-import { LEASE, RelayLock } from './relay-lock.js';
+import { OutboxSweep } from './outbox-cleanup.js';
+import { RelayBell } from './relay-wakeup.js';
+import { LEASE, RelayLock } from './leader-lock.js';
 
 /** Milliseconds. How often a relay looks for events by itself, and the others for the lock. */
 const POLL = 500;

@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { LOCK_OUT_RELAY } from './relay-lock.js';
+import { LOCK_OUT_RELAY } from './leader-lock.js';
 
 export interface ReplayScope {
   /** The first event at or after this moment is the first to be repeated. */

@@ -1,7 +1,7 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ApiErrors, Public } from '../common/decorators.js';
+import { ApiErrors, Public } from '../common/http/decorators.js';
 import { HealthBody, LiveBody } from './health.dto.js';
 import { HealthService } from './health.service.js';
 

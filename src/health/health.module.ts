@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { UsersModule } from '../users/users.module.js';
-import { DatabaseProbe } from './database-probe.js';
-import { Dependencies } from './dependencies.js';
+import { DatabaseProbe } from './database.health-indicator.js';
+import { Dependencies } from './dependencies.health-indicator.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 import { MetricsController } from './metrics.controller.js';

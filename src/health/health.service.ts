@@ -3,10 +3,10 @@ import { Injectable, ServiceUnavailableException } from '@nestjs/common';
 import { HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
 import { DataSource } from 'typeorm';
 import { AppError } from '../common/errors.js';
-import { Lifecycle } from '../common/lifecycle.js';
+import { Lifecycle } from '../common/lifecycle.module.js';
 import { VERSION } from '../common/version.js';
-import { pendingMigrations } from '../config/migrate.js';
-import { Dependencies, DependencyName } from './dependencies.js';
+import { pendingMigrations } from '../database/migrator.js';
+import { Dependencies, DependencyName } from './dependencies.health-indicator.js';
 import type { HealthBody } from './health.dto.js';
 import { UserCountsService } from './user-counts.js';
 

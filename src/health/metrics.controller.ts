@@ -1,7 +1,7 @@
 import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ApiErrors, Public } from '../common/decorators.js';
+import { ApiErrors, Public } from '../common/http/decorators.js';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { MetricsService } from './metrics.service.js';

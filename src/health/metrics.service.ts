@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { Gauge } from 'prom-client';
 import { DataSource } from 'typeorm';
-import { registry } from '../common/metrics.js';
+import { registry } from '../common/logging/metrics.js';
 import { OutboxLag } from '../events/outbox-lag.js';
 
 /** Milliseconds; metrics come without what the database would have to say when it does not answer. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { access, mkdir, opendir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from '../common/logger.js';
-import { Rounds } from '../common/rounds.js';
+import type { Logger } from '../common/logging/logger.js';
+import { Rounds } from '../common/concurrency/periodic-task.js';
 import type { Settings } from '../config/settings.js';
 import type { Mail, MailKind } from './mail.js';
 import { loadLibrary, type MailTransport, toOptions } from './transports.js';

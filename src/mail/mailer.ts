@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
-import type { Logger } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
-import { mails, mailsWaiting } from '../common/metrics.js';
-import { WorkQueue } from '../common/work-queue.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
+import { mails, mailsWaiting } from '../common/logging/metrics.js';
+import { WorkQueue } from '../common/concurrency/task-queue.js';
 import { Settings } from '../config/settings.js';
 import type { Mail, MailKind } from './mail.js';
 import { FileTransport } from './file-transport.js';

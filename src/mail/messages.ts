@@ -1,6 +1,6 @@
-import { html, Html } from '../common/html.js';
-import { toLine } from '../common/text.js';
-import type { Provider } from '../config/settings.secrets.js';
+import { html, Html } from '../common/http/html.js';
+import { toLine } from '../common/dto/text.js';
+import type { Provider } from '../config/settings.auth.js';
 import type { Mail, MailKind } from './mail.js';
 
 /** As people know them. */

@@ -1,8 +1,8 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/decorators.js';
-import type { Principal } from '../common/request-context.js';
-import { UuidParam } from '../common/uuid-param.js';
+import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import type { Principal } from '../common/http/request-context.js';
+import { UuidParam } from '../common/dto/uuid-param.js';
 import { MemberCardBody } from './member-card.dto.js';
 import { MemberCardService } from './member-card.service.js';
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
-import { pictureUrl } from '../users/avatar-storage.js';
+import { pictureUrl } from '../users/avatars/avatar-storage.js';
 import type { MemberCardBody } from './member-card.dto.js';
 
 @Injectable()

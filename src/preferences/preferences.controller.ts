@@ -1,8 +1,8 @@
 import { Body, Controller, Get, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/decorators.js';
-import { Context } from '../common/request-context.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
+import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { PreferencesBody, UpdatePreferencesBody } from './preferences.dto.js';
 import { PreferencesService } from './preferences.service.js';
 

@@ -2,8 +2,8 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
-import { Omittable, Satisfies, ShownText, toText } from '../common/fields.js';
-import { foldCase } from '../common/text.js';
+import { Omittable, Satisfies, ShownText, toText } from '../common/dto/text-fields.js';
+import { foldCase } from '../common/dto/text.js';
 import { PROFILE_VISIBILITIES } from './preferences.entity.js';
 import type { Preferences, ProfileVisibility } from './preferences.entity.js';
 

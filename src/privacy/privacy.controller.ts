@@ -1,8 +1,8 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, StreamableFile } from '@nestjs/common';
 import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/decorators.js';
-import { Context } from '../common/request-context.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
+import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { ErasureService } from './erasure.service.js';
 import { ExportService } from './export.service.js';
 import { EraseBody, ExportBody } from './privacy.dto.js';

@@ -1,12 +1,12 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import type { SubjectEntry } from '../audit/audit-subject.service.js';
-import { Characters, Omittable } from '../common/fields.js';
+import type { SubjectEntry } from '../audit/audit-subjects.js';
+import { Characters, Omittable } from '../common/dto/text-fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import type { Session } from '../sessions/session.entity.js';
 import { SessionBody, toSession } from '../sessions/sessions.dto.js';
-import { IdentityBody, toIdentity } from '../users/identities.dto.js';
-import type { Identity } from '../users/identity.entity.js';
+import { IdentityBody, toIdentity } from '../users/identities/identities.dto.js';
+import type { Identity } from '../users/identities/identity.entity.js';
 import { ProfileBody } from '../users/profile.dto.js';
 
 export class EraseBody {

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { runInTransaction } from '../common/after-commit.js';
+import { runInTransaction } from '../database/transaction.js';
 import { AppError } from '../common/errors.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { SessionsBody, toSession } from './sessions.dto.js';
 import { SessionsService } from './sessions.service.js';
 

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { Limits } from '../cache/limits.js';
-import { runInTransaction } from '../common/after-commit.js';
-import type { RequestContext } from '../common/request-context.js';
+import { Limits } from '../rate-limit/rate-limits.js';
+import { runInTransaction } from '../database/transaction.js';
+import type { RequestContext } from '../common/http/request-context.js';
 import { Mailer } from '../mail/mailer.js';
 import { refreshTokenReusedMail } from '../mail/messages.js';
 import type { User } from '../users/user.entity.js';

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
-import { CircuitBreaker, RedisUnavailable } from '../cache/circuit-breaker.js';
-import { EntrySigner } from '../cache/entry-signer.js';
-import type { Logger } from '../common/logger.js';
-import { LOGGER } from '../common/logger.module.js';
-import { cacheReads } from '../common/metrics.js';
-import type { Principal } from '../common/request-context.js';
-import { PostgresListener } from '../events/postgres-listener.js';
+import { CircuitBreaker, RedisUnavailable } from '../redis/circuit-breaker.js';
+import { EntrySigner } from '../redis/entry-signer.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
+import { cacheReads } from '../common/logging/metrics.js';
+import type { Principal } from '../common/http/request-context.js';
+import { PostgresListener } from '../database/notification-listener.js';
 
 export type Role = Principal['role'];
 

@@ -1,9 +1,9 @@
 import { Controller, Delete, Get, HttpCode } from '@nestjs/common';
 import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/decorators.js';
-import { Context } from '../common/request-context.js';
-import type { Principal, RequestContext } from '../common/request-context.js';
-import { UuidParam } from '../common/uuid-param.js';
+import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
+import { UuidParam } from '../common/dto/uuid-param.js';
 import { OwnSessionsService } from './own-sessions.service.js';
 import { SessionsBody } from './sessions.dto.js';
 

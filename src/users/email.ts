@@ -1,8 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { canonicalEmail, isEmailAddress, isKnownSpelling, legacyEmail } from '../common/email-address.js';
-import { Characters, Satisfies } from '../common/fields.js';
+import { canonicalEmail, isEmailAddress, isKnownSpelling, legacyEmail } from '../common/dto/email-address.js';
+import { Characters, Satisfies } from '../common/dto/text-fields.js';
 
 function AddressField(normalize: (value: string) => string, check: (value: unknown) => boolean) {
   return applyDecorators(

@@ -1,8 +1,8 @@
 import { Body, Controller, Get, Header, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CheckedAlongside, CurrentClaimant, CurrentUser } from '../common/decorators.js';
-import { Context } from '../common/request-context.js';
-import type { Claimant, Principal, RequestContext } from '../common/request-context.js';
+import { ApiErrors, CheckedAlongside, CurrentClaimant, CurrentUser } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { Claimant, Principal, RequestContext } from '../common/http/request-context.js';
 import { ProfileBody, UpdateProfileBody } from './profile.dto.js';
 import { ProfileService } from './profile.service.js';
 

@@ -1,6 +1,13 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { isPossiblePhoneNumber } from 'libphonenumber-js/max';
-import { Clearable, ClearableText, NormalizedText, Omittable, Satisfies, ShownText } from '../common/fields.js';
+import {
+  Clearable,
+  ClearableText,
+  NormalizedText,
+  Omittable,
+  Satisfies,
+  ShownText,
+} from '../common/dto/text-fields.js';
 import type { User } from './user.entity.js';
 
 const ADULT_AGE = 18;

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { DecryptionError, FieldCipher } from '../crypto/field-cipher.js';
-import { PERSONAL_FIELDS, PersonalField } from './personal-data.js';
+import { PERSONAL_FIELDS, PersonalField } from './personal-field-cipher.js';
 
 /** What a run has done so far. */
 export interface ReencryptionProgress {

@@ -2,9 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository, SelectQueryBuilder } from 'typeorm';
 import { violates } from '../common/database-errors.js';
-import { canonicalEmail, legacyEmail } from '../common/email-address.js';
+import { canonicalEmail, legacyEmail } from '../common/dto/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
-import { Call, Statement, Statements } from '../config/statements.js';
+import { Call, Statement, Statements } from '../database/prepared-statements.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
 

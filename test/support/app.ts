@@ -3,7 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { InjectOptions } from 'fastify';
 import { DataSource } from 'typeorm';
 import { createApp } from '../../src/app.js';
-import { CircuitBreaker } from '../../src/cache/circuit-breaker.js';
+import { CircuitBreaker } from '../../src/redis/circuit-breaker.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
 import { dropWorkerDatabase, workerDatabase, workerRedisUrl } from './environment.js';
 import { emptyMailbox, MAIL_DIRECTORY } from './mailbox.js';

@@ -1,5 +1,5 @@
 // A process that owns an embedded PostgreSQL, for the specs that kill it. Argument: the data folder.
-import { startEmbeddedPostgres } from '../../src/config/embedded-postgres.js';
+import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.js';
 
 const lines: string[] = [];
 const log = (line: string) => lines.push(line);

@@ -1,7 +1,7 @@
 // Imported first by a spec that reads LOG_FILE: the copy on standard output would stand between the test results.
-jest.mock('../../src/common/line-buffer.js', () => {
-  const { LineBuffer } = jest.requireActual<typeof import('../../src/common/line-buffer.js')>(
-    '../../src/common/line-buffer.js',
+jest.mock('../../src/common/logging/buffered-log-writer.js', () => {
+  const { LineBuffer } = jest.requireActual<typeof import('../../src/common/logging/buffered-log-writer.js')>(
+    '../../src/common/logging/buffered-log-writer.js',
   );
   class FileOnly extends LineBuffer {
     constructor(where: number | string, name: string) {

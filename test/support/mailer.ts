@@ -1,5 +1,5 @@
-import type { Logger } from '../../src/common/logger.js';
-import { registry } from '../../src/common/metrics.js';
+import type { Logger } from '../../src/common/logging/logger.js';
+import { registry } from '../../src/common/logging/metrics.js';
 import { readSettings } from '../../src/config/settings.js';
 import { Mailer } from '../../src/mail/mailer.js';
 import { testValues } from './app.js';

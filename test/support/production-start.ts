@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { freePort } from '../../src/config/free-port.js';
+import { freePort } from '../../src/dev/free-port.js';
 import { startPostgres } from '../../scripts/services/postgres.js';
 
 const [folder = '.'] = process.argv.slice(2);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
 import { migrations } from '../../migrations/index.js';
-import { databaseOptions } from '../../src/config/database.js';
+import { databaseOptions } from '../../src/database/connection-options.js';
 import { readSettings } from '../../src/config/settings.js';
 import { entities } from '../../src/entities.js';
 import { workerDatabase } from './environment.js';

@@ -7,7 +7,7 @@ import { findChromium } from '../../scripts/services/chromium.js';
 import { type ServiceName, startServices } from '../../scripts/services/index.js';
 import { findPgbouncer } from '../../scripts/services/pgbouncer.js';
 import type { Log } from '../../scripts/services/tools.js';
-import { migrateDatabase } from '../../src/config/migrate.js';
+import { migrateDatabase } from '../../src/database/migrator.js';
 import { readSettings } from '../../src/config/settings.js';
 import { compileSources } from './compiled.js';
 

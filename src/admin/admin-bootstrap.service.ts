@@ -1,0 +1,158 @@
+import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
+import { AccountEviction } from '../auth/account-eviction.js';
+import { OneTimeTokens } from '../auth/one-time-tokens.js';
+import { requireGoodPassword } from '../auth/passwords/password-rules.js';
+import { afterCommit, runInTransaction } from '../database/transaction.js';
+import { canonicalEmail } from '../common/dto/email-address.js';
+import { AppError } from '../common/errors.js';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
+import { Settings } from '../config/settings.js';
+import { PasswordHasher } from '../crypto/password-hasher.js';
+import { randomToken } from '../crypto/tokens.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { userCreated, userUpdated } from '../events/user-events.js';
+import { MailLinks } from '../mail/links.js';
+import { Mailer } from '../mail/mailer.js';
+import { firstAdministratorMail } from '../mail/messages.js';
+import { PreferencesService } from '../preferences/preferences.service.js';
+import { SessionsService } from '../sessions/sessions.service.js';
+import { hasAdministrator, lockAdministrators } from '../users/last-admin.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+import { promotionRefusal } from './promotion.js';
+
+export interface Appointment {
+  user: User;
+  /** `reclaimed`: promoted, after the ways in that were there before were closed. */
+  outcome: 'created' | 'promoted' | 'reclaimed' | 'unchanged';
+  /** What a new account was given; shown once and stored nowhere. */
+  password: string | null;
+}
+
+/** Milliseconds between two looks for the account of `ADMIN_BOOTSTRAP_EMAIL`. */
+const INTERVAL = 5000;
+
+/** Makes administrators without one: by the operator's command, or by `ADMIN_BOOTSTRAP_EMAIL`. No route leads here. */
+@Injectable()
+export class AppointmentsService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly database: DataSource,
+    private readonly settings: Settings,
+    private readonly users: UsersService,
+    private readonly preferences: PreferencesService,
+    private readonly sessions: SessionsService,
+    private readonly hasher: PasswordHasher,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+    private readonly eviction: AccountEviction,
+    private readonly tokens: OneTimeTokens,
+    private readonly links: MailLinks,
+    private readonly mailer: Mailer,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (this.settings.adminBootstrapEmail) await this.bootstrap(this.settings.adminBootstrapEmail);
+  }
+
+  onApplicationShutdown(): void {
+    clearTimeout(this.timer);
+  }
+
+  /**
+   * Makes the account an administrator; where there is none, makes one.
+   * @param chosen password of a new account; null has one made
+   * @throws AppError `account_disabled`, `weak_password`, `validation_failed` for an address that no new account may have
+   */
+  async appoint(address: string, name: string, chosen: string | null): Promise<Appointment> {
+    const email = canonicalEmail(address);
+    if (chosen !== null) requireGoodPassword(chosen, { email: email ?? address, name });
+    const password = chosen ?? randomToken();
+    const passwordHash = await this.hasher.hash(password);
+    return runInTransaction(this.database, async (tx): Promise<Appointment> => {
+      await lockAdministrators(tx);
+      const user = await this.users.lockByEmail(tx, address);
+      if (!user) {
+        if (email === null) throw noAddress();
+        const created = await this.create(tx, email, name, passwordHash);
+        return { user: created, outcome: 'created', password: chosen === null ? password : null };
+      }
+      if (!user.isActive) throw new AppError('account_disabled');
+      if (user.role === 'admin') return { user, outcome: 'unchanged', password: null };
+      const reclaimed = await this.promote(tx, user, 'npm run admin:create', name);
+      return { user, outcome: reclaimed ? 'reclaimed' : 'promoted', password: null };
+    });
+  }
+
+  /** Looks until there is an administrator: the account may be registered, or its address confirmed, later. */
+  private async bootstrap(email: string): Promise<void> {
+    const done = await this.promoteFirst(email).catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'the first administrator could not be looked for; tried again');
+      return false;
+    });
+    if (!done) this.timer = setTimeout(() => void this.bootstrap(email), INTERVAL).unref();
+  }
+
+  /** @returns true once there is an administrator, whoever it is */
+  private async promoteFirst(email: string): Promise<boolean> {
+    return runInTransaction(this.database, async (tx) => {
+      await lockAdministrators(tx);
+      if (await hasAdministrator(tx)) return true;
+      const user = await this.users.lockByEmail(tx, email);
+      // Confirmed only: anybody can register an address that is not theirs.
+      if (!user?.isActive || !user.isVerified) return false;
+      await this.promote(tx, user, 'ADMIN_BOOTSTRAP_EMAIL', user.name);
+      this.logger.info({ user_id: user.id }, 'made the first administrator');
+      return true;
+    });
+  }
+
+  /**
+   * The operator vouches for the address, not for the account that has it: where a squatter may hold it, every way in is closed,
+   * and its owner is mailed a link for a new password.
+   * @param name in place of one that a squatter may have chosen
+   * @returns whether that was so
+   */
+  private async promote(tx: EntityManager, user: User, reason: string, name: string): Promise<boolean> {
+    const before = { role: user.role };
+    const reclaimed = promotionRefusal(user, 'admin') !== null;
+    if (reclaimed) await this.reclaim(tx, user, user.isVerified ? {} : { name });
+    else {
+      await this.users.change(tx, user, { role: 'admin' });
+      await this.sessions.revokeAllOf(tx, user.id, 'role_changed');
+      await this.outbox.add(tx, userUpdated(user.id, ['role']), null);
+    }
+    const entry = { action: 'user.role_changed', actorId: null, targetId: user.id, reason };
+    await this.audit.record(tx, { ...entry, before, after: { role: 'admin' } }, null);
+    return reclaimed;
+  }
+
+  private async reclaim(tx: EntityManager, user: User, changes: Partial<User>): Promise<void> {
+    await this.eviction.evict(tx, user, 'role_changed', { ...changes, role: 'admin' }, null);
+    const link = this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset'));
+    afterCommit(tx, async () => this.mailer.send(firstAdministratorMail(user, link)));
+  }
+
+  private async create(tx: EntityManager, email: string, name: string, passwordHash: string): Promise<User> {
+    // The operator vouches for the address and the password.
+    const now = new Date();
+    const proof = { isVerified: true, emailVerifiedAt: now, passwordProvenAt: now };
+    const user = await this.users.create(tx, { email, name, passwordHash, role: 'admin', ...proof });
+    await this.preferences.createDefaults(tx, user.id);
+    await this.outbox.add(tx, userCreated(user), null);
+    const entry = { action: 'user.registered', actorId: null, targetId: user.id, reason: 'npm run admin:create' };
+    await this.audit.record(tx, { ...entry, after: { role: 'admin' } }, null);
+    return user;
+  }
+}
+
+function noAddress(): AppError {
+  return new AppError('validation_failed', {
+    details: [{ field: 'email', rule: 'invalid_format', message: 'email must be an email' }],
+  });
+}

@@ -1,0 +1,76 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { readCursor, writeCursor } from '../common/dto/cursor.js';
+import { SqlValues } from '../database/sql-params.js';
+
+export interface AuditFilter {
+  actor?: string;
+  target?: string;
+  action?: string;
+  /** From this moment on. */
+  from?: Date;
+  /** Before this moment. */
+  to?: Date;
+}
+
+export interface AuditRow {
+  id: string;
+  at: Date;
+  actor_id: string | null;
+  target_id: string | null;
+  action: string;
+  reason: string | null;
+  ip_address: string | null;
+  request_id: string | null;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+}
+
+const COLUMNS =
+  'id, at, actor_id, target_id, action, reason, host(ip_address) AS ip_address, request_id, before, after';
+
+/** The audit log as administrators read it, newest entry first. */
+@Injectable()
+export class AuditReader {
+  constructor(private readonly database: DataSource) {}
+
+  /** The last entries about a user. */
+  latestAbout(userId: string, limit: number): Promise<AuditRow[]> {
+    return this.database.query(
+      `SELECT ${COLUMNS} FROM audit_logs WHERE target_id = $1 ORDER BY at DESC, id DESC LIMIT $2`,
+      [userId, limit],
+    );
+  }
+
+  /**
+   * @param after cursor of the page before, or nothing for the first page
+   * @returns the cursor of the next page too, null at the end
+   * @throws AppError `validation_failed` for a cursor that is none
+   */
+  async page(tx: EntityManager, filter: AuditFilter, after: string | undefined, limit: number) {
+    const values = new SqlValues();
+    const conditions = [
+      filter.actor && `actor_id = ${values.add(filter.actor)}`,
+      filter.target && `target_id = ${values.add(filter.target)}`,
+      filter.action && `action = ${values.add(filter.action)}`,
+      filter.from && `at >= ${values.add(filter.from)}`,
+      filter.to && `at < ${values.add(filter.to)}`,
+      after && behind(after, values),
+    ].filter(Boolean);
+    const rows = await tx.query<(AuditRow & { instant: string })[]>(
+      `SELECT ${COLUMNS}, (extract(epoch FROM at) * 1000000)::bigint::text AS instant FROM audit_logs
+        WHERE ${conditions.join(' AND ') || 'TRUE'} ORDER BY at DESC, id DESC LIMIT ${limit + 1}`,
+      values.list,
+    );
+    const last = rows.length > limit ? rows[limit - 1]! : null;
+    return { rows: rows.slice(0, limit), next: last && writeCursor([last.instant, last.id]) };
+  }
+}
+
+function behind(cursor: string, values: SqlValues): string {
+  const [instant, id] = readCursor(cursor, (parts): parts is [string, string] => {
+    return parts.length === 2 && /^\d{1,16}$/.test(parts[0] ?? '') && /^\d{1,18}$/.test(parts[1] ?? '');
+  });
+  const at = `timestamptz 'epoch' + ${values.add(instant)}::bigint * interval '1 microsecond'`;
+  return `(at, id) < (${at}, ${values.add(id)}::bigint)`;
+}

@@ -1,0 +1,21 @@
+import { hash } from 'node:crypto';
+import { AppError } from '../../common/errors.js';
+
+const CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
+
+/**
+ * A client's own PKCE challenge (RFC 7636), always S256: the SHA-256 of a verifier that it shows when the sign-in ends.
+ * @returns null where there is none
+ * @throws AppError `validation_failed`
+ */
+export function readChallenge(value: unknown): string | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string' && CHALLENGE.test(value)) return value;
+  const message = 'code_challenge must be the SHA-256 of the verifier, 43 characters of base64url';
+  throw new AppError('validation_failed', { details: [{ field: 'code_challenge', rule: 'invalid_format', message }] });
+}
+
+/** A verifier without a challenge does not fit either: the sign-in is not the one that its client started (RFC 9700, §2.1.1). */
+export function fitsChallenge(challenge: string | null, verifier: string | undefined): boolean {
+  return verifier === undefined ? challenge === null : hash('sha256', verifier, 'base64url') === challenge;
+}

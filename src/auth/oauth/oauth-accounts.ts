@@ -1,0 +1,129 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, EntityManager } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.js';
+import { runInTransaction } from '../../database/transaction.js';
+import { violates } from '../../common/database-errors.js';
+import { isEmailAddress } from '../../common/dto/email-address.js';
+import { AppError } from '../../common/errors.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import { OutboxService } from '../../events/outbox.service.js';
+import { userCreated } from '../../events/user-events.js';
+import { PreferencesService } from '../../preferences/preferences.service.js';
+import { IdentitiesService } from '../../users/identities/identities.service.js';
+import type { Identity } from '../../users/identities/identity.entity.js';
+import { mayBeSquatted } from '../../users/password-proof.js';
+import type { User } from '../../users/user.entity.js';
+import { UsersService } from '../../users/users.service.js';
+import { OAuthLinking } from './oauth-linking.js';
+import type { ProviderAccount } from './provider-account.js';
+
+/** A user whose row is locked and who is active, and the identity that opens it. */
+export interface OpenedAccount {
+  user: User;
+  identity: Identity;
+}
+
+/** Races are lost to sign-ins that have committed by then, so the second try finds what they left; more are for bad luck. */
+const TRIES = 4;
+
+/** What was read was gone by the time it was locked. */
+class Vanished extends Error {}
+
+/** Which user a provider account opens: known by the provider's own id first, then by a verified address, else new. */
+@Injectable()
+export class OAuthAccounts {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly identities: IdentitiesService,
+    private readonly linking: OAuthLinking,
+    private readonly preferences: PreferencesService,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /**
+   * Finds, links or creates the user and runs `finish`, all in one transaction; it may be run again where a race was lost.
+   * @throws AppError `provider_email_unverified`, `account_disabled`, `busy`
+   */
+  async open<T>(
+    account: ProviderAccount,
+    context: RequestContext,
+    finish: (tx: EntityManager, opened: OpenedAccount) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+      try {
+        return await runInTransaction(this.database, async (tx) =>
+          finish(tx, await this.resolve(tx, account, context)),
+        );
+      } catch (error) {
+        if (!lostRace(error)) throw error;
+      }
+    }
+    throw new AppError('busy', { retryAfter: 1 });
+  }
+
+  /**
+   * The user of an identity that opened one a moment ago.
+   * @returns null where either is gone by now
+   * @throws AppError `account_disabled`
+   */
+  async reopen(tx: EntityManager, identityId: string): Promise<OpenedAccount | null> {
+    const found = await this.identities.find(tx, { id: identityId });
+    const user = found && (await this.users.findAndLock(tx, found.userId));
+    // Read again under the lock: unlinking takes the same lock.
+    const identity = user && (await this.identities.find(tx, { id: identityId }));
+    if (!identity) return null;
+    if (!user.isActive) throw new AppError('account_disabled');
+    return { user, identity };
+  }
+
+  private async resolve(tx: EntityManager, account: ProviderAccount, context: RequestContext): Promise<OpenedAccount> {
+    const key = { provider: account.provider, providerUserId: account.subject };
+    const known = await this.identities.find(tx, key);
+    if (known) {
+      const opened = await this.reopen(tx, known.id);
+      if (!opened) throw new Vanished();
+      const { user } = opened;
+      // Linked when unproven passwords still stayed: now that the provider vouches for the owner again, it goes.
+      if (account.verifiedEmail !== user.email || !mayBeSquatted(user)) return opened;
+      return { user, identity: await this.linking.link(tx, user, account, context) };
+    }
+    const { verifiedEmail } = account;
+    const owner = verifiedEmail === null ? null : await this.users.lockByEmail(tx, verifiedEmail);
+    if (verifiedEmail === null || (!owner && !isEmailAddress(verifiedEmail)))
+      throw new AppError('provider_email_unverified');
+    if (!owner) return this.create(tx, account, verifiedEmail, context);
+    if (!owner.isActive) throw new AppError('account_disabled');
+    return { user: owner, identity: await this.linking.link(tx, owner, account, context) };
+  }
+
+  private async create(
+    tx: EntityManager,
+    { provider, subject, name, picture }: ProviderAccount,
+    email: string,
+    context: RequestContext,
+  ): Promise<OpenedAccount> {
+    const user = await this.users.create(tx, {
+      email,
+      name,
+      isVerified: true,
+      emailVerifiedAt: new Date(),
+      profilePictureUrl: picture,
+      oauthProvider: provider,
+      oauthId: subject,
+    });
+    await this.preferences.createDefaults(tx, user.id);
+    const identity = await this.identities.add(tx, { userId: user.id, provider, providerUserId: subject, email });
+    await this.outbox.add(tx, userCreated(user), context);
+    const entry = { action: 'user.registered', actorId: user.id, targetId: user.id, after: { provider } };
+    await this.audit.record(tx, entry, context);
+    return { user, identity };
+  }
+}
+
+/** The unique indexes decide between sign-ins at the same time, on the address and on the provider's id. */
+function lostRace(error: unknown): boolean {
+  if (error instanceof AppError) return error.type === 'email_taken';
+  return error instanceof Vanished || violates(error, 'user_identities_provider_subject_key');
+}

@@ -1,0 +1,76 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.js';
+import { afterCommit } from '../../database/transaction.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import { OutboxService } from '../../events/outbox.service.js';
+import { userUpdated } from '../../events/user-events.js';
+import { MailLinks } from '../../mail/links.js';
+import { Mailer } from '../../mail/mailer.js';
+import { accountLinkedMail } from '../../mail/messages.js';
+import { IdentitiesService, mirrorOf } from '../../users/identities/identities.service.js';
+import type { Identity } from '../../users/identities/identity.entity.js';
+import { mayBeSquatted } from '../../users/password-proof.js';
+import type { User } from '../../users/user.entity.js';
+import { UsersService } from '../../users/users.service.js';
+import { AccountEviction } from '../account-eviction.js';
+import { OneTimeTokens } from '../one-time-tokens.js';
+import type { ProviderAccount } from './provider-account.js';
+
+@Injectable()
+export class OAuthLinking {
+  constructor(
+    private readonly users: UsersService,
+    private readonly identities: IdentitiesService,
+    private readonly eviction: AccountEviction,
+    private readonly tokens: OneTimeTokens,
+    private readonly links: MailLinks,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+    private readonly mailer: Mailer,
+  ) {}
+
+  /**
+   * Lets a provider account open an existing user who has the same address.
+   * @param user locked and active
+   * @param account its address is verified by the provider and is the user's
+   */
+  async link(tx: EntityManager, user: User, account: ProviderAccount, context: RequestContext): Promise<Identity> {
+    const { provider, subject, verifiedEmail } = account;
+    const before = { ...user };
+    // The provider vouches for the person who is here now; the account may have been made by a squatter, who waits inside.
+    const squatted = mayBeSquatted(user);
+    const mirror = mirrorOf({ provider, providerUserId: subject });
+    const fields = squatted
+      ? await this.eviction.evict(tx, user, 'account_linked', { ...broughtBy(account, user), ...mirror }, context)
+      : await this.mirror(tx, user, mirror, context);
+    const identity = await this.identities.add(tx, {
+      userId: user.id,
+      provider,
+      providerUserId: subject,
+      email: verifiedEmail,
+    });
+    const entry = { action: 'identity.linked', actorId: user.id, targetId: user.id };
+    const after = { provider, verified_before: before.isVerified, updated_fields: fields };
+    await this.audit.record(tx, { ...entry, after }, context);
+    const lost = before.passwordHash !== null && squatted;
+    const resetLink = lost ? this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset')) : null;
+    const eviction = squatted ? { cleared: !before.isVerified, resetLink } : null;
+    afterCommit(tx, async () => this.mailer.send(accountLinkedMail(user, provider, eviction)));
+    return identity;
+  }
+
+  /** The first identity is the one that the row names. */
+  private async mirror(tx: EntityManager, user: User, mirror: Partial<User>, context: RequestContext) {
+    if (user.oauthProvider !== null) return [];
+    await this.users.change(tx, user, mirror);
+    const fields = ['oauth_provider'];
+    await this.outbox.add(tx, userUpdated(user.id, fields), context);
+    return fields;
+  }
+}
+
+/** As for a new person, where the profile goes. */
+function broughtBy({ name, picture }: ProviderAccount, { isVerified }: User): Partial<User> {
+  return isVerified ? {} : { name, profilePictureUrl: picture };
+}

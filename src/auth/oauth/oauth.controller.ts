@@ -1,0 +1,159 @@
+import { applyDecorators, Body, Controller, Get, Head, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Throttle, ThrottleGuesses } from '../../rate-limit/throttle.guard.js';
+import { ApiErrors, Public } from '../../common/http/decorators.js';
+import { Context } from '../../common/http/request-context.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import type { Provider } from '../../config/settings.auth.js';
+import { TokenBody } from '../auth.dto.js';
+import { OAuthBrowser } from './oauth-state-cookie.js';
+import { OAuthCallbackService } from './oauth-callback.service.js';
+import { OAuthExchangeService } from './oauth-exchange.service.js';
+import { eachProvider, NamedProvider } from './oauth-routes.js';
+import { OAuthStartService } from './oauth-start.service.js';
+import { AuthUrlBody, CallbackBody, ExchangeBody, StartBody } from './oauth.dto.js';
+
+const CALLBACK_ERRORS = [
+  'invalid_state',
+  'oauth_denied',
+  'oauth_failed',
+  'account_disabled',
+  'provider_email_unverified',
+  'provider_not_configured',
+  'provider_unavailable',
+  'rate_limited',
+  'busy',
+] as const;
+
+function ApiStartQuery() {
+  const pattern = '^[A-Za-z0-9_-]{43}$';
+  const description = 'PKCE (RFC 7636) S256 of a verifier that the exchange, or the POST callback, then has to carry';
+  return applyDecorators(
+    ApiQuery({ name: 'redirect_uri', required: false, description: 'An address of the allow-list, to end up at' }),
+    ApiQuery({ name: 'code_challenge', required: false, description, schema: { type: 'string', pattern } }),
+  );
+}
+
+const startOptions = (query: Record<string, unknown>) => ({
+  redirectUri: query.redirect_uri,
+  challenge: query.code_challenge,
+});
+
+/** True for a script that asks for JSON; a browser that opens a page names HTML too. */
+function wantsJson(accept = ''): boolean {
+  return accept.includes('application/json') && !accept.includes('text/html');
+}
+
+@ApiTags('auth')
+@Public()
+@Controller('auth')
+export class OAuthController {
+  constructor(
+    private readonly starts: OAuthStartService,
+    private readonly callbacks: OAuthCallbackService,
+    private readonly exchanges: OAuthExchangeService,
+    private readonly browser: OAuthBrowser,
+  ) {}
+
+  /** HEAD has no effect (RFC 9110, §9.2.1): a link preview uses no state up. Without this, the handlers of GET would answer. */
+  @Head(eachProvider('oauth/{provider}', 'oauth/{provider}/callback', '{provider}/callback'))
+  @ApiExcludeEndpoint()
+  head(): void {}
+
+  @Throttle('oauthPerIp')
+  @Get(eachProvider('oauth/{provider}'))
+  @ApiOperation({
+    summary: 'Sign in at a provider',
+    description:
+      'Sends the browser to the provider and binds the sign-in to it by a cookie. With `Accept: application/json` the ' +
+      'address is given instead and no cookie set: the client then keeps `state`, compares it with what comes back and ' +
+      'finishes by POST, or carries a `code_challenge` and a `redirect_uri` and exchanges the code there.',
+  })
+  @ApiStartQuery()
+  @ApiResponse({ status: 302, description: 'To the provider' })
+  @ApiOkResponse({ type: AuthUrlBody, description: 'With `Accept: application/json`' })
+  @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
+  async start(
+    @NamedProvider() provider: Provider,
+    @Query() query: Record<string, unknown>,
+    @Headers('accept') accept: string | undefined,
+    @Headers('cookie') cookies: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AuthUrlBody | undefined> {
+    if (wantsJson(accept)) return this.starts.start(provider, startOptions(query), null);
+    const mark = () => this.browser.mark(reply, cookies);
+    const { auth_url } = await this.starts.start(provider, startOptions(query), mark);
+    void reply.status(302).header('location', auth_url);
+  }
+
+  @Throttle('oauthPerIp')
+  @Post(eachProvider('{provider}'))
+  @HttpCode(200)
+  @ApiOperation({ summary: 'The address of the provider, for an app that opens it itself' })
+  @ApiStartQuery()
+  @ApiOkResponse({ type: AuthUrlBody })
+  @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
+  startInApp(
+    @NamedProvider() provider: Provider,
+    @Query() query: Record<string, unknown>,
+    @Body() _body: StartBody,
+  ): Promise<AuthUrlBody> {
+    return this.starts.start(provider, startOptions(query), null);
+  }
+
+  @ThrottleGuesses()
+  @Get(eachProvider('oauth/{provider}/callback', '{provider}/callback'))
+  @ApiOperation({
+    summary: 'Where the provider sends the browser back to',
+    description:
+      'Answers tokens. Where the start named a `redirect_uri`, redirects there with `provider`, `state` and either `code`, ' +
+      'to be exchanged within 60 seconds, or `error`, one of the error types below. It ends the sign-in only of the ' +
+      'browser that started it; of a start that was answered in JSON only where it carried a challenge and a redirect.',
+  })
+  @ApiQuery({ name: 'code', required: false })
+  @ApiQuery({ name: 'state', required: false })
+  @ApiQuery({ name: 'error', required: false })
+  @ApiOkResponse({ type: TokenBody })
+  @ApiResponse({ status: 302, description: 'To the `redirect_uri` of the start' })
+  @ApiErrors(...CALLBACK_ERRORS)
+  async callback(
+    @NamedProvider() provider: Provider,
+    @Query() query: Record<string, unknown>,
+    @Headers('cookie') cookies: string | undefined,
+    @Context() context: RequestContext,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TokenBody | undefined> {
+    const { code, state, error } = query;
+    const answer = { provider, code, state, error, browserSecrets: this.browser.recognise(cookies) };
+    const end = await this.callbacks.finishInBrowser(answer, context);
+    if (!('location' in end)) return end;
+    void reply.status(302).header('location', end.location);
+  }
+
+  @ThrottleGuesses()
+  @Post(eachProvider('{provider}/callback'))
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Finish a sign-in with what the provider gave the app' })
+  @ApiOkResponse({ type: TokenBody })
+  @ApiErrors('validation_failed', 'invalid_json', ...CALLBACK_ERRORS)
+  finishInApp(
+    @NamedProvider() provider: Provider,
+    @Body() { code, state, code_verifier: codeVerifier }: CallbackBody,
+    @Headers('cookie') cookies: string | undefined,
+    @Context() context: RequestContext,
+  ): Promise<TokenBody> {
+    const answer = { provider, code, state, browserSecrets: this.browser.recognise(cookies) };
+    return this.callbacks.finish(answer, codeVerifier, context);
+  }
+
+  @ThrottleGuesses()
+  @Post('oauth/exchange')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Tokens for the code of the redirect' })
+  @ApiOkResponse({ type: TokenBody })
+  @ApiErrors('validation_failed', 'invalid_json', 'invalid_code', 'account_disabled', 'rate_limited')
+  redeem(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<TokenBody> {
+    return this.exchanges.redeem(body, context);
+  }
+}

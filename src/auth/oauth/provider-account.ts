@@ -1,0 +1,70 @@
+import { canonicalEmail, isKnownSpelling, legacyEmail } from '../../common/dto/email-address.js';
+import { AppError } from '../../common/errors.js';
+import { toLine } from '../../common/dto/text.js';
+import type { Provider } from '../../config/settings.auth.js';
+
+/** Who signed in at the provider, reduced to what this service uses. */
+export interface ProviderAccount {
+  provider: Provider;
+  /** The provider's own id of the account (`sub`); never reused, unlike an address. */
+  subject: string;
+  /** In its one spelling or an older account's; null where the provider has not verified it or it cannot be one of ours. */
+  verifiedEmail: string | null;
+  /** 1 to 255 characters. */
+  name: string;
+  /** An https address, or null. */
+  picture: string | null;
+}
+
+const MAX_SUBJECT = 255;
+const MAX_NAME = 255;
+const MAX_EMAIL = 254;
+const MAX_PICTURE = 2048;
+
+/**
+ * Reads the standard claims of a userinfo answer (OpenID Connect Core 1.0, §5.1 and §5.3).
+ * @throws AppError `provider_unavailable` for an answer that names nobody
+ */
+export function toAccount(provider: Provider, answer: unknown): ProviderAccount {
+  const claims = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
+  const subject = text(claims.sub);
+  if (subject !== claims.sub || subject === '' || subject.length > MAX_SUBJECT)
+    throw new AppError('provider_unavailable');
+  const verifiedEmail = readEmail(claims);
+  return {
+    provider,
+    subject,
+    verifiedEmail,
+    name: readName(claims) || verifiedEmail?.split('@')[0] || provider,
+    picture: readPicture(claims.picture),
+  };
+}
+
+/**
+ * Without control characters and halves of surrogate pairs, which no name has and PostgreSQL partly refuses; empty for
+ * anything but a string.
+ */
+function text(value: unknown): string {
+  return typeof value === 'string' ? value.replace(/[\p{Cc}\p{Cs}]/gu, '').trim() : '';
+}
+
+function readEmail({ email, email_verified: verified }: Record<string, unknown>): string | null {
+  // LinkedIn has sent the flag as a string.
+  if (typeof email !== 'string' || (verified !== true && verified !== 'true')) return null;
+  // A mailbox whose name only looks like that of a member (`ｖictim@`) may be another person's: never taken for theirs.
+  // Nor is one of which something would have to be left out.
+  if (email.normalize('NFKC') !== email.normalize('NFC') || text(email) !== email.trim()) return null;
+  const spelling = canonicalEmail(email) ?? legacyEmail(email);
+  return spelling.length <= MAX_EMAIL && isKnownSpelling(spelling) ? spelling : null;
+}
+
+function readName(claims: Record<string, unknown>): string {
+  const line = (value: unknown) => (typeof value === 'string' ? toLine(value, MAX_NAME) : '');
+  return line(claims.name) || toLine(`${line(claims.given_name)} ${line(claims.family_name)}`, MAX_NAME);
+}
+
+function readPicture(value: unknown): string | null {
+  if (typeof value !== 'string' || value.length > MAX_PICTURE || !URL.canParse(value)) return null;
+  const { protocol, username, password, href } = new URL(value);
+  return protocol === 'https:' && !username && !password ? href : null;
+}

@@ -1,0 +1,48 @@
+import { ArgumentsHost, Catch, ExceptionFilter, Inject } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { toAppError } from '../../common/http/error.filter.js';
+import { AppError, errorBody, errorHeaders, ErrorType } from '../../common/errors.js';
+import type { Html } from '../../common/http/html.js';
+import type { Logger } from '../../common/logging/logger.js';
+import { LOGGER } from '../../common/logging/logger.module.js';
+import { errorPage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
+
+const CORRIGIBLE = new Set<ErrorType>(['weak_password', 'validation_failed', 'invalid_credentials']);
+
+/** What a page shows again: no link of ours holds more. */
+const [MAX_TOKEN_CHARS, MAX_EMAIL_CHARS] = [64, 254];
+
+/** Shows errors of the pages as pages; who does not ask for HTML gets the body that all errors have. */
+@Catch()
+export class PageErrorFilter implements ExceptionFilter {
+  constructor(@Inject(LOGGER) private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const error = toAppError(thrown);
+    request.context.refusal = error;
+    if (error.status >= 500) this.logger.error({ err: thrown, request_id: request.id }, error.type);
+    void reply.status(error.status).headers(errorHeaders(error));
+    // The handler may have announced HTML already, so the type is said either way.
+    if (request.headers.accept?.includes('text/html'))
+      void reply
+        .headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_CSP })
+        .send(this.render(error, request).markup);
+    else void reply.header('content-type', 'application/json; charset=utf-8').send(errorBody(error, request.id));
+  }
+
+  /** What can be put right in the form shows the form again. */
+  private render(error: AppError, request: FastifyRequest): Html {
+    const { token, email } = (request.body ?? {}) as { token?: unknown; email?: unknown };
+    if (!CORRIGIBLE.has(error.type) || typeof token !== 'string' || token.length > MAX_TOKEN_CHARS)
+      return errorPage(error);
+    const messages = (error.extras.details ?? []).map(({ message }) => message);
+    if (!request.routeOptions.url?.endsWith('/password-reset'))
+      return verifyPage(token, messages.length > 0 ? messages : ['That is not the password of the account']);
+    return resetPage(
+      { token, email: typeof email === 'string' && email.length <= MAX_EMAIL_CHARS ? email : '' },
+      messages,
+    );
+  }
+}

@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import type { AppError } from '../../common/errors.js';
+import { html, Html } from '../../common/http/html.js';
+
+const STYLE = `
+:root{color-scheme:light dark}
+body{margin:0;font:16px/1.5 system-ui,sans-serif;background:#f1f5f9;color:#0f172a}
+main{max-width:26rem;margin:10vh auto 0;padding:2rem;background:#fff;border-radius:12px}
+h1{font-size:1.4rem;margin:0 0 1rem}
+label{display:block;font-weight:600;margin-top:1rem}
+input[readonly]{border-style:dashed}
+input{box-sizing:border-box;width:100%;font:inherit;padding:.6rem;border:1px solid #64748b;border-radius:6px}
+button{margin-top:1.5rem;width:100%;font:inherit;font-weight:600;padding:.7rem;border:0;border-radius:6px;background:#1d4ed8;color:#fff;cursor:pointer}
+:focus-visible{outline:3px solid #f59e0b;outline-offset:2px}
+.hint{font-size:.875rem;color:#475569;margin:.25rem 0 0}
+.errors{background:#fef2f2;color:#991b1b;border-radius:6px;padding:.75rem 1rem;margin:0}
+.errors ul{margin:0;padding-left:1.2rem}
+@media(prefers-color-scheme:dark){body{background:#0f172a;color:#f1f5f9}main{background:#1e293b}.hint{color:#cbd5e1}input{background:#0f172a;color:inherit}a{color:#93c5fd}}
+`;
+
+/** In one piece: white space that a formatter adds inside the element would change the hash. */
+const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
+const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
+
+/** The pages run no script and load nothing; their one style sheet is named by its hash (CSP Level 3). */
+export const PAGE_CSP =
+  `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; ` +
+  `base-uri 'none'; frame-ancestors 'none'`;
+
+function page(title: string, content: Html): Html {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        <title>${title} – Meetinity</title>
+        ${STYLE_ELEMENT}
+      </head>
+      <body>
+        <main>
+          <h1>${title}</h1>
+          ${content}
+        </main>
+      </body>
+    </html> `;
+}
+
+function errorList(messages: string[]): Html | null {
+  if (messages.length === 0) return null;
+  return html`<div class="errors" id="errors" role="alert">
+    <ul>
+      ${messages.map((message) => html`<li>${message}</li>`)}
+    </ul>
+  </div>`;
+}
+
+/**
+ * The form for a new password. Addresses are relative: the service may stand under a prefix. The account stands there for
+ * password managers, which file the new password under it.
+ * @param messages what was wrong with the last try
+ */
+export function resetPage({ token, email }: { token: string; email: string }, messages: string[] = []): Html {
+  const described = messages.length > 0 ? 'rules errors' : 'rules';
+  return page(
+    'Set a new password',
+    html`${errorList(messages)}
+      <form method="post" action="../pages/password-reset">
+        <input type="hidden" name="token" value="${token}" />
+        <label for="email">Account</label>
+        <input id="email" name="email" type="email" autocomplete="username" readonly value="${email}" />
+        <label for="password">New password</label>
+        <input
+          id="password"
+          name="password"
+          type="password"
+          autocomplete="new-password"
+          required
+          aria-describedby="${described}"
+        />
+        <p class="hint" id="rules">
+          12 characters or more; or 8 with three of lower case, upper case, digits and other characters.
+        </p>
+        <label for="repeat">The same again</label>
+        <input id="repeat" name="password_repeat" type="password" autocomplete="new-password" required />
+        <button type="submit">Set the password</button>
+      </form>`,
+  );
+}
+
+/** Opening the link confirms nothing: mail scanners open links too. The button does. */
+export function verifyPage(token: string, messages: string[] = []): Html {
+  return page(
+    'Confirm your e-mail address',
+    html`${errorList(messages)}
+      <p>Confirm that the address this link was mailed to is yours.</p>
+      <form method="post" action="../pages/email-verify">
+        <input type="hidden" name="token" value="${token}" />
+        <label for="password">Password of the account, if you chose one (optional)</label>
+        <input
+          id="password"
+          name="password"
+          type="password"
+          autocomplete="current-password"
+          aria-describedby="${messages.length > 0 ? 'why errors' : 'why'}"
+        />
+        <p class="hint" id="why">It shows that you made the account yourself, so that the password stays good.</p>
+        <button type="submit">Confirm the address</button>
+      </form>`,
+  );
+}
+
+/** @param appUrl where to go on, null where there is no front end */
+export function donePage(title: string, text: string, appUrl: string | null): Html {
+  return page(
+    title,
+    html`<p role="status">${text}</p>
+      ${appUrl ? html`<p><a href="${appUrl}">Go to Meetinity</a></p>` : null}`,
+  );
+}
+
+export function errorPage({ type, message }: AppError): Html {
+  if (type === 'invalid_or_expired_token')
+    return page(
+      'This link does not work any more',
+      html`<p role="alert">It was used already, or it is too old. Ask for a new one where you sign in.</p>`,
+    );
+  return page('That did not work', html`<p role="alert">${message}.</p>`);
+}

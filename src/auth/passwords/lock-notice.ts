@@ -1,0 +1,35 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.js';
+import { Limits } from '../../rate-limit/rate-limits.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import type { Mail } from '../../mail/mail.js';
+import { Mailer } from '../../mail/mailer.js';
+import { signInLockedMail } from '../../mail/messages.js';
+import { UsersService } from '../../users/users.service.js';
+
+/** Records that wrong passwords have locked the way into an account, and tells its owner. */
+@Injectable()
+export class LockNotice {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly limits: Limits,
+    private readonly mailer: Mailer,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** Whether there is an account is looked up after the answer, so that the time of the answer does not tell. */
+  notify(email: string, context: RequestContext): void {
+    this.mailer.sendLater('sign_in_locked', () => this.compose(email, context));
+  }
+
+  private async compose(email: string, context: RequestContext): Promise<Mail | null> {
+    const user = await this.users.findByEmail(email);
+    if (!user) return null;
+    const entry = { action: 'sign_in.locked', actorId: null, targetId: user.id };
+    await this.database.transaction((tx) => this.audit.record(tx, entry, context));
+    const { allowed } = await this.limits.take('lockNotice', [user.id]);
+    return allowed && user.isActive ? signInLockedMail(user, context.ipAddress, new Date()) : null;
+  }
+}

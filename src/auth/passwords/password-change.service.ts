@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { hashOwner } from '../../rate-limit/ip-prefix.js';
+import { runInTransaction } from '../../database/transaction.js';
+import { AppError } from '../../common/errors.js';
+import { authResults } from '../../common/logging/metrics.js';
+import type { Principal, RequestContext } from '../../common/http/request-context.js';
+import { PasswordHasher } from '../../crypto/password-hasher.js';
+import { UsersService } from '../../users/users.service.js';
+import { AccountChanged, withCurrentAccount } from '../retry-on-conflict.js';
+import { LoginThrottle } from './login-throttle.js';
+import { NewPassword } from './password-updater.js';
+import type { ChangePasswordBody } from './password.dto.js';
+import { requireGoodPassword } from './password-rules.js';
+
+@Injectable()
+export class PasswordChangeService {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly hasher: PasswordHasher,
+    private readonly throttle: LoginThrottle,
+    private readonly newPassword: NewPassword,
+  ) {}
+
+  /**
+   * Wrong current passwords count like failed sign-ins: a stolen access token must not be a way to guess. An account without
+   * a password gets its first one through the mailbox.
+   * @throws AppError `weak_password`, `invalid_credentials`, `rate_limited`, `busy`
+   */
+  async change(principal: Principal, body: ChangePasswordBody, context: RequestContext): Promise<void> {
+    await withCurrentAccount((answerBy) => this.attempt(principal, body, context, answerBy));
+    authResults.inc({ action: 'password_change', result: 'ok' });
+  }
+
+  private async attempt(
+    { userId, sessionId }: Principal,
+    body: ChangePasswordBody,
+    context: RequestContext,
+    answerBy: number,
+  ): Promise<void> {
+    const { current_password: current, new_password: next } = body;
+    const user = await this.users.getOwn(userId);
+    requireGoodPassword(next, { email: user.email, name: user.name, current }, 'new_password');
+    let passwordHash: string | null = null;
+    const compare = async (limit: number) => {
+      passwordHash = await this.hasher.replace(current, user.passwordHash, next, limit, hashOwner(context, user.email));
+      return passwordHash !== null;
+    };
+    if (!(await this.throttle.check(user, context, compare, answerBy))) throw this.refused();
+    await runInTransaction(this.database, async (tx) => {
+      const held = await this.users.findAndLock(tx, userId);
+      if (held?.passwordHash !== user.passwordHash) throw new AccountChanged();
+      await this.newPassword.replace(tx, held, passwordHash!, sessionId, context);
+    });
+  }
+
+  private refused(): AppError {
+    authResults.inc({ action: 'password_change', result: 'invalid_credentials' });
+    return new AppError('invalid_credentials');
+  }
+}

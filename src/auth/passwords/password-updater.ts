@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.js';
+import { afterCommit } from '../../database/transaction.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import { OutboxService } from '../../events/outbox.service.js';
+import { userUpdated } from '../../events/user-events.js';
+import { Mailer } from '../../mail/mailer.js';
+import { passwordChangedMail } from '../../mail/messages.js';
+import { SessionsService } from '../../sessions/sessions.service.js';
+import { mayBeSquatted } from '../../users/password-proof.js';
+import type { User } from '../../users/user.entity.js';
+import { UsersService } from '../../users/users.service.js';
+import { AccountEviction } from '../account-eviction.js';
+import { OneTimeTokens } from '../one-time-tokens.js';
+
+/** Puts a new password in place, with everything that must go with it. */
+@Injectable()
+export class NewPassword {
+  constructor(
+    private readonly users: UsersService,
+    private readonly sessions: SessionsService,
+    private readonly tokens: OneTimeTokens,
+    private readonly eviction: AccountEviction,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+    private readonly mailer: Mailer,
+  ) {}
+
+  /**
+   * By a link out of the mailbox: the password is proven, and the address confirmed.
+   * @param user held by the caller's transaction
+   */
+  async reset(tx: EntityManager, user: User, passwordHash: string, context: RequestContext): Promise<void> {
+    const changes = { passwordHash, passwordProvenAt: new Date() };
+    const cleared = !user.isVerified;
+    if (mayBeSquatted(user)) await this.eviction.evict(tx, user, 'password_changed', changes, context);
+    else await this.write(tx, user, changes, context);
+    await this.finish(tx, user, 'password.reset', cleared, context);
+  }
+
+  /**
+   * By the current password, in a session. An unproven password is followed by an unproven one: a squatter knows it too.
+   * @param keep the session that stays
+   */
+  async replace(
+    tx: EntityManager,
+    user: User,
+    passwordHash: string,
+    keep: string,
+    context: RequestContext,
+  ): Promise<void> {
+    await this.write(tx, user, { passwordHash }, context, keep);
+    await this.finish(tx, user, 'password.changed', false, context);
+  }
+
+  private async write(
+    tx: EntityManager,
+    user: User,
+    changes: Partial<User>,
+    context: RequestContext,
+    keep?: string,
+  ): Promise<void> {
+    const first = user.passwordHash === null;
+    await this.users.change(tx, user, { ...changes, passwordGeneration: user.passwordGeneration + 1 });
+    await this.sessions.revokeAllOf(tx, user.id, 'password_changed', keep);
+    await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
+    if (first) await this.outbox.add(tx, userUpdated(user.id, ['has_password']), context);
+  }
+
+  private async finish(
+    tx: EntityManager,
+    user: User,
+    action: string,
+    cleared: boolean,
+    context: RequestContext,
+  ): Promise<void> {
+    await this.audit.record(tx, { action, actorId: user.id, targetId: user.id }, context);
+    afterCommit(tx, async () => this.mailer.send(passwordChangedMail(user, cleared)));
+  }
+}

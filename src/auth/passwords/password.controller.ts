@@ -1,0 +1,75 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiBearerAuth, ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Throttle, ThrottleGuesses } from '../../rate-limit/throttle.guard.js';
+import { ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
+import { Context } from '../../common/http/request-context.js';
+import type { Principal, RequestContext } from '../../common/http/request-context.js';
+import { ACCEPTED, AcceptedBody, EmailBody } from '../links.dto.js';
+import { PasswordChangeService } from './password-change.service.js';
+import { PasswordResetService } from './password-reset.service.js';
+import { ChangePasswordBody, ResetPasswordBody } from './password.dto.js';
+
+@ApiTags('auth')
+@Controller('auth/password')
+export class PasswordController {
+  constructor(
+    private readonly resets: PasswordResetService,
+    private readonly changes: PasswordChangeService,
+  ) {}
+
+  @Public()
+  @Throttle('forgotPerIp')
+  @Post('forgot')
+  @HttpCode(202)
+  @ApiOperation({
+    summary: 'Have a link for a new password mailed',
+    description: 'Answers the same in the same time, whether or not there is an account.',
+  })
+  @ApiAcceptedResponse({ type: AcceptedBody })
+  @ApiErrors('validation_failed', 'invalid_json', 'rate_limited')
+  async forgot(@Body() body: EmailBody, @Context() context: RequestContext): Promise<AcceptedBody> {
+    await this.resets.request(body.email, context);
+    return ACCEPTED;
+  }
+
+  @Public()
+  @ThrottleGuesses()
+  @Post('reset')
+  @HttpCode(204)
+  @ApiOperation({
+    summary: 'Set a new password with the token of a mailed link',
+    description:
+      'Ends every session, lifts a lock and confirms the address. A refused password does not use the token up. ' +
+      'The same request repeated answers 204 again and changes nothing more, until the link expires.',
+  })
+  @ApiNoContentResponse()
+  @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'invalid_json', 'rate_limited', 'busy')
+  reset(@Body() body: ResetPasswordBody, @Context() context: RequestContext): Promise<void> {
+    return this.resets.reset(body.token, body.password, context);
+  }
+
+  @Post('change')
+  @HttpCode(204)
+  @ApiBearerAuth()
+  @ApiOperation({
+    summary: 'Replace the password',
+    description: 'Ends the other sessions. An account without a password gets one through `/auth/password/forgot`.',
+  })
+  @ApiNoContentResponse()
+  @ApiErrors(
+    'validation_failed',
+    'weak_password',
+    'invalid_json',
+    'unauthenticated',
+    'invalid_credentials',
+    'rate_limited',
+    'busy',
+  )
+  change(
+    @CurrentUser() user: Principal,
+    @Body() body: ChangePasswordBody,
+    @Context() context: RequestContext,
+  ): Promise<void> {
+    return this.changes.change(user, body, context);
+  }
+}

@@ -1,0 +1,20 @@
+import { Rounds } from './periodic-task.js';
+import type { Logger } from '../logging/logger.js';
+
+describe('periodic work that fails', () => {
+  it('is logged once an outage', async () => {
+    const warn = jest.fn();
+    let broken = true;
+    const work = async () => {
+      if (broken) throw new Error('the database takes no writes');
+    };
+    const rounds = new Rounds(60_000, { warn } as unknown as Logger, 'work failed', work);
+    for (let round = 0; round < 3; round += 1) await rounds.run();
+    expect(warn).toHaveBeenCalledTimes(1);
+    broken = false;
+    await rounds.run();
+    broken = true;
+    for (let round = 0; round < 3; round += 1) await rounds.run();
+    expect(warn).toHaveBeenCalledTimes(2);
+  });
+});

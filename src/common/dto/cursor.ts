@@ -1,0 +1,32 @@
+import { AppError } from '../errors.js';
+
+type Values = readonly (string | null)[];
+
+/** A position in a list, opaque to clients: the sort values of the row that it stands behind. */
+export function writeCursor(values: Values): string {
+  return Buffer.from(JSON.stringify(values)).toString('base64url');
+}
+
+/**
+ * @param isPosition whether these values can be a position in the list at hand
+ * @throws AppError `validation_failed` for what was made for another list or was not made here
+ */
+export function readCursor<T extends Values>(cursor: string, isPosition: (values: Values) => values is T): T {
+  const values = parse(cursor);
+  if (isPosition(values)) return values;
+  const message = 'after must be the `next` of a page in the same order';
+  throw new AppError('validation_failed', { details: [{ field: 'after', rule: 'invalid_format', message }] });
+}
+
+function parse(cursor: string): Values {
+  try {
+    const values: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    return isValues(values) ? values : [];
+  } catch {
+    return [];
+  }
+}
+
+function isValues(given: unknown): given is Values {
+  return Array.isArray(given) && given.every((value) => value === null || typeof value === 'string');
+}

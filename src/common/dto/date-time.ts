@@ -1,0 +1,28 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsDate } from 'class-validator';
+import { OptionalParam } from './query-params.js';
+
+const ISO_8601 = /^(?<day>\d{4}-\d{2}-\d{2})(?<time>T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(?<zone>Z|[+-]\d{2}:\d{2})?$/;
+
+/** The moment that an ISO 8601 day or time names, UTC unless it says otherwise; undefined where there is no such moment. */
+export function readInstant(text: string): Date | undefined {
+  const { day, time = 'T00:00', zone = 'Z' } = ISO_8601.exec(text)?.groups ?? {};
+  if (day === undefined) return undefined;
+  // JavaScript reads 30 February as 2 March.
+  const midnight = new Date(`${day}T00:00Z`);
+  if (Number.isNaN(+midnight) || midnight.toISOString().slice(0, 10) !== day) return undefined;
+  const instant = new Date(`${day}${time}${zone}`);
+  return Number.isNaN(+instant) ? undefined : instant;
+}
+
+/** A moment as a query parameter. */
+export function InstantParam(description: string) {
+  return applyDecorators(
+    ApiPropertyOptional({ type: String, format: 'date-time', description }),
+    Transform(({ value }) => (typeof value === 'string' && value !== '' ? (readInstant(value) ?? value) : value)),
+    OptionalParam(),
+    IsDate(),
+  );
+}

@@ -1,0 +1,54 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiPropertyOptional, ApiPropertyOptions } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
+import { Omittable, Satisfies } from './text-fields.js';
+import { isUuid } from './uuid-param.js';
+
+/** The library passes it on, though its types do not know it for a property. */
+const EmptyAllowed = () => ApiPropertyOptional({ allowEmptyValue: true } as ApiPropertyOptions);
+
+/** A query parameter that may be missing; an empty one, as forms send it, counts as missing. */
+export function OptionalParam() {
+  return applyDecorators(
+    EmptyAllowed(),
+    Transform(({ value }) => (value === '' ? undefined : value)),
+    Omittable(),
+  );
+}
+
+/** A whole number in decimal digits; the property's initial value stands for a missing or empty one. */
+export function WholeParam(minimum: number, maximum: number, fallback: number) {
+  return applyDecorators(
+    ApiPropertyOptional({ type: 'integer', minimum, maximum, default: fallback }),
+    EmptyAllowed(),
+    Transform(({ value }) => (value === '' ? fallback : /^\d{1,10}$/.test(String(value)) ? Number(value) : value)),
+    IsInt(),
+    Min(minimum),
+    Max(maximum),
+  );
+}
+
+/** `true` or `false`. */
+export function FlagParam() {
+  return applyDecorators(
+    ApiPropertyOptional({ type: Boolean }),
+    Transform(({ value }) => (value === 'true' ? true : value === 'false' ? false : value)),
+    OptionalParam(),
+    IsBoolean(),
+  );
+}
+
+export function ChoiceParam(choices: readonly string[], description?: string) {
+  return applyDecorators(ApiPropertyOptional({ enum: choices, description }), OptionalParam(), IsIn(choices));
+}
+
+const isId = (value: unknown) => typeof value === 'string' && isUuid(value);
+
+export function IdParam(description: string) {
+  return applyDecorators(
+    ApiPropertyOptional({ format: 'uuid', description }),
+    OptionalParam(),
+    Satisfies(isId, 'invalid_format', 'must be a UUID'),
+  );
+}

@@ -1,0 +1,44 @@
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../errors.js';
+
+/** Which methods each address answers, so that a wrong method is told from a wrong address (RFC 9110 §15.5.6). */
+export class RouteTable {
+  private readonly methods = new Map<string, Set<string>>();
+  private patterns: { pattern: RegExp; methods: Set<string> }[] | undefined;
+
+  constructor(fastify: FastifyInstance) {
+    fastify.addHook('onRoute', ({ url, method }) => {
+      // The CORS plugin answers OPTIONS on every address; that says nothing of what is there.
+      if (url === '*' || url === '/*') return;
+      const known = this.methods.get(url) ?? new Set();
+      for (const item of [method].flat()) known.add(item);
+      this.methods.set(url, known);
+      this.patterns = undefined;
+    });
+    // Before the body is read: what nothing answers needs none.
+    fastify.addHook('preParsing', (request, _reply, _payload, done) => {
+      done(request.is404 ? this.refusal(request.url) : null);
+    });
+  }
+
+  /** Of a method that the address does not answer, or of an address where nothing is. */
+  refusal(url: string): AppError {
+    const allow = this.methodsOf(url);
+    return allow.length > 0
+      ? new AppError('method_not_allowed', { allow: allow.join(', ') })
+      : new AppError('not_found');
+  }
+
+  /** The methods of the path, sorted; empty where nothing is there. */
+  methodsOf(url: string): string[] {
+    const path = url.split('?', 1)[0]!;
+    this.patterns ??= [...this.methods].map(([route, methods]) => ({ pattern: toPattern(route), methods }));
+    const found = this.patterns.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => [...methods]);
+    return [...new Set(found)].sort();
+  }
+}
+
+function toPattern(route: string): RegExp {
+  const escaped = route.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replace(/:[^/]+/g, '[^/]+').replace(/\*/g, '.*')}$`);
+}

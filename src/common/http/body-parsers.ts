@@ -1,0 +1,76 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance } from 'fastify';
+import { AppError } from '../errors.js';
+import { scanJson } from './json-scan.js';
+
+/** What a body may cost; uploads, which no parser here reads, have limits of their own. */
+export const MAX_BODY_BYTES = 64 * 1024;
+const MAX_BODY_ENTRIES = 1000;
+/** Under `/auth`, where anybody may send one. */
+const MAX_AUTH_BODY_BYTES = 16 * 1024;
+const MAX_AUTH_BODY_ENTRIES = 200;
+
+const isAuth = (url = '') => url.startsWith('/auth/');
+
+const FORM = 'application/x-www-form-urlencoded';
+
+/** Of JSON and of forms (RFC 8259 §8.1); a byte order mark, which old clients send, is passed over. */
+const OTHER_CHARSET = /;\s*charset\s*=\s*(?!"?utf-?8"?\s*(?:;|$))/i;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route takes urlencoded forms: it is a page of the service, not the API. */
+    forms?: boolean;
+  }
+}
+
+/** @throws AppError `validation_failed` for more keys and list entries than the route takes */
+function requireFewEntries(entries: number, url: string | undefined): void {
+  const max = isAuth(url) ? MAX_AUTH_BODY_ENTRIES : MAX_BODY_ENTRIES;
+  if (entries <= max) return;
+  const message = `body must have at most ${max} keys and list entries`;
+  throw new AppError('validation_failed', { details: [{ field: 'body', rule: 'too_many', message }] });
+}
+
+/** @throws AppError `bad_request` for bytes that are not UTF-8, a name of a prototype, or what PostgreSQL cannot store */
+function parseForm(text: string): Record<string, string> {
+  try {
+    decodeURIComponent(text);
+  } catch {
+    throw new AppError('bad_request');
+  }
+  const fields = [...new URLSearchParams(text)];
+  if (fields.some(([name, value]) => name === '__proto__' || value.includes('\0'))) throw new AppError('bad_request');
+  return Object.fromEntries(fields);
+}
+
+/** JSON only: urlencoded and text bodies are 415, but for the forms of our own pages. An empty body is no body. */
+export function useBodyParsers(fastify: FastifyInstance): void {
+  const parse = fastify.getDefaultJsonParser('error', 'error');
+  fastify.addHook('onRoute', (route) => {
+    if (isAuth(route.url)) route.bodyLimit ??= MAX_AUTH_BODY_BYTES;
+  });
+  // Before the body is read. Nothing here unpacks one: the packed text would be taken for the text.
+  fastify.addHook('preParsing', ({ headers, is404 }, _reply, _payload, done) => {
+    const refused = headers['content-encoding'] !== undefined || OTHER_CHARSET.test(headers['content-type'] ?? '');
+    done(refused && !is404 ? new AppError('unsupported_media_type') : null);
+  });
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    if (bytes.length === 0) return done(null, undefined);
+    // Decoded all the same, wrong bytes would become U+FFFD: two passwords would be one.
+    if (!isUtf8(bytes as Buffer)) throw new AppError('invalid_json');
+    const text = bytes.toString();
+    const scanned = scanJson(text);
+    if (!scanned) throw new AppError('bad_request');
+    requireFewEntries(scanned.entries, request.routeOptions.url);
+    return parse(request, text, (error, value) => done(error ? new AppError('invalid_json') : null, value));
+  });
+  fastify.addContentTypeParser(FORM, { parseAs: 'buffer' }, (request, bytes, done) => {
+    if (!request.routeOptions.config.forms) throw new AppError('unsupported_media_type');
+    if (!isUtf8(bytes as Buffer)) throw new AppError('bad_request');
+    const text = bytes.toString();
+    requireFewEntries(text.split('&').length, request.routeOptions.url);
+    return done(null, parseForm(text));
+  });
+}

@@ -1,0 +1,52 @@
+import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { databaseError } from '../database-errors.js';
+import { AppError, errorBody, ErrorType, errorHeaders } from '../errors.js';
+import type { Logger } from '../logging/logger.js';
+
+/** Statuses of errors that Fastify and Nest raise themselves, before a handler runs. */
+const BY_STATUS: Record<number, ErrorType> = {
+  400: 'bad_request',
+  403: 'forbidden',
+  404: 'not_found',
+  413: 'payload_too_large',
+  414: 'uri_too_long',
+  415: 'unsupported_media_type',
+  431: 'headers_too_large',
+};
+
+/** Turns whatever was thrown into an AppError; what nobody foresaw becomes `internal_error`. */
+export function toAppError(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown;
+  const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: number })?.statusCode;
+  const type = status === undefined ? undefined : BY_STATUS[status];
+  if (type === 'bad_request' && /JSON/.test(String((thrown as Error).message))) return new AppError('invalid_json');
+  return type ? new AppError(type) : (databaseError(thrown) ?? new AppError('internal_error'));
+}
+
+/** Writes every error as the one body; the cause of a 5xx goes to the log only. */
+@Catch()
+export class ErrorFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    // Nothing can be said any more where the answer has begun or a strategy has answered itself.
+    if (reply.sent) return;
+    const error = toAppError(thrown);
+    if (request.context) request.context.refusal = error;
+    this.log(thrown, error, request);
+    void reply.status(error.status).headers(errorHeaders(error)).send(errorBody(error, request.id));
+  }
+
+  /** The cause of what is our fault; an answer that was meant, such as a probe's 503 while draining, has none to show. */
+  private log(thrown: unknown, error: AppError, request: FastifyRequest): void {
+    const about = { request_id: request.id, route: request.routeOptions?.url };
+    if (thrown instanceof AppError) return void (error.status >= 500 && this.logger.warn(about, error.type));
+    if (error.status >= 500 || error.type === 'busy') this.logger.error({ err: thrown, ...about }, error.type);
+    else if (databaseError(thrown))
+      this.logger.warn({ err: thrown, ...about }, 'PostgreSQL refused what the checks let through');
+  }
+}

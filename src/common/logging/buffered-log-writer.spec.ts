@@ -1,0 +1,110 @@
+import { pbkdf2 } from 'node:crypto';
+import fs, { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { LineBuffer } from './buffered-log-writer.js';
+
+const hash = promisify(pbkdf2);
+const folder = mkdtempSync(join(tmpdir(), 'meetinity-lines-'));
+const written = () => readFileSync(file, 'utf8');
+
+async function eventually(condition: () => boolean): Promise<void> {
+  for (const end = Date.now() + 2000; !condition() && Date.now() < end;) await sleep(10);
+}
+
+let file: string;
+let buffer: LineBuffer;
+
+beforeEach(() => {
+  file = join(folder, expect.getState().currentTestName!.replaceAll(/\W/g, '-'));
+  buffer = new LineBuffer(file, 'the log');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('hands on what came in, in its order, once there is enough of it', async () => {
+  const lines = Array.from({ length: 200 }, (_, index) => `line ${index} ${'x'.repeat(100)}\n`);
+  for (const line of lines) buffer.write(line);
+  await eventually(() => written() !== '');
+  expect(written().length).toBeGreaterThan(16_000);
+  expect(lines.join('').startsWith(written())).toBe(true);
+  await eventually(() => written().length === lines.join('').length);
+  expect(written()).toBe(lines.join(''));
+});
+
+it('lets a single line wait a fifth of a second at most', async () => {
+  buffer.write('alone\n');
+  expect(written()).toBe('');
+  await eventually(() => written() !== '');
+  expect(written()).toBe('alone\n');
+});
+
+it('has written what waits when the process ends, however busy the threads are that write', async () => {
+  const work = Array.from({ length: 16 }, () => hash('a password', 'salt', 200_000, 32, 'sha256'));
+  buffer.write('the last words\n');
+  for (const listener of process.listeners('exit'))
+    if (String(listener).includes('unwritten')) (listener as () => void)();
+  expect(written()).toBe('the last words\n');
+  await Promise.all(work);
+});
+
+describe('what cannot be written', () => {
+  let said: string[];
+
+  beforeEach(() => {
+    said = [];
+    const { writeSync } = fs;
+    jest.spyOn(fs, 'writeSync').mockImplementation((fd, text) => {
+      if (fd !== 2) return writeSync(fd, text as string);
+      return said.push(String(text));
+    });
+  });
+  afterEach(() => jest.restoreAllMocks());
+
+  it('is refused at once where the file cannot be opened', () => {
+    expect(() => new LineBuffer(join(file, 'below'), 'LOG_FILE')).toThrow(/^LOG_FILE cannot be opened: EEXIST/);
+    expect(() => new LineBuffer(folder, 'LOG_FILE')).toThrow(/^LOG_FILE cannot be opened: EISDIR/);
+  });
+
+  it('is lost where the disk is full, and that is said once', async () => {
+    const full = new LineBuffer('/dev/full', 'LOG_FILE');
+    for (const line of ['one', 'two']) {
+      full.write(line);
+      full.flush();
+      await eventually(() => said.length > 0);
+    }
+    full.write('at the end');
+    full.flushSync();
+    expect(said).toEqual([expect.stringMatching(/^LOG_FILE cannot be written, lines are lost: ENOSPC.*\n$/)]);
+  });
+
+  it('does not hold up what comes once there is room again', async () => {
+    const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+    jest
+      .spyOn(fs, 'write')
+      .mockImplementationOnce(((_: number, __: Buffer, done: (error: Error) => void) =>
+        setImmediate(() => done(full))) as unknown as typeof fs.write);
+    buffer.write('lost\n');
+    buffer.flush();
+    await eventually(() => said.length === 1);
+    buffer.write('kept\n');
+    await eventually(() => said.length === 2);
+    expect(said[1]).toBe('the log is written again\n');
+    expect(written()).toBe('kept\n');
+  });
+
+  it('waits while the reader of a pipe is slow', async () => {
+    const busy = Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' });
+    jest
+      .spyOn(fs, 'write')
+      .mockImplementationOnce(((_: number, __: Buffer, done: (error: Error) => void) =>
+        setImmediate(() => done(busy))) as unknown as typeof fs.write);
+    buffer.write('first\n');
+    buffer.flush();
+    buffer.write('second\n');
+    buffer.flush();
+    await eventually(() => written() === 'first\nsecond\n');
+    expect([written(), said]).toEqual(['first\nsecond\n', []]);
+  });
+});

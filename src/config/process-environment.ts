@@ -1,0 +1,9 @@
+/** The variables of this process and some more, for a child process. */
+export function childEnvironment(variables: Record<string, string>): NodeJS.ProcessEnv {
+  return { ...process.env, ...variables };
+}
+
+/** The npm script that started this process, such as `dev`; empty without npm. */
+export function npmScript(): string {
+  return process.env.npm_lifecycle_event ?? '';
+}

@@ -1,0 +1,98 @@
+import { Environment, SettingsError } from './env-reader.js';
+
+/** Values that stand in documentation and examples; a secret that everybody knows is none. */
+const EXAMPLE_SECRETS = /your-|example|change-?me|secret-key|placeholder|<.*>/i;
+
+function requireStrong(name: string, secret: string): void {
+  if (Buffer.byteLength(secret) < 32) throw new SettingsError(`${name} must be at least 32 bytes in production`);
+  if (EXAMPLE_SECRETS.test(secret) || new Set(secret).size < 8)
+    throw new SettingsError(`${name} looks like an example value; make one with: openssl rand -base64 48`);
+}
+
+/** The secret that signs, and the one before it, which still verifies and so must be as strong. */
+export function readJwtSecrets(env: Environment, production: boolean) {
+  const secret = env.text('JWT_SECRET');
+  const previousSecret = env.text('JWT_SECRET_PREVIOUS') ?? null;
+  if (!secret) throw new SettingsError('JWT_SECRET is required');
+  if (production) requireStrong('JWT_SECRET', secret);
+  if (production && previousSecret) requireStrong('JWT_SECRET_PREVIOUS', previousSecret);
+  return { secret, previousSecret };
+}
+
+export interface EncryptionKey {
+  /** Key id, written into every ciphertext. */
+  kid: string;
+  /** 32 bytes. */
+  key: Buffer;
+}
+
+/** `kid:base64,…`: the first key encrypts, all of them decrypt. */
+export function readEncryptionKeys(env: Environment, production: boolean): EncryptionKey[] {
+  const keys = env.list('ENCRYPTION_KEYS').map((entry) => {
+    const match = /^(?<kid>[A-Za-z0-9_-]{1,32}):(?<key>[A-Za-z0-9+/_-]{43}=?)$/.exec(entry);
+    const key = Buffer.from(match?.groups?.key ?? '', 'base64');
+    if (!match?.groups || key.length !== 32)
+      throw new SettingsError('ENCRYPTION_KEYS must be a list of kid:key, each key 32 bytes in base64');
+    if (production && new Set(key).size < 8)
+      throw new SettingsError('ENCRYPTION_KEYS looks like an example value; make a key with: openssl rand -base64 32');
+    return { kid: match.groups.kid!, key };
+  });
+  if (keys.length === 0) throw new SettingsError('ENCRYPTION_KEYS is required');
+  if (new Set(keys.map(({ kid }) => kid)).size !== keys.length)
+    throw new SettingsError('ENCRYPTION_KEYS names the same key id twice');
+  return keys;
+}
+
+const PROVIDER_URLS = {
+  google: {
+    authorizationUrl: 'https://accounts.google.com/o/oauth2/v2/auth',
+    tokenUrl: 'https://oauth2.googleapis.com/token',
+    userinfoUrl: 'https://openidconnect.googleapis.com/v1/userinfo',
+  },
+  linkedin: {
+    authorizationUrl: 'https://www.linkedin.com/oauth/v2/authorization',
+    tokenUrl: 'https://www.linkedin.com/oauth/v2/accessToken',
+    userinfoUrl: 'https://api.linkedin.com/v2/userinfo',
+  },
+} as const;
+
+export const PROVIDERS = ['google', 'linkedin'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
+function readProvider(env: Environment, provider: Provider, publicBaseUrl: string) {
+  const prefix = `OAUTH_${provider.toUpperCase()}`;
+  const web = ['http:', 'https:'];
+  const credentials = env.pair(`${prefix}_CLIENT_ID`, `${prefix}_CLIENT_SECRET`);
+  const urls = PROVIDER_URLS[provider];
+  const configured = {
+    redirectUri: env.url(`${prefix}_REDIRECT_URI`, web, `${publicBaseUrl}/auth/oauth/${provider}/callback`)!,
+    authorizationUrl: env.url(`${prefix}_AUTHORIZATION_URL`, web, urls.authorizationUrl)!,
+    tokenUrl: env.url(`${prefix}_TOKEN_URL`, web, urls.tokenUrl)!,
+    userinfoUrl: env.url(`${prefix}_USERINFO_URL`, web, urls.userinfoUrl)!,
+  };
+  if (!credentials) return null;
+  const [clientId, clientSecret] = credentials;
+  return { clientId, clientSecret, ...configured };
+}
+
+/** Schemes that a browser would run or open itself; an app's own scheme (`meetinity:`) is fine. */
+const DANGEROUS_SCHEMES = /^(javascript|data|vbscript|file|blob|about):$/;
+
+function readRedirects(env: Environment): string[] {
+  const entries = env.list('OAUTH_REDIRECT_ALLOWLIST');
+  for (const entry of entries)
+    if (!URL.canParse(entry) || entry.includes('#') || DANGEROUS_SCHEMES.test(new URL(entry).protocol))
+      throw new SettingsError('OAUTH_REDIRECT_ALLOWLIST must be a list of absolute addresses without a fragment');
+  return entries;
+}
+
+/** A provider without credentials is null and its routes answer `provider_not_configured`. */
+export function readOAuth(env: Environment, publicBaseUrl: string) {
+  return {
+    google: readProvider(env, 'google', publicBaseUrl),
+    linkedin: readProvider(env, 'linkedin', publicBaseUrl),
+    redirectAllowlist: readRedirects(env),
+    /** For all calls of one sign-in to the provider together; the gateway gives the whole request ten seconds. */
+    timeoutMs: env.number('OAUTH_TIMEOUT_MS', 5000, 100, 6000),
+  };
+}

@@ -1,0 +1,127 @@
+import { readCertificates } from './certificates.js';
+import { Environment, SettingsError } from './env-reader.js';
+import { readPostgresTls, SSL_MODES, type SslDefaults } from './postgres-tls.js';
+
+const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+[a-z0-9_]+):\/\//;
+
+/** SQLAlchemy's spelling of the driver is accepted: the platform's existing deployments carry it. */
+function readPostgresUrl(env: Environment, name: string, ssl: SslDefaults): string | null {
+  const value = env.text(name);
+  if (value === undefined) return null;
+  if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value))
+    throw new SettingsError(`${name} must be a URL that starts with postgresql:// or postgres://`);
+  env.checkCredentials(name, value);
+  const url = value.replace(POSTGRES_PROTOCOLS, 'postgresql://');
+  readPostgresTls(name, url, ssl);
+  return url;
+}
+
+function readCa(env: Environment, name: string): string | null {
+  const value = env.text(name);
+  return value === undefined ? null : readCertificates(name, value);
+}
+
+/** A role that the service itself connects as, and which owns nothing. */
+export interface RuntimeRole {
+  name: string;
+  password: string;
+}
+
+/** Where the tables belong to another role: those of the service, mostly a single one. */
+function readRuntimeRoles(ownerUrl: string, urls: (string | null)[]): RuntimeRole[] {
+  const [owner, ...roles] = [ownerUrl, ...urls].map((address) => {
+    const { username, password } = new URL(address!);
+    return { name: decodeURIComponent(username), password: decodeURIComponent(password) };
+  });
+  if ([owner!, ...roles].some(({ name }) => name === ''))
+    throw new SettingsError('DATABASE_OWNER_URL needs the name of a role, and so does DATABASE_URL beside it');
+  const named = new Map(roles.map((role) => [role.name, role]));
+  return [...named.values()].filter(({ name }) => name !== owner!.name);
+}
+
+export function readDatabase(env: Environment, production: boolean) {
+  const ssl = { mode: env.oneOf('DATABASE_SSL_MODE', SSL_MODES, 'prefer'), ca: readCa(env, 'DATABASE_SSL_CA') };
+  const url = readPostgresUrl(env, 'DATABASE_URL', ssl);
+  if (production && !url) throw new SettingsError('DATABASE_URL is required when NODE_ENV is production');
+  const ownerUrl = readPostgresUrl(env, 'DATABASE_OWNER_URL', ssl);
+  if (ownerUrl && !url) throw new SettingsError('DATABASE_OWNER_URL needs DATABASE_URL too, for the service itself');
+  const directUrl = readPostgresUrl(env, 'DATABASE_DIRECT_URL', ssl) ?? url;
+  return {
+    /** null: the service starts a PostgreSQL of its own. */
+    url,
+    /** The role that owns the tables, for migrations and commands; null: that of `directUrl`. Past a pooler too. */
+    ownerUrl,
+    /** Migrations give them their rights; empty where one role does everything. */
+    runtimeRoles: ownerUrl ? readRuntimeRoles(ownerUrl, [url, directUrl]) : [],
+    /** Set by the process that started that server. */
+    embedded: false,
+    /** For what is bound to one connection: migrations, LISTEN, advisory locks. A pooler in transaction mode breaks those. */
+    directUrl,
+    replicaUrl: readPostgresUrl(env, 'DATABASE_REPLICA_URL', ssl),
+    /** What holds where an address does not say so itself. */
+    ssl,
+    preparedStatements: env.flag('DATABASE_PREPARED_STATEMENTS', true),
+    poolSize: env.number('DATABASE_POOL_SIZE', 10, 2, 200),
+    statementTimeoutMs: env.number('DATABASE_STATEMENT_TIMEOUT_MS', 5000, 100, 60_000),
+  };
+}
+
+function readAddresses(env: Environment, name: string) {
+  return env.list(name).map((entry) => {
+    const [, host = '', digits] = /^([^:\s]+):(\d{1,5})$/.exec(entry) ?? [];
+    const port = Number(digits);
+    if (!(port >= 1 && port <= 65_535)) throw new SettingsError(`${name} must be a list of host:port`);
+    return { host, port };
+  });
+}
+
+export function readRedis(env: Environment) {
+  const sentinels = readAddresses(env, 'REDIS_SENTINELS');
+  const url = env.url('REDIS_URL', ['redis:', 'rediss:']) ?? null;
+  if (sentinels.length > 0 && !url)
+    throw new SettingsError('REDIS_SENTINELS needs REDIS_URL too, for the password and the database number');
+  // The driver would take anything else for database 0, and another application's keys may stand there.
+  if (url && !/^\/?\d*$/.test(new URL(url).pathname))
+    throw new SettingsError('REDIS_URL must have a database number behind its "/", or nothing');
+  const ca = readCa(env, 'REDIS_SSL_CA');
+  // Without a word it would go on in the clear.
+  if (ca && !url?.startsWith('rediss:')) throw new SettingsError('REDIS_SSL_CA needs a REDIS_URL with rediss://');
+  return { url, ca, sentinels, sentinelName: env.text('REDIS_SENTINEL_NAME') ?? 'mymaster' };
+}
+
+const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+
+export function readKafka(env: Environment) {
+  const brokers = readAddresses(env, 'KAFKA_BOOTSTRAP_SERVERS').map(({ host, port }) => `${host}:${port}`);
+  const topic = env.text('KAFKA_USER_TOPIC') ?? 'user.events';
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
+    throw new SettingsError('KAFKA_USER_TOPIC must be 1 to 249 of letters, digits, ".", "_" and "-"');
+  const protocol = env.oneOf(
+    'KAFKA_SECURITY_PROTOCOL',
+    ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const,
+    'PLAINTEXT',
+  );
+  const mechanism = env.oneOf('KAFKA_SASL_MECHANISM', SASL_MECHANISMS, 'PLAIN');
+  const username = env.text('KAFKA_SASL_USERNAME');
+  const password = env.text('KAFKA_SASL_PASSWORD');
+  if (protocol.startsWith('SASL') && (!username || !password))
+    throw new SettingsError(`KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are required with ${protocol}`);
+  const topicReplication = env.number('KAFKA_TOPIC_REPLICATION', -1, -1, 100);
+  if (topicReplication === 0)
+    throw new SettingsError('KAFKA_TOPIC_REPLICATION must be -1 or a number of replicas, not 0');
+  const ca = readCa(env, 'KAFKA_SSL_CA');
+  if (ca && !protocol.endsWith('SSL'))
+    throw new SettingsError('KAFKA_SSL_CA needs a KAFKA_SECURITY_PROTOCOL of SSL or SASL_SSL');
+  return {
+    /** Empty: events stay in the outbox. */
+    brokers,
+    topic,
+    /** Used where the service makes the topic itself. Replicas: -1 is the broker's own default. */
+    topicPartitions: env.number('KAFKA_TOPIC_PARTITIONS', 6, 1, 10_000),
+    topicReplication,
+    ssl: protocol.endsWith('SSL'),
+    /** Of the certificate authority, in PEM form; null: the public ones. */
+    ca,
+    sasl: protocol.startsWith('SASL') ? { mechanism, username: username!, password: password! } : null,
+  };
+}

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DataSource, MigrationExecutor, QueryFailedError } from 'typeorm';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { databaseOptions, ownerUrl } from './connection-options.js';
+import { grantRuntimeRoles } from './runtime-role.js';
+import type { Settings } from '../config/settings.js';
+
+export type MigrationClass = new () => MigrationInterface;
+type Log = (line: string) => void;
+
+const LOCK_KEY = 7_205_760;
+const POLL_MS = 200;
+
+/**
+ * Migrates, and gives the service's role its rights where the tables belong to another one.
+ * @param dataSource as for `migrate`, of the owner
+ */
+export async function prepareDatabase(
+  dataSource: DataSource,
+  settings: Settings,
+  log: Log = ignore,
+): Promise<string[]> {
+  const done = await migrate(dataSource, log);
+  const { runtimeRoles } = settings.database;
+  if (runtimeRoles.length > 0) await underLock(dataSource, log, () => grantRuntimeRoles(dataSource, runtimeRoles));
+  return done;
+}
+
+/**
+ * Runs what is pending. Several instances may call it at once: one works, the others wait until it is done.
+ * @param dataSource one that knows the migrations, on a direct connection (no pooler in transaction mode)
+ * @returns names of the migrations this call ran, in order
+ */
+export async function migrate(dataSource: DataSource, log: Log = ignore): Promise<string[]> {
+  if ((await pendingMigrations(dataSource)).length === 0) return [];
+  return underLock(dataSource, log, async (runner) => {
+    const executor = new MigrationExecutor(dataSource, runner);
+    executor.transaction = 'each';
+    const done = await executor.executePendingMigrations();
+    return done.map(({ name }) => name);
+  });
+}
+
+/**
+ * Takes back the migration that ran last, data included.
+ * @returns its name; null if none was left
+ */
+export async function revertLast(dataSource: DataSource, log: Log = ignore): Promise<string | null> {
+  return underLock(dataSource, log, async (runner) => {
+    const executor = new MigrationExecutor(dataSource, runner);
+    const last = (await executor.getExecutedMigrations())[0];
+    if (!last) return null;
+    // TypeORM itself honours `transaction = false` on the way up only.
+    const found = dataSource.migrations.find((migration) => nameOf(migration) === last.name);
+    executor.transaction = found?.transaction === false ? 'none' : 'each';
+    await executor.undoLastMigration();
+    return last.name;
+  });
+}
+
+/** Names of the migrations the database lacks, by one small query. Newer ones, of a later release, do no harm. */
+export async function pendingMigrations(dataSource: DataSource): Promise<string[]> {
+  // Without the list nothing would ever be pending, and readiness would pass on an empty database.
+  if (dataSource.migrations.length === 0) throw new Error('this data source was made without `migrations`');
+  const rows = await dataSource.query<{ name: string }[]>('SELECT name FROM migrations').catch((error: unknown) => {
+    if (error instanceof QueryFailedError && error.driverError.code === '42P01') return [];
+    throw error;
+  });
+  const done = new Set(rows.map(({ name }) => name));
+  return dataSource.migrations.map(nameOf).filter((name) => !done.has(name));
+}
+
+/**
+ * Brings the database up to date over connections of its own, closed afterwards.
+ * @param options.url default: that of the owner
+ * @param options.log one line per migration, per wait, per warning of the server
+ */
+export async function migrateDatabase(
+  settings: Settings,
+  migrations: MigrationClass[],
+  { url = ownerUrl(settings.database), log = ignore }: { url?: string | null; log?: Log } = {},
+): Promise<string[]> {
+  // logger: a failure is thrown; TypeORM would also print it, past the service's own log.
+  const dataSource = new DataSource({ ...databaseOptions(settings, url), migrations, poolSize: 2, logger: 'debug' });
+  await dataSource.initialize();
+  try {
+    const done = await prepareDatabase(dataSource, settings, log);
+    for (const name of done) log(`migration ${name} done`);
+    return done;
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+/**
+ * The lock is held by the connection that works: if that dies, so does the lock, and never the one without the other.
+ * It is polled, not waited for: a connection blocked in pg_advisory_lock() holds a snapshot that CREATE INDEX
+ * CONCURRENTLY of the lock's owner waits for, and neither would move.
+ */
+async function underLock<T>(dataSource: DataSource, log: Log, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+  const runner = dataSource.createQueryRunner();
+  const connection = (await runner.connect()) as NodeJS.EventEmitter;
+  const onNotice = (notice: { severity?: string; message?: string }) => {
+    if (notice.severity === 'WARNING') log(`database: ${notice.message}`);
+  };
+  connection.on('notice', onNotice);
+  try {
+    await lock(runner, log);
+    // An index on a large table takes longer than any request may.
+    await runner.query('SET statement_timeout = 0');
+    await runner.query('SET idle_in_transaction_session_timeout = 0');
+    return await work(runner);
+  } finally {
+    connection.off('notice', onNotice);
+    await unlock(runner);
+    await runner.release();
+  }
+}
+
+async function lock(runner: QueryRunner, log: Log): Promise<void> {
+  for (let waited = 0; ; waited += POLL_MS) {
+    const [row] = (await runner.query('SELECT pg_try_advisory_lock($1) AS locked', [LOCK_KEY])) as [
+      { locked: boolean },
+    ];
+    if (row.locked) return;
+    if (waited % 30_000 === 0) log('another instance is migrating the database: waiting for it');
+    await sleep(POLL_MS);
+  }
+}
+
+async function unlock(runner: QueryRunner): Promise<void> {
+  // Fails only on a dead connection, whose lock is gone already; the first error is the one to report.
+  try {
+    await runner.query('RESET statement_timeout');
+    await runner.query('RESET idle_in_transaction_session_timeout');
+    await runner.query('SELECT pg_advisory_unlock($1)', [LOCK_KEY]);
+  } catch {
+    return;
+  }
+}
+
+function nameOf(migration: MigrationInterface): string {
+  return migration.name ?? migration.constructor.name;
+}
+
+function ignore(): void {}

@@ -1,0 +1,129 @@
+import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import type { Client } from 'pg';
+import type { Logger } from '../common/logging/logger.js';
+import { LOGGER } from '../common/logging/logger.module.js';
+import { directClient } from './connection-options.js';
+import { Settings } from '../config/settings.js';
+
+/** Milliseconds between two heartbeats, and how long PostgreSQL may take to answer one. */
+const HEARTBEAT = 5000;
+const PATIENCE = 2000;
+/** Milliseconds before the first and at most before any later attempt to connect again. */
+const FIRST_RETRY = 50;
+const LONGEST_RETRY = 2000;
+
+type Handler = (payload: string) => void;
+
+/**
+ * LISTEN on one connection of its own, made again whenever it breaks. What was notified meanwhile is lost: whoever needs it
+ * looks it up in `onConnect`, or goes by `since`. Handlers are named before the application has started.
+ */
+@Injectable()
+export class PostgresListener implements OnApplicationBootstrap, OnApplicationShutdown {
+  /**
+   * From which moment on nothing was missed, in milliseconds of PostgreSQL's clock; null while not connected. A host that
+   * hangs without closing the connection is noticed after HEARTBEAT + PATIENCE.
+   */
+  since: number | null = null;
+
+  private readonly handlers = new Map<string, Handler[]>();
+  private readonly greeters: (() => void)[] = [];
+  private client: Client | null = null;
+  private timer: NodeJS.Timeout | undefined;
+  private failures = 0;
+  private clock = { server: Date.now(), local: performance.now() };
+
+  constructor(
+    private readonly settings: Settings,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  get connected(): boolean {
+    return this.since !== null;
+  }
+
+  /** PostgreSQL's clock in milliseconds; it may run ahead of the truth by one round trip, never behind. */
+  now(): number {
+    return this.clock.server + performance.now() - this.clock.local;
+  }
+
+  on(channel: string, handler: Handler): void {
+    this.handlers.set(channel, [...(this.handlers.get(channel) ?? []), handler]);
+  }
+
+  /** Called each time the connection stands and listens, the first time included. */
+  onConnect(handler: () => void): void {
+    this.greeters.push(handler);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.connect();
+  }
+
+  onApplicationShutdown(): void {
+    clearTimeout(this.timer);
+    // Not awaited: a server that hangs would hold the shutdown.
+    void this.client?.end().catch(() => undefined);
+    this.client = null;
+    this.since = null;
+  }
+
+  private async connect(): Promise<void> {
+    const client = directClient(this.settings, {
+      application_name: 'meetinity-user-service listener',
+      connectionTimeoutMillis: PATIENCE,
+      query_timeout: PATIENCE,
+    });
+    client.on('error', (error) => this.lose(client, error));
+    client.on('end', () => this.lose(client));
+    client.on('notification', ({ channel, payload }) => {
+      for (const handler of this.handlers.get(channel) ?? []) handler(payload ?? '');
+    });
+    this.client = client;
+    try {
+      await client.connect();
+      for (const channel of this.handlers.keys()) await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+      await this.beat(client);
+    } catch (error) {
+      return this.lose(client, error);
+    }
+    if (this.client !== client) return;
+    if (this.failures > 0) this.logger.info('listening to PostgreSQL again');
+    this.failures = 0;
+    this.since = this.clock.server;
+    for (const greeter of this.greeters) greeter();
+    this.schedule(client);
+  }
+
+  private schedule(client: Client): void {
+    this.timer = setTimeout(() => {
+      this.beat(client).then(
+        () => this.client === client && this.schedule(client),
+        (error: unknown) => this.lose(client, error),
+      );
+    }, HEARTBEAT).unref();
+  }
+
+  private async beat(client: Client): Promise<void> {
+    const local = performance.now();
+    const { rows } = await client.query<{ server: number; pid: number }>(
+      'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS server, pg_backend_pid() AS pid',
+    );
+    // A pooler in transaction mode would take LISTEN and never pass a notification on.
+    if (rows[0]!.pid !== (client as Client & { processID: number }).processID)
+      throw new Error('a pooler stands before PostgreSQL: DATABASE_DIRECT_URL must go past it');
+    this.clock = { server: rows[0]!.server, local };
+  }
+
+  private lose(client: Client, error?: unknown): void {
+    if (this.client !== client) return;
+    this.client = null;
+    this.since = null;
+    clearTimeout(this.timer);
+    void client.end().catch(() => undefined);
+    this.failures += 1;
+    if (this.failures === 1) this.logger.warn({ err: error }, 'lost the connection that listens to PostgreSQL');
+    const pause = Math.min(FIRST_RETRY * 2 ** (this.failures - 1), LONGEST_RETRY);
+    this.timer = setTimeout(() => void this.connect(), pause).unref();
+  }
+}

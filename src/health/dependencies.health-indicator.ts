@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
+import { CircuitBreaker } from '../redis/circuit-breaker.js';
+import { probeWrite } from '../redis/redis-refusals.js';
+import { Settings } from '../config/settings.js';
+import { KafkaProbe } from '../events/kafka.health-indicator.js';
+import { AvatarStorage } from '../users/avatars/avatar-storage.js';
+import { DatabaseProbe } from './database.health-indicator.js';
+
+/** Milliseconds that one check may take. */
+const TIMEOUT = 1000;
+/** Milliseconds for which probes share one answer. */
+const SHARED_FOR = 1000;
+
+export type DependencyName = 'database' | 'redis' | 'kafka' | 'storage';
+
+/** One indicator a dependency. What is not configured is named by what stands in for it, and is never down. */
+@Injectable()
+export class Dependencies {
+  constructor(
+    private readonly indicators: HealthIndicatorService,
+    private readonly database: DatabaseProbe,
+    private readonly breaker: CircuitBreaker,
+    private readonly kafka: KafkaProbe,
+    private readonly storage: AvatarStorage,
+    private readonly settings: Settings,
+  ) {}
+
+  async databaseUp(): Promise<HealthIndicatorResult> {
+    const state = this.settings.database.embedded ? 'embedded' : 'up';
+    return this.check('database', async () => ((await this.database.isWritable()) ? state : 'read_only'));
+  }
+
+  async redisUp(): Promise<HealthIndicatorResult> {
+    const { redis } = this.breaker;
+    if (!redis) return this.indicators.check('redis').up({ state: 'memory' });
+    return this.check('redis', async () => {
+      await this.breaker.run(probeWrite);
+      return 'up';
+    });
+  }
+
+  async kafkaUp(): Promise<HealthIndicatorResult> {
+    if (!this.kafka.configured) return this.indicators.check('kafka').up({ state: 'disabled' });
+    return this.check('kafka', async () => {
+      await this.kafka.ping();
+      return 'up';
+    });
+  }
+
+  async storageUp(): Promise<HealthIndicatorResult> {
+    return this.check('storage', async () => {
+      await this.storage.probe();
+      return 'up';
+    });
+  }
+
+  private async check(name: DependencyName, probe: () => Promise<string>): Promise<HealthIndicatorResult> {
+    return this.indicators
+      .check(name)
+      .attempt(async () => ({ state: await probe() }))
+      .withTimeout(TIMEOUT)
+      .cacheFor(SHARED_FOR);
+  }
+}

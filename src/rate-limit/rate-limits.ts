@@ -1,0 +1,137 @@
+import { Injectable } from '@nestjs/common';
+import type { ClientAddress } from '../common/http/client-address.js';
+import { mailboxOf } from '../common/dto/email-address.js';
+import { AppError } from '../common/errors.js';
+import { rateLimited } from '../common/logging/metrics.js';
+import type { RequestContext } from '../common/http/request-context.js';
+import { RateLimits, Settings } from '../config/settings.js';
+import { KeyRing } from '../crypto/key-ring.js';
+import { CircuitBreaker } from '../redis/circuit-breaker.js';
+import { Limit, Limiter, Taken } from './limiter.js';
+import { clientKey } from './ip-prefix.js';
+
+/** How many clients a proxy is taken for whose clients cannot be told apart. */
+const MAX_CLIENTS_BEHIND_PROXY = 50;
+const HOUR = 3600;
+const MINUTE = 60;
+
+function limitsOf(rates: RateLimits) {
+  const seconds = rates.loginWindowSeconds;
+  return {
+    loginPair: { points: rates.loginPairFailures, seconds },
+    loginAddress: { points: rates.loginAddressFailures, seconds },
+    loginIp: { points: rates.loginIpFailures, seconds },
+    signIns: { points: rates.signIns, seconds: HOUR },
+    writes: { points: rates.writes, seconds: MINUTE },
+    registerPerIp: { points: rates.registerPerIp, seconds: HOUR },
+    forgotPerIp: { points: rates.forgotPerIp, seconds: HOUR },
+    // One count a kind of mail: using up one must not stop the others.
+    resetMail: { points: rates.mailPerAddress, seconds: HOUR },
+    verificationMail: { points: rates.mailPerAddress, seconds: HOUR },
+    alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR },
+    tokenPerIp: { points: rates.tokenPerIp, seconds: MINUTE },
+    lockNotice: { points: 1, seconds: HOUR },
+    reuseNotice: { points: 1, seconds: HOUR },
+    otherNetworkNotice: { points: 1, seconds: HOUR },
+    oauthPerIp: { points: rates.oauthPerIp, seconds: MINUTE },
+  } satisfies Record<string, Limit>;
+}
+
+export type LimitName = keyof ReturnType<typeof limitsOf>;
+
+/** Who is counted: opaque parts of a key. */
+type KeyParts = readonly string[];
+
+export const clientFactor = ({ behindProxy }: ClientAddress): number => (behindProxy ? MAX_CLIENTS_BEHIND_PROXY : 1);
+
+/**
+ * All limits of the service. Keys are MACs, so neither addresses nor IP addresses stand in Redis, and nobody who reads it
+ * can find them by trying.
+ */
+@Injectable()
+export class Limits {
+  /** False where RATE_LIMIT_ENABLED lifts every limit. */
+  readonly enabled: boolean;
+  private readonly limiters: Record<LimitName, Limiter>;
+
+  constructor(
+    settings: Settings,
+    breaker: CircuitBreaker,
+    private readonly keyRing: KeyRing,
+  ) {
+    this.enabled = settings.rateLimits.enabled;
+    this.limiters = Object.fromEntries(
+      Object.entries(limitsOf(settings.rateLimits)).map(([name, limit]) => [name, new Limiter(name, limit, breaker)]),
+    ) as Record<LimitName, Limiter>;
+  }
+
+  /** Counts one use. @param factor how many times the configured number may be reached */
+  take(name: LimitName, parts: KeyParts, factor?: number): Promise<Taken> {
+    return this.limiters[name].take(this.keyOf(parts), factor);
+  }
+
+  lock(name: LimitName, parts: KeyParts): Promise<void> {
+    return this.limiters[name].lock(this.keyOf(parts));
+  }
+
+  /** @returns milliseconds until the lock ends, 0 without one */
+  lockedFor(name: LimitName, parts: KeyParts): Promise<number> {
+    return this.limiters[name].lockedFor(this.keyOf(parts));
+  }
+
+  /** What is counted now. */
+  counted(name: LimitName, parts: KeyParts): Promise<number> {
+    return this.limiters[name].counted(this.keyOf(parts));
+  }
+
+  /**
+   * Counts one use and shows the state in the `RateLimit-*` headers of the answer: only the caller's own uses may be counted
+   * under these parts, since what others did would tell of them.
+   * @throws AppError `rate_limited` beyond the limit
+   */
+  async require(name: LimitName, context: RequestContext, parts: KeyParts, factor = 1): Promise<void> {
+    if (!this.enabled) return;
+    const taken = await this.take(name, parts, factor);
+    this.show(context, taken);
+    if (!taken.allowed) throw this.refuse(name, context, taken.resetsIn);
+  }
+
+  requireByClient(name: LimitName, context: RequestContext): Promise<void> {
+    return this.require(name, context, [clientKey(context)], clientFactor(context));
+  }
+
+  /**
+   * Counts a mail that was asked for.
+   * @returns false where others have asked for as many as the mailbox may get; the answer must not tell
+   * @throws AppError `rate_limited` where this client alone has asked for more
+   */
+  async allowsMail(name: LimitName, context: RequestContext, email: string): Promise<boolean> {
+    if (!this.enabled) return true;
+    const mailbox = mailboxOf(email);
+    if (!context.behindProxy) await this.require(name, context, [mailbox, clientKey(context)]);
+    return (await this.take(name, [mailbox])).allowed;
+  }
+
+  /** Of several limits the answer shows the one that is nearest to its end. */
+  show(context: RequestContext, { limit, count, resetsIn }: Pick<Taken, 'limit' | 'count' | 'resetsIn'>): void {
+    const remaining = Math.max(0, limit - count);
+    if (context.rateLimit && context.rateLimit.remaining < remaining) return;
+    context.rateLimit = { limit, remaining, reset: Math.ceil(resetsIn / 1000) };
+  }
+
+  showUsedUp(name: LimitName, context: RequestContext, resetsIn: number): void {
+    const limit = this.limiters[name].limit.points;
+    this.show(context, { limit, count: limit, resetsIn });
+  }
+
+  /** The error of a limit that is used up. @param resetsIn milliseconds */
+  refuse(name: LimitName, context: RequestContext, resetsIn: number): AppError {
+    context.exceededLimit = name;
+    rateLimited.inc({ limit: name });
+    return new AppError('rate_limited', { retryAfter: Math.ceil(resetsIn / 1000) });
+  }
+
+  private keyOf(parts: KeyParts): string {
+    return this.keyRing.sign('rate-limits', JSON.stringify(parts)).toString('base64url');
+  }
+}

@@ -1,0 +1,135 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { clientNetwork } from '../rate-limit/ip-prefix.js';
+import { AppError } from '../common/errors.js';
+import type { RequestContext } from '../common/http/request-context.js';
+import { Settings } from '../config/settings.js';
+import { Statement, Statements } from '../database/prepared-statements.js';
+import { tokenHash } from '../crypto/tokens.js';
+import type { User } from '../users/user.entity.js';
+import { UsersService } from '../users/users.service.js';
+import { clientKind } from './client-kind.js';
+import { RefreshReplays } from './refresh-replays.js';
+import { RefreshClaim, RefreshTokens } from './refresh-tokens.js';
+import type { OpenedSession } from './sessions.service.js';
+
+/** The user as it stands, and of the session what the next token needs. */
+type RotatedRow = Record<string, unknown> & { id: string; session_seconds: number };
+
+interface CurrentRow extends RotatedRow {
+  session_hash: string;
+  session_legacy: string | null;
+  session_agent: string | null;
+  session_ip: string | null;
+  session_counter: number;
+  within_grace: boolean;
+}
+
+export interface Rotated {
+  session: OpenedSession;
+  user: User;
+}
+
+const SECONDS_LEFT = `floor(extract(epoch FROM s.expires_at - now()))::int AS session_seconds`;
+
+const swapReturning = (userColumns: string): Statement => ({
+  name: 'session_swap',
+  text: `UPDATE user_sessions s
+            SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), legacy_token = coalesce($6, legacy_token),
+                ip_address = $7, user_agent = $8, expires_at = now() + make_interval(secs => $5),
+                previous_expires_at = CASE WHEN s.rotated_at >= date_trunc('day', now(), 'UTC')
+                                           THEN s.previous_expires_at ELSE s.expires_at END
+           FROM users u
+          WHERE s.id = $1 AND s.counter = $2 AND s.refresh_token = $3 AND s.revoked_at IS NULL AND s.expires_at > now()
+            AND u.id = s.user_id AND u.is_active
+          RETURNING ${userColumns}, ${SECONDS_LEFT}`,
+});
+
+/** Exchanges a refresh token for its successor (RFC 9700 §4.14.2), each token once. */
+@Injectable()
+export class SessionRotation {
+  private readonly userColumns: string;
+  private readonly swapStatement: Statement;
+
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly tokens: RefreshTokens,
+    private readonly replays: RefreshReplays,
+    private readonly settings: Settings,
+    private readonly statements: Statements,
+  ) {
+    this.userColumns = users.columns('u');
+    this.swapStatement = swapReturning(this.userColumns);
+  }
+
+  /**
+   * Each rotation starts the session's life anew: it ends after `refreshSeconds` without one.
+   * @throws AppError `invalid_refresh_token`, `refresh_token_reused` (the session is ended then), `busy`
+   */
+  async rotate(token: string, context: RequestContext): Promise<Rotated> {
+    const claim = this.tokens.read(token);
+    if (!claim) throw new AppError('invalid_refresh_token', { forged: true });
+    const child = this.tokens.make(claim.sessionId, claim.counter + 1);
+    const row = await this.swap(claim, token, child, context);
+    return row ? this.rotated(claim, child, row) : this.replayed(claim, token, context);
+  }
+
+  /** Of any number of callers with one token, one finds the counter as the token says; the check and the change are one. */
+  private async swap(
+    { sessionId, counter, legacy }: RefreshClaim,
+    token: string,
+    child: string,
+    { ipAddress, userAgent }: RequestContext,
+  ): Promise<RotatedRow | undefined> {
+    const hash = tokenHash(token);
+    const seconds = this.settings.jwt.refreshSeconds;
+    const exchanged = legacy ? hash : null;
+    const values = [sessionId, counter, hash, tokenHash(child), seconds, exchanged, ipAddress, userAgent];
+    const [row] = await this.statements.run<RotatedRow>(null, this.swapStatement, values);
+    return row;
+  }
+
+  /** The token is genuine but not the current one. */
+  private async replayed(claim: RefreshClaim, token: string, context: RequestContext): Promise<Rotated> {
+    const current = await this.current(claim.sessionId);
+    // Not behind, and yet not swapped: signed with a key that has leaked, or the database was set back to an older state.
+    if (!current || current.session_counter <= claim.counter) throw new AppError('invalid_refresh_token');
+    const live = this.tokens.find(claim.sessionId, current.session_counter, current.session_hash);
+    // Once a session has left the old rule, only the very token that it was exchanged for counts, to end it too: the others can
+    // be computed by all who hold JWT_SECRET. Before, so can the live one.
+    if (claim.legacy && !live?.legacy && current.session_legacy !== tokenHash(token))
+      throw new AppError('invalid_refresh_token', { forged: true });
+    const isParent = current.session_counter === claim.counter + 1;
+    const user = this.users.fromRow(current);
+    // Within the grace a retry comes from the client that has rotated, which a thief may not be.
+    const sameClient = clientKind(current.session_agent) === clientKind(context.userAgent);
+    if (!isParent || !current.within_grace || !sameClient) {
+      await this.replays.endReused(claim.sessionId, user, context);
+      throw new AppError('refresh_token_reused');
+    }
+    // While keys are rotated the winner may have signed with one that is not known here yet; another instance can tell.
+    if (!live) throw new AppError('busy', { retryAfter: 1 });
+    const { session_ip: ip } = current;
+    if (ip !== null && clientNetwork(ip) !== clientNetwork(context.ipAddress))
+      await this.replays.recordOtherNetwork(claim.sessionId, user, context);
+    return this.rotated(claim, live.token, current);
+  }
+
+  private async current(sessionId: string): Promise<CurrentRow | undefined> {
+    const rows: CurrentRow[] = await this.database.query(
+      `SELECT ${this.userColumns}, s.refresh_token AS session_hash, s.legacy_token AS session_legacy,
+              s.user_agent AS session_agent, host(s.ip_address) AS session_ip, s.counter AS session_counter,
+              s.rotated_at > now() - make_interval(secs => $2) AS within_grace, ${SECONDS_LEFT}
+         FROM user_sessions s JOIN users u ON u.id = s.user_id
+        WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active`,
+      [sessionId, this.settings.jwt.refreshGraceSeconds],
+    );
+    return rows[0];
+  }
+
+  private rotated({ sessionId }: RefreshClaim, child: string, row: RotatedRow): Rotated {
+    const session = { id: sessionId, refreshToken: child, expiresIn: row.session_seconds };
+    return { session, user: this.users.fromRow(row) };
+  }
+}

@@ -1,0 +1,62 @@
+import { Injectable } from '@nestjs/common';
+import { Statement, Statements } from '../database/prepared-statements.js';
+import type { LiveSession } from '../common/http/request-context.js';
+import { UsersService } from '../users/users.service.js';
+import { Role, SessionCache } from './session-cache.js';
+
+interface LiveRow extends Record<string, unknown> {
+  role: Role;
+  session_stale: boolean;
+  session_as_of: number;
+  session_expires: number;
+}
+
+const findLive = (accountColumns: string): Statement => ({
+  name: 'session_find_live',
+  text: `SELECT ${accountColumns}, s.last_used < now() - interval '1 minute' AND current_setting('transaction_read_only') = 'off' AS session_stale,
+                floor(extract(epoch FROM now()) * 1000)::float8 AS session_as_of,
+                floor(extract(epoch FROM s.expires_at) * 1000)::float8 AS session_expires
+           FROM user_sessions s JOIN users u ON u.id = s.user_id
+          WHERE s.id = $1 AND s.user_id = $2 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active`,
+});
+
+const TOUCH: Statement = {
+  name: 'session_touch',
+  text: `UPDATE user_sessions SET last_used = now() WHERE id = $1 AND last_used < now() - interval '1 minute'`,
+};
+
+/** The check behind every request: is this session live, and who is its user? */
+@Injectable()
+export class LiveSessions {
+  private readonly findLive: Statement;
+
+  constructor(
+    private readonly statements: Statements,
+    private readonly cache: SessionCache,
+    users: UsersService,
+  ) {
+    this.findLive = findLive(users.columns('u'));
+  }
+
+  /** @returns the role of the user as it is now; null where the session has ended or the user is not active */
+  async find(sessionId: string, userId: string): Promise<LiveSession | null> {
+    const cached = await this.cache.find(sessionId, userId);
+    if (cached !== null) return cached === 'revoked' ? null : { role: cached };
+    return this.read(sessionId, userId);
+  }
+
+  private async read(sessionId: string, userId: string): Promise<LiveSession | null> {
+    const [row] = await this.statements.run<LiveRow>(null, this.findLive, [sessionId, userId]);
+    if (!row) return null;
+    const { role, session_stale: stale, session_as_of: asOf, session_expires: expires } = row;
+    // Neither is awaited: they are for later requests, and this one does not depend on them.
+    void this.cache.remember({ sessionId, userId, role, asOf, expires });
+    if (stale) this.touch(sessionId);
+    return { role, account: row };
+  }
+
+  /** `last_used` is for people to look at; once a minute is enough. */
+  private touch(sessionId: string): void {
+    this.statements.run(null, TOUCH, [sessionId]).catch(() => undefined);
+  }
+}

@@ -1,0 +1,124 @@
+import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { Logger } from '../../common/logging/logger.js';
+import type { Settings } from '../../config/settings.js';
+import { AVATAR_TYPE, AvatarStorage, isAvatarName, OpenedAvatar, StoredAvatar } from './avatar-storage.js';
+
+/** The bucket may hold other things: only keys beneath this are ours. */
+const PREFIX = 'avatars/';
+/** Milliseconds without a byte, or until the answer begins. */
+const SILENCE = 2000;
+/** Milliseconds until a picture is here whole, second attempt and wait for a connection included. */
+const LONGEST_READ = 5000;
+
+/** Object that is written to see whether one can be, and milliseconds for which the outcome counts: each writing is paid for. */
+const PROBE = '.probe';
+const PROBE_INTERVAL_MS = 60_000;
+
+type Bucket = NonNullable<Settings['uploads']['s3']>;
+type Sdk = typeof import('@aws-sdk/client-s3');
+
+/** Pictures as objects of a bucket on AWS or on anything that speaks its protocol. */
+export class S3AvatarStorage extends AvatarStorage {
+  private probed: { at: number; outcome: Promise<void> } | undefined;
+  private connected: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
+
+  constructor(
+    private readonly bucket: Bucket,
+    logger: Logger,
+  ) {
+    super(logger);
+  }
+
+  put(name: string, bytes: Buffer): Promise<void> {
+    return this.attempt(async () => {
+      const { sdk, client } = await this.connection();
+      await client.send(new sdk.PutObjectCommand({ ...this.object(name), Body: bytes, ContentType: AVATAR_TYPE }));
+    });
+  }
+
+  open(name: string): Promise<OpenedAvatar | null> {
+    return this.attempt(async () => {
+      const { sdk, client } = await this.connection();
+      try {
+        // Whole, before anybody is served: the SDK has 50 connections, which as many slow readers would hold for good.
+        const abortSignal = AbortSignal.timeout(LONGEST_READ);
+        const { Body } = await client.send(new sdk.GetObjectCommand(this.object(name)), { abortSignal });
+        const content = await buffer(Body as Readable);
+        return { content, size: content.length };
+      } catch (error) {
+        if (error instanceof sdk.NoSuchKey) return null;
+        throw error;
+      }
+    });
+  }
+
+  remove(name: string): Promise<void> {
+    return this.attempt(async () => {
+      const { sdk, client } = await this.connection();
+      await client.send(new sdk.DeleteObjectCommand(this.object(name)));
+    });
+  }
+
+  async probe(): Promise<void> {
+    if (!this.probed || performance.now() - this.probed.at > PROBE_INTERVAL_MS)
+      this.probed = { at: performance.now(), outcome: this.writeProbe() };
+    return this.probed.outcome;
+  }
+
+  async *list(): AsyncIterable<StoredAvatar> {
+    const { sdk, client } = await this.connection();
+    const pages = sdk.paginateListObjectsV2({ client }, { Bucket: this.bucket.bucket, Prefix: PREFIX });
+    for await (const { Contents = [] } of pages)
+      for (const { Key = '', LastModified } of Contents) {
+        const name = Key.slice(PREFIX.length);
+        if (isAvatarName(name) && LastModified) yield { name, modifiedAt: LastModified };
+      }
+  }
+
+  override async close(): Promise<void> {
+    (await this.connected)?.client.destroy();
+  }
+
+  private async writeProbe(): Promise<void> {
+    try {
+      const { sdk, client } = await this.connection();
+      await client.send(new sdk.PutObjectCommand({ ...this.object(PROBE), Body: Buffer.alloc(1) }));
+    } catch (error) {
+      throw new Error(`S3_BUCKET (${this.bucket.bucket}) cannot be written to`, { cause: error });
+    }
+  }
+
+  private object(name: string) {
+    return { Bucket: this.bucket.bucket, Key: PREFIX + name };
+  }
+
+  /** The SDK takes time and 30 MB: loaded by the first use, so that a service with a folder never pays. */
+  private connection() {
+    this.connected ??= import('@aws-sdk/client-s3').then((sdk) => ({ sdk, client: this.connect(sdk) }));
+    return this.connected;
+  }
+
+  private connect({ S3Client: Client }: Sdk): S3Client {
+    const { endpoint, region, accessKeyId, secretAccessKey } = this.bucket;
+    return new Client({
+      region,
+      endpoint,
+      // Other servers than Amazon's rarely answer to a host name per bucket, nor know its newer checksums.
+      forcePathStyle: endpoint !== undefined,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      // Without keys of ours the SDK looks for those of the machine (role, environment, profile).
+      ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
+      maxAttempts: 2,
+      requestHandler: {
+        connectionTimeout: 1000,
+        requestTimeout: SILENCE,
+        throwOnRequestTimeout: true,
+        // The other one ends with the first byte of the answer.
+        socketTimeout: SILENCE,
+      },
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
+import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiErrors, CurrentUser } from '../../common/http/decorators.js';
+import { AppError } from '../../common/errors.js';
+import { Context } from '../../common/http/request-context.js';
+import type { Principal, RequestContext } from '../../common/http/request-context.js';
+import { PROVIDERS } from '../../config/settings.auth.js';
+import { IdentitiesBody, toIdentity } from './identities.dto.js';
+import { IdentitiesService } from './identities.service.js';
+import { UnlinkService } from './unlink.service.js';
+import { UsersService } from '../users.service.js';
+
+@ApiTags('profile')
+@ApiBearerAuth()
+@Controller('users/identities')
+export class IdentitiesController {
+  constructor(
+    private readonly users: UsersService,
+    private readonly identities: IdentitiesService,
+    private readonly unlinks: UnlinkService,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'The provider accounts that open this account' })
+  @ApiOkResponse({ type: IdentitiesBody })
+  @ApiErrors('unauthenticated')
+  async list(@CurrentUser() { userId }: Principal): Promise<IdentitiesBody> {
+    const [user, identities] = await Promise.all([this.users.getOwn(userId), this.identities.listOf(userId)]);
+    return { identities: identities.map(toIdentity), has_password: user.passwordHash !== null };
+  }
+
+  @Delete(':provider')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Unlink a provider', description: 'Refused where it is the last way into the account.' })
+  @ApiParam({ name: 'provider', enum: PROVIDERS })
+  @ApiNoContentResponse()
+  @ApiErrors('unauthenticated', 'not_found', 'last_sign_in_method')
+  unlink(
+    @CurrentUser() { userId }: Principal,
+    @Param('provider') name: string,
+    @Context() context: RequestContext,
+  ): Promise<void> {
+    const provider = PROVIDERS.find((known) => known === name);
+    if (!provider) throw new AppError('not_found');
+    return this.unlinks.unlink(userId, provider, context);
+  }
+}

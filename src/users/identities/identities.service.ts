@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import type { EntityManager, Repository } from 'typeorm';
+import type { Provider } from '../../config/settings.auth.js';
+import { Identity } from './identity.entity.js';
+import { User } from '../user.entity.js';
+
+/** The provider accounts that open a user. Whoever changes them holds the lock on the user's row. */
+@Injectable()
+export class IdentitiesService {
+  constructor(@InjectRepository(Identity) private readonly identities: Repository<Identity>) {}
+
+  /** Oldest first. */
+  listOf(userId: string, tx?: EntityManager): Promise<Identity[]> {
+    const repository = tx?.getRepository(Identity) ?? this.identities;
+    return repository.find({ where: { userId }, order: { createdAt: 'ASC', id: 'ASC' } });
+  }
+
+  find(
+    tx: EntityManager,
+    key: { id: string } | { provider: Provider; providerUserId: string },
+  ): Promise<Identity | null> {
+    return tx.findOneBy(Identity, key);
+  }
+
+  /** @throws QueryFailedError (23505 on user_identities_provider_subject_key) where another sign-in was faster */
+  async add(tx: EntityManager, identity: Omit<Identity, 'id' | 'user' | 'createdAt'>): Promise<Identity> {
+    return tx.save(Identity, tx.create(Identity, identity));
+  }
+
+  async remove(tx: EntityManager, userId: string, provider?: Provider): Promise<void> {
+    await tx.delete(Identity, { userId, ...(provider && { provider }) });
+  }
+}
+
+/** What `users.oauth_*` says of an identity. */
+export function mirrorOf(
+  identity: Pick<Identity, 'provider' | 'providerUserId'> | undefined,
+): Pick<User, 'oauthProvider' | 'oauthId'> {
+  return { oauthProvider: identity?.provider ?? null, oauthId: identity?.providerUserId ?? null };
+}

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { AuditService } from '../../audit/audit.service.js';
+import { afterCommit, runInTransaction } from '../../database/transaction.js';
+import { AppError } from '../../common/errors.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import type { Provider } from '../../config/settings.auth.js';
+import { OutboxService } from '../../events/outbox.service.js';
+import { userUpdated } from '../../events/user-events.js';
+import { Mailer } from '../../mail/mailer.js';
+import { accountUnlinkedMail } from '../../mail/messages.js';
+import { IdentitiesService, mirrorOf } from './identities.service.js';
+import { UsersService } from '../users.service.js';
+
+@Injectable()
+export class UnlinkService {
+  constructor(
+    private readonly database: DataSource,
+    private readonly users: UsersService,
+    private readonly identities: IdentitiesService,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+    private readonly mailer: Mailer,
+  ) {}
+
+  /** @throws AppError `not_found`, `last_sign_in_method` */
+  async unlink(userId: string, provider: Provider, context: RequestContext): Promise<void> {
+    await runInTransaction(this.database, async (tx) => {
+      // Under the lock, so that of two requests at once the second sees what the first has left.
+      const user = await this.users.lockOwn(tx, userId);
+      const all = await this.identities.listOf(userId, tx);
+      const rest = all.filter((identity) => identity.provider !== provider);
+      if (rest.length === all.length) throw new AppError('not_found');
+      // An unproven password may be another person's, so it is no way in.
+      if (rest.length === 0 && user.passwordProvenAt === null) throw new AppError('last_sign_in_method');
+      await this.identities.remove(tx, userId, provider);
+      if (user.oauthProvider === provider) {
+        await this.users.change(tx, user, mirrorOf(rest[0]));
+        await this.outbox.add(tx, userUpdated(userId, ['oauth_provider']), context);
+      }
+      const entry = { action: 'identity.unlinked', actorId: userId, targetId: userId, before: { provider } };
+      await this.audit.record(tx, entry, context);
+      afterCommit(tx, async () => this.mailer.send(accountUnlinkedMail(user, provider)));
+    });
+  }
+}

@@ -1,0 +1,45 @@
+import type { SqlValues } from '../../database/sql-params.js';
+import type { Provider } from '../../config/settings.auth.js';
+import { searchFold, searchPattern, userSearchText } from './user-search.js';
+import type { Role } from '../user.entity.js';
+
+export interface UserFilter {
+  /** Found anywhere in name, e-mail or company, taken literally, whatever its case. */
+  search?: string;
+  isActive?: boolean;
+  role?: Role;
+  provider?: Provider;
+}
+
+/** One condition over rows named `u`. */
+export interface UserCondition {
+  sql: string;
+  columns: string[];
+  /** An index finds the rows that meet it. */
+  indexed: boolean;
+}
+
+/** A shorter search contains no trigram, so idx_users_search is of no use to it. */
+const TRIGRAM = 3;
+
+export function userConditions({ search, isActive, role, provider }: UserFilter, values: SqlValues): UserCondition[] {
+  const conditions: UserCondition[] = [];
+  const add = (sql: string, columns: string[], indexed = true) => conditions.push({ sql, columns, indexed });
+  if (isActive !== undefined) add(isActive ? 'u.is_active' : 'NOT u.is_active', ['is_active']);
+  if (role !== undefined) add(`u.role = ${values.add(role)}`, ['role']);
+  if (provider !== undefined) add(`u.oauth_provider = ${values.add(provider)}`, ['oauth_provider']);
+  if (search !== undefined) {
+    const found = `${userSearchText('u')} LIKE ${searchFold(values.add(searchPattern(search)))}`;
+    add(found, ['name', 'email', 'company'], search.length >= TRIGRAM);
+  }
+  return conditions;
+}
+
+export function all(conditions: UserCondition[]): string {
+  return conditions.map(({ sql }) => sql).join(' AND ') || 'TRUE';
+}
+
+/** True where nothing is filtered out. */
+export function isWhole(filter: UserFilter): boolean {
+  return Object.values(filter).every((value) => value === undefined);
+}

@@ -1,0 +1,71 @@
+import type { EntityManager } from 'typeorm';
+import { SqlValues } from '../../database/sql-params.js';
+import { all, userConditions, UserFilter } from './user-filter.js';
+
+/** Numbers of rows, as the planner expects them. */
+export interface Estimate {
+  all: number;
+  matching: number;
+  /** Those that the most selective index leaves to look at, or what reading the table is worth in such rows. */
+  candidates: number;
+  /** An index does narrow it. */
+  narrowed: boolean;
+}
+
+/** One row fetched by itself costs about as much as so many in the order of the table, or in an index alone. */
+export const CHEAP_ROWS = 5;
+
+/** Rows looked at where a total is extrapolated. */
+const SAMPLE = 4000;
+
+interface Explained {
+  'QUERY PLAN': [{ Plan: { Plans: { 'Plan Rows': number }[] } }];
+}
+
+/** Costs no more than planning. Wants `max_parallel_workers_per_gather` at 0: parallel plans count rows a worker. */
+export async function estimateRows(tx: EntityManager, filter: UserFilter): Promise<Estimate> {
+  const values = new SqlValues();
+  const conditions = userConditions(filter, values);
+  const parts = ['TRUE', all(conditions), ...conditions.map(({ sql }) => sql)];
+  const counts = parts.map((condition) => `SELECT 1 FROM users u WHERE ${condition}`);
+  const [answer] = await tx.query<[Explained]>(`EXPLAIN (FORMAT JSON) ${counts.join(' UNION ALL ')}`, values.list);
+  const [table, matching, ...each] = answer['QUERY PLAN'][0].Plan.Plans.map((plan) => plan['Plan Rows']);
+  const found = Math.min(...each.filter((_, index) => conditions[index]!.indexed));
+  const reading = table! / CHEAP_ROWS;
+  return { all: table!, matching: matching!, candidates: Math.min(reading, found), narrowed: found < reading };
+}
+
+/** The exact number of matches where that takes little; null where there are more than `most`, or it is not known to be cheap. */
+export async function countUpTo(
+  tx: EntityManager,
+  filter: UserFilter,
+  { matching }: Estimate,
+  most: number,
+): Promise<number | null> {
+  // The planner knows the columns well, substrings hardly.
+  if (matching > most || filter.search !== undefined) return null;
+  const values = new SqlValues();
+  const condition = all(userConditions(filter, values));
+  const [{ count }] = await tx.query<[{ count: number }]>(
+    `SELECT count(*)::int FROM (SELECT FROM users u WHERE ${condition} LIMIT ${most + 1}) counted`,
+    values.list,
+  );
+  return count > most ? null : count;
+}
+
+/**
+ * The planner's number, or for a search the share of matches in a few blocks: always the same blocks, so that the number does
+ * not jump from page to page.
+ */
+export async function sampleTotal(tx: EntityManager, filter: UserFilter, estimate: Estimate): Promise<number> {
+  if (filter.search === undefined) return estimate.matching;
+  const values = new SqlValues();
+  const condition = all(userConditions(filter, values));
+  const percent = Math.min(100, (100 * SAMPLE) / estimate.all);
+  const [{ rows, matching }] = await tx.query<[{ rows: number; matching: number }]>(
+    `SELECT count(*)::int AS rows, count(*) FILTER (WHERE ${condition})::int AS matching
+       FROM users u TABLESAMPLE SYSTEM (${percent}) REPEATABLE (1)`,
+    values.list,
+  );
+  return Math.round((estimate.all * matching) / Math.max(rows, 1));
+}

@@ -6,11 +6,11 @@ import { median } from './lib/quantiles.js';
 import { createMembers, PASSWORD } from './lib/members.js';
 import { createStage } from './lib/stage.js';
 
-const TRIES = 60;
-const ALLOWED = 0.1;
+const LOGIN_ATTEMPTS = 60;
+const MAX_DIFFERENCE_RATIO = 0.1;
 /** Milliseconds: what a difference must exceed to be one, and the pause between two tries. */
-const NOISE = 0.5;
-const PAUSE = 50;
+const MAX_NOISE_RATIO = 0.5;
+const PAUSE_MS = 50;
 
 type Send = (email: string) => Promise<number>;
 
@@ -27,13 +27,13 @@ async function timed(send: () => Promise<number>, status: number): Promise<numbe
 /** Known and unknown in turn, so that a drift of the machine meets both. Medians in milliseconds. */
 async function measure(known: () => string, send: Send, status: number): Promise<[known: number, unknown: number]> {
   const spent: [number[], number[]] = [[], []];
-  for (let count = 0; count < TRIES; count += 1) {
+  for (let count = 0; count < LOGIN_ATTEMPTS; count += 1) {
     const order = count % 2 === 0 ? [0, 1] : [1, 0];
     for (const which of order) {
       const email = which === 0 ? known() : stranger();
       spent[which]!.push(await timed(() => send(email), status));
       // What follows the answer, such as the mail, must not fall into the next try.
-      await sleep(PAUSE);
+      await sleep(PAUSE_MS);
     }
   }
   return [median(spent[0]), median(spent[1])];
@@ -49,7 +49,7 @@ prepareBench({
 const stage = await createStage((line) => console.error(line));
 let unequal = false;
 try {
-  const members = await createMembers(stage.settings, TRIES, 'timing');
+  const members = await createMembers(stage.settings, LOGIN_ATTEMPTS, 'timing');
   const limits = ['SIGN_INS', 'LOGIN_PAIR', 'LOGIN_ADDRESS', 'LOGIN_IP', 'REGISTER_IP', 'FORGOT_IP', 'MAIL_ADDRESS'];
   const service = await stage.service({
     values: {
@@ -78,12 +78,12 @@ try {
   ];
   for (const [, send, status] of rows)
     for (let warm = 0; warm < 5; warm += 1) await timed(() => send(stranger()), status);
-  console.log(`${TRIES} tries each, medians in milliseconds\n`);
+  console.log(`${LOGIN_ATTEMPTS} tries each, medians in milliseconds\n`);
   console.log('| request | account | no account | ratio |\n| --- | --- | --- | --- |');
   for (const [name, send, status] of rows) {
     const [a, b] = await measure(known, send, status);
     const ratio = a / b;
-    unequal ||= Math.abs(a - b) > Math.max(ALLOWED * b, NOISE);
+    unequal ||= Math.abs(a - b) > Math.max(MAX_DIFFERENCE_RATIO * b, MAX_NOISE_RATIO);
     console.log(`| ${name} | ${a.toFixed(2)} | ${b.toFixed(2)} | ${ratio.toFixed(3)} |`);
   }
 } finally {

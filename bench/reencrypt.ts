@@ -4,7 +4,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { Client } from 'pg';
 import { readEncryptionKeys } from '../src/config/settings.auth.js';
-import { Environment } from '../src/config/env-reader.js';
+import { EnvReader } from '../src/config/env-reader.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { numberOption, withDefault } from '../scripts/lib/arguments.js';
 import { prepareBench } from './lib/arguments.js';
@@ -18,14 +18,14 @@ const { people: PEOPLE } = prepareBench({
     '  Exit code 1 where a value ends up under the old key, is not what its owner last wrote, or does not decrypt.',
   options: { people: withDefault(numberOption('members', 1000, 1_000_000), 100_000) },
 });
-const WRITERS = 4;
+const CONNECTIONS = 4;
 const BORN = '1990-05-17';
 const KILLS = [0.35, 0.65];
 
 const phoneNumber = (index: number) => `+4179${1_000_000 + index}`;
 const newKey = (kid: string) => `${kid}:${randomBytes(32).toString('base64')}`;
 const [OLD, NEW] = [newKey('old'), newKey('new')];
-const cipher = (keys: string) => new FieldCipher(readEncryptionKeys(new Environment({ ENCRYPTION_KEYS: keys }), true));
+const cipher = (keys: string) => new FieldCipher(readEncryptionKeys(new EnvReader({ ENCRYPTION_KEYS: keys }), true));
 
 const stage = await createStage((line) => console.error(line));
 const client = new Client({ connectionString: stage.settings.database.url! });
@@ -116,9 +116,9 @@ try {
   await encryptAll(members, phones);
   const service = await stage.service({ values: { ENCRYPTION_KEYS: `${NEW},${OLD}` } });
   const state = { going: true };
-  const share = (writer: number) => members.filter((_, index) => index % WRITERS === writer);
+  const share = (writer: number) => members.filter((_, index) => index % CONNECTIONS === writer);
   const writers = Promise.all(
-    Array.from({ length: WRITERS }, (_, writer) => write(service.url, share(writer), phones, state)),
+    Array.from({ length: CONNECTIONS }, (_, writer) => write(service.url, share(writer), phones, state)),
   );
   writers.catch(() => undefined);
   for (const until of [...KILLS, 1]) console.log(await reencrypt(until));

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { text } from 'node:stream/consumers';
 import { NestFactory } from '@nestjs/core';
-import { Appointment, AppointmentsService } from '../src/admin/admin-bootstrap.service.js';
+import { AdminGrant, AdminBootstrapService } from '../src/admin/admin-bootstrap.service.js';
 import { AppModule } from '../src/app.module.js';
 import { isKnownSpelling } from '../src/common/dto/email-address.js';
 import { AppError } from '../src/common/errors.js';
@@ -41,7 +41,7 @@ async function readWanted(): Promise<Wanted> {
   return { email: values.email, name: toLine(values.name ?? '', MAX_NAME_CHARS) || 'Administrator', password };
 }
 
-async function appoint({ settings }: ScriptDatabase, { email, name, password }: Wanted): Promise<Appointment> {
+async function appoint({ settings }: ScriptDatabase, { email, name, password }: Wanted): Promise<AdminGrant> {
   const logger = createLogger('error', null);
   const quiet = {
     ...settings,
@@ -54,13 +54,13 @@ async function appoint({ settings }: ScriptDatabase, { email, name, password }: 
     abortOnError: false,
   });
   try {
-    return await app.get(AppointmentsService, { strict: false }).appoint(email, name, password);
+    return await app.get(AdminBootstrapService, { strict: false }).grantAdmin(email, name, password);
   } finally {
     await app.close();
   }
 }
 
-function report({ user, outcome, password }: Appointment): void {
+function report({ user, outcome, password }: AdminGrant): void {
   if (outcome === 'unchanged') {
     console.log(`${user.email} is an administrator already (${user.id}).`);
     if (mayBeSquatted(user))

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { readArguments } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 
-const COUNT = 10_000;
+const MAX_ENTRIES = 10_000;
 const PACKAGE = '@zxcvbn-ts/language-common';
 
 await runCommand('common-passwords', async () => {
@@ -17,15 +17,15 @@ await runCommand('common-passwords', async () => {
   const load = createRequire(import.meta.url);
   const { dictionary } = load(PACKAGE) as { dictionary: Record<string, string[]> };
   const ranked = dictionary['passwords-common']!;
-  const words = [...new Set(ranked.map((word) => word.toLowerCase()))].slice(0, COUNT);
-  if (words.length < COUNT || words.some((word) => word.startsWith('#') || /\s/.test(word)))
-    throw new Error(`${PACKAGE} does not hold ${COUNT} passwords in the form expected`);
+  const words = [...new Set(ranked.map((word) => word.toLowerCase()))].slice(0, MAX_ENTRIES);
+  if (words.length < MAX_ENTRIES || words.some((word) => word.startsWith('#') || /\s/.test(word)))
+    throw new Error(`${PACKAGE} does not hold ${MAX_ENTRIES} passwords in the form expected`);
 
   const folder = path.dirname(path.dirname(load.resolve(PACKAGE)));
   const { version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { version: string };
   const licence = readFileSync(path.join(folder, 'LICENSE.txt'), 'utf8').trim().split('\n');
   const head = [
-    `The ${COUNT} most common passwords, most common first, in lower case. Made by scripts/common-passwords.ts`,
+    `The ${MAX_ENTRIES} most common passwords, most common first, in lower case. Made by scripts/common-passwords.ts`,
     `from ${PACKAGE} ${version}, which is under the MIT licence:`,
     '',
     ...licence,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connectRedis } from '../src/redis/connection.js';
-import { voidCachedUsers } from '../src/cache/redis-entry.js';
+import { startNewGeneration } from '../src/cache/redis-entry.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { reencrypt } from '../src/users/reencryption.js';
@@ -9,15 +9,15 @@ import { runCommand } from './lib/command.js';
 import { openDatabase } from './lib/database.js';
 
 /** Milliseconds to wait for Redis. */
-const PATIENCE = 5000;
+const PROGRESS_MS = 5000;
 
 /** Cached profiles hold the ciphertexts of their rows. What a process keeps in its own memory is gone after two seconds. */
 async function forgetOldCiphertexts(settings: Settings): Promise<void> {
   const redis = connectRedis(settings);
   if (!redis) return;
   try {
-    if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(PATIENCE) });
-    await voidCachedUsers(redis);
+    if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(PROGRESS_MS) });
+    await startNewGeneration(redis);
   } catch (error) {
     throw new Error('Redis could not be told that cached profiles are out of date; run this again', { cause: error });
   } finally {

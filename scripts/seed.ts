@@ -11,7 +11,7 @@ import { copyInto } from './seed/copy.js';
 import { addPerson, personId, type Rows, SEED_PASSWORD, type SeedOptions, TARGETS } from './seed/people.js';
 import { startProgress } from './seed/progress.js';
 
-const BATCH = 5000;
+const BATCH_ROWS = 5000;
 const MAX_USERS = 20_000_000;
 
 const COMMAND = {
@@ -82,8 +82,8 @@ async function seedUsers(client: Client, settings: Settings, from: number, to: n
   await client.query('SET synchronous_commit = off');
   const progress = startProgress(from, to);
   let writing = Promise.resolve();
-  for (let first = from; first < to; first += BATCH) {
-    const last = Math.min(first + BATCH, to);
+  for (let first = from; first < to; first += BATCH_ROWS) {
+    const last = Math.min(first + BATCH_ROWS, to);
     const rows = makeBatch(first, last, options);
     // The server writes one batch while the next one is made here.
     await writing;

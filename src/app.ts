@@ -11,19 +11,19 @@ import { MAX_BODY_BYTES, useBodyParsers } from './common/http/body-parsers.js';
 import { ClientAddresses } from './common/http/client-address.js';
 import { answerClientError } from './common/http/client-errors.js';
 import { useCors } from './common/http/cors.js';
-import { useDocs } from './common/http/swagger.js';
+import { setupSwagger } from './common/http/swagger.js';
 import { ErrorFilter, toAppError } from './common/http/error.filter.js';
 import { AppError, errorBody, errorHeaders } from './common/errors.js';
-import { useLeftoverBodies } from './common/http/lingering-close.js';
-import { useLastConnections } from './common/http/graceful-shutdown.js';
+import { lingeringClose } from './common/http/lingering-close.js';
+import { gracefulShutdown } from './common/http/graceful-shutdown.js';
 import { Lifecycle } from './common/lifecycle.module.js';
 import { createLogger, type Logger, NestLogger } from './common/logging/logger.js';
 import { useMultipart } from './common/http/multipart.js';
 import { useProtocolAnswers } from './common/http/protocol-answers.js';
-import { makeContext, rateLimitHeaders, requestId } from './common/http/request-context.js';
-import { RouteTable } from './common/http/allowed-methods.js';
+import { createRequestContext, rateLimitHeaders, requestId } from './common/http/request-context.js';
+import { AllowedMethods } from './common/http/allowed-methods.js';
 import { SECURITY_HEADERS } from './common/http/security-headers.js';
-import { DtoPipe } from './common/http/request-validation.pipe.js';
+import { RequestValidationPipe } from './common/http/request-validation.pipe.js';
 import { Settings } from './config/settings.js';
 
 /** Between two looks at connections whose header takes too long. */
@@ -31,7 +31,7 @@ const CHECK_INTERVAL_MS = 1000;
 /** Slow bodies have a deadline of ours, which answers first. */
 const BODY_DEADLINE_MARGIN_MS = 5000;
 /** Characters; Node takes no longer headers. */
-const LONGEST_URL = 16_384;
+const MAX_URL_CHARS = 16_384;
 
 /** An ingress may send everything under /api, the gateway strips it. */
 const withoutApiPrefix = (url: string) => (url.startsWith('/api/') ? url.slice(4) : url);
@@ -41,7 +41,7 @@ function createAdapter(requestTimeoutMs: number, refusalOf: (url: string) => App
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
     // What a parameter may be is for its route to say.
-    routerOptions: { maxParamLength: LONGEST_URL },
+    routerOptions: { maxParamLength: MAX_URL_CHARS },
     genReqId: requestId,
     // Requests on connections kept alive are still answered while the process drains.
     return503OnClosing: false,
@@ -70,7 +70,7 @@ function useRequestContext(fastify: FastifyInstance, clients: ClientAddresses): 
   fastify.decorateRequest('principal');
   fastify.decorateRequest('claimant');
   fastify.addHook('onRequest', (request, reply, done) => {
-    request.context = makeContext(request.raw, request.id, clients);
+    request.context = createRequestContext(request.raw, request.id, clients);
     const { traceparent } = request.context;
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id).header('traceparent', traceparent);
     done();
@@ -89,7 +89,7 @@ export async function createApp(
 ): Promise<NestFastifyApplication> {
   const adapter = createAdapter(settings.requestTimeoutSeconds * 1000, (url) => routes.refusal(withoutApiPrefix(url)));
   const fastify = adapter.getInstance<FastifyInstance>();
-  const routes: RouteTable = new RouteTable(fastify);
+  const routes: AllowedMethods = new AllowedMethods(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(settings, logger), adapter, {
     bodyParser: false,
     logger: new NestLogger(logger),
@@ -101,13 +101,13 @@ export async function createApp(
   useBodyDeadlines(fastify, settings.requestTimeoutSeconds * 1000, lifecycle);
   useBodyParsers(fastify);
   useMultipart(fastify);
-  useLeftoverBodies(fastify);
-  useLastConnections(fastify);
+  lingeringClose(fastify);
+  gracefulShutdown(fastify);
   useAccessLog(fastify, settings.logging.access ? logger : null);
   app.get(SecurityLog).watch(fastify);
   useCors(fastify, settings.corsOrigins);
-  app.useGlobalPipes(new DtoPipe());
+  app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ErrorFilter(logger));
-  useDocs(app);
+  setupSwagger(app);
   return app;
 }

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { migrations } from '../migrations/index.js';
 import { createApp } from './app.js';
-import { REQUESTS_LIMIT, SHUTDOWN_LIMIT } from './common/http/graceful-shutdown.js';
+import { MAX_DRAIN_SECONDS, MAX_SHUTDOWN_SECONDS } from './common/http/graceful-shutdown.js';
 import { Lifecycle } from './common/lifecycle.module.js';
 import { createLogger } from './common/logging/logger.js';
 import { onParentExit } from './dev/parent-process.js';
@@ -50,11 +50,11 @@ async function start(): Promise<void> {
     if (stopping) return;
     stopping = true;
     logger.info(`Stopping on ${cause}`);
-    setTimeout(() => process.exit(1), SHUTDOWN_LIMIT * 1000).unref();
+    setTimeout(() => process.exit(1), MAX_SHUTDOWN_SECONDS * 1000).unref();
     if (app) {
       app.get(Lifecycle).startDraining();
       const server = app.getHttpServer() as Server;
-      setTimeout(() => server.closeAllConnections(), REQUESTS_LIMIT * 1000).unref();
+      setTimeout(() => server.closeAllConnections(), MAX_DRAIN_SECONDS * 1000).unref();
       await new Promise((resolve) => setTimeout(resolve, settings.shutdownDelaySeconds * 1000));
       await app.close();
     }

@@ -3,7 +3,7 @@ import type { Logger } from 'typeorm';
 import { Member, TestApp } from './support/app.js';
 import { until } from './support/until.js';
 
-const COUNT = 20_000;
+const USER_ROWS = 20_000;
 const ACTOR = uuidOf('actor7');
 const TARGET = uuidOf('target7');
 const today = new Date().toISOString().slice(0, 10);
@@ -36,13 +36,13 @@ beforeAll(async () => {
             CASE WHEN n % 2000 = 0 THEN 'Rareco' WHEN n % 2 = 0 THEN 'Northwind' END, n % 20 > 0,
             CASE WHEN n % 1000 = 1 THEN 'moderator' ELSE 'user' END,
             CASE WHEN n % 5 > 0 THEN now() - random() * interval '1 year' END, now() - random() * interval '1 year'
-       FROM generate_series(1, ${COUNT}) AS n`,
+       FROM generate_series(1, ${USER_ROWS}) AS n`,
   );
   await service.sql(
     `INSERT INTO audit_logs (at, actor_id, target_id, action)
      SELECT now() - n * interval '1 minute', md5('actor' || n % 50)::uuid, md5('target' || n % 5000)::uuid,
             'spec.action' || n % 20
-       FROM generate_series(1, ${COUNT}) AS n`,
+       FROM generate_series(1, ${USER_ROWS}) AS n`,
   );
   await vacuum('users, audit_logs');
 });
@@ -169,11 +169,11 @@ describe('the total of a long list', () => {
 
   it('is estimated beyond, and says so', async () => {
     for (const [query, expected] of [
-      ['', COUNT],
-      ['is_active=true', COUNT * 0.95],
-      ['search=northwind', COUNT / 2],
-      ['search=no', COUNT / 2],
-      ['search=northwind&sort=name', COUNT / 2],
+      ['', USER_ROWS],
+      ['is_active=true', USER_ROWS * 0.95],
+      ['search=northwind', USER_ROWS / 2],
+      ['search=no', USER_ROWS / 2],
+      ['search=northwind&sort=name', USER_ROWS / 2],
     ] as const) {
       const [found, isEstimate] = await total(query);
       expect([query, isEstimate]).toEqual([query, true]);

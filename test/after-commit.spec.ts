@@ -1,6 +1,6 @@
 import { afterCommit, runInTransaction } from '../src/database/transaction.js';
 import { LOGGER } from '../src/common/logging/logger.module.js';
-import { PostgresListener } from '../src/database/notification-listener.js';
+import { NotificationListener } from '../src/database/notification-listener.js';
 import { TestApp } from './support/app.js';
 import { until } from './support/until.js';
 
@@ -52,7 +52,7 @@ describe('afterCommit', () => {
 
 describe('PostgresListener', () => {
   it('hears what is notified, and again after its connection was killed', async () => {
-    const listener = new PostgresListener(service.settings, service.app.get(LOGGER));
+    const listener = new NotificationListener(service.settings, service.app.get(LOGGER));
     const heard: string[] = [];
     const connections: number[] = [];
     listener.on('spec', (payload) => void heard.push(payload));
@@ -75,7 +75,7 @@ describe('PostgresListener', () => {
   });
 
   it('tells the time of PostgreSQL, never behind it', async () => {
-    const listener = service.app.get(PostgresListener);
+    const listener = service.app.get(NotificationListener);
     const [{ server }] = await service.sql(`SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS server`);
     expect(listener.now()).toBeGreaterThanOrEqual(server);
     expect(listener.now() - server).toBeLessThan(1000);

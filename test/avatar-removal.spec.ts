@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Rounds } from '../src/common/concurrency/periodic-task.js';
-import { AvatarRemovals } from '../src/users/avatars/pending-avatar-deletions.js';
+import { PeriodicTask } from '../src/common/concurrency/periodic-task.js';
+import { PendingAvatarDeletions } from '../src/users/avatars/pending-avatar-deletions.js';
 import { AvatarStorage, newAvatarName } from '../src/users/avatars/avatar-storage.js';
 import { Member, TestApp } from './support/app.js';
 import { form, FORM, picture } from './support/images.js';
@@ -16,7 +16,7 @@ let other: TestApp;
 
 beforeAll(async () => {
   // Rounds come when a spec wants one.
-  jest.spyOn(Rounds.prototype, 'begin').mockReturnValue();
+  jest.spyOn(PeriodicTask.prototype, 'start').mockReturnValue();
   service = await TestApp.start({ UPLOAD_FOLDER: folder });
   other = await TestApp.start({ UPLOAD_FOLDER: folder });
 });
@@ -46,7 +46,7 @@ const WAYS: [string, (member: Member) => Promise<{ status: number }>, number][] 
 
 const waiting = async () => (await service.sql('SELECT name FROM avatar_removals ORDER BY due_at')).length;
 const statusOf = async (address: string) => (await service.get(address)).status;
-const round = (app = service) => app.app.get(AvatarRemovals).finish();
+const round = (app = service) => app.app.get(PendingAvatarDeletions).finish();
 
 describe('a picture that nobody has any more', () => {
   it.each(WAYS)('goes at once with %s, and nothing is left to do', async (_, act, status) => {

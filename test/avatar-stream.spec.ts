@@ -7,7 +7,7 @@ import { form, FORM, picture } from './support/images.js';
 import { until } from './support/until.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
-const MAX = 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 const BLOCK = Buffer.alloc(64 * 1024);
 /** A form up to where the content of its file begins. */
 const OPENING = form({ filename: 'a.png', content: '' }).subarray(0, -form().length - 2);
@@ -16,7 +16,7 @@ let service: TestApp;
 let port: number;
 
 beforeAll(async () => {
-  service = await TestApp.start({ UPLOAD_FOLDER: folder, MAX_CONTENT_LENGTH: `${MAX}` });
+  service = await TestApp.start({ UPLOAD_FOLDER: folder, MAX_CONTENT_LENGTH: `${MAX_BYTES}` });
   await service.app.listen(0, '127.0.0.1');
   ({ port } = service.app.getHttpServer().address() as AddressInfo);
 });
@@ -64,11 +64,11 @@ const upload = async (token: string) =>
 describe('an upload that is too large', () => {
   it('is refused by its announced length, and a sender that goes on still gets the answer', async () => {
     const { access } = await service.member();
-    const { answer, sent, socket } = await send(access, 8 * MAX, 8 * MAX);
+    const { answer, sent, socket } = await send(access, 8 * MAX_BYTES, 8 * MAX_BYTES);
     await until(() => answer().includes('payload_too_large'));
     expect(answer()).toMatch(/^HTTP\/1\.1 413 /);
     // All of it was taken, and the connection serves the next request: no gateway sees it break.
-    expect(sent).toBe(8 * MAX);
+    expect(sent).toBe(8 * MAX_BYTES);
     socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
     await until(() => answer().includes('HTTP/1.1 200'));
     socket.destroy();
@@ -79,10 +79,10 @@ describe('an upload that is too large', () => {
     ['/auth/login', 415],
   ])('and never ends is refused at %s, and cut off later', async (address, status) => {
     const { access } = await service.member();
-    const { answer, sent, closed } = await send(access, 300 * MAX, undefined, address);
+    const { answer, sent, closed } = await send(access, 300 * MAX_BYTES, undefined, address);
     await closed;
     expect(answer()).toContain(`HTTP/1.1 ${status} `);
-    expect(sent).toBeLessThan(150 * MAX);
+    expect(sent).toBeLessThan(150 * MAX_BYTES);
   });
 });
 

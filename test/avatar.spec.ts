@@ -7,7 +7,7 @@ import { Answer, Member, TestApp } from './support/app.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
 const BASE = 'https://api.example/base';
-const MAX = 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 
 let service: TestApp;
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
   service = await TestApp.start({
     UPLOAD_FOLDER: folder,
     PUBLIC_BASE_URL: BASE,
-    MAX_CONTENT_LENGTH: `${MAX}`,
+    MAX_CONTENT_LENGTH: `${MAX_BYTES}`,
     ALLOWED_EXTENSIONS: 'jpg,JPEG,png,gif,svg',
   });
 });
@@ -124,8 +124,8 @@ describe('POST /users/profile/avatar', () => {
       'unsupported_media_type',
     ],
     ['SVG in disguise', () => '<svg xmlns="http://www.w3.org/2000/svg"/>', 'a.png', 415, 'unsupported_media_type'],
-    ['one byte too many', () => Buffer.alloc(MAX + 1), 'a.png', 413, 'payload_too_large'],
-    ['far too many', () => Buffer.alloc(5 * MAX), 'a.png', 413, 'payload_too_large'],
+    ['one byte too many', () => Buffer.alloc(MAX_BYTES + 1), 'a.png', 413, 'payload_too_large'],
+    ['far too many', () => Buffer.alloc(5 * MAX_BYTES), 'a.png', 413, 'payload_too_large'],
     ['an empty file', () => '', 'a.png', 400, 'validation_failed'],
   ])('refuses %s and leaves no file', async (_, content, filename, status, type) => {
     const before = readdirSync(folder);
@@ -135,7 +135,7 @@ describe('POST /users/profile/avatar', () => {
 
   it('takes a file of exactly the limit', async () => {
     const png = await picture('png');
-    const padded = Buffer.concat([png, Buffer.alloc(MAX - png.length)]);
+    const padded = Buffer.concat([png, Buffer.alloc(MAX_BYTES - png.length)]);
     expect((await upload(padded, 'a.png', await service.member())).status).toBe(200);
   });
 

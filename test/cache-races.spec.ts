@@ -14,7 +14,7 @@ import { TcpProxy } from './support/tcp-proxy.js';
 import { until } from './support/until.js';
 
 const logger = createLogger('silent', null);
-const TTL = 60_000;
+const TTL_MS = 60_000;
 
 /** A promise that the spec keeps, for a query that takes as long as the spec wants. */
 function held<T>() {
@@ -36,7 +36,7 @@ describeWith('redis', 'cached values under races', () => {
   const process = async (address = url) => {
     const breaker = new CircuitBreaker(connectRedis(readSettings(testValues({ REDIS_URL: address }))), logger);
     // A busy machine must not look like a Redis that is down; only where a spec freezes it somebody has to notice.
-    breaker.patience = address === url ? 5000 : 300;
+    breaker.timeoutMs = address === url ? 5000 : 300;
     breakers.push(breaker);
     const store = new RedisStore(
       breaker,
@@ -47,7 +47,7 @@ describeWith('redis', 'cached values under races', () => {
     await until(() => breaker.redis!.status === 'ready');
     return store;
   };
-  const cacheOn = (store: RedisStore) => new EntityCache<string>(store, 'race', TTL);
+  const cacheOn = (store: RedisStore) => new EntityCache<string>(store, 'race', TTL_MS);
   const read = (store: RedisStore, value: string) => cacheOn(store).get(id, async () => value);
   /** What anybody would be answered from the entry. */
   const answer = async () => JSON.parse((await two.read(key)) ?? 'null');
@@ -93,17 +93,17 @@ describeWith('redis', 'cached values under races', () => {
     };
 
     it('does not fill over a change', async () => {
-      await overtaken(async () => two.settle(key, await two.claim(key), '"new"', TTL));
+      await overtaken(async () => two.commitWrite(key, await two.lockForWrite(key), '"new"', TTL_MS));
       expect(await answer()).toBe('new');
     });
 
     it('does not fill after the relay has emptied the entry', async () => {
-      await overtaken(() => two.empty([key]));
+      await overtaken(() => two.invalidate([key]));
       expect(await redis.get(key)).toBeNull();
     });
 
     it('does not fill while a change is being made, and nobody else does', async () => {
-      await overtaken(() => two.claim(key));
+      await overtaken(() => two.lockForWrite(key));
       expect(await read(two, 'old')).toBe('old');
       expect(await answer()).toBeNull();
     });
@@ -130,43 +130,43 @@ describeWith('redis', 'cached values under races', () => {
       ['in the order of their commits', ['first', 'second']],
       ['the other way round', ['second', 'first']],
     ])('whose last words arrive %s leave no old value', async (_, order) => {
-      const claims = { first: await one.claim(key), second: await two.claim(key) };
+      const claims = { first: await one.lockForWrite(key), second: await two.lockForWrite(key) };
       for (const writer of order as ('first' | 'second')[])
-        await one.settle(key, claims[writer], JSON.stringify(writer), TTL);
+        await one.commitWrite(key, claims[writer], JSON.stringify(writer), TTL_MS);
       expect([null, 'second']).toContain(await answer());
     });
 
     it.each(['first', 'second'] as const)(
       'whose claims overlapped, the %s dying before its last word',
       async (dead) => {
-        const claims = { first: await one.claim(key), second: await two.claim(key) };
+        const claims = { first: await one.lockForWrite(key), second: await two.lockForWrite(key) };
         const alive = dead === 'first' ? 'second' : 'first';
         // Either may have committed last: only a value that both have seen may stand.
-        await two.settle(key, claims[alive], JSON.stringify(alive), TTL);
-        await two.empty([key]);
+        await two.commitWrite(key, claims[alive], JSON.stringify(alive), TTL_MS);
+        await two.invalidate([key]);
         expect(await answer()).toBeNull();
       },
     );
 
     it('of which one comes late, after the other is long done', async () => {
-      const early = await one.claim(key);
-      await two.settle(key, await two.claim(key), '"new"', TTL);
-      await one.settle(key, early, '"old"', TTL);
+      const early = await one.lockForWrite(key);
+      await two.commitWrite(key, await two.lockForWrite(key), '"new"', TTL_MS);
+      await one.commitWrite(key, early, '"old"', TTL_MS);
       expect(await answer()).toBeNull();
     });
   });
 
   it('a writer that dies before the commit is told leaves an entry that runs out', async () => {
     await fill(one, 'old');
-    await one.claim(key);
+    await one.lockForWrite(key);
     expect(await answer()).toBeNull();
     expect(await redis.pttl(key)).toBeLessThanOrEqual(15_000);
   });
 
   it('a writer whose entry was emptied meanwhile does not fill it', async () => {
-    const claim = await one.claim(key);
-    await two.empty([key]);
-    await one.settle(key, claim, '"maybe old"', TTL);
+    const claim = await one.lockForWrite(key);
+    await two.invalidate([key]);
+    await one.commitWrite(key, claim, '"maybe old"', TTL_MS);
     expect(await answer()).toBeNull();
   });
 
@@ -181,11 +181,11 @@ describeWith('redis', 'cached values under races', () => {
     afterEach(() => proxy.stop());
 
     it('a write that timed out and is applied later does not replace a newer one', async () => {
-      const claim = await far.claim(key);
+      const claim = await far.lockForWrite(key);
       proxy.freeze();
-      await far.settle(key, claim, '"old"', TTL);
+      await far.commitWrite(key, claim, '"old"', TTL_MS);
       expect(missed).toEqual([key]);
-      await two.settle(key, await two.claim(key), '"new"', TTL);
+      await two.commitWrite(key, await two.lockForWrite(key), '"new"', TTL_MS);
       proxy.restore();
       await until(async () => (await far.read(key)) !== undefined);
       expect([null, 'new']).toContain(await answer());
@@ -194,7 +194,7 @@ describeWith('redis', 'cached values under races', () => {
     it('what could not be told is made up for before this process reads the entry again', async () => {
       await fill(two, 'old');
       proxy.freeze();
-      await far.settle(key, await far.claim(key), '"new"', TTL);
+      await far.commitWrite(key, await far.lockForWrite(key), '"new"', TTL_MS);
       expect(await far.read(key)).toBeUndefined();
       proxy.restore();
       await until(async () => (await far.read(key)) !== undefined);
@@ -203,12 +203,12 @@ describeWith('redis', 'cached values under races', () => {
     });
 
     it('an entry that this process itself had claimed is filled again at once', async () => {
-      const claim = await far.claim(key);
+      const claim = await far.lockForWrite(key);
       proxy.freeze();
-      await far.empty([`user:race:${randomUUID()}`]);
+      await far.invalidate([`user:race:${randomUUID()}`]);
       // Nothing is sent from here on.
-      await far.settle(key, claim, '"new"', TTL);
-      await far.settle(key, await far.claim(key), '"newer"', TTL);
+      await far.commitWrite(key, claim, '"new"', TTL_MS);
+      await far.commitWrite(key, await far.lockForWrite(key), '"newer"', TTL_MS);
       proxy.restore();
       await until(async () => (await far.read(key)) !== undefined);
       await fill(two, 'newer');
@@ -227,7 +227,7 @@ describeWith('redis', 'cached values under races', () => {
     it('after more misses than are worth remembering everything is void', async () => {
       await fill(two, 'old');
       proxy.freeze();
-      await far.empty([key, ...Array.from({ length: 1001 }, () => `user:race:${randomUUID()}`)]);
+      await far.invalidate([key, ...Array.from({ length: 1001 }, () => `user:race:${randomUUID()}`)]);
       proxy.restore();
       await until(async () => (await far.read(key)) !== undefined);
       expect(await answer()).toBeNull();

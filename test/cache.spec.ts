@@ -34,7 +34,7 @@ describeWith('redis', 'the cache', () => {
     redis = new Redis(url);
     service = await TestApp.start({ REDIS_URL: url });
     // A busy machine must not look like a Redis that is down.
-    service.app.get(CircuitBreaker).patience = 5000;
+    service.app.get(CircuitBreaker).timeoutMs = 5000;
   });
   beforeEach(async () => {
     member = await service.member();

@@ -3,9 +3,9 @@ import { AddressInfo, createServer, Server, Socket } from 'node:net';
 import type { EntityManager } from 'typeorm';
 import { runInTransaction } from '../src/database/transaction.js';
 import { databaseError } from '../src/common/database-errors.js';
-import { boundedPool } from '../src/database/connection-options.js';
+import { createPool } from '../src/database/connection-options.js';
 import { readSettings } from '../src/config/settings.js';
-import { Statements } from '../src/database/prepared-statements.js';
+import { PreparedStatements } from '../src/database/prepared-statements.js';
 import { User } from '../src/users/user.entity.js';
 import { TestApp, testValues } from './support/app.js';
 
@@ -46,7 +46,7 @@ describe('a connection that PostgreSQL ends in the moment it is made', () => {
 
   it('fails the request that got it, not the process', async () => {
     const url = `postgres://nobody@127.0.0.1:${(server.address() as AddressInfo).port}/none?sslmode=disable`;
-    const pool = boundedPool(readSettings(testValues({ DATABASE_URL: url })), 1);
+    const pool = createPool(readSettings(testValues({ DATABASE_URL: url })), 1);
     pool.on('error', () => undefined);
     const client = await pool.connect();
     await expect(client.query('SELECT 1')).rejects.toThrow('not queryable');
@@ -81,7 +81,7 @@ describe('a connection that PostgreSQL ends between two statements of a transact
     ['SQL', (tx) => tx.query('SELECT 1')],
     ['a repository', (tx) => tx.findOne(User, { where: { email: 'nobody@example.com' } })],
     ['a nested transaction', (tx) => tx.transaction((inner) => inner.query('SELECT 1'))],
-    ['a named statement', (tx) => service.app.get(Statements).run(tx, { name: 'one', text: 'SELECT 1' }, [])],
+    ['a named statement', (tx) => service.app.get(PreparedStatements).run(tx, { name: 'one', text: 'SELECT 1' }, [])],
   ])('is 503 to the client for %s', async (_, statement) => {
     const error = await afterTheEnd(statement);
     expect(error).toBeInstanceOf(Error);

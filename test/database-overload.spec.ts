@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { readSettings } from '../src/config/settings.js';
-import { DatabaseProbe } from '../src/health/database.health-indicator.js';
+import { DatabaseHealthIndicator } from '../src/health/database.health-indicator.js';
 import { TestApp, testValues } from './support/app.js';
 import { workerDatabase } from './support/environment.js';
 import { until } from './support/until.js';
 
 /** Connections that the role may have, as `max_connections` is what the service and its neighbours share. */
-const LIMIT = 8;
+const MAX_CONNECTIONS = 8;
 const role = `limited_${randomBytes(4).toString('hex')}`;
 const others: Client[] = [];
 
@@ -36,7 +36,7 @@ const backends = async () => {
 beforeAll(async () => {
   service = await TestApp.start();
   // Not a superuser: those are let in beyond a limit of their own.
-  await service.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'limited' CONNECTION LIMIT ${LIMIT}`);
+  await service.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'limited' CONNECTION LIMIT ${MAX_CONNECTIONS}`);
   await service.sql(`GRANT pg_read_all_data, pg_write_all_data TO ${role}`);
   url = Object.assign(new URL(await workerDatabase()), { username: role, password: 'limited' }).href;
 });
@@ -71,7 +71,7 @@ describe('PostgreSQL that has no connection left', () => {
 describe('the connection of the probe', () => {
   it('is kept from one look to the next, however long that is', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
-    const probe = new DatabaseProbe(readSettings(testValues({ DATABASE_URL: url })));
+    const probe = new DatabaseHealthIndicator(readSettings(testValues({ DATABASE_URL: url })));
     try {
       await probe.isWritable();
       const before = await backends();

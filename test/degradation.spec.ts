@@ -5,7 +5,7 @@ import { TcpProxy } from './support/tcp-proxy.js';
 import { quickest, until } from './support/until.js';
 
 /** Milliseconds that the promised 50 may look like on a busy machine. */
-const NOTICEABLE = 150;
+const NOTICEABLE_MS = 150;
 
 async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
   const started = performance.now();
@@ -58,7 +58,7 @@ describeWith('redis', 'without Redis', () => {
     ['is a little slow', () => (proxy.delay = 15)],
     ['is hardly slow', () => (proxy.delay = 7.5)],
   ])('everything works while it %s, and goes back to it afterwards', async (_, fault) => {
-    const cost = await quickest(NOTICEABLE, async () => {
+    const cost = await quickest(NOTICEABLE_MS, async () => {
       await recovered();
       const [, usual] = await timed(tour);
       fault();
@@ -66,7 +66,7 @@ describeWith('redis', 'without Redis', () => {
       const [, then] = await timed(tour);
       return Math.max(first, then) - usual * 2;
     });
-    expect(cost).toBeLessThan(NOTICEABLE);
+    expect(cost).toBeLessThan(NOTICEABLE_MS);
     await until(async () => (await service.get('/health')).body.status === 'degraded');
     proxy.delay = 0;
     proxy.restore();
@@ -79,7 +79,7 @@ describeWith('redis', 'without Redis', () => {
 
   it('one request that finds it hanging waits once, and the next not at all', async () => {
     const times: number[] = [];
-    const waited = await quickest(50 + NOTICEABLE, async () => {
+    const waited = await quickest(50 + NOTICEABLE_MS, async () => {
       await recovered();
       proxy.freeze();
       const [{ status }, milliseconds] = await timed(() => service.get('/users/profile', member.access));
@@ -87,7 +87,7 @@ describeWith('redis', 'without Redis', () => {
       return milliseconds;
     });
     for (let n = 0; n < 20; n += 1) times.push((await timed(() => service.get('/users/profile', member.access)))[1]);
-    expect(waited).toBeLessThan(50 + NOTICEABLE);
+    expect(waited).toBeLessThan(50 + NOTICEABLE_MS);
     expect(times.sort((a, b) => a - b)[10]).toBeLessThan(25);
   });
 });

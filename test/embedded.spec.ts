@@ -19,11 +19,14 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../src/dev/embedde
 import { compiled, describeUnless } from './support/environment.js';
 
 const script = compiled('test/support/embedded-owner.js');
-const NOBODY = 65_534;
+const UNPRIVILEGED_UID = 65_534;
 const asRoot = process.getuid?.() === 0;
 const readable =
-  spawnSync('test', ['-r', compiled('node_modules/pg')], asRoot ? { uid: NOBODY, gid: NOBODY, cwd: '/' } : {})
-    .status === 0;
+  spawnSync(
+    'test',
+    ['-r', compiled('node_modules/pg')],
+    asRoot ? { uid: UNPRIVILEGED_UID, gid: UNPRIVILEGED_UID, cwd: '/' } : {},
+  ).status === 0;
 
 type Owned = Omit<EmbeddedPostgres, 'stop'> & { lines: string[] };
 
@@ -157,10 +160,10 @@ const obstacle = !asRoot ? 'this is one' : readable ? null : 'the folder is clos
 
 describeUnless(obstacle, 'for an ordinary user', () => {
   it('runs in its own name', async () => {
-    chownSync(folder, NOBODY, NOBODY);
-    const { owner, server } = await own({ uid: NOBODY, gid: NOBODY });
+    chownSync(folder, UNPRIVILEGED_UID, UNPRIVILEGED_UID);
+    const { owner, server } = await own({ uid: UNPRIVILEGED_UID, gid: UNPRIVILEGED_UID });
     expect(await answers(server.url)).toBe(true);
-    expect(statSync(dataDir).uid).toBe(NOBODY);
+    expect(statSync(dataDir).uid).toBe(UNPRIVILEGED_UID);
     await end(owner);
     expect(await answers(server.url)).toBe(false);
   });

@@ -17,7 +17,7 @@ const store = () => service.app.get(EphemeralStore);
 const inTable = (key: string) => service.sql('SELECT value FROM ephemeral_values WHERE key = $1', [key]);
 
 async function takenAtOnce(key: string): Promise<(string | null)[]> {
-  const taken = await Promise.all(Array.from({ length: 20 }, () => store().take(key)));
+  const taken = await Promise.all(Array.from({ length: 20 }, () => store().consume(key)));
   return taken.filter((value) => value !== null);
 }
 
@@ -30,7 +30,7 @@ describe('without Redis, a value for one use', () => {
     await store().put('once', 'value', 60);
     expect(await inTable('once')).toEqual([{ value: 'value' }]);
     expect(await takenAtOnce('once')).toEqual(['value']);
-    expect(await store().take('once')).toBeNull();
+    expect(await store().consume('once')).toBeNull();
     expect(await inTable('once')).toEqual([{ value: '' }]);
   });
 
@@ -39,7 +39,7 @@ describe('without Redis, a value for one use', () => {
     const holder = service.database.createQueryRunner();
     await holder.startTransaction();
     await holder.query(`SELECT 1 FROM ephemeral_values WHERE key = 'contended' FOR UPDATE`);
-    const takes = [1, 2, 3].map(() => store().take('contended'));
+    const takes = [1, 2, 3].map(() => store().consume('contended'));
     await service.blocked(takes.length);
     await holder.commitTransaction();
     await holder.release();
@@ -49,7 +49,7 @@ describe('without Redis, a value for one use', () => {
   it('is gone when its time is over, and swept away by the next one', async () => {
     await store().put('late', 'value', 60);
     await service.sql(`UPDATE ephemeral_values SET expires_at = now() - interval '1 second' WHERE key = 'late'`);
-    expect(await store().take('late')).toBeNull();
+    expect(await store().consume('late')).toBeNull();
     await store().put('next', 'value', 60);
     expect(await inTable('late')).toEqual([]);
   });
@@ -67,10 +67,10 @@ describeWith('redis', 'with Redis, a value for one use', () => {
     redis = new Redis(await workerRedisUrl());
     await service.stop();
     service = await TestApp.start({ ...oidc.values, REDIS_URL: proxy.url });
-    usual = service.app.get(CircuitBreaker).patience;
+    usual = service.app.get(CircuitBreaker).timeoutMs;
   });
   beforeEach(async () => {
-    service.app.get(CircuitBreaker).patience = usual;
+    service.app.get(CircuitBreaker).timeoutMs = usual;
     proxy.restore();
     proxy.delay = 0;
     await until(async () => (await probe()) && service.app.get(CircuitBreaker).available);
@@ -87,7 +87,7 @@ describeWith('redis', 'with Redis, a value for one use', () => {
       .run((client) => client.ping())
       .catch(() => null);
   /** A busy machine must not look like a Redis that is down. */
-  const patient = () => (service.app.get(CircuitBreaker).patience = 5000);
+  const patient = () => (service.app.get(CircuitBreaker).timeoutMs = 5000);
   const begun = async () => {
     oidc.signedInAs(person());
     const { body } = await service.post('/auth/google');
@@ -141,7 +141,7 @@ describeWith('redis', 'with Redis, a value for one use', () => {
     await store().put(key, 'value', 60);
     expect(await inTable(key)).toEqual([{ value: 'value' }]);
     await until(() => redis.exists(key));
-    expect(await store().take(key)).toBe('value');
+    expect(await store().consume(key)).toBe('value');
     expect(await redis.exists(key)).toBe(1);
     proxy.delay = 0;
     await until(async () => (await probe()) !== null);
@@ -150,6 +150,6 @@ describeWith('redis', 'with Redis, a value for one use', () => {
 
   it('is nothing where Redis refuses the command', async () => {
     await redis.lpush('odd', 'x');
-    expect(await store().take('odd')).toBeNull();
+    expect(await store().consume('odd')).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import jwt, { decode } from 'jsonwebtoken';
-import { mac, tokenHash } from '../src/crypto/tokens.js';
+import { hmacSha256, tokenHash } from '../src/crypto/tokens.js';
 import { type Member, TestApp } from './support/app.js';
 import { oldRuleToken } from './support/gateway-secret.js';
 import { sessionOf, word } from './support/sessions.js';
@@ -31,7 +31,7 @@ const claimsOf = (token: string) => decode(token) as Record<string, unknown> & {
 const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 function mint(claims: object, header: object = {}): string {
   const body = `${encode({ alg: 'HS256', typ: 'JWT', ...header })}.${encode(claims)}`;
-  return `${body}.${mac(Buffer.from(secret()), body).toString('base64url')}`;
+  return `${body}.${hmacSha256(Buffer.from(secret()), body).toString('base64url')}`;
 }
 const without = (claims: object, name: string) =>
   Object.fromEntries(Object.entries(claims).filter(([claim]) => claim !== name));

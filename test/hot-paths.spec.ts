@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { CircuitBreaker, RedisUnavailable } from '../src/redis/circuit-breaker.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { createLogger } from '../src/common/logging/logger.js';
-import { Statements } from '../src/database/prepared-statements.js';
+import { PreparedStatements } from '../src/database/prepared-statements.js';
 import { TestApp } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 
@@ -35,11 +35,11 @@ describeWith(['redis'], 'what is read from Redis in one turn of the event loop',
 
 describe('statements run together', () => {
   let service: TestApp;
-  let statements: Statements;
+  let statements: PreparedStatements;
 
   beforeAll(async () => {
     service = await TestApp.start();
-    statements = service.app.get(Statements);
+    statements = service.app.get(PreparedStatements);
     await service.sql('CREATE TABLE spec_left (a text, b int)');
     await service.sql('CREATE TABLE spec_right (c text)');
   });

@@ -12,7 +12,7 @@ import { until } from './support/until.js';
 
 const APP = 'https://app.example/signed-in?keep=this';
 /** Milliseconds that the impatient instance gives the provider. */
-const PATIENCE = 400;
+const TIMEOUT_MS = 400;
 
 let oidc: OidcProvider;
 let service: TestApp;
@@ -22,7 +22,7 @@ beforeAll(async () => {
   oidc = await OidcProvider.start();
   const values = { ...oidc.values, OAUTH_REDIRECT_ALLOWLIST: APP };
   service = await TestApp.start(values);
-  impatient = await TestApp.start({ ...values, OAUTH_TIMEOUT_MS: String(PATIENCE) });
+  impatient = await TestApp.start({ ...values, OAUTH_TIMEOUT_MS: String(TIMEOUT_MS) });
 });
 afterEach(() => oidc.faults.clear());
 afterAll(async () => {
@@ -185,7 +185,7 @@ describe.each(['google', 'linkedin'] as const)('a provider that fails: %s', (pro
     const started = performance.now();
     expect(outcome(await impatient.post(`/auth/${provider}/callback`, body))).toEqual(expected);
     // One deadline for both calls; the rest is for a busy machine.
-    expect(performance.now() - started).toBeLessThan(PATIENCE + 1500);
+    expect(performance.now() - started).toBeLessThan(TIMEOUT_MS + 1500);
   });
 });
 

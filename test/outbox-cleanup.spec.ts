@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { createLogger } from '../src/common/logging/logger.js';
-import { sweep } from '../src/events/outbox-queue.js';
-import { OutboxSweep } from '../src/events/outbox-cleanup.js';
-import type { RelayLock } from '../src/events/leader-lock.js';
+import { deletePublished } from '../src/events/outbox-queue.js';
+import { OutboxCleanup } from '../src/events/outbox-cleanup.js';
+import type { LeaderLock } from '../src/events/leader-lock.js';
 import { TestApp } from './support/app.js';
 
 /** Rows that one statement may fetch: those it looks at, once more those it removes, and the few that its planning asks for. */
-const BOUND = 4010;
-const DAYS = 7;
+const MAX_DELETED_ROWS = 4010;
+const RETENTION_DAYS = 7;
 const logger = createLogger('silent', null);
 
 let service: TestApp;
@@ -26,7 +26,7 @@ async function insert(count: number, created: number, published: number | null):
 
 /** The statements of whoever holds the lock of the relay, on a connection of the service. */
 const lockOn = (query: (sql: string, values?: unknown[]) => Promise<unknown>, alive = true) =>
-  ({ query, alive }) as unknown as RelayLock;
+  ({ query, isConnected: alive }) as unknown as LeaderLock;
 
 const count = async (user: string) => {
   const [{ left }] = await service.sql('SELECT count(*)::int AS left FROM outbox_events WHERE user_id = $1', [user]);
@@ -40,7 +40,7 @@ const FETCHED = `SELECT coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::int AS f
 async function look(after?: string): Promise<{ next: string | null; fetched: number }> {
   return service.database.transaction(async (tx) => {
     const [before] = await tx.query<[{ fetched: number }]>(FETCHED);
-    const next = await sweep(lockOn(tx.query.bind(tx)), DAYS, after);
+    const next = await deletePublished(lockOn(tx.query.bind(tx)), RETENTION_DAYS, after);
     const [now] = await tx.query<[{ fetched: number }]>(FETCHED);
     return { next, fetched: now.fetched - before.fetched };
   });
@@ -50,7 +50,7 @@ async function look(after?: string): Promise<{ next: string | null; fetched: num
 async function walk(): Promise<void> {
   for (let after: string | null | undefined; after !== null;) {
     const { next, fetched } = await look(after);
-    expect(fetched).toBeLessThanOrEqual(BOUND);
+    expect(fetched).toBeLessThanOrEqual(MAX_DELETED_ROWS);
     after = next;
   }
 }
@@ -81,7 +81,7 @@ describe('the clean-up of the outbox', () => {
   it('goes on at its next turn where it has stood, at once while there may be more', async () => {
     const waiting = await insert(5000, 90, null);
     const due = await insert(3, 9, 8);
-    const turns = new OutboxSweep(DAYS, logger);
+    const turns = new OutboxCleanup(RETENTION_DAYS, logger);
     const query = jest.fn(service.database.query.bind(service.database));
     for (let turn = 0; turn < 10; turn += 1) await turns.runWhenDue(lockOn(query));
     expect([await count(waiting), await count(due)]).toEqual([5000, 0]);
@@ -90,7 +90,7 @@ describe('the clean-up of the outbox', () => {
 
   it('tells of a failure, and neither passes it on nor tries again at once', async () => {
     const warn = jest.spyOn(logger, 'warn').mockImplementation();
-    const turns = new OutboxSweep(DAYS, logger);
+    const turns = new OutboxCleanup(RETENTION_DAYS, logger);
     const query = jest.fn().mockRejectedValue(new Error('canceling statement due to statement timeout'));
     for (let turn = 0; turn < 5; turn += 1) await turns.runWhenDue(lockOn(query));
     expect([query.mock.calls.length, warn.mock.calls.length]).toEqual([1, 1]);
@@ -99,6 +99,8 @@ describe('the clean-up of the outbox', () => {
 
   it('passes on that the connection of the lock is lost', async () => {
     const query = jest.fn().mockRejectedValue(new Error('Connection terminated'));
-    await expect(new OutboxSweep(DAYS, logger).runWhenDue(lockOn(query, false))).rejects.toThrow('terminated');
+    await expect(new OutboxCleanup(RETENTION_DAYS, logger).runWhenDue(lockOn(query, false))).rejects.toThrow(
+      'terminated',
+    );
   });
 });

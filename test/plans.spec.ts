@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { ExpiredRows } from '../src/auth/expired-rows-cleanup.js';
+import { ExpiredRowsCleanup } from '../src/auth/expired-rows-cleanup.js';
 import { provenMember } from './support/accounts.js';
 import { Answer, Member, TestApp } from './support/app.js';
 import { addToAudit } from './support/audit.js';
@@ -185,14 +185,14 @@ describe('no statement reads a table from end to end', () => {
   });
 
   it('for the removal of what has expired, be it little or half of a table', async () => {
-    await service.app.get(ExpiredRows).deleteAll();
+    await service.app.get(ExpiredRowsCleanup).deleteAll();
     noTableIsRead();
     await service.sql(
       `UPDATE user_sessions SET expires_at = now() - interval '31 days' WHERE refresh_token < '8' AND revoked_at IS NULL`,
     );
     await service.sql('ANALYZE user_sessions');
     recorder.take();
-    expect(await service.app.get(ExpiredRows).deleteAll()).toBeGreaterThan(5000);
+    expect(await service.app.get(ExpiredRowsCleanup).deleteAll()).toBeGreaterThan(5000);
     noTableIsRead();
   });
 

@@ -1,5 +1,5 @@
 import { migrations } from '../migrations/index.js';
-import { boundedPool } from '../src/database/connection-options.js';
+import { createPool } from '../src/database/connection-options.js';
 import { migrateDatabase } from '../src/database/migrator.js';
 import { readSettings, type Settings } from '../src/config/settings.js';
 import { TestApp, testValues } from './support/app.js';
@@ -16,7 +16,7 @@ const settingsOf = (values: Values) => readSettings(testValues(values));
 
 /** `encrypted` or `plain`, or what the connection failed with. */
 async function connect(settings: Settings): Promise<string> {
-  const pool = boundedPool(settings, 1);
+  const pool = createPool(settings, 1);
   pool.on('error', () => undefined);
   try {
     const { rows } = await pool.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');

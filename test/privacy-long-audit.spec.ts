@@ -1,5 +1,5 @@
 import { AuditRedactions } from '../src/audit/audit-redactions.js';
-import { Rounds } from '../src/common/concurrency/periodic-task.js';
+import { PeriodicTask } from '../src/common/concurrency/periodic-task.js';
 import { Member, TestApp } from './support/app.js';
 import { addToAudit } from './support/audit.js';
 import { until, within } from './support/until.js';
@@ -10,7 +10,7 @@ let service: TestApp;
 
 beforeAll(async () => {
   // Rounds come when a spec wants one: by itself the first instance could finish what is left to the others.
-  jest.spyOn(Rounds.prototype, 'begin').mockReturnValue();
+  jest.spyOn(PeriodicTask.prototype, 'start').mockReturnValue();
   // A short limit: what is long must not be one statement. What is short takes some milliseconds, on a busy machine more.
   service = await TestApp.start({ DATABASE_STATEMENT_TIMEOUT_MS: '400' });
 });

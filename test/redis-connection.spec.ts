@@ -10,7 +10,7 @@ import { TcpProxy } from './support/tcp-proxy.js';
 import { until } from './support/until.js';
 
 /** Milliseconds in which a connection that hangs has to be replaced. */
-const SOON = 8000;
+const MAX_RECOVERY_MS = 8000;
 
 const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
 
@@ -56,7 +56,7 @@ describeWith('redis', 'the connection to Redis', () => {
     const redis = connectRedis(readSettings(testValues(variables)))!;
     const breaker = new CircuitBreaker(redis, createLogger('silent', null));
     breakers.push(breaker);
-    await until(() => redis.status === 'ready', SOON);
+    await until(() => redis.status === 'ready', MAX_RECOVERY_MS);
     return breaker;
   }
 
@@ -73,7 +73,7 @@ describeWith('redis', 'the connection to Redis', () => {
     const breaker = await start();
     proxy.freezeOpen();
     await expect(breaker.run((redis) => redis.get('spec:any'))).rejects.toThrow();
-    await until(() => breaker.available, SOON);
+    await until(() => breaker.available, MAX_RECOVERY_MS);
     expect(await breaker.run((redis) => redis.ping())).toBe('PONG');
   });
 

@@ -8,7 +8,7 @@ import type { Logger } from '../src/common/logging/logger.js';
 import { readSettings } from '../src/config/settings.js';
 import type { PendingEvent } from '../src/events/event-message.js';
 import { EventPublisher } from '../src/events/event-publisher.js';
-import { KafkaProbe } from '../src/events/kafka.health-indicator.js';
+import { KafkaHealthIndicator } from '../src/events/kafka.health-indicator.js';
 import { TestApp, testValues } from './support/app.js';
 import { CertificateAuthority, noCertificates } from './support/certificates.js';
 import { describeUnless, describeWith } from './support/environment.js';
@@ -46,7 +46,7 @@ describeUnless(noCertificates, 'servers with a certificate of a private authorit
     function connect(host: string, ca: string): CircuitBreaker {
       const settings = settingsOf({ REDIS_URL: `rediss://${host}:${port}`, REDIS_SSL_CA: ca });
       const breaker = new CircuitBreaker(connectRedis(settings), logger, redisLabel(settings));
-      breaker.patience = 5000;
+      breaker.timeoutMs = 5000;
       return breaker;
     }
 
@@ -114,7 +114,7 @@ describeUnless(noCertificates, 'servers with a certificate of a private authorit
       ],
     ])('with %s is refused, and the error says where and why', async (_, changed, reason) => {
       const settings = settingsOf(changed());
-      const probe = new KafkaProbe(settings);
+      const probe = new KafkaHealthIndicator(settings);
       await expect(probe.ping()).rejects.toThrow();
       probe.onApplicationShutdown();
       const publisher = new EventPublisher(settings, { warn: jest.fn() } as unknown as Logger, () => true);

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
 import { EntrySigner } from '../src/redis/entry-signer.js';
-import { PostgresListener } from '../src/database/notification-listener.js';
+import { NotificationListener } from '../src/database/notification-listener.js';
 import { SessionCache } from '../src/sessions/session-cache.js';
 import { type Member, TestApp } from './support/app.js';
 import { describeWith, workerDatabase, workerRedisUrl } from './support/environment.js';
@@ -10,7 +10,7 @@ import { TcpProxy } from './support/tcp-proxy.js';
 import { until, within } from './support/until.js';
 
 /** Milliseconds; far above what an answer takes, far below what one stuck in Redis would. */
-const PROMPT = 1000;
+const MAX_PROMPT_MS = 1000;
 
 const REVOKE = `UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'logout' WHERE user_id = $1`;
 const KILL_LISTENERS = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -35,7 +35,7 @@ describeWith('redis', 'the cache of live sessions', () => {
     toPostgres = await TcpProxy.before(await workerDatabase());
     here = await TestApp.start({ REDIS_URL: toRedis.url });
     there = await TestApp.start({ REDIS_URL: url, DATABASE_DIRECT_URL: toPostgres.url });
-    there.app.get(PostgresListener).on('session_revoked', (id) => void heard.add(`session:${id}`));
+    there.app.get(NotificationListener).on('session_revoked', (id) => void heard.add(`session:${id}`));
   });
   afterEach(async () => {
     toRedis.restore();
@@ -51,7 +51,7 @@ describeWith('redis', 'the cache of live sessions', () => {
   });
 
   const redisAnswers = ({ app }: TestApp) => app.get(CircuitBreaker).available;
-  const listens = ({ app }: TestApp) => app.get(PostgresListener).connected;
+  const listens = ({ app }: TestApp) => app.get(NotificationListener).connected;
   const ready = () => until(() => redisAnswers(here) && redisAnswers(there) && listens(there));
   const statusOn = async (app: TestApp, { access }: Pick<Member, 'access'>) =>
     (await app.get('/users/profile', access)).status;
@@ -65,13 +65,13 @@ describeWith('redis', 'the cache of live sessions', () => {
     return { ...member, key };
   }
 
-  const promptly = <T>(work: () => Promise<T>) => within(PROMPT, work);
+  const promptly = <T>(work: () => Promise<T>) => within(MAX_PROMPT_MS, work);
 
   describe('while all is well', () => {
     it('spares the query, keeps no personal data and lives for a minute', async () => {
       const member = await cachedMember();
       // A busy machine must not look like a Redis that is down.
-      const patience = jest.replaceProperty(here.app.get(CircuitBreaker), 'patience', 5000);
+      const patience = jest.replaceProperty(here.app.get(CircuitBreaker), 'timeoutMs', 5000);
       expect(await queriesOf(here, () => here.get('/auth/verify', member.access))).toBe(0);
       patience.restore();
       expect(await redis.get(member.key)).toMatch(new RegExp(`^[\\w-]{43} \\d{13} ${member.id} user \\d{13}$`));
@@ -96,13 +96,13 @@ describeWith('redis', 'the cache of live sessions', () => {
     ])('hears of what is %s by a statement of somebody else', async (_, statement) => {
       const member = await cachedMember();
       await here.sql(statement, [member.id]);
-      for (const app of [here, there]) await until(async () => (await statusOn(app, member)) === 401, PROMPT);
+      for (const app of [here, there]) await until(async () => (await statusOn(app, member)) === 401, MAX_PROMPT_MS);
     });
 
     it('tells a new role at once', async () => {
       const member = await cachedMember();
       await here.sql(`UPDATE users SET role = 'admin' WHERE id = $1`, [member.id]);
-      await until(async () => (await there.get('/auth/verify', member.access)).body.role === 'admin', PROMPT);
+      await until(async () => (await there.get('/auth/verify', member.access)).body.role === 'admin', MAX_PROMPT_MS);
     });
 
     it('does not outlive the session', async () => {
@@ -171,7 +171,7 @@ describeWith('redis', 'the cache of live sessions', () => {
         }
         // The answer waits until the notification has had its time, and not much longer.
         expect(Math.min(...times)).toBeGreaterThan(20);
-        expect(Math.max(...times)).toBeLessThan(PROMPT);
+        expect(Math.max(...times)).toBeLessThan(MAX_PROMPT_MS);
       },
     );
 
@@ -206,11 +206,11 @@ describeWith('redis', 'the cache of live sessions', () => {
       const member = await cachedMember();
       const [, , owner, role, asOf] = (await redis.get(member.key))!.split(' ');
       await here.sql(`UPDATE users SET is_active = false WHERE id = $1`, [member.id]);
-      await until(async () => (await statusOn(there, member)) === 401, PROMPT);
+      await until(async () => (await statusOn(there, member)) === 401, MAX_PROMPT_MS);
       // As if the process had listened and been told long ago.
       const cache = there.app.get(SessionCache) as never as { forget(): void };
       for (const _ of [1, 2]) cache.forget();
-      there.app.get(PostgresListener).since! -= 120_000;
+      there.app.get(NotificationListener).since! -= 120_000;
       const value = `${owner} ${role} ${Number(asOf) - 60_000}`;
       const entry = there.app.get(EntrySigner).sign(member.key, value, Number(asOf));
       await redis.set(member.key, entry, 'EX', 60);

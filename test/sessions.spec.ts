@@ -1,5 +1,5 @@
 import { decode } from 'jsonwebtoken';
-import { EXPIRED_ROWS_LOCK, ExpiredRows } from '../src/auth/expired-rows-cleanup.js';
+import { EXPIRED_ROWS_LOCK_KEY, ExpiredRowsCleanup } from '../src/auth/expired-rows-cleanup.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { SessionsService } from '../src/sessions/sessions.service.js';
 import { type Answer, type Member, TestApp } from './support/app.js';
@@ -159,7 +159,7 @@ describe('the limit of 20 sessions', () => {
       behindProxy: false,
       userAgent: null,
     };
-    const open = () => runInTransaction(service.database, (tx) => sessions.open(tx, member.id, context, null));
+    const open = () => runInTransaction(service.database, (tx) => sessions.issue(tx, member.id, context, null));
     for (let count = 0; count < 19; count += 1) await open();
     await Promise.all(Array.from({ length: 10 }, open));
     const live = 'SELECT count(*)::int FROM user_sessions WHERE user_id = $1 AND revoked_at IS NULL';
@@ -192,9 +192,9 @@ describe('the clean-up', () => {
       `INSERT INTO ephemeral_values (key, value, expires_at)
        VALUES ('oauth:state:old', 'x', now() - interval '1 second'), ('oauth:state:new', 'x', now() + interval '1 minute')`,
     );
-    const job = service.app.get(ExpiredRows);
+    const job = service.app.get(ExpiredRowsCleanup);
     await second.database.transaction(async (tx) => {
-      await tx.query('SELECT pg_advisory_xact_lock($1)', [EXPIRED_ROWS_LOCK]);
+      await tx.query('SELECT pg_advisory_xact_lock($1)', [EXPIRED_ROWS_LOCK_KEY]);
       expect(await job.deleteAll()).toBe(0);
     });
     expect(await job.deleteAll()).toBe(1503);
@@ -212,7 +212,7 @@ describe('the clean-up', () => {
     const insert = `INSERT INTO user_sessions (user_id, refresh_token, expires_at)
       SELECT $1, 'both' || n, now() - interval '31 days' FROM generate_series(1, 3500) n`;
     await service.sql(insert, [id]);
-    const jobs = [service, second].map(({ app }) => app.get(ExpiredRows));
+    const jobs = [service, second].map(({ app }) => app.get(ExpiredRowsCleanup));
     const deleted = await Promise.all(jobs.map((job) => job.deleteAll()));
     // Where they took the lock from each other in turn, the rest is for the next round.
     deleted.push(await jobs[0]!.deleteAll());

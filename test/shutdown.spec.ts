@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { REQUESTS_LIMIT } from '../src/common/http/graceful-shutdown.js';
+import { MAX_DRAIN_SECONDS } from '../src/common/http/graceful-shutdown.js';
 import { freePort } from '../src/dev/free-port.js';
 import { testValues, uniqueEmail } from './support/app.js';
 import { dropWorkerDatabase, workerDatabase } from './support/environment.js';
@@ -11,9 +11,9 @@ import { startService } from './support/service-process.js';
 import { until } from './support/until.js';
 
 /** Production's, seconds. */
-const DELAY = 3;
+const DELAY_SECONDS = 3;
 /** Seconds from the signal until the work of a request is done. */
-const LATE = 14;
+const LATE_SECONDS = 14;
 
 let port: number;
 let service: ReturnType<typeof startService>;
@@ -22,7 +22,7 @@ const locks: Client[] = [];
 
 beforeEach(async () => {
   port = await freePort();
-  const values = testValues({ DATABASE_URL: await workerDatabase(), SHUTDOWN_DELAY_SECONDS: String(DELAY) });
+  const values = testValues({ DATABASE_URL: await workerDatabase(), SHUTDOWN_DELAY_SECONDS: String(DELAY_SECONDS) });
   const patient = { ...values, APP_PORT: String(port), DATABASE_STATEMENT_TIMEOUT_MS: '60000' };
   service = startService(patient, ['ignore', 'ignore', 'inherit']);
   ended = once(service, 'exit');
@@ -78,12 +78,12 @@ it('SIGTERM leaves requests under way their time, cuts one that never ends, and 
   const begun = performance.now();
   service.kill();
   await until(async () => (await get('/ready')) === 503, 2000);
-  await sleep(LATE * 1000 - (performance.now() - begun));
+  await sleep(LATE_SECONDS * 1000 - (performance.now() - begun));
   await slow.release();
   expect(await slow.answer).toBe(200);
   expect(await endless.answer).toBe('cut');
   await endless.release();
-  expect(performance.now() - begun).toBeGreaterThan(REQUESTS_LIMIT * 1000 - 500);
+  expect(performance.now() - begun).toBeGreaterThan(MAX_DRAIN_SECONDS * 1000 - 500);
   expect(await ended).toEqual([0, null]);
 }, 60_000);
 

@@ -24,7 +24,7 @@ describeWith('redis', 'throttling through Redis', () => {
   });
 
   /** A busy machine must not look like a Redis that is down. */
-  const patient = (app: TestApp) => (app.app.get(CircuitBreaker).patience = 5000);
+  const patient = (app: TestApp) => (app.app.get(CircuitBreaker).timeoutMs = 5000);
 
   it('all instances count together, and no address stands there in clear', async () => {
     instances.forEach(patient);
@@ -46,13 +46,13 @@ describeWith('redis', 'throttling through Redis', () => {
     instances.forEach(patient);
     const redis = new Redis(await workerRedisUrl());
     const limiter = new Limiter('spec', { points: 2, seconds: 60 }, instances[0].app.get(CircuitBreaker));
-    const taken = await limiter.take('key');
+    const taken = await limiter.consume('key');
     await redis.del('limit:spec:key');
-    await taken.giveBack();
+    await taken.refund();
     expect(await redis.get('limit:spec:key')).toBeNull();
-    const three = await times(3, () => limiter.take('key'));
+    const three = await times(3, () => limiter.consume('key'));
     expect(three.map(({ allowed }) => allowed)).toEqual([true, true, false]);
-    await Promise.all([...three, taken].map(({ giveBack }) => giveBack()));
+    await Promise.all([...three, taken].map(({ refund }) => refund()));
     expect(await redis.get('limit:spec:key')).toBe('0');
     expect(await redis.ttl('limit:spec:key')).toBeGreaterThan(50);
     await redis.quit();
@@ -87,7 +87,7 @@ describeWith('redis', 'throttling through Redis', () => {
     patient(instances[0]);
     await until(() => breaker.available);
     const limiter = new Limiter('spec-lock', { points: 2, seconds: 60 }, breaker);
-    const locked = async () => [await limiter.lockedFor('before'), await limiter.lockedFor('meanwhile')];
+    const locked = async () => [await limiter.blockedForMs('before'), await limiter.blockedForMs('meanwhile')];
     await limiter.lock('before');
     proxy.cut();
     await until(() => breaker.redis!.status !== 'ready');
@@ -108,7 +108,7 @@ describeWith('redis', 'throttling through Redis', () => {
     );
     await until(() => instances.every(({ app }) => app.get(CircuitBreaker).available));
     await one!.lock('key');
-    expect(await two!.lockedFor('key')).toBeGreaterThan(50_000);
+    expect(await two!.blockedForMs('key')).toBeGreaterThan(50_000);
   });
 
   it.each(['cut', 'freeze'] as const)(
@@ -116,7 +116,7 @@ describeWith('redis', 'throttling through Redis', () => {
     async (fault) => {
       const app = await TestApp.start({ ...LIMITED, REDIS_URL: proxy.url });
       // Longer than what an answer takes on a busy machine, to tell the two apart.
-      app.app.get(CircuitBreaker).patience = 300;
+      app.app.get(CircuitBreaker).timeoutMs = 300;
       const { email, password } = await app.member();
       const from = newClient();
       proxy[fault]();

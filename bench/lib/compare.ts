@@ -20,7 +20,7 @@ interface Side {
   script: Script;
 }
 
-const PAIRS = 3;
+const PAIR_ATTEMPTS = 3;
 
 /** Service and reference in turn, A B A B A B after a warm-up, so that a drift of the machine meets both. */
 export async function compare(
@@ -33,7 +33,7 @@ export async function compare(
   const { seconds } = options;
   for (const { target, script } of [service, bare]) await load(target, script, { seconds: Math.max(2, seconds / 2) });
   const runs: [Measured, Measured][] = [];
-  for (let pair = 0; pair < PAIRS; pair += 1) {
+  for (let pair = 0; pair < PAIR_ATTEMPTS; pair += 1) {
     const a = await load(service.target, service.script, { seconds });
     const b = await load(bare.target, bare.script, { seconds });
     runs.push([a, b]);

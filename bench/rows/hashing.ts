@@ -28,11 +28,11 @@ async function post(url: string, body: object): Promise<void> {
 }
 
 /** Enough that hashes always wait; and as many as bcrypt itself has processors. */
-const CLIENTS = 8;
+const CONNECTIONS = 8;
 const PROCESSORS = availableParallelism();
-const PAIRS = 3;
+const PAIR_ATTEMPTS = 3;
 /** Profiles read a second beside the sign-ins: enough for a p99, and next to nothing of a processor. */
-const READS = 100;
+const READ_ATTEMPTS = 100;
 
 export const hashing: RowDefinition[] = [
   {
@@ -44,16 +44,16 @@ export const hashing: RowDefinition[] = [
       let turn = 0;
       const login = () =>
         post(`${service.url}/auth/login`, { email: members[turn++ % members.length]!.email, password: PASSWORD });
-      const logins = () => rateOf(login, CLIENTS, seconds);
+      const logins = () => rateOf(login, CONNECTIONS, seconds);
       const [reader] = await createMembers(stage.settings, 1, 'login-reader');
       const p99 = async (done: Promise<unknown>) => {
         const init = { headers: { authorization: `Bearer ${reader!.access}` } };
-        return quantile(await probe(`${service.url}/users/profile`, init, READS, done), 0.99);
+        return quantile(await probe(`${service.url}/users/profile`, init, READ_ATTEMPTS, done), 0.99);
       };
       await p99(sleep(2000));
       const ratios: number[] = [];
       const delays: { idle: number; during: number }[] = [];
-      for (let pair = 0; pair < PAIRS; pair += 1) {
+      for (let pair = 0; pair < PAIR_ATTEMPTS; pair += 1) {
         const ours = await logins();
         ratios.push(ours / (await rateOf(() => bcrypt.compare(PASSWORD, hash), PROCESSORS, seconds)));
         const idle = await p99(sleep(seconds * 1000));
@@ -84,10 +84,10 @@ export const hashing: RowDefinition[] = [
           name: 'Bench Member',
           password: PASSWORD,
         });
-      await rateOf(register, CLIENTS, 2);
+      await rateOf(register, CONNECTIONS, 2);
       const ratios: number[] = [];
-      for (let pair = 0; pair < PAIRS; pair += 1) {
-        const ours = await rateOf(register, CLIENTS, seconds);
+      for (let pair = 0; pair < PAIR_ATTEMPTS; pair += 1) {
+        const ours = await rateOf(register, CONNECTIONS, seconds);
         const theirs = await rateOf(() => bcrypt.hash(PASSWORD, stage.settings.bcryptCost), PROCESSORS, seconds);
         ratios.push(ours / theirs);
       }

@@ -6,9 +6,9 @@ import type { Row, RowDefinition } from '../lib/row.js';
 import type { Stage } from '../lib/stage.js';
 import { requireWrk, wrk } from '../lib/wrk.js';
 
-const ROUNDS = 3;
+const ROUND_ATTEMPTS = 3;
 const CONNECTIONS = 16;
-const GOAL = 1.6;
+const MIN_RATIO = 1.6;
 
 interface Load {
   path: string;
@@ -54,7 +54,7 @@ async function inTurn(arrangements: Arrangement[], load: Load): Promise<Spread[]
   const servers = new Set(arrangements.flatMap(({ targets }) => targets));
   for (const target of servers) await spread({ targets: [target], cores: EVERY_CORE }, load);
   const measured: Spread[][] = arrangements.map(() => []);
-  for (let round = 0; round < ROUNDS; round += 1)
+  for (let round = 0; round < ROUND_ATTEMPTS; round += 1)
     for (const [place, arrangement] of arrangements.entries()) measured[place]!.push(await spread(arrangement, load));
   return measured;
 }
@@ -81,8 +81,8 @@ function compared(name: string, from: Spread[], to: Spread[], reference: number)
   const change = (figure: keyof Spread) => `${of(from, figure).toFixed(0)} → ${of(to, figure).toFixed(0)}`;
   return {
     name,
-    goal: `≥ ${GOAL}`,
-    met: median(ratios) >= GOAL,
+    goal: `≥ ${MIN_RATIO}`,
+    met: median(ratios) >= MIN_RATIO,
     ratio: median(ratios),
     ratios,
     note: `${change('rate')} requests/s; CPU per request ${change('cpu')} µs, of the load ${of(to, 'generator').toFixed(0)} µs; two of the bare reference on two cores ÷ one on one: ${reference.toFixed(2)}`,

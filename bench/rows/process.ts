@@ -6,8 +6,8 @@ import { residentMiB } from '../lib/process.js';
 import type { RowDefinition } from '../lib/row.js';
 
 /** Requests a second of the mixed load: enough to show a leak, little enough to leave the machine alone. */
-const READS = 400;
-const WRITES = 50;
+const READ_ATTEMPTS = 400;
+const WRITE_ATTEMPTS = 50;
 
 export const processRows: RowDefinition[] = [
   {
@@ -41,8 +41,8 @@ export const processRows: RowDefinition[] = [
       };
       const mixed = (seconds: number) =>
         Promise.all([
-          load(service, read, { seconds, connections: 8, overallRate: READS }),
-          load(service, write, { seconds, connections: 4, overallRate: WRITES }),
+          load(service, read, { seconds, connections: 8, overallRate: READ_ATTEMPTS }),
+          load(service, write, { seconds, connections: 4, overallRate: WRITE_ATTEMPTS }),
         ]);
       await mixed(60);
       const early = residentMiB(service.pid);

@@ -5,7 +5,7 @@ import { BenchMember, createMembers } from '../lib/members.js';
 import type { RowDefinition } from '../lib/row.js';
 
 /** Enough for every connection of every run to lose one. */
-const MEMBERS = 128;
+const USERS = 128;
 
 const bearer = (members: BenchMember[]) => (index: number) => ({
   authorization: `Bearer ${members[index % members.length]!.access}`,
@@ -47,7 +47,7 @@ export const routes: RowDefinition[] = [
   {
     id: 'profile-cached',
     run: async (stage, options) => {
-      const members = await createMembers(stage.settings, MEMBERS, 'cached');
+      const members = await createMembers(stage.settings, USERS, 'cached');
       const [service, bare] = [await stage.service(), await stage.bare()];
       const row = await compare(
         'GET /users/profile, cache warm',
@@ -63,7 +63,7 @@ export const routes: RowDefinition[] = [
   {
     id: 'profile-stored',
     run: async (stage, options) => {
-      const members = await createMembers(stage.settings, MEMBERS, 'stored');
+      const members = await createMembers(stage.settings, USERS, 'stored');
       const [service, bare] = [await stage.service({ without: 'redis' }), await stage.bare()];
       const row = await compare(
         'GET /users/profile, Redis absent',
@@ -79,8 +79,8 @@ export const routes: RowDefinition[] = [
   {
     id: 'refresh',
     run: async (stage, options) => {
-      const ours = await createMembers(stage.settings, MEMBERS, 'refresh-service');
-      const theirs = await createMembers(stage.settings, MEMBERS, 'refresh-bare');
+      const ours = await createMembers(stage.settings, USERS, 'refresh-service');
+      const theirs = await createMembers(stage.settings, USERS, 'refresh-bare');
       const [service, bare] = [await stage.service(), await stage.bare()];
       const row = await compare(
         'POST /auth/refresh',
@@ -96,8 +96,8 @@ export const routes: RowDefinition[] = [
   {
     id: 'profile-update',
     run: async (stage, options) => {
-      const ours = await createMembers(stage.settings, MEMBERS, 'update-service');
-      const theirs = await createMembers(stage.settings, MEMBERS, 'update-bare');
+      const ours = await createMembers(stage.settings, USERS, 'update-service');
+      const theirs = await createMembers(stage.settings, USERS, 'update-bare');
       const [service, bare] = [await stage.service(), await stage.bare()];
       const row = await compare(
         'PUT /users/profile (row, outbox, audit, cache)',

@@ -1,35 +1,35 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { ExpiredRows } from '../../src/auth/expired-rows-cleanup.js';
+import { ExpiredRowsCleanup } from '../../src/auth/expired-rows-cleanup.js';
 import { createLogger } from '../../src/common/logging/logger.js';
-import { readBatch, sweep } from '../../src/events/outbox-queue.js';
-import type { RelayLock } from '../../src/events/leader-lock.js';
+import { readBatch, deletePublished } from '../../src/events/outbox-queue.js';
+import type { LeaderLock } from '../../src/events/leader-lock.js';
 import { UserCountsService } from '../../src/health/user-counts.js';
 import type { ScaleRow } from './row.js';
 
-const RUNS = 5;
+const JOB_ATTEMPTS = 5;
 const logger = createLogger('silent', null);
 
 /** The relay's own statements, on another connection than the one that holds its lock. */
 const lockOn = (tx: EntityManager) =>
-  ({ query: (sql: string, values?: unknown[]) => tx.query(sql, values) }) as unknown as RelayLock;
+  ({ query: (sql: string, values?: unknown[]) => tx.query(sql, values) }) as unknown as LeaderLock;
 
 /** @param database within a transaction the clean-up's own ones are savepoints */
 export const cleanUp = (database: DataSource | EntityManager) =>
-  new ExpiredRows(database as DataSource, logger).deleteAll();
+  new ExpiredRowsCleanup(database as DataSource, logger).deleteAll();
 
 export const jobRows: ScaleRow[] = [
   {
     id: 'health-counts',
     name: '/health counts, read anew',
     kind: 'job',
-    tasks: ({ database }) => Array.from({ length: RUNS }, () => () => new UserCountsService(database).get()),
+    tasks: ({ database }) => Array.from({ length: JOB_ATTEMPTS }, () => () => new UserCountsService(database).get()),
   },
   {
     id: 'sessions-none',
     name: 'session clean-up, nothing due',
     kind: 'job',
     prepare: 'SELECT 1',
-    tasks: ({ runner }) => Array.from({ length: RUNS }, () => () => cleanUp(runner.manager)),
+    tasks: ({ runner }) => Array.from({ length: JOB_ATTEMPTS }, () => () => cleanUp(runner.manager)),
   },
   {
     id: 'sessions-due',
@@ -46,7 +46,7 @@ export const jobRows: ScaleRow[] = [
     kind: 'job',
     prepare: `UPDATE outbox_events SET created_at = now() - interval '8 days', published_at = now() - interval '8 days'
       WHERE id IN (SELECT id FROM outbox_events ORDER BY id LIMIT 2000)`,
-    tasks: ({ runner }) => [() => sweep(lockOn(runner.manager), 7)],
+    tasks: ({ runner }) => [() => deletePublished(lockOn(runner.manager), 7)],
   },
   {
     id: 'relay-batch',
@@ -54,6 +54,6 @@ export const jobRows: ScaleRow[] = [
     kind: 'job',
     prepare: `INSERT INTO outbox_events (user_id, event_type, payload)
       SELECT gen_random_uuid(), 'user.updated', '{"updated_fields":["bio"]}' FROM generate_series(1, 5000)`,
-    tasks: ({ runner }) => Array.from({ length: RUNS }, () => () => readBatch(lockOn(runner.manager), [])),
+    tasks: ({ runner }) => Array.from({ length: JOB_ATTEMPTS }, () => () => readBatch(lockOn(runner.manager), [])),
   },
 ];

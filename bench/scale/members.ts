@@ -68,7 +68,7 @@ async function takeOver(client: Client, settings: Size['settings'], drawn: Drawn
 }
 
 /** Users whose rows are read to bring PostgreSQL's buffers to where a day of requests at random leaves them. */
-const WARMED = 20_000;
+const WARMED_ENTRIES = 20_000;
 
 /** Afterwards a small database is in memory as a whole, and of a large one what chance has brought there. */
 export async function warm(client: Client, { users }: Size): Promise<void> {
@@ -82,7 +82,7 @@ export async function warm(client: Client, { users }: Size): Promise<void> {
        FROM unnest($1::uuid[]) AS drawn(id) JOIN users u USING (id) JOIN users e ON lower(e.email) = lower(u.email)
        JOIN user_preferences p ON p.user_id = u.id LEFT JOIN user_sessions s ON s.user_id = u.id
        LEFT JOIN user_sessions t ON t.id = s.id`,
-    [randomIds(users, WARMED)],
+    [randomIds(users, WARMED_ENTRIES)],
   );
   await client.query('COMMIT');
 }

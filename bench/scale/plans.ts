@@ -17,7 +17,7 @@ const EXPLAIN = {
   'auto_explain.log_level': 'log',
 };
 /** Runs of a row of which the last is kept: the first ones fill caches of the connection. */
-const RUNS = 7;
+const PLAN_ATTEMPTS = 7;
 
 async function alterDatabase(size: Size, clauses: string[]): Promise<void> {
   const client = new Client({ connectionString: size.url });
@@ -51,7 +51,7 @@ export async function writePlans(size: Size, rows: ScaleRow[], serverLog: string
     for (const row of rows) {
       const { tasks, end } = await begin(row, site, members.get(row)!);
       let before = 0;
-      for (const task of tasks.slice(0, RUNS)) {
+      for (const task of tasks.slice(0, PLAN_ATTEMPTS)) {
         await sleep(20);
         before = readFileSync(serverLog).length;
         await task();

@@ -3,8 +3,8 @@ import { SEED_PASSWORD } from '../../scripts/seed/people.js';
 import { send } from './http.js';
 import type { ScaleRow, Site } from './row.js';
 
-const REQUESTS = 60;
-const PAGES = 20;
+const MEASURED_ATTEMPTS = 60;
+const PAGE_ATTEMPTS = 20;
 
 type Keyed = Omit<ScaleRow, 'kind' | 'members'>;
 
@@ -110,7 +110,7 @@ const repeated = (id: string, name: string, kind: 'list' | 'search', query: () =
   id,
   name,
   kind,
-  tasks: (site) => Array.from({ length: PAGES }, () => () => asAdmin(site, query())),
+  tasks: (site) => Array.from({ length: PAGE_ATTEMPTS }, () => () => asAdmin(site, query())),
 });
 
 /** Every fifth address of the seed holds it. */
@@ -118,7 +118,7 @@ const FREQUENT = 'example.com';
 const absent = () => `zqx${randomBytes(4).toString('hex')}`;
 
 export const routeRows: ScaleRow[] = [
-  ...keyed.map((row) => ({ ...row, kind: 'keyed' as const, members: REQUESTS })),
+  ...keyed.map((row) => ({ ...row, kind: 'keyed' as const, members: MEASURED_ATTEMPTS })),
   repeated('list-first', 'admin list, page 1', 'list', () => 'limit=10'),
   repeated('list-1000', 'admin list, page 1000', 'list', () => `limit=10&page=${randomInt(981, 1000)}`),
   {
@@ -127,7 +127,7 @@ export const routeRows: ScaleRow[] = [
     kind: 'list',
     tasks: (site) => {
       let after = '';
-      return Array.from({ length: PAGES }, () => async () => {
+      return Array.from({ length: PAGE_ATTEMPTS }, () => async () => {
         const page = JSON.parse(await asAdmin(site, `limit=100${after}`)) as { next: string };
         after = `&after=${page.next}`;
       });
@@ -138,7 +138,7 @@ export const routeRows: ScaleRow[] = [
     id: 'search-rare',
     name: 'admin search, rare word (one address)',
     kind: 'search',
-    members: PAGES,
+    members: PAGE_ATTEMPTS,
     tasks: (site, members) =>
       members.map(
         ({ email }) =>

@@ -2,7 +2,7 @@ import { type Client, Query } from 'pg';
 
 type Value = string | number | boolean | Date | null | readonly string[];
 
-const CHUNK_CHARACTERS = 64 * 1024;
+const CHUNK_CHARS = 64 * 1024;
 const SPECIAL: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
 /** One line of COPY's text format. */
@@ -47,7 +47,7 @@ function* chunksOf(lines: readonly string[]): Generator<string> {
   let chunk = '';
   for (const line of lines) {
     chunk += line;
-    if (chunk.length < CHUNK_CHARACTERS) continue;
+    if (chunk.length < CHUNK_CHARS) continue;
     yield chunk;
     chunk = '';
   }

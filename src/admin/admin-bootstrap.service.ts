@@ -24,7 +24,7 @@ import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { promotionRefusal } from './promotion.js';
 
-export interface Appointment {
+export interface AdminGrant {
   user: User;
   /** `reclaimed`: promoted, after the ways in that were there before were closed. */
   outcome: 'created' | 'promoted' | 'reclaimed' | 'unchanged';
@@ -33,11 +33,11 @@ export interface Appointment {
 }
 
 /** Milliseconds between two looks for the account of `ADMIN_BOOTSTRAP_EMAIL`. */
-const INTERVAL = 5000;
+const INTERVAL_MS = 5000;
 
 /** Makes administrators without one: by the operator's command, or by `ADMIN_BOOTSTRAP_EMAIL`. No route leads here. */
 @Injectable()
-export class AppointmentsService implements OnApplicationBootstrap, OnApplicationShutdown {
+export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -69,12 +69,12 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
    * @param chosen password of a new account; null has one made
    * @throws AppError `account_disabled`, `weak_password`, `validation_failed` for an address that no new account may have
    */
-  async appoint(address: string, name: string, chosen: string | null): Promise<Appointment> {
+  async grantAdmin(address: string, name: string, chosen: string | null): Promise<AdminGrant> {
     const email = canonicalEmail(address);
     if (chosen !== null) requireGoodPassword(chosen, { email: email ?? address, name });
     const password = chosen ?? randomToken();
     const passwordHash = await this.hasher.hash(password);
-    return runInTransaction(this.database, async (tx): Promise<Appointment> => {
+    return runInTransaction(this.database, async (tx): Promise<AdminGrant> => {
       await lockAdministrators(tx);
       const user = await this.users.lockByEmail(tx, address);
       if (!user) {
@@ -95,7 +95,7 @@ export class AppointmentsService implements OnApplicationBootstrap, OnApplicatio
       this.logger.warn({ err: error }, 'the first administrator could not be looked for; tried again');
       return false;
     });
-    if (!done) this.timer = setTimeout(() => void this.bootstrap(email), INTERVAL).unref();
+    if (!done) this.timer = setTimeout(() => void this.bootstrap(email), INTERVAL_MS).unref();
   }
 
   /** @returns true once there is an administrator, whoever it is */

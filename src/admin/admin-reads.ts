@@ -4,17 +4,17 @@ import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
-import { Slots } from '../common/concurrency/semaphore.js';
+import { Semaphore } from '../common/concurrency/semaphore.js';
 import { replicaOptions } from '../database/connection-options.js';
 import { Settings } from '../config/settings.js';
 
 /** Milliseconds that a statement may take, and that a list waits for its turn: the gateway gives up after ten seconds. */
-const STATEMENT_LIMIT = 3000;
-const LONGEST_WAIT = 1500;
+const MAX_STATEMENT_MS = 3000;
+const MAX_WAIT_MS = 1500;
 /** Milliseconds within which the replica begins: what is left after that is the primary's, which may hang as well. */
-const REPLICA_WAIT = 1000;
+const MAX_REPLICA_WAIT_MS = 1000;
 /** Milliseconds for which a replica that failed is left alone. */
-const REST = 5000;
+const REPLICA_PAUSE_MS = 5000;
 
 /**
  * Where the administrators' lists are read: on the replica where there is one and it answers, else on the primary. Only a
@@ -22,7 +22,7 @@ const REST = 5000;
  */
 @Injectable()
 export class AdminReads implements OnApplicationShutdown {
-  private readonly slots: Slots;
+  private readonly slots: Semaphore;
   private replica: Promise<DataSource> | undefined;
   private retryAt = 0;
 
@@ -31,7 +31,7 @@ export class AdminReads implements OnApplicationShutdown {
     private readonly settings: Settings,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.slots = new Slots(this.concurrency, LONGEST_WAIT);
+    this.slots = new Semaphore(this.concurrency, MAX_WAIT_MS);
   }
 
   private get concurrency(): number {
@@ -50,9 +50,9 @@ export class AdminReads implements OnApplicationShutdown {
         return await this.onReplica(work);
       } catch (error) {
         if (!isReplicaFault(error)) throw error;
-        this.retryAt = Date.now() + REST;
+        this.retryAt = Date.now() + REPLICA_PAUSE_MS;
         this.logger.warn({ err: error }, 'the replica does not answer; lists are read on the primary');
-        if (performance.now() - started > REPLICA_WAIT * 1.5) throw new AppError('busy', { retryAfter: 1 });
+        if (performance.now() - started > MAX_REPLICA_WAIT_MS * 1.5) throw new AppError('busy', { retryAfter: 1 });
         return readOnly(this.primary, work);
       }
     });
@@ -66,7 +66,7 @@ export class AdminReads implements OnApplicationShutdown {
   private async onReplica<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no transaction in time')), REPLICA_WAIT);
+      timer = setTimeout(() => reject(new Error('no transaction in time')), MAX_REPLICA_WAIT_MS);
     });
     const read = async () =>
       readOnly(await this.openReplica(), (tx) => {
@@ -79,7 +79,7 @@ export class AdminReads implements OnApplicationShutdown {
 
   private openReplica(): Promise<DataSource> {
     this.replica ??= new DataSource({
-      ...replicaOptions(this.settings, this.concurrency, STATEMENT_LIMIT),
+      ...replicaOptions(this.settings, this.concurrency, MAX_STATEMENT_MS),
       entities: this.primary.options.entities,
       logger: 'debug',
     })
@@ -95,7 +95,7 @@ export class AdminReads implements OnApplicationShutdown {
 function readOnly<T>(database: DataSource, work: (tx: EntityManager) => Promise<T>): Promise<T> {
   return database.transaction(async (tx) => {
     // JIT would spend longer on compiling than any of these statements takes.
-    await tx.query(`SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${STATEMENT_LIMIT}; SET LOCAL jit = off`);
+    await tx.query(`SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${MAX_STATEMENT_MS}; SET LOCAL jit = off`);
     return work(tx);
   });
 }

@@ -5,7 +5,7 @@ import { PreferencesModule } from '../preferences/preferences.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AdminReads } from './admin-reads.js';
-import { AppointmentsService } from './admin-bootstrap.service.js';
+import { AdminBootstrapService } from './admin-bootstrap.service.js';
 import { AdminAuditController } from './audit.controller.js';
 import { AdminMeController } from './me.controller.js';
 import { UserChangesService } from './user-changes.service.js';
@@ -16,6 +16,6 @@ import { AdminUsersController } from './users.controller.js';
 @Module({
   imports: [UsersModule, PreferencesModule, SessionsModule, AuthModule, MailModule],
   controllers: [AdminMeController, AdminUsersController, AdminAuditController],
-  providers: [AdminReads, UserListService, UserDetailService, UserChangesService, AppointmentsService],
+  providers: [AdminReads, UserListService, UserDetailService, UserChangesService, AdminBootstrapService],
 })
 export class AdminModule {}

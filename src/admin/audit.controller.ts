@@ -1,11 +1,11 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { Characters } from '../common/dto/text-fields.js';
+import { CodePointLength } from '../common/dto/text-fields.js';
 import { AuditEntryBody, toAuditEntry } from '../audit/audit.dto.js';
 import { AuditReader } from '../audit/audit-reader.js';
-import { InstantParam } from '../common/dto/date-time.js';
-import { IdParam, OptionalParam, WholeParam } from '../common/dto/query-params.js';
+import { DateTimeParam } from '../common/dto/date-time.js';
+import { IdParam, OptionalParam, IntParam } from '../common/dto/query-params.js';
 import { AdminReads } from './admin-reads.js';
 import { AdminRoute } from './admin.guard.js';
 
@@ -19,22 +19,22 @@ class AuditQuery {
   @ApiPropertyOptional({ maxLength: 60, example: 'user.deactivated' })
   @OptionalParam()
   @IsString()
-  @Characters(0, 60)
+  @CodePointLength(0, 60)
   action?: string;
 
-  @InstantParam('From this moment on')
+  @DateTimeParam('From this moment on')
   from?: Date;
 
-  @InstantParam('Before this moment')
+  @DateTimeParam('Before this moment')
   to?: Date;
 
-  @WholeParam(1, 100, 20)
+  @IntParam(1, 100, 20)
   limit = 20;
 
   @ApiPropertyOptional({ description: '`next` of the page before' })
   @OptionalParam()
   @IsString()
-  @Characters(0, 2048)
+  @CodePointLength(0, 2048)
   after?: string;
 }
 

@@ -13,7 +13,7 @@ import { UsersService } from '../users/users.service.js';
 import { promotionRefusal } from './promotion.js';
 
 /** Who acts, why, and with what request. */
-export interface Act {
+export interface AdminAction {
   actor: Principal;
   reason: string | null;
   context: RequestContext;
@@ -41,7 +41,7 @@ export class UserChangesService {
   ) {}
 
   /** @throws AppError `own_account`, `not_found`, `last_admin` */
-  setStatus(userId: string, isActive: boolean, act: Act): Promise<void> {
+  setStatus(userId: string, isActive: boolean, act: AdminAction): Promise<void> {
     return this.apply(userId, act, ({ isActive: before }) => ({
       field: 'is_active',
       before,
@@ -58,7 +58,7 @@ export class UserChangesService {
   }
 
   /** @throws AppError `own_account`, `not_found`, `last_admin`, `email_not_verified`, `password_unproven` */
-  setRole(userId: string, role: Role, act: Act): Promise<void> {
+  setRole(userId: string, role: Role, act: AdminAction): Promise<void> {
     return this.apply(userId, act, (user) => {
       const refusal = promotionRefusal(user, role);
       if (refusal) throw new AppError(refusal);
@@ -74,7 +74,7 @@ export class UserChangesService {
   }
 
   /** Signs a user out everywhere; the own account too. @throws AppError `not_found`, `unauthenticated` */
-  async revokeSessions(userId: string, { actor, reason, context }: Act): Promise<void> {
+  async revokeSessions(userId: string, { actor, reason, context }: AdminAction): Promise<void> {
     await runInTransaction(this.database, async (tx) => {
       await lockAdministrators(tx);
       await this.users.lock(tx, userId);
@@ -87,7 +87,7 @@ export class UserChangesService {
     });
   }
 
-  private async apply(userId: string, act: Act, changeOf: (user: User) => Change): Promise<void> {
+  private async apply(userId: string, act: AdminAction, changeOf: (user: User) => Change): Promise<void> {
     if (userId === act.actor.userId) throw new AppError('own_account');
     await runInTransaction(this.database, async (tx) => {
       await lockAdministrators(tx);
@@ -108,7 +108,12 @@ export class UserChangesService {
     if (rows.length === 0) throw invalidAccessToken();
   }
 
-  private async write(tx: EntityManager, user: User, change: Change, { actor, reason, context }: Act): Promise<void> {
+  private async write(
+    tx: EntityManager,
+    user: User,
+    change: Change,
+    { actor, reason, context }: AdminAction,
+  ): Promise<void> {
     const { field, before, after, columns, action, revocation } = change;
     await this.users.change(tx, user, columns);
     if (revocation) await this.sessions.revokeAllOf(tx, user.id, revocation);

@@ -11,7 +11,7 @@ import { UsersService } from '../users/users.service.js';
 import { AdminUserDetailBody } from './user-detail.dto.js';
 import { toAdminUser } from './user-list.dto.js';
 
-const AUDIT_ENTRIES = 20;
+const MAX_AUDIT_ENTRIES = 20;
 
 @Injectable()
 export class UserDetailService {
@@ -34,7 +34,7 @@ export class UserDetailService {
       this.preferences.get(userId),
       this.identities.listOf(userId),
       this.sessions.listLive(userId),
-      this.audit.latestAbout(userId, AUDIT_ENTRIES),
+      this.audit.latestAbout(userId, MAX_AUDIT_ENTRIES),
     ]);
     return {
       ...toAdminUser(user, this.settings.publicBaseUrl),

@@ -1,11 +1,11 @@
 import { ApiProperty, ApiPropertyOptional, OmitType } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { Characters, NormalizedText } from '../common/dto/text-fields.js';
-import { ChoiceParam, FlagParam, OptionalParam, WholeParam } from '../common/dto/query-params.js';
+import { CodePointLength, NormalizedText } from '../common/dto/text-fields.js';
+import { EnumParam, BooleanParam, OptionalParam, IntParam } from '../common/dto/query-params.js';
 import type { Provider } from '../config/settings.auth.js';
 import { PROVIDERS } from '../config/settings.auth.js';
 import { pictureUrl } from '../users/avatars/avatar-storage.js';
-import { ProfileBody, sealedProfile } from '../users/profile.dto.js';
+import { ProfileBody, toStoredProfile } from '../users/profile.dto.js';
 import type { UserSort, UserSortField } from '../users/list/user-order.js';
 import { USER_SORT_FIELDS } from '../users/list/user-order.js';
 import type { Role, User } from '../users/user.entity.js';
@@ -14,35 +14,35 @@ import { ROLES } from '../users/user.entity.js';
 const SORTS = USER_SORT_FIELDS.flatMap((field) => [field, `-${field}`]);
 
 export class UserListQuery {
-  @WholeParam(1, 2_147_483_647, 1)
+  @IntParam(1, 2_147_483_647, 1)
   page = 1;
 
-  @WholeParam(1, 100, 20)
+  @IntParam(1, 100, 20)
   limit = 20;
 
   @ApiPropertyOptional({ maxLength: 100, description: 'Anywhere in name, e-mail or company, taken literally' })
   @NormalizedText()
   @OptionalParam()
   @IsString()
-  @Characters(0, 100)
+  @CodePointLength(0, 100)
   search?: string;
 
-  @FlagParam()
+  @BooleanParam()
   is_active?: boolean;
 
-  @ChoiceParam(ROLES)
+  @EnumParam(ROLES)
   role?: Role;
 
-  @ChoiceParam(PROVIDERS)
+  @EnumParam(PROVIDERS)
   provider?: Provider;
 
-  @ChoiceParam(SORTS, '`-` turns the order round; default `-created_at`')
+  @EnumParam(SORTS, '`-` turns the order round; default `-created_at`')
   sort?: string;
 
   @ApiPropertyOptional({ description: '`next` of the page before, in the same order; then `page` does not count' })
   @OptionalParam()
   @IsString()
-  @Characters(0, 2048)
+  @CodePointLength(0, 2048)
   after?: string;
 }
 
@@ -66,6 +66,6 @@ export class UserListBody {
 }
 
 export function toAdminUser(user: User, publicBaseUrl: string): AdminUserBody {
-  const { bio: _bio, phone: _phone, date_of_birth: _born, ...rest } = sealedProfile(user);
+  const { bio: _bio, phone: _phone, date_of_birth: _born, ...rest } = toStoredProfile(user);
   return { ...rest, profile_picture_url: pictureUrl(publicBaseUrl, user.profilePictureUrl) };
 }

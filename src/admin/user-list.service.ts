@@ -4,7 +4,7 @@ import { AppError, Rule } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { findUserPage } from '../users/list/user-pages.js';
 import { AdminReads } from './admin-reads.js';
-import { readUserCursor, writeUserCursor } from './user-cursor.js';
+import { decodeUserCursor, encodeUserCursor } from './user-cursor.js';
 import { readSort, toAdminUser, UserListBody, UserListQuery } from './user-list.dto.js';
 
 @Injectable()
@@ -18,7 +18,7 @@ export class UserListService {
   async list(query: UserListQuery): Promise<UserListBody> {
     const { page, limit, search, role, provider, is_active: isActive } = query;
     const sort = readSort(query.sort);
-    const after = query.after === undefined ? null : readUserCursor(sort, query.after);
+    const after = query.after === undefined ? null : decodeUserCursor(sort, query.after);
     const offset = after ? 0 : (page - 1) * limit;
     const request = { filter: { search, isActive, role, provider }, sort, after, offset, limit };
     const found = await this.reads
@@ -33,7 +33,7 @@ export class UserListService {
       page,
       limit,
       pages: Math.ceil(found.total / limit),
-      next: found.next && writeUserCursor(sort, found.next),
+      next: found.next && encodeUserCursor(sort, found.next),
     };
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { readCursor, writeCursor } from '../common/dto/cursor.js';
-import { SqlValues } from '../database/sql-params.js';
+import { decodeCursor, encodeCursor } from '../common/dto/cursor.js';
+import { SqlParams } from '../database/sql-params.js';
 
 export interface AuditFilter {
   actor?: string;
@@ -48,7 +48,7 @@ export class AuditReader {
    * @throws AppError `validation_failed` for a cursor that is none
    */
   async page(tx: EntityManager, filter: AuditFilter, after: string | undefined, limit: number) {
-    const values = new SqlValues();
+    const values = new SqlParams();
     const conditions = [
       filter.actor && `actor_id = ${values.add(filter.actor)}`,
       filter.target && `target_id = ${values.add(filter.target)}`,
@@ -63,12 +63,12 @@ export class AuditReader {
       values.list,
     );
     const last = rows.length > limit ? rows[limit - 1]! : null;
-    return { rows: rows.slice(0, limit), next: last && writeCursor([last.instant, last.id]) };
+    return { rows: rows.slice(0, limit), next: last && encodeCursor([last.instant, last.id]) };
   }
 }
 
-function behind(cursor: string, values: SqlValues): string {
-  const [instant, id] = readCursor(cursor, (parts): parts is [string, string] => {
+function behind(cursor: string, values: SqlParams): string {
+  const [instant, id] = decodeCursor(cursor, (parts): parts is [string, string] => {
     return parts.length === 2 && /^\d{1,16}$/.test(parts[0] ?? '') && /^\d{1,18}$/.test(parts[1] ?? '');
   });
   const at = `timestamptz 'epoch' + ${values.add(instant)}::bigint * interval '1 microsecond'`;

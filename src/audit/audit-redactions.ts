@@ -4,16 +4,16 @@ import { DataSource, EntityManager } from 'typeorm';
 import { afterCommit } from '../database/transaction.js';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
-import { Rounds } from '../common/concurrency/periodic-task.js';
+import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 import type { Side } from './audit-redaction.entity.js';
 import type { Position } from './keyset-position.js';
 
 /** Entries a statement blanks: few enough for the shortest limit that statements may be given. */
-const BATCH = 250;
+const BATCH_ROWS = 250;
 /** Milliseconds between two looks for what a process that died has left. */
-const INTERVAL = 60_000;
+const INTERVAL_MS = 60_000;
 /** Milliseconds that the answer to an erasure waits for a long audit; the rest is blanked after it. */
-const PATIENCE = 3000;
+const MAX_WAIT_MS = 3000;
 
 const NEWEST: Position = { at: 'infinity', id: '9223372036854775807' };
 
@@ -24,21 +24,21 @@ const NEWEST: Position = { at: 'infinity', id: '9223372036854775807' };
  */
 @Injectable()
 export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly rounds: Rounds;
+  private readonly rounds: PeriodicTask;
 
   constructor(
     private readonly database: DataSource,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.rounds = new Rounds(INTERVAL, logger, 'blanking an audit failed', () => this.steps());
+    this.rounds = new PeriodicTask(INTERVAL_MS, logger, 'blanking an audit failed', () => this.steps());
   }
 
   onApplicationBootstrap(): void {
-    this.rounds.begin();
+    this.rounds.start();
   }
 
   onApplicationShutdown(): Promise<void> {
-    return this.rounds.end();
+    return this.rounds.stop();
   }
 
   /**
@@ -48,7 +48,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
   async redact(tx: EntityManager, userId: string, answerBy: number): Promise<void> {
     let left = false;
     for (const side of ['target', 'actor'] as const) {
-      const reached = await this.blank(tx, userId, side, NEWEST);
+      const reached = await this.redactBatch(tx, userId, side, NEWEST);
       if (!reached) continue;
       left = true;
       await tx.query('INSERT INTO audit_redactions (user_id, side, at, id) VALUES ($1, $2, $3, $4)', [
@@ -63,16 +63,16 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
 
   /** Goes on until nothing is left that another instance is not at. What fails is tried again in the next round. */
   finish(): Promise<void> {
-    return this.rounds.run();
+    return this.rounds.runNow();
   }
 
   private async finishSoon(answerBy: number): Promise<void> {
-    const patience = Math.max(0, Math.min(PATIENCE, answerBy - performance.now()));
+    const patience = Math.max(0, Math.min(MAX_WAIT_MS, answerBy - performance.now()));
     await Promise.race([this.finish(), sleep(patience, undefined, { ref: false })]);
   }
 
   private async steps(): Promise<void> {
-    while (!this.rounds.ended && (await this.database.transaction((tx) => this.step(tx))));
+    while (!this.rounds.stopped && (await this.database.transaction((tx) => this.step(tx))));
   }
 
   /** @returns false where there was nothing to do */
@@ -83,7 +83,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
     );
     if (!next) return false;
     const { user_id: userId, side } = next;
-    const reached = await this.blank(tx, userId, side, next);
+    const reached = await this.redactBatch(tx, userId, side, next);
     if (reached)
       await tx.query('UPDATE audit_redactions SET at = $3, id = $4 WHERE user_id = $1 AND side = $2', [
         userId,
@@ -96,7 +96,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
   }
 
   /** @returns the oldest entry of the batch, or nothing where there are no older ones */
-  private async blank(
+  private async redactBatch(
     tx: EntityManager,
     userId: string,
     side: Side,
@@ -104,7 +104,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
   ): Promise<Position | undefined> {
     const [reached] = await tx.query<[Position | { at: null }]>(
       'SELECT reached_at::text AS at, reached_id AS id FROM audit_logs_redact($1, $2, $3, $4, $5)',
-      [userId, side, at, id, BATCH],
+      [userId, side, at, id, BATCH_ROWS],
     );
     return reached.at === null ? undefined : reached;
   }

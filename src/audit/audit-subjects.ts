@@ -17,7 +17,7 @@ export interface SubjectEntry {
 }
 
 /** Entries that are read at a time. */
-const PAGE = 1000;
+const PAGE_ROWS = 1000;
 /** An entry, and its time with the microseconds. */
 interface Row {
   instant: string;
@@ -39,7 +39,7 @@ export class AuditSubjects {
   async *entriesOf(userId: string, until: string): AsyncGenerator<SubjectEntry[], void> {
     for (let after: Position | null = OLDEST; after;) {
       const rows: Row[] = await this.page(userId, after, until);
-      const last = rows.at(PAGE - 1);
+      const last = rows.at(PAGE_ROWS - 1);
       after = last ? { at: last.instant, id: last.entry.id } : null;
       yield rows.map(({ entry }) => entry);
     }
@@ -47,7 +47,7 @@ export class AuditSubjects {
 
   private page(userId: string, { at, id }: Position, until: string): Promise<Row[]> {
     const half = (column: string) =>
-      `(SELECT * FROM audit_logs WHERE ${column} = $1 AND (at, id) > ($2, $3) AND at <= $4 ORDER BY at, id LIMIT ${PAGE})`;
+      `(SELECT * FROM audit_logs WHERE ${column} = $1 AND (at, id) > ($2, $3) AND at <= $4 ORDER BY at, id LIMIT ${PAGE_ROWS})`;
     return this.database.transaction(async (tx) => {
       await tx.query(ALONG_THE_INDEX);
       const found: (SubjectEntry & { instant: string })[] = await tx.query(
@@ -58,7 +58,7 @@ export class AuditSubjects {
                 CASE WHEN about THEN before END AS before, CASE WHEN about THEN after END AS after
            FROM (SELECT *, actor_id IS NOT DISTINCT FROM $1 AS own, target_id IS NOT DISTINCT FROM $1 AS about
                    FROM (${half('actor_id')} UNION ${half('target_id')}) AS either) AS entry
-          ORDER BY entry.at, id LIMIT ${PAGE}`,
+          ORDER BY entry.at, id LIMIT ${PAGE_ROWS}`,
         [userId, at, id, until],
       );
       return found.map(({ instant, ...entry }) => ({ instant, entry }));

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/http/request-context.js';
-import { Call, Statement, Statements } from '../database/prepared-statements.js';
+import { Call, Statement, PreparedStatements } from '../database/prepared-statements.js';
 
 export interface AuditEntry {
   /** `noun.verb` in the past, such as `user.deactivated`. */
@@ -22,7 +22,7 @@ const RECORD: Statement = {
 
 @Injectable()
 export class AuditService {
-  constructor(private readonly statements: Statements) {}
+  constructor(private readonly statements: PreparedStatements) {}
 
   /** Writes the entry in the caller's transaction: the change and its record stand or fall together. */
   async record(tx: EntityManager, entry: AuditEntry, context: RequestContext | null): Promise<void> {

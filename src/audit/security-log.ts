@@ -1,6 +1,6 @@
 import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { clientNetwork } from '../rate-limit/ip-prefix.js';
+import { ipPrefix } from '../rate-limit/ip-prefix.js';
 import { mailboxOf } from '../common/dto/email-address.js';
 import type { AppError, ErrorType } from '../common/errors.js';
 import { type Logger, withoutRedaction } from '../common/logging/logger.js';
@@ -62,7 +62,7 @@ export class SecurityLog implements OnApplicationShutdown {
   }
 
   private record({ context, principal, routeOptions }: FastifyRequest, kind: string): void {
-    if (!this.count(clientNetwork(context.ipAddress))) return;
+    if (!this.count(ipPrefix(context.ipAddress))) return;
     const { ipAddress, requestId, attemptedEmail, exceededLimit } = context;
     this.lines.warn(
       {

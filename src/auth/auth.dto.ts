@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsObject, IsOptional, IsString } from 'class-validator';
-import { Omittable, Satisfies, TextField } from '../common/dto/text-fields.js';
+import { OptionalField, Satisfies, TextField } from '../common/dto/text-fields.js';
 import { toLine } from '../common/dto/text.js';
 import { AccountEmailField, EmailField } from '../users/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
@@ -56,7 +56,7 @@ export class LoginBody extends DeviceBody {
 
 export class LogoutBody {
   @ApiPropertyOptional({ description: 'true ends every session of the user' })
-  @Omittable()
+  @OptionalField()
   @IsBoolean()
   all?: boolean;
 }

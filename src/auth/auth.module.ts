@@ -11,17 +11,17 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountEviction } from './account-eviction.js';
 import { AccessTokens, accessTokenOptions } from './access-tokens.js';
-import { AlreadyRegistered } from './duplicate-registration-notifier.js';
+import { DuplicateRegistrationNotifier } from './duplicate-registration-notifier.js';
 import { AuthController } from './auth.controller.js';
 import { EmailController } from './email.controller.js';
 import { EmailVerificationService } from './email-verification.service.js';
-import { ExpiredRows } from './expired-rows-cleanup.js';
+import { ExpiredRowsCleanup } from './expired-rows-cleanup.js';
 import { JwtGuard } from './jwt.guard.js';
 import { LockNotice } from './passwords/lock-notice.js';
 import { LoginService } from './login.service.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
 import { LogoutService } from './logout.service.js';
-import { NewPassword } from './passwords/password-updater.js';
+import { PasswordUpdater } from './passwords/password-updater.js';
 import { OneTimeToken } from './one-time-token.entity.js';
 import { OneTimeTokens } from './one-time-tokens.js';
 import { PagesController } from './pages/pages.controller.js';
@@ -47,7 +47,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
   providers: [
     AccessTokens,
     SignInService,
-    AlreadyRegistered,
+    DuplicateRegistrationNotifier,
     RegisterService,
     LoginService,
     LockNotice,
@@ -55,12 +55,12 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     LogoutService,
     OneTimeTokens,
     AccountEviction,
-    NewPassword,
+    PasswordUpdater,
     PasswordResetService,
     PasswordChangeService,
     EmailVerificationService,
     RefreshService,
-    ExpiredRows,
+    ExpiredRowsCleanup,
     JwtGuard,
     { provide: APP_GUARD, useExisting: JwtGuard },
     { provide: APP_GUARD, useClass: WriteLimitGuard },

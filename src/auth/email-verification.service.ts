@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { Limits } from '../rate-limit/rate-limits.js';
+import { RateLimits } from '../rate-limit/rate-limits.js';
 import { hashOwner } from '../rate-limit/ip-prefix.js';
 import { afterCommit, runInTransaction } from '../database/transaction.js';
 import { mailboxOf } from '../common/dto/email-address.js';
@@ -18,7 +18,7 @@ import { verificationMail } from '../mail/messages.js';
 import { hasUnprovenPassword } from '../users/password-proof.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { AccountChanged, withCurrentAccount } from './retry-on-conflict.js';
+import { ConcurrentModificationError, retryOnConflict } from './retry-on-conflict.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
 import { OneTimeTokens } from './one-time-tokens.js';
 import type { VerifyEmailBody } from './passwords/password.dto.js';
@@ -30,7 +30,7 @@ export class EmailVerificationService {
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly tokens: OneTimeTokens,
-    private readonly limits: Limits,
+    private readonly limits: RateLimits,
     private readonly mailer: Mailer,
     private readonly links: MailLinks,
     private readonly outbox: OutboxService,
@@ -57,7 +57,8 @@ export class EmailVerificationService {
   /** Mails another link to somebody who signed in too early. */
   resendAfterSignIn(email: string): void {
     this.mailer.sendLater('email_verification', async () => {
-      const allowed = !this.limits.enabled || (await this.limits.take('verificationMail', [mailboxOf(email)])).allowed;
+      const allowed =
+        !this.limits.enabled || (await this.limits.consume('verificationMail', [mailboxOf(email)])).allowed;
       return allowed ? this.compose(email) : null;
     });
   }
@@ -78,7 +79,7 @@ export class EmailVerificationService {
    * @throws AppError `invalid_or_expired_token`, `invalid_credentials`, `rate_limited`, `busy`
    */
   async verify(link: VerifyEmailBody, userId: string | null, context: RequestContext): Promise<boolean> {
-    const repeated = await withCurrentAccount((answerBy) => this.attempt(link, userId, context, answerBy));
+    const repeated = await retryOnConflict((answerBy) => this.attempt(link, userId, context, answerBy));
     authResults.inc({ action: 'email_verification', result: 'ok' });
     return repeated;
   }
@@ -93,8 +94,8 @@ export class EmailVerificationService {
     const proves = hasUnprovenPassword(owner) && (userId === owner.id || !!password);
     if (proves && userId !== owner.id) await this.requirePassword(owner, password!, context, answerBy);
     return runInTransaction(this.database, async (tx) => {
-      const { user, use } = await this.tokens.redeem(tx, owner, token, 'email_verification');
-      if (proves && user.passwordHash !== owner.passwordHash) throw new AccountChanged();
+      const { user, use } = await this.tokens.consume(tx, owner, token, 'email_verification');
+      if (proves && user.passwordHash !== owner.passwordHash) throw new ConcurrentModificationError();
       if (use === 'first') await this.tokens.revokeAllOf(tx, user.id, 'email_verification');
       await this.write(tx, user, proves, context);
       return use !== 'first';

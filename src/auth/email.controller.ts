@@ -7,7 +7,7 @@ import {
   ApiSecurity,
   ApiTags,
 } from '@nestjs/swagger';
-import { Throttle, ThrottleGuesses } from '../rate-limit/throttle.guard.js';
+import { Throttle, ThrottleInvalidTokens } from '../rate-limit/throttle.guard.js';
 import { ApiErrors, Public } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { RequestContext } from '../common/http/request-context.js';
@@ -25,7 +25,7 @@ export class EmailController {
     private readonly guard: JwtGuard,
   ) {}
 
-  @ThrottleGuesses()
+  @ThrottleInvalidTokens()
   @Post('verify')
   @HttpCode(204)
   @ApiSecurity({})

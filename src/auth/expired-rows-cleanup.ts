@@ -2,14 +2,14 @@ import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { DataSource } from 'typeorm';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
-import { Rounds } from '../common/concurrency/periodic-task.js';
+import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 
 /** Milliseconds between two rounds. */
-const INTERVAL = 3_600_000;
+const INTERVAL_MS = 3_600_000;
 /** Rows a statement deletes: short enough that no request waits for its locks. */
-const BATCH = 1000;
+const BATCH_ROWS = 1000;
 // Not the one of the relay (…761): it is held for as long as a relay runs.
-export const EXPIRED_ROWS_LOCK = 7_205_763;
+export const EXPIRED_ROWS_LOCK_KEY = 7_205_763;
 
 /** What is kept for people to look into, and until when. Each column has an index. */
 const EXPIRED: [table: string, key: string, column: string, before: string][] = [
@@ -22,29 +22,29 @@ const EXPIRED: [table: string, key: string, column: string, before: string][] = 
 
 /** Deletes sessions, mailed tokens and OAuth states that ended long ago, once an hour. */
 @Injectable()
-export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly rounds: Rounds;
+export class ExpiredRowsCleanup implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly rounds: PeriodicTask;
 
   constructor(
     private readonly database: DataSource,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.rounds = new Rounds(INTERVAL, logger, 'deleting expired rows failed', () => this.round());
+    this.rounds = new PeriodicTask(INTERVAL_MS, logger, 'deleting expired rows failed', () => this.round());
   }
 
   onApplicationBootstrap(): void {
-    this.rounds.begin();
+    this.rounds.start();
   }
 
   onApplicationShutdown(): Promise<void> {
-    return this.rounds.end();
+    return this.rounds.stop();
   }
 
   /** @returns how many rows went; 0 where another instance is at it */
   async deleteAll(): Promise<number> {
     let total = 0;
     for (const [table, key, column, before] of EXPIRED)
-      for (let deleted = BATCH; deleted === BATCH && !this.rounds.ended; total += deleted)
+      for (let deleted = BATCH_ROWS; deleted === BATCH_ROWS && !this.rounds.stopped; total += deleted)
         deleted = await this.deleteBatch(table, key, column, before);
     return total;
   }
@@ -58,11 +58,11 @@ export class ExpiredRows implements OnApplicationBootstrap, OnApplicationShutdow
     return this.database.transaction(async (tx) => {
       // PostgreSQL decides who works, batch by batch; the lock goes with the transaction, so a pooler does no harm.
       const [{ mine }]: [{ mine: boolean }] = await tx.query('SELECT pg_try_advisory_xact_lock($1) AS mine', [
-        EXPIRED_ROWS_LOCK,
+        EXPIRED_ROWS_LOCK_KEY,
       ]);
       if (!mine) return 0;
       // In order, and as an array: else the planner would read the table for the rows that are due, or to join them.
-      const due = `SELECT ${key} FROM ${table} WHERE ${column} < ${before} ORDER BY ${column} LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
+      const due = `SELECT ${key} FROM ${table} WHERE ${column} < ${before} ORDER BY ${column} LIMIT ${BATCH_ROWS} FOR UPDATE SKIP LOCKED`;
       const [, count]: [unknown, number] = await tx.query(`DELETE FROM ${table} WHERE ${key} = ANY (ARRAY(${due}))`);
       return count;
     });

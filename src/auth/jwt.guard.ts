@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { CHECKED_ALONGSIDE, IS_PUBLIC } from '../common/http/decorators.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Claimant, LiveSession, Principal } from '../common/http/request-context.js';
-import { LiveSessions } from '../sessions/session-validator.js';
+import { SessionValidator } from '../sessions/session-validator.js';
 import { AccessClaims, AccessTokens } from './access-tokens.js';
 
 /** The token of an `Authorization: Bearer` header (RFC 6750). */
@@ -24,7 +24,7 @@ export class JwtGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: AccessTokens,
-    private readonly sessions: LiveSessions,
+    private readonly sessions: SessionValidator,
   ) {}
 
   canActivate(host: ExecutionContext): boolean | Promise<boolean> {
@@ -83,7 +83,7 @@ export class JwtGuard implements CanActivate {
   }
 
   private async requireLive(sessionId: string, userId: string): Promise<LiveSession> {
-    const session = await this.sessions.find(sessionId, userId);
+    const session = await this.sessions.validate(sessionId, userId);
     if (!session) throw invalidAccessToken();
     return session;
   }

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import type { Taken } from '../rate-limit/limiter.js';
-import { Limits } from '../rate-limit/rate-limits.js';
+import type { RateLimitResult } from '../rate-limit/limiter.js';
+import { RateLimits } from '../rate-limit/rate-limits.js';
 import { clientKey, hashOwner } from '../rate-limit/ip-prefix.js';
 import { runInTransaction } from '../database/transaction.js';
 import { mailboxOf } from '../common/dto/email-address.js';
@@ -12,7 +12,7 @@ import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { UsersService } from '../users/users.service.js';
-import { AccountChanged, withCurrentAccount } from './retry-on-conflict.js';
+import { ConcurrentModificationError, retryOnConflict } from './retry-on-conflict.js';
 import type { LoginBody, TokenBody } from './auth.dto.js';
 import { EmailVerificationService } from './email-verification.service.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
@@ -30,7 +30,7 @@ export class LoginService {
     private readonly signIn: SignInService,
     private readonly audit: AuditService,
     private readonly verification: EmailVerificationService,
-    private readonly limits: Limits,
+    private readonly limits: RateLimits,
     private readonly settings: Settings,
   ) {}
 
@@ -43,21 +43,21 @@ export class LoginService {
     context.attemptedEmail = body.email;
     const place = await this.requirePlace(body.email, context);
     try {
-      return await withCurrentAccount((answerBy) => this.attempt(body, context, answerBy));
+      return await retryOnConflict((answerBy) => this.attempt(body, context, answerBy));
     } catch (error) {
-      await place?.giveBack();
+      await place?.refund();
       throw error;
     }
   }
 
   /** Sign-ins that succeed cost as much as others; counted before the comparison, whose cost is what the limit bounds. */
-  private async requirePlace(email: string, context: RequestContext): Promise<Taken | null> {
+  private async requirePlace(email: string, context: RequestContext): Promise<RateLimitResult | null> {
     if (!this.limits.enabled) return null;
-    const place = await this.limits.take('signIns', [mailboxOf(email), clientKey(context)]);
+    const place = await this.limits.consume('signIns', [mailboxOf(email), clientKey(context)]);
     if (place.allowed) return place;
-    await place.giveBack();
+    await place.refund();
     this.limits.show(context, place);
-    throw this.limits.refuse('signIns', context, place.resetsIn);
+    throw this.limits.toError('signIns', context, place.resetsIn);
   }
 
   private async attempt(body: LoginBody, context: RequestContext, answerBy: number): Promise<TokenBody> {
@@ -77,15 +77,15 @@ export class LoginService {
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
     // A hash of another cost or spelling is renewed while the password is at hand.
-    const renewed = await this.hasher.renewed(spelling, passwordHash, owner);
+    const renewed = await this.hasher.rehashIfNeeded(spelling, passwordHash, owner);
     const changes = renewed ? { passwordHash: renewed } : {};
     const session = await runInTransaction(this.database, async (tx) => {
-      if (!(await this.users.markLogin(tx, user, changes))) throw new AccountChanged();
+      if (!(await this.users.recordLogin(tx, user, changes))) throw new ConcurrentModificationError();
       await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
-      return this.signIn.openSession(tx, user, context, body.device_info);
+      return this.signIn.issueSession(tx, user, context, body.device_info);
     });
     authResults.inc({ action: 'login', result: 'ok' });
-    return this.signIn.answer(user, session);
+    return this.signIn.toTokenResponse(user, session);
   }
 
   private refused(type: 'invalid_credentials' | 'account_disabled'): AppError {

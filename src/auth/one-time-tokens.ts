@@ -11,7 +11,7 @@ import { OneTimeToken, TokenPurpose } from './one-time-token.entity.js';
 const LIFETIMES: Record<TokenPurpose, number> = { password_reset: 3600, email_verification: 86_400 };
 
 /** Expired rows that one issue clears away: more than it adds, so the table stays as small as what is in use. */
-const SWEEP = 5;
+const CLEANUP_ROWS = 5;
 
 /** Other passwords that may be sent with a used token: who has found one must not learn the password by guessing. */
 const MAX_MISMATCH_ATTEMPTS = 5;
@@ -42,7 +42,7 @@ export class OneTimeTokens {
     await tx.query(
       `DELETE FROM one_time_tokens WHERE id = ANY (ARRAY(
          SELECT id FROM one_time_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))`,
-      [SWEEP],
+      [CLEANUP_ROWS],
     );
     return token;
   }
@@ -53,7 +53,7 @@ export class OneTimeTokens {
    */
   async find(token: string, purpose: TokenPurpose): Promise<{ owner: User; used: boolean }> {
     const row = await this.row(this.database.manager, token, purpose);
-    const owner = row && (await this.users.find(row.userId));
+    const owner = row && (await this.users.findById(row.userId));
     if (!owner?.isActive) throw new AppError('invalid_or_expired_token');
     return { owner, used: row!.usedAt !== null };
   }
@@ -63,7 +63,7 @@ export class OneTimeTokens {
    * @param given what it is used for besides: a used token may be repeated with the same
    * @throws AppError `invalid_or_expired_token`
    */
-  async redeem(tx: EntityManager, owner: User, token: string, purpose: TokenPurpose, given = ''): Promise<Redeemed> {
+  async consume(tx: EntityManager, owner: User, token: string, purpose: TokenPurpose, given = ''): Promise<Redeemed> {
     // The user's row first, as everywhere: two orders of locking would be a deadlock.
     const user = await this.users.findAndLock(tx, owner.id);
     const row = await this.row(tx, token, purpose, true);

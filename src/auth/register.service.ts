@@ -13,7 +13,7 @@ import { userCreated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { AlreadyRegistered } from './duplicate-registration-notifier.js';
+import { DuplicateRegistrationNotifier } from './duplicate-registration-notifier.js';
 import type { RegisterBody, TokenBody } from './auth.dto.js';
 import { EmailVerificationService } from './email-verification.service.js';
 import { requireGoodPassword } from './passwords/password-rules.js';
@@ -28,7 +28,7 @@ export class RegisterService {
     private readonly preferences: PreferencesService,
     private readonly hasher: PasswordHasher,
     private readonly verification: EmailVerificationService,
-    private readonly alreadyRegistered: AlreadyRegistered,
+    private readonly alreadyRegistered: DuplicateRegistrationNotifier,
     private readonly signIn: SignInService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
@@ -51,9 +51,9 @@ export class RegisterService {
   private async createSignedIn(body: RegisterBody, passwordHash: string, context: RequestContext): Promise<TokenBody> {
     const { user, session } = await runInTransaction(this.database, async (tx) => {
       const created = await this.create(tx, { ...body, passwordHash, lastLogin: new Date() }, context);
-      return { user: created, session: await this.signIn.openSession(tx, created, context, body.device_info) };
+      return { user: created, session: await this.signIn.issueSession(tx, created, context, body.device_info) };
     });
-    return this.signIn.answer(user, session);
+    return this.signIn.toTokenResponse(user, session);
   }
 
   private async createUnconfirmed({ email, name }: RegisterBody, passwordHash: string, context: RequestContext) {
@@ -61,7 +61,7 @@ export class RegisterService {
       await runInTransaction(this.database, (tx) => this.create(tx, { email, name, passwordHash }, context));
     } catch (error) {
       if (!(error instanceof AppError) || error.type !== 'email_taken') throw error;
-      await this.alreadyRegistered.tell(email, context);
+      await this.alreadyRegistered.notify(email, context);
     }
     return null;
   }

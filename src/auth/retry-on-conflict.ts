@@ -1,10 +1,10 @@
 import { AppError } from '../common/errors.js';
-import { LONGEST_TIME } from '../crypto/password-hasher.js';
+import { MAX_WAIT_MS } from '../crypto/password-hasher.js';
 
-const TRIES = 2;
+const MAX_ATTEMPTS = 2;
 
 /** Thrown in the transaction: the account has another hash by now than the one that was compared, or is deactivated or gone. */
-export class AccountChanged extends Error {}
+export class ConcurrentModificationError extends Error {}
 
 /**
  * Reads, compares and writes; once more where the account changed in between. A sign-in at the same moment may only have renewed
@@ -12,13 +12,13 @@ export class AccountChanged extends Error {}
  * @param attempt told by when, on the clock of `performance`, it needs the result of its comparison
  * @throws AppError `busy` where the account changes time and again
  */
-export async function withCurrentAccount<T>(attempt: (answerBy: number) => Promise<T>): Promise<T> {
-  const answerBy = performance.now() + LONGEST_TIME;
-  for (let count = 0; count < TRIES; count += 1) {
+export async function retryOnConflict<T>(attempt: (answerBy: number) => Promise<T>): Promise<T> {
+  const answerBy = performance.now() + MAX_WAIT_MS;
+  for (let count = 0; count < MAX_ATTEMPTS; count += 1) {
     try {
       return await attempt(answerBy);
     } catch (error) {
-      if (!(error instanceof AccountChanged)) throw error;
+      if (!(error instanceof ConcurrentModificationError)) throw error;
     }
   }
   throw new AppError('busy', { retryAfter: 1 });

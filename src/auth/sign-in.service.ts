@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/http/request-context.js';
-import { OpenedSession, SessionsService } from '../sessions/sessions.service.js';
+import { IssuedSession, SessionsService } from '../sessions/sessions.service.js';
 import { ProfileService } from '../users/profile.service.js';
 import type { User } from '../users/user.entity.js';
 import { AccessTokens } from './access-tokens.js';
@@ -16,17 +16,17 @@ export class SignInService {
     private readonly profiles: ProfileService,
   ) {}
 
-  openSession(
+  issueSession(
     tx: EntityManager,
     user: User,
     context: RequestContext,
     deviceInfo: Record<string, unknown> | undefined,
-  ): Promise<OpenedSession> {
-    return this.sessions.open(tx, user.id, context, deviceInfo ?? { user_agent: context.userAgent });
+  ): Promise<IssuedSession> {
+    return this.sessions.issue(tx, user.id, context, deviceInfo ?? { user_agent: context.userAgent });
   }
 
   /** @param user as it stands after the commit */
-  answer(user: User, session: OpenedSession): TokenBody {
+  toTokenResponse(user: User, session: IssuedSession): TokenBody {
     const { token, expiresIn } = this.accessTokens.sign(user, session.id, session.expiresIn);
     return {
       access_token: token,
@@ -35,7 +35,7 @@ export class SignInService {
       expires_in: expiresIn,
       refresh_token: session.refreshToken,
       refresh_expires_in: session.expiresIn,
-      user: this.profiles.present(user),
+      user: this.profiles.toProfileResponse(user),
     };
   }
 }

@@ -1,8 +1,8 @@
 /** The right to write one entry; void as soon as anybody else has touched the entry. */
-export interface Token {
-  word: string;
+export interface CacheToken {
+  id: string;
   /** What the entry has to be marked with to count; null where the store was not there to say. */
-  mark: string | null;
+  generation: string | null;
 }
 
 /**
@@ -15,29 +15,29 @@ export interface CacheStore {
   read(key: string): Promise<string | null | undefined>;
 
   /** For a reader, before it reads the database: null where somebody else is at this entry. */
-  lease(key: string): Promise<Token | null>;
+  acquireLease(key: string): Promise<CacheToken | null>;
 
   /** @param ttl milliseconds */
-  fill(key: string, lease: Token, value: string, ttl: number): Promise<void>;
+  setWithLease(key: string, lease: CacheToken, value: string, ttl: number): Promise<void>;
 
   /**
    * For a writer, before its change is committed: from now on nobody reads the entry or fills it. Should the process die,
    * the claim runs out and the next reader goes to the database. Never rejects.
    */
-  claim(key: string): Promise<Token>;
+  lockForWrite(key: string): Promise<CacheToken>;
 
   /**
    * For a writer, after the commit. Where the claim did not stand all the while, the entry is emptied instead. Never rejects.
    * @param value null empties the entry in any case
    */
-  settle(key: string, claim: Token, value: string | null, ttl: number): Promise<void>;
+  commitWrite(key: string, claim: CacheToken, value: string | null, ttl: number): Promise<void>;
 
   /**
    * Empties entries whose rows have changed, whoever changed them. Never rejects.
    * @returns false where that has to be made up for later
    */
-  empty(keys: string[]): Promise<boolean>;
+  invalidate(keys: string[]): Promise<boolean>;
 
   /** What was cached before this process began may be out of date: from now on it is not read. */
-  doubt(): void;
+  invalidateAll(): void;
 }

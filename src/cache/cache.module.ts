@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
-import { CacheNotices } from './cache-invalidation-broadcaster.js';
+import { CacheInvalidationBroadcaster } from './cache-invalidation-broadcaster.js';
 import { UserCaches } from './user-caches.js';
 
 @Global()
-@Module({ providers: [UserCaches, CacheNotices], exports: [UserCaches] })
+@Module({ providers: [UserCaches, CacheInvalidationBroadcaster], exports: [UserCaches] })
 export class CacheModule {}

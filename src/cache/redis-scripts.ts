@@ -22,11 +22,11 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return mark`;
 
 /** ARGV: the own lease, value, its time to live. */
-export const FILL = `
+export const SET_WITH_LEASE = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end`;
 
 /** ARGV: claim, its time to live, a mark in case there is none. Gives the mark. */
-export const CLAIM = `
+export const LOCK_FOR_WRITE = `
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local mark = redis.call('GET', KEYS[2])
 if not mark or #mark ~= 38 then
@@ -39,7 +39,7 @@ return mark`;
  * ARGV: value or nothing, its time to live, that of a claim, the own claims. Where another writer's claim stands, nobody knows
  * whose change is the newer: it becomes nobody's, so that neither fills the entry.
  */
-export const SETTLE = `
+export const COMMIT_WRITE = `
 local own = {}
 for place = 4, #ARGV do own[ARGV[place]] = true end
 for _, key in ipairs(KEYS) do

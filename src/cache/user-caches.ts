@@ -13,7 +13,7 @@ import { RedisStore } from './redis.store.js';
 const NAMES = ['profile', 'preferences'] as const;
 
 /** Users whose entries are emptied in one go. */
-const CHUNK = 500;
+const CHUNK_ENTRIES = 500;
 
 type Listener = (userIds: string[]) => Promise<void>;
 
@@ -37,7 +37,7 @@ export class UserCaches {
   }
 
   /** @param seconds how long an entry may serve */
-  open<T>(name: (typeof NAMES)[number], seconds: number): EntityCache<T> {
+  create<T>(name: (typeof NAMES)[number], seconds: number): EntityCache<T> {
     const cache = new EntityCache<T>(this.store, name, seconds * 1000);
     this.caches.push(cache as EntityCache<unknown>);
     return cache;
@@ -45,30 +45,30 @@ export class UserCaches {
 
   /** Called in the transaction that removes a user with all that is theirs. */
   removed(tx: EntityManager, userId: string): void {
-    for (const cache of this.caches) cache.change(tx, userId, () => null);
+    for (const cache of this.caches) cache.writeThrough(tx, userId, () => null);
   }
 
   /**
    * Empties all entries of these users, those too that this process itself does not open. Never rejects.
    * @returns false where Redis could not be told; this process makes up for it when it is back
    */
-  async forget(userIds: string[]): Promise<boolean> {
+  async invalidate(userIds: string[]): Promise<boolean> {
     let told = true;
-    for (let start = 0; start < userIds.length; start += CHUNK) {
-      const ids = userIds.slice(start, start + CHUNK);
+    for (let start = 0; start < userIds.length; start += CHUNK_ENTRIES) {
+      const ids = userIds.slice(start, start + CHUNK_ENTRIES);
       const keys = NAMES.flatMap((name) => ids.map((id) => entryKey(name, id)));
-      if (this.store && !(await this.store.empty(keys))) told = false;
+      if (this.store && !(await this.store.invalidate(keys))) told = false;
     }
     return told;
   }
 
   /** Nothing counts any more that was cached before. */
-  doubt(): void {
-    this.store?.doubt();
+  invalidateAll(): void {
+    this.store?.invalidateAll();
   }
 
   /** Told of users whose entries other processes have to empty, because this one cannot; whoever made the change waits for it. */
-  onMissed(listener: Listener): void {
+  onInvalidationFailed(listener: Listener): void {
     this.listeners.push(listener);
   }
 }

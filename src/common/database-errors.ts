@@ -51,7 +51,7 @@ export function sqlState(thrown: unknown): string | undefined {
  * True where the error is the violation of this unique index or constraint (SQLSTATE 23505). An index that a migration puts
  * in the place of another one has `_next` at the end of its name until it has taken over.
  */
-export function violates(thrown: unknown, constraint: string): boolean {
+export function isUniqueViolation(thrown: unknown, constraint: string): boolean {
   const error = driverError(thrown);
   return error?.code === '23505' && [constraint, `${constraint}_next`].includes(error.constraint ?? '');
 }

@@ -2,7 +2,7 @@
 export class SettingsError extends Error {}
 
 /** Typed reads from the environment. Every failure names the variable. An empty value counts as unset. */
-export class Environment {
+export class EnvReader {
   constructor(private readonly values: Record<string, string | undefined>) {}
 
   text(name: string): string | undefined {

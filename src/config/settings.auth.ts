@@ -1,4 +1,4 @@
-import { Environment, SettingsError } from './env-reader.js';
+import { EnvReader, SettingsError } from './env-reader.js';
 
 /** Values that stand in documentation and examples; a secret that everybody knows is none. */
 const EXAMPLE_SECRETS = /your-|example|change-?me|secret-key|placeholder|<.*>/i;
@@ -10,7 +10,7 @@ function requireStrong(name: string, secret: string): void {
 }
 
 /** The secret that signs, and the one before it, which still verifies and so must be as strong. */
-export function readJwtSecrets(env: Environment, production: boolean) {
+export function readJwtSecrets(env: EnvReader, production: boolean) {
   const secret = env.text('JWT_SECRET');
   const previousSecret = env.text('JWT_SECRET_PREVIOUS') ?? null;
   if (!secret) throw new SettingsError('JWT_SECRET is required');
@@ -27,7 +27,7 @@ export interface EncryptionKey {
 }
 
 /** `kid:base64,…`: the first key encrypts, all of them decrypt. */
-export function readEncryptionKeys(env: Environment, production: boolean): EncryptionKey[] {
+export function readEncryptionKeys(env: EnvReader, production: boolean): EncryptionKey[] {
   const keys = env.list('ENCRYPTION_KEYS').map((entry) => {
     const match = /^(?<kid>[A-Za-z0-9_-]{1,32}):(?<key>[A-Za-z0-9+/_-]{43}=?)$/.exec(entry);
     const key = Buffer.from(match?.groups?.key ?? '', 'base64');
@@ -59,7 +59,7 @@ const PROVIDER_URLS = {
 export const PROVIDERS = ['google', 'linkedin'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
-function readProvider(env: Environment, provider: Provider, publicBaseUrl: string) {
+function readProvider(env: EnvReader, provider: Provider, publicBaseUrl: string) {
   const prefix = `OAUTH_${provider.toUpperCase()}`;
   const web = ['http:', 'https:'];
   const credentials = env.pair(`${prefix}_CLIENT_ID`, `${prefix}_CLIENT_SECRET`);
@@ -78,7 +78,7 @@ function readProvider(env: Environment, provider: Provider, publicBaseUrl: strin
 /** Schemes that a browser would run or open itself; an app's own scheme (`meetinity:`) is fine. */
 const DANGEROUS_SCHEMES = /^(javascript|data|vbscript|file|blob|about):$/;
 
-function readRedirects(env: Environment): string[] {
+function readRedirects(env: EnvReader): string[] {
   const entries = env.list('OAUTH_REDIRECT_ALLOWLIST');
   for (const entry of entries)
     if (!URL.canParse(entry) || entry.includes('#') || DANGEROUS_SCHEMES.test(new URL(entry).protocol))
@@ -87,7 +87,7 @@ function readRedirects(env: Environment): string[] {
 }
 
 /** A provider without credentials is null and its routes answer `provider_not_configured`. */
-export function readOAuth(env: Environment, publicBaseUrl: string) {
+export function readOAuth(env: EnvReader, publicBaseUrl: string) {
   return {
     google: readProvider(env, 'google', publicBaseUrl),
     linkedin: readProvider(env, 'linkedin', publicBaseUrl),

@@ -1,11 +1,11 @@
 import { readCertificates } from './certificates.js';
-import { Environment, SettingsError } from './env-reader.js';
+import { EnvReader, SettingsError } from './env-reader.js';
 import { readPostgresTls, SSL_MODES, type SslDefaults } from './postgres-tls.js';
 
 const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+[a-z0-9_]+):\/\//;
 
 /** SQLAlchemy's spelling of the driver is accepted: the platform's existing deployments carry it. */
-function readPostgresUrl(env: Environment, name: string, ssl: SslDefaults): string | null {
+function readPostgresUrl(env: EnvReader, name: string, ssl: SslDefaults): string | null {
   const value = env.text(name);
   if (value === undefined) return null;
   if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value))
@@ -16,7 +16,7 @@ function readPostgresUrl(env: Environment, name: string, ssl: SslDefaults): stri
   return url;
 }
 
-function readCa(env: Environment, name: string): string | null {
+function readCa(env: EnvReader, name: string): string | null {
   const value = env.text(name);
   return value === undefined ? null : readCertificates(name, value);
 }
@@ -39,7 +39,7 @@ function readRuntimeRoles(ownerUrl: string, urls: (string | null)[]): RuntimeRol
   return [...named.values()].filter(({ name }) => name !== owner!.name);
 }
 
-export function readDatabase(env: Environment, production: boolean) {
+export function readDatabase(env: EnvReader, production: boolean) {
   const ssl = { mode: env.oneOf('DATABASE_SSL_MODE', SSL_MODES, 'prefer'), ca: readCa(env, 'DATABASE_SSL_CA') };
   const url = readPostgresUrl(env, 'DATABASE_URL', ssl);
   if (production && !url) throw new SettingsError('DATABASE_URL is required when NODE_ENV is production');
@@ -66,7 +66,7 @@ export function readDatabase(env: Environment, production: boolean) {
   };
 }
 
-function readAddresses(env: Environment, name: string) {
+function readAddresses(env: EnvReader, name: string) {
   return env.list(name).map((entry) => {
     const [, host = '', digits] = /^([^:\s]+):(\d{1,5})$/.exec(entry) ?? [];
     const port = Number(digits);
@@ -75,7 +75,7 @@ function readAddresses(env: Environment, name: string) {
   });
 }
 
-export function readRedis(env: Environment) {
+export function readRedis(env: EnvReader) {
   const sentinels = readAddresses(env, 'REDIS_SENTINELS');
   const url = env.url('REDIS_URL', ['redis:', 'rediss:']) ?? null;
   if (sentinels.length > 0 && !url)
@@ -91,7 +91,7 @@ export function readRedis(env: Environment) {
 
 const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
-export function readKafka(env: Environment) {
+export function readKafka(env: EnvReader) {
   const brokers = readAddresses(env, 'KAFKA_BOOTSTRAP_SERVERS').map(({ host, port }) => `${host}:${port}`);
   const topic = env.text('KAFKA_USER_TOPIC') ?? 'user.events';
   if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))

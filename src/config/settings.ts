@@ -1,18 +1,18 @@
 import { isKnownSpelling } from '../common/dto/email-address.js';
-import { Environment, SettingsError } from './env-reader.js';
+import { EnvReader, SettingsError } from './env-reader.js';
 import { readDatabase, readKafka, readRedis } from './settings.connections.js';
 import { readEncryptionKeys, readJwtSecrets, readOAuth } from './settings.auth.js';
 
 export { SettingsError };
 
 /** Failed attempts or requests allowed per window; names follow the variables `RATE_LIMIT_*`. */
-export type RateLimits = ReturnType<typeof readRateLimits>;
+export type RateLimitSettings = ReturnType<typeof readRateLimits>;
 
-const DAY = 86_400;
+const DAY_SECONDS = 86_400;
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace', 'silent'] as const;
 
-function readRateLimits(env: Environment) {
+function readRateLimits(env: EnvReader) {
   const count = (name: string, fallback: number) => env.number(`RATE_LIMIT_${name}`, fallback, 1, 1_000_000_000);
   return {
     enabled: env.flag('RATE_LIMIT_ENABLED', true),
@@ -37,7 +37,7 @@ function readRateLimits(env: Environment) {
   };
 }
 
-function readExtensions(env: Environment): string[] {
+function readExtensions(env: EnvReader): string[] {
   const extensions = env.list('ALLOWED_EXTENSIONS', ['jpg', 'jpeg', 'png', 'gif']).map((e) => e.toLowerCase());
   // Compared with what follows the last dot of a file name: with a dot of its own an entry would never fit.
   if (extensions.length === 0 || !extensions.every((extension) => /^[a-z0-9]{1,10}$/.test(extension)))
@@ -46,7 +46,7 @@ function readExtensions(env: Environment): string[] {
 }
 
 /** Compared with the `Origin` of browsers character by character, so an entry in another form would never fit (RFC 6454, §6.2). */
-function readOrigins(env: Environment): string[] {
+function readOrigins(env: EnvReader): string[] {
   const origins = env.list('CORS_ORIGINS', ['http://localhost:3000', 'http://localhost:3001', 'http://localhost:8080']);
   const isOrigin = (entry: string) => {
     if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@*]+$/.test(entry) || !URL.canParse(entry)) return false;
@@ -61,7 +61,7 @@ function readOrigins(env: Environment): string[] {
   return origins;
 }
 
-function readUploads(env: Environment) {
+function readUploads(env: EnvReader) {
   const bucket = env.text('S3_BUCKET');
   const [accessKeyId, secretAccessKey] = env.pair('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY') ?? [];
   return {
@@ -81,7 +81,7 @@ function readUploads(env: Environment) {
   };
 }
 
-function readMail(env: Environment, dataDir: string) {
+function readMail(env: EnvReader, dataDir: string) {
   const from = env.text('MAIL_FROM') ?? 'Meetinity <no-reply@meetinity.local>';
   if (!/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/.test(from))
     throw new SettingsError('MAIL_FROM must be an e-mail address, or a name and an address in angle brackets');
@@ -92,39 +92,39 @@ function readMail(env: Environment, dataDir: string) {
   };
 }
 
-function readJwt(env: Environment, production: boolean) {
+function readJwt(env: EnvReader, production: boolean) {
   const hours = env.number('JWT_EXPIRATION_HOURS', 24, 1, 24 * 365);
   const minutes = env.number('JWT_EXPIRATION_MINUTES', hours * 60, 1, 60 * 24 * 365);
   return {
     ...readJwtSecrets(env, production),
     accessSeconds: minutes * 60,
-    refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY,
+    refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY_SECONDS,
     refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),
     /** `accept` works beside instances of the release whose tokens JWT_SECRET alone could make. */
     binding: env.oneOf('JWT_BINDING', ['require', 'accept'], 'require'),
   };
 }
 
-function readAddress(env: Environment, name: string): string | null {
+function readAddress(env: EnvReader, name: string): string | null {
   const address = env.text(name);
   if (address !== undefined && !isKnownSpelling(address)) throw new SettingsError(`${name} must be an e-mail address`);
   return address ?? null;
 }
 
-function readPort(env: Environment): number {
+function readPort(env: EnvReader): number {
   // Platforms set PORT; the specification's own name wins.
   const name = env.text('APP_PORT') === undefined && env.text('PORT') !== undefined ? 'PORT' : 'APP_PORT';
   return env.number(name, 8081, 0, 65_535);
 }
 
 /** Clients and mailed links are given this address, so production does not guess it. */
-function readPublicBaseUrl(env: Environment, production: boolean, port: number): string {
+function readPublicBaseUrl(env: EnvReader, production: boolean, port: number): string {
   const url = env.baseUrl('PUBLIC_BASE_URL', production ? undefined : `http://localhost:${port}`);
   if (!url) throw new SettingsError('PUBLIC_BASE_URL is required when NODE_ENV is production');
   return url;
 }
 
-function readLogging(env: Environment) {
+function readLogging(env: EnvReader) {
   const level = env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info');
   return {
     level: level === 'warning' ? ('warn' as const) : level,
@@ -138,7 +138,7 @@ function readLogging(env: Environment) {
  * @throws SettingsError with one line that names the first variable at fault
  */
 export function readSettings(values: Record<string, string | undefined>) {
-  const env = new Environment(values);
+  const env = new EnvReader(values);
   const environment = env.oneOf('NODE_ENV', ['development', 'test', 'production'], 'development');
   const production = environment === 'production';
   const dataDir = env.text('DATA_DIR') ?? '.data';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
-import { deriveKey, mac, sameBytes } from './tokens.js';
+import { deriveKey, hmacSha256, equalInConstantTime } from './tokens.js';
 
 /**
  * Keys for one purpose each, derived from every entry of `ENCRYPTION_KEYS` (HKDF-SHA-256, RFC 5869): the first one signs, all of
@@ -23,10 +23,10 @@ export class KeyRing {
 
   /** HMAC-SHA-256 of the message, 32 bytes. */
   sign(purpose: string, message: string): Buffer {
-    return mac(this.keys(purpose)[0]!, message);
+    return hmacSha256(this.keys(purpose)[0]!, message);
   }
 
   verify(purpose: string, message: string, signature: Buffer): boolean {
-    return this.keys(purpose).some((key) => sameBytes(mac(key, message), signature));
+    return this.keys(purpose).some((key) => equalInConstantTime(hmacSha256(key, message), signature));
   }
 }

@@ -7,10 +7,10 @@ import { hashingWaiting } from '../common/logging/metrics.js';
 import { FairQueue, type WorkOwner } from './fair-queue.js';
 
 /** Milliseconds that a caller may wait for its result; the gateway gives up after ten seconds. */
-export const LONGEST_TIME = 6000;
+export const MAX_WAIT_MS = 6000;
 
 /** Threads of Node's pool that are left to file and name look-ups. */
-const SPARE_THREADS = 2;
+const MIN_SPARE_THREADS = 2;
 
 /** What an unknown address is compared with: it costs the same as a known one. */
 const DUMMY_PASSWORD = 'no account has this password';
@@ -47,7 +47,7 @@ export class PasswordHasher implements OnApplicationBootstrap {
   private dummy: Promise<string> | undefined;
 
   constructor(settings: Settings) {
-    this.slots = Math.max(1, Math.min(availableParallelism(), settings.threadPoolSize - SPARE_THREADS));
+    this.slots = Math.max(1, Math.min(availableParallelism(), settings.threadPoolSize - MIN_SPARE_THREADS));
     this.cost = settings.bcryptCost;
     this.typical = 2 ** this.cost / 20;
   }
@@ -67,7 +67,7 @@ export class PasswordHasher implements OnApplicationBootstrap {
    * @returns the spelling that the hash was made of, for `renewed`; null for a wrong password
    * @throws AppError `busy` where that cannot be kept
    */
-  async match(password: string, hash: string | null, limit = LONGEST_TIME, owner = NO_OWNER): Promise<string | null> {
+  async match(password: string, hash: string | null, limit = MAX_WAIT_MS, owner = NO_OWNER): Promise<string | null> {
     const against = hash ?? (await this.dummyHash());
     const spelling = await this.queued(owner, () => findSpelling(password, against), limit);
     return hash === null ? null : spelling;
@@ -82,7 +82,7 @@ export class PasswordHasher implements OnApplicationBootstrap {
     current: string,
     hash: string | null,
     next: string,
-    limit = LONGEST_TIME,
+    limit = MAX_WAIT_MS,
     owner = NO_OWNER,
   ): Promise<string | null> {
     const against = hash ?? (await this.dummyHash());
@@ -100,7 +100,7 @@ export class PasswordHasher implements OnApplicationBootstrap {
    * A hash of the configured cost and of NFC in place of one of another, null where there is no need or no time for it now.
    * @param spelling what `match` found
    */
-  async renewed(spelling: string | null, hash: string | null, owner: WorkOwner): Promise<string | null> {
+  async rehashIfNeeded(spelling: string | null, hash: string | null, owner: WorkOwner): Promise<string | null> {
     if (spelling === null || !hash || this.running >= this.slots) return null;
     const isCurrent = bcrypt.getRounds(hash) === this.cost && spelling === toNfc(spelling);
     return isCurrent ? null : this.hash(spelling, owner);
@@ -110,7 +110,7 @@ export class PasswordHasher implements OnApplicationBootstrap {
     return (this.dummy ??= bcrypt.hash(DUMMY_PASSWORD, this.cost));
   }
 
-  private async queued<T>(owner: WorkOwner, work: () => Promise<T>, limit = LONGEST_TIME): Promise<T> {
+  private async queued<T>(owner: WorkOwner, work: () => Promise<T>, limit = MAX_WAIT_MS): Promise<T> {
     if (this.running >= this.slots) await this.turn(owner, limit - this.typical);
     else this.running += 1;
     const started = performance.now();

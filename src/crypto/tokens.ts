@@ -16,11 +16,11 @@ export function deriveKey(secret: string | Buffer, purpose: string): Buffer {
 }
 
 /** HMAC-SHA-256 (RFC 2104). */
-export function mac(key: Buffer, message: string): Buffer {
+export function hmacSha256(key: Buffer, message: string): Buffer {
   return createHmac('sha256', key).update(message).digest();
 }
 
 /** Compares in constant time; false where the lengths differ. */
-export function sameBytes(a: Buffer, b: Buffer): boolean {
+export function equalInConstantTime(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,6 +1,6 @@
 import { type Client, type ClientConfig, Pool } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
-import { boundedClient } from './timeout-client.js';
+import { timeoutClient } from './timeout-client.js';
 import { postgresClient } from './postgres-client.js';
 import { postgresServer } from './postgres-server.js';
 import type { Settings } from '../config/settings.js';
@@ -8,9 +8,9 @@ import type { Settings } from '../config/settings.js';
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
 /** Milliseconds that a transaction may rest between two statements. */
-const IDLE_IN_TRANSACTION = 10_000;
+const MAX_IDLE_IN_TRANSACTION_MS = 10_000;
 /** How long a request waits for a free connection; with a statement that hangs after it, an answer still takes under 8 s. */
-const POOL_WAIT = 2000;
+const MAX_POOL_WAIT_MS = 2000;
 
 /** For migrations and commands: the owner of the tables where there is one, past a pooler. */
 export function ownerUrl({ ownerUrl: owner, directUrl }: Settings['database']): string | null {
@@ -37,7 +37,7 @@ export function databaseOptions(settings: Settings, url = settings.database.dire
     connectTimeoutMS: 3000,
     extra: {
       statement_timeout: settings.database.statementTimeoutMs,
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION,
+      idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS,
       Client: postgresClient(server),
     },
   };
@@ -52,33 +52,37 @@ export function directClient(settings: Settings, config: ClientConfig): Client {
 /** Options of the pool that requests are served from: nothing there waits without an end. */
 export function poolOptions(settings: Settings): PostgresOptions {
   const options = databaseOptions(settings, settings.database.url);
-  return { ...options, connectTimeoutMS: POOL_WAIT, extra: bounds(settings) };
+  return { ...options, connectTimeoutMS: MAX_POOL_WAIT_MS, extra: timeoutOptions(settings) };
 }
 
 /** Options of a pool on the read replica, for transactions only. Whether a pooler stands before it, nobody says. */
 export function replicaOptions(settings: Settings, poolSize: number, statementMs: number): PostgresOptions {
   const server = postgresServer(settings, settings.database.replicaUrl);
-  const Client = boundedClient(server, { statementMs, idleMs: IDLE_IN_TRANSACTION, pooled: true });
+  const Client = timeoutClient(server, { statementMs, idleMs: MAX_IDLE_IN_TRANSACTION_MS, pooled: true });
   const options = databaseOptions(settings, settings.database.replicaUrl);
   return { ...options, poolSize, connectTimeoutMS: 1000, extra: { Client } };
 }
 
 /** A small pool beside that of the requests, bounded in the same way. */
-export function boundedPool(settings: Settings, size: number): Pool {
+export function createPool(settings: Settings, size: number): Pool {
   return new Pool({
     connectionString: postgresServer(settings, settings.database.url).connectionString,
     application_name: 'meetinity-user-service',
     max: size,
-    connectionTimeoutMillis: POOL_WAIT,
-    ...bounds(settings),
+    connectionTimeoutMillis: MAX_POOL_WAIT_MS,
+    ...timeoutOptions(settings),
   });
 }
 
-function bounds(settings: Settings) {
+function timeoutOptions(settings: Settings) {
   const { url, directUrl, statementTimeoutMs: statementMs } = settings.database;
   // Whoever names a direct way has a pooler on the other one; it refuses limits asked for when connecting.
   const pooled = directUrl !== url;
-  const limits = { statement_timeout: statementMs, idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION };
-  const Client = boundedClient(postgresServer(settings, url), { statementMs, idleMs: IDLE_IN_TRANSACTION, pooled });
+  const limits = { statement_timeout: statementMs, idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS };
+  const Client = timeoutClient(postgresServer(settings, url), {
+    statementMs,
+    idleMs: MAX_IDLE_IN_TRANSACTION_MS,
+    pooled,
+  });
   return { ...(pooled ? {} : limits), Client };
 }

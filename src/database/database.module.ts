@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
-import { PostgresListener } from './notification-listener.js';
-import { Statements } from './prepared-statements.js';
+import { NotificationListener } from './notification-listener.js';
+import { PreparedStatements } from './prepared-statements.js';
 
 @Global()
-@Module({ providers: [Statements, PostgresListener], exports: [Statements, PostgresListener] })
+@Module({ providers: [PreparedStatements, NotificationListener], exports: [PreparedStatements, NotificationListener] })
 export class DatabaseModule {}

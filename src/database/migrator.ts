@@ -22,7 +22,8 @@ export async function prepareDatabase(
 ): Promise<string[]> {
   const done = await migrate(dataSource, log);
   const { runtimeRoles } = settings.database;
-  if (runtimeRoles.length > 0) await underLock(dataSource, log, () => grantRuntimeRoles(dataSource, runtimeRoles));
+  if (runtimeRoles.length > 0)
+    await withMigrationLock(dataSource, log, () => grantRuntimeRoles(dataSource, runtimeRoles));
   return done;
 }
 
@@ -33,7 +34,7 @@ export async function prepareDatabase(
  */
 export async function migrate(dataSource: DataSource, log: Log = ignore): Promise<string[]> {
   if ((await pendingMigrations(dataSource)).length === 0) return [];
-  return underLock(dataSource, log, async (runner) => {
+  return withMigrationLock(dataSource, log, async (runner) => {
     const executor = new MigrationExecutor(dataSource, runner);
     executor.transaction = 'each';
     const done = await executor.executePendingMigrations();
@@ -46,7 +47,7 @@ export async function migrate(dataSource: DataSource, log: Log = ignore): Promis
  * @returns its name; null if none was left
  */
 export async function revertLast(dataSource: DataSource, log: Log = ignore): Promise<string | null> {
-  return underLock(dataSource, log, async (runner) => {
+  return withMigrationLock(dataSource, log, async (runner) => {
     const executor = new MigrationExecutor(dataSource, runner);
     const last = (await executor.getExecutedMigrations())[0];
     if (!last) return null;
@@ -97,7 +98,11 @@ export async function migrateDatabase(
  * It is polled, not waited for: a connection blocked in pg_advisory_lock() holds a snapshot that CREATE INDEX
  * CONCURRENTLY of the lock's owner waits for, and neither would move.
  */
-async function underLock<T>(dataSource: DataSource, log: Log, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+async function withMigrationLock<T>(
+  dataSource: DataSource,
+  log: Log,
+  work: (runner: QueryRunner) => Promise<T>,
+): Promise<T> {
   const runner = dataSource.createQueryRunner();
   const connection = (await runner.connect()) as NodeJS.EventEmitter;
   const onNotice = (notice: { severity?: string; message?: string }) => {

@@ -6,11 +6,11 @@ import { directClient } from './connection-options.js';
 import { Settings } from '../config/settings.js';
 
 /** Milliseconds between two heartbeats, and how long PostgreSQL may take to answer one. */
-const HEARTBEAT = 5000;
-const PATIENCE = 2000;
+const HEARTBEAT_MS = 5000;
+const TIMEOUT_MS = 2000;
 /** Milliseconds before the first and at most before any later attempt to connect again. */
-const FIRST_RETRY = 50;
-const LONGEST_RETRY = 2000;
+const MIN_RETRY_MS = 50;
+const MAX_RETRY_MS = 2000;
 
 type Handler = (payload: string) => void;
 
@@ -19,7 +19,7 @@ type Handler = (payload: string) => void;
  * looks it up in `onConnect`, or goes by `since`. Handlers are named before the application has started.
  */
 @Injectable()
-export class PostgresListener implements OnApplicationBootstrap, OnApplicationShutdown {
+export class NotificationListener implements OnApplicationBootstrap, OnApplicationShutdown {
   /**
    * From which moment on nothing was missed, in milliseconds of PostgreSQL's clock; null while not connected. A host that
    * hangs without closing the connection is noticed after HEARTBEAT + PATIENCE.
@@ -27,7 +27,7 @@ export class PostgresListener implements OnApplicationBootstrap, OnApplicationSh
   since: number | null = null;
 
   private readonly handlers = new Map<string, Handler[]>();
-  private readonly greeters: (() => void)[] = [];
+  private readonly connectHandlers: (() => void)[] = [];
   private client: Client | null = null;
   private timer: NodeJS.Timeout | undefined;
   private failures = 0;
@@ -53,7 +53,7 @@ export class PostgresListener implements OnApplicationBootstrap, OnApplicationSh
 
   /** Called each time the connection stands and listens, the first time included. */
   onConnect(handler: () => void): void {
-    this.greeters.push(handler);
+    this.connectHandlers.push(handler);
   }
 
   async onApplicationBootstrap(): Promise<void> {
@@ -71,11 +71,11 @@ export class PostgresListener implements OnApplicationBootstrap, OnApplicationSh
   private async connect(): Promise<void> {
     const client = directClient(this.settings, {
       application_name: 'meetinity-user-service listener',
-      connectionTimeoutMillis: PATIENCE,
-      query_timeout: PATIENCE,
+      connectionTimeoutMillis: TIMEOUT_MS,
+      query_timeout: TIMEOUT_MS,
     });
-    client.on('error', (error) => this.lose(client, error));
-    client.on('end', () => this.lose(client));
+    client.on('error', (error) => this.onConnectionLost(client, error));
+    client.on('end', () => this.onConnectionLost(client));
     client.on('notification', ({ channel, payload }) => {
       for (const handler of this.handlers.get(channel) ?? []) handler(payload ?? '');
     });
@@ -83,28 +83,28 @@ export class PostgresListener implements OnApplicationBootstrap, OnApplicationSh
     try {
       await client.connect();
       for (const channel of this.handlers.keys()) await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
-      await this.beat(client);
+      await this.sendHeartbeat(client);
     } catch (error) {
-      return this.lose(client, error);
+      return this.onConnectionLost(client, error);
     }
     if (this.client !== client) return;
     if (this.failures > 0) this.logger.info('listening to PostgreSQL again');
     this.failures = 0;
     this.since = this.clock.server;
-    for (const greeter of this.greeters) greeter();
+    for (const greeter of this.connectHandlers) greeter();
     this.schedule(client);
   }
 
   private schedule(client: Client): void {
     this.timer = setTimeout(() => {
-      this.beat(client).then(
+      this.sendHeartbeat(client).then(
         () => this.client === client && this.schedule(client),
-        (error: unknown) => this.lose(client, error),
+        (error: unknown) => this.onConnectionLost(client, error),
       );
-    }, HEARTBEAT).unref();
+    }, HEARTBEAT_MS).unref();
   }
 
-  private async beat(client: Client): Promise<void> {
+  private async sendHeartbeat(client: Client): Promise<void> {
     const local = performance.now();
     const { rows } = await client.query<{ server: number; pid: number }>(
       'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS server, pg_backend_pid() AS pid',
@@ -115,7 +115,7 @@ export class PostgresListener implements OnApplicationBootstrap, OnApplicationSh
     this.clock = { server: rows[0]!.server, local };
   }
 
-  private lose(client: Client, error?: unknown): void {
+  private onConnectionLost(client: Client, error?: unknown): void {
     if (this.client !== client) return;
     this.client = null;
     this.since = null;
@@ -123,7 +123,7 @@ export class PostgresListener implements OnApplicationBootstrap, OnApplicationSh
     void client.end().catch(() => undefined);
     this.failures += 1;
     if (this.failures === 1) this.logger.warn({ err: error }, 'lost the connection that listens to PostgreSQL');
-    const pause = Math.min(FIRST_RETRY * 2 ** (this.failures - 1), LONGEST_RETRY);
+    const pause = Math.min(MIN_RETRY_MS * 2 ** (this.failures - 1), MAX_RETRY_MS);
     this.timer = setTimeout(() => void this.connect(), pause).unref();
   }
 }

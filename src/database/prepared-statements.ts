@@ -12,14 +12,14 @@ export interface Statement {
 export type Call = [statement: Statement, values: unknown[]];
 
 /** Texts put together that get a name; each costs some kilobytes in every connection, so that callers must not choose how many. */
-const MOST_COMPOSED = 100;
+const MAX_COMPOSED_ENTRIES = 100;
 
 /**
  * Runs the statements of hot paths under their names: PostgreSQL parses and plans each once a connection, which halves the
  * processor time of a look-up here. Everything else goes through TypeORM's repositories.
  */
 @Injectable()
-export class Statements {
+export class PreparedStatements {
   private readonly prepared: boolean;
   private readonly composed = new Map<string, Statement>();
 
@@ -63,7 +63,7 @@ export class Statements {
     const known = this.composed.get(key);
     if (known) return known;
     const text = make();
-    if (this.composed.size >= MOST_COMPOSED) return { text };
+    if (this.composed.size >= MAX_COMPOSED_ENTRIES) return { text };
     const statement = { name: `composed_${this.composed.size}`, text };
     this.composed.set(key, statement);
     return statement;

@@ -1,5 +1,5 @@
 /** Collects the parameters of a statement that is put together from parts. */
-export class SqlValues {
+export class SqlParams {
   readonly list: unknown[] = [];
 
   /** @returns the placeholder, such as `$3` */

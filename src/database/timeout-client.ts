@@ -5,9 +5,9 @@ import type { PostgresServer } from './postgres-server.js';
 import { READ_ONLY, ReadOnlyRecovery } from './read-only-recovery.js';
 
 /** Milliseconds that PostgreSQL gets beyond its own statement limit before the connection is given up. */
-const GRACE = 500;
+const GRACE_MS = 500;
 
-export interface Bounds {
+export interface Timeouts {
   /** Milliseconds a statement may run. */
   statementMs: number;
   /** Milliseconds a transaction may rest between two statements. */
@@ -36,7 +36,7 @@ type Release = (error?: Error | boolean) => void;
  * a pooler, at the start of each transaction and by a request to cancel. A server that does not answer at all loses the
  * connection: put back into the pool, it would hold up the next request too.
  */
-export function boundedClient(server: PostgresServer, { statementMs, idleMs, pooled }: Bounds): typeof Client {
+export function timeoutClient(server: PostgresServer, { statementMs, idleMs, pooled }: Timeouts): typeof Client {
   const start = `${TRANSACTION_START}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`;
   const PostgresClient = postgresClient(server, pooled);
   const recovery = new ReadOnlyRecovery(
@@ -101,7 +101,7 @@ export function boundedClient(server: PostgresServer, { statementMs, idleMs, poo
         timer = setTimeout(() => {
           const error = Object.assign(new Error('PostgreSQL does not answer'), { code: 'ETIMEDOUT' });
           (this as unknown as Wire).connection.stream.destroy(error);
-        }, GRACE);
+        }, GRACE_MS);
       }, statementMs);
       return (error) => {
         clearTimeout(timer);
@@ -115,7 +115,7 @@ export function boundedClient(server: PostgresServer, { statementMs, idleMs, poo
       const { connection } = new PostgresClient(this.config) as unknown as Wire;
       connection.on('connect', () => connection.cancel(processID, secretKey));
       connection.on('error', () => connection.stream.destroy());
-      setTimeout(() => connection.stream.destroy(), GRACE);
+      setTimeout(() => connection.stream.destroy(), GRACE_MS);
       connection.connect(this.port, this.host);
     }
   }

@@ -16,7 +16,7 @@ export async function runInTransaction<T>(database: DataSource, work: (tx: Entit
     return work(tx);
   });
   // The connection is back in the pool by now: nobody waits for it while a cache is written.
-  if (hooks.length > 0) await Promise.all(hooks.map(settle));
+  if (hooks.length > 0) await Promise.all(hooks.map(runHook));
   return result;
 }
 
@@ -30,7 +30,7 @@ export function afterCommit(tx: EntityManager, hook: Hook): void {
   hooks.push(hook);
 }
 
-async function settle(hook: Hook): Promise<void> {
+async function runHook(hook: Hook): Promise<void> {
   try {
     await hook();
   } catch (error) {

@@ -12,21 +12,21 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { EmbeddedHome } from './embedded-paths.js';
+import type { EmbeddedPaths } from './embedded-paths.js';
 import { childEnvironment } from '../config/process-environment.js';
 
 export const SUPERUSER = 'meetinity';
 const SECRETS_FILE = 'embedded.json';
 
 /** Runs initdb in a folder beside and renames it, so that a kill in between leaves no half cluster in the way. */
-export async function createCluster(home: EmbeddedHome, durable: boolean): Promise<void> {
+export async function createCluster(home: EmbeddedPaths, durable: boolean): Promise<void> {
   removeAbandonedStaging(home.dataDir);
   const staging = mkdtempSync(`${home.dataDir}.new-${process.pid}-`);
   const cluster = path.join(staging, 'cluster');
   const passwordFile = path.join(staging, 'password');
   const password = randomBytes(18).toString('base64url');
   writeFileSync(passwordFile, password, { mode: 0o600 });
-  for (const file of [staging, passwordFile]) give(file, home);
+  for (const file of [staging, passwordFile]) chownRecursively(file, home);
   // Only Linux has C.UTF-8; elsewhere upper and lower case still need a UTF-8 character type.
   const locale = process.platform === 'linux' ? ['--locale=C.UTF-8'] : ['--locale=C', '--lc-ctype=en_US.UTF-8'];
   const access = ['--username', SUPERUSER, '--auth=scram-sha-256', '--pwfile', passwordFile];
@@ -55,7 +55,7 @@ export function writeSecrets(dataDir: string, secrets: { password: string; port?
 }
 
 /** Runs initdb or pg_ctl as the right account; the error carries what the tool said. */
-export async function runTool(home: EmbeddedHome, tool: 'initdb' | 'pg_ctl', args: string[]): Promise<void> {
+export async function runTool(home: EmbeddedPaths, tool: 'initdb' | 'pg_ctl', args: string[]): Promise<void> {
   // The working folder may be closed to the account, and the tools go back to it: hence "/".
   const options = { ...home.account, cwd: '/', env: childEnvironment({ LC_ALL: 'C' }) };
   await promisify(execFile)(path.join(home.bin, tool), args, options).catch((error: Error & { stderr?: string }) => {
@@ -69,7 +69,7 @@ function lastLine(text = ''): string | undefined {
   return text.trim().split('\n').at(-1) || undefined;
 }
 
-function give(file: string, { account }: EmbeddedHome): void {
+function chownRecursively(file: string, { account }: EmbeddedPaths): void {
   if (account.uid !== undefined && account.gid !== undefined) chownSync(file, account.uid, account.gid);
 }
 

@@ -17,7 +17,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 
 /** Where the embedded PostgreSQL lives and as whom it runs; `account` is empty for an ordinary user. */
-export interface EmbeddedHome {
+export interface EmbeddedPaths {
   dataDir: string;
   bin: string;
   account: { uid?: number; gid?: number };
@@ -29,7 +29,7 @@ type Log = (line: string) => void;
 const SHARED_FOLDER = '/var/lib/meetinity-user-service';
 
 /** Finds the binaries, the account and a data folder this account can reach. */
-export function prepareHome(wanted: string, log: Log): EmbeddedHome {
+export function preparePaths(wanted: string, log: Log): EmbeddedPaths {
   const native = nativeFolder();
   mkdirSync(path.dirname(path.resolve(wanted)), { recursive: true });
   // One spelling of the path: a running server is recognised by it.
@@ -82,7 +82,7 @@ function ownerOf(folder: string): { uid: number; gid: number } | undefined {
   return { uid, gid };
 }
 
-function reachableData(folder: string, account: EmbeddedHome['account'], log: Log): string {
+function reachableData(folder: string, account: EmbeddedPaths['account'], log: Log): string {
   const link = lstatSync(folder, { throwIfNoEntry: false });
   if (!link?.isSymbolicLink() && canUse(path.dirname(folder), account)) return folder;
   // A link at the usual place: removing .data still means starting afresh.
@@ -96,7 +96,7 @@ function reachableData(folder: string, account: EmbeddedHome['account'], log: Lo
   return real;
 }
 
-function reachableBinaries(native: string, account: EmbeddedHome['account'], log: Log): string {
+function reachableBinaries(native: string, account: EmbeddedPaths['account'], log: Log): string {
   if (canUse(path.join(native, 'bin', 'postgres'), account)) return native;
   const { version } = JSON.parse(readFileSync(path.join(native, '..', 'package.json'), 'utf8')) as { version: string };
   const copy = path.join(SHARED_FOLDER, `binaries-${version}`);
@@ -121,6 +121,6 @@ function openFolder(folder: string): string {
   return folder;
 }
 
-function canUse(file: string, account: EmbeddedHome['account']): boolean {
+function canUse(file: string, account: EmbeddedPaths['account']): boolean {
   return spawnSync('test', ['-x', file], { ...account, cwd: '/' }).status !== 1;
 }

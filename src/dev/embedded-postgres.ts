@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import { createCluster, isAlive, readSecrets, runTool, SUPERUSER, writeSecrets } from './embedded-cluster.js';
-import { type EmbeddedHome, prepareHome } from './embedded-paths.js';
+import { type EmbeddedPaths, preparePaths } from './embedded-paths.js';
 import { freePort } from './free-port.js';
 
 export interface EmbeddedPostgresOptions {
@@ -41,14 +41,14 @@ interface Server {
 const DATABASE = 'meetinity';
 const START_TIMEOUT_MS = 60_000;
 /** Bytes after which the next start begins the log anew. */
-const MOST_LOG = 1024 * 1024;
+const MAX_LOG_BYTES = 1024 * 1024;
 // Advisory locks belong to one database; this one lives in "postgres", away from those of the service.
-const USERS_LOCK = 7_205_759;
+const USERS_LOCK_KEY = 7_205_759;
 
 /** Starts, or joins, the PostgreSQL of `dataDir`. Throws one line that says what is wrong. */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const log = options.log ?? (() => undefined);
-  const home = prepareHome(options.dataDir, log);
+  const home = preparePaths(options.dataDir, log);
   const durable = options.flags?.fsync !== 'off';
   if (!existsSync(path.join(home.dataDir, 'PG_VERSION'))) await createCluster(home, durable);
   const secrets = readSecrets(home.dataDir);
@@ -77,7 +77,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 }
 
 /** The server named by postmaster.pid, if that process really is one of this folder. */
-function runningServer({ dataDir }: EmbeddedHome): Server | undefined {
+function runningServer({ dataDir }: EmbeddedPaths): Server | undefined {
   const file = path.join(dataDir, 'postmaster.pid');
   if (!existsSync(file)) return undefined;
   const lines = readFileSync(file, 'utf8').split('\n');
@@ -98,7 +98,7 @@ function commandLine(pid: number): string {
     : spawnSync('ps', ['-ww', '-o', 'args=', '-p', `${pid}`]).stdout.toString();
 }
 
-async function launch(home: EmbeddedHome, wanted?: number, flags: Record<string, string> = {}): Promise<Server> {
+async function launch(home: EmbeddedPaths, wanted?: number, flags: Record<string, string> = {}): Promise<Server> {
   const port = await freePort(undefined, wanted).catch(() => freePort());
   const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', timezone: 'UTC', ...flags };
   const args = ['-D', home.dataDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
@@ -126,7 +126,7 @@ async function join(server: Server, connect: (port: number) => Promise<Client>, 
   while (!server.exited() && Date.now() < deadline) {
     try {
       const client = await connect(server.port);
-      const { rows } = await client.query('SELECT pg_try_advisory_lock_shared($1) AS joined', [USERS_LOCK]);
+      const { rows } = await client.query('SELECT pg_try_advisory_lock_shared($1) AS joined', [USERS_LOCK_KEY]);
       if (rows[0].joined) return client;
       await client.end();
     } catch (error) {
@@ -138,13 +138,13 @@ async function join(server: Server, connect: (port: number) => Promise<Client>, 
   return undefined;
 }
 
-async function leave(home: EmbeddedHome, server: Server, session: Client, connect: (port: number) => Promise<Client>) {
+async function leave(home: EmbeddedPaths, server: Server, session: Client, connect: (port: number) => Promise<Client>) {
   await session.query('SELECT pg_advisory_unlock_all()').catch(() => undefined);
   await session.end().catch(() => undefined);
   const client = await connect(server.port).catch(() => undefined);
   if (!client) return;
   // Every user holds the lock shared, so only the last one gets it alone; a new user meanwhile waits for the end.
-  const last = await client.query('SELECT pg_try_advisory_lock($1) AS alone', [USERS_LOCK]).then(
+  const last = await client.query('SELECT pg_try_advisory_lock($1) AS alone', [USERS_LOCK_KEY]).then(
     ({ rows }) => rows[0].alone as boolean,
     // Another user is stopping it in this moment.
     () => false,
@@ -176,12 +176,12 @@ async function connectTo(port: number, password: string): Promise<Client> {
   return client;
 }
 
-function logFile({ dataDir }: EmbeddedHome): string {
+function logFile({ dataDir }: EmbeddedPaths): string {
   return path.join(dataDir, 'server.log');
 }
 
 function tooLarge(log: string): boolean {
-  return existsSync(log) && statSync(log).size > MOST_LOG;
+  return existsSync(log) && statSync(log).size > MAX_LOG_BYTES;
 }
 
 /** What the server of this process id said last, or why it gave up; the log is shared with others that start at once. */

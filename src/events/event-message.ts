@@ -20,7 +20,7 @@ export const SCHEMA_VERSION = 1;
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
 /** Bytes of a value beyond which the broker would drop the connection instead of refusing the message. */
-const LARGEST = 32 * 1024 * 1024;
+const MAX_VALUE_BYTES = 32 * 1024 * 1024;
 
 /**
  * The message of an event. The same row always makes the same message, so a replay tells nothing new.
@@ -34,7 +34,7 @@ export function toMessage(event: PendingEvent): Message {
   const value =
     `{"event_type":"${event_type}","user_id":"${user_id}",${said}` +
     `"timestamp":"${timestamp}","event_id":"${event_id}","schema_version":${SCHEMA_VERSION}}`;
-  if (value.length > LARGEST) throw new Error('larger than any broker takes');
+  if (value.length > MAX_VALUE_BYTES) throw new Error('larger than any broker takes');
   return {
     // The key chooses the partition: all events of a user stand in one, in order.
     key: user_id,

@@ -3,11 +3,11 @@ import type { Admin, Message, Producer } from 'kafkajs';
 import type { Logger } from '../common/logging/logger.js';
 import type { Settings } from '../config/settings.js';
 import { PendingEvent, toMessage } from './event-message.js';
-import { FencedSockets, kafkaConfig, nameKafka, REQUEST_TIMEOUT } from './kafka.js';
-import { Placements } from './partition-ack-tracker.js';
+import { FencedSockets, kafkaConfig, nameKafka, REQUEST_TIMEOUT_MS } from './kafka.js';
+import { PartitionAckTracker } from './partition-ack-tracker.js';
 
 /** What the broker says of an event that it will never take; everything else is about its own state, and passes. */
-const REFUSALS = new Set([
+const NON_RETRIABLE_ERRORS = new Set([
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
   'INVALID_RECORD',
@@ -16,7 +16,7 @@ const REFUSALS = new Set([
 ]);
 
 /** Characters of the values in one request; a broker drops the connection of one that is too large. */
-const REQUEST_SIZE = 4 * 1024 * 1024;
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
 interface Item {
   event: PendingEvent;
@@ -33,7 +33,7 @@ export interface Outcome {
 function refusal(error: unknown): string | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { type } = cause as Error & { type?: string };
-    if (type !== undefined && REFUSALS.has(type)) return type;
+    if (type !== undefined && NON_RETRIABLE_ERRORS.has(type)) return type;
   }
   return null;
 }
@@ -47,7 +47,7 @@ export class EventPublisher {
   private client: ClientKafka | null = null;
   private sockets: FencedSockets | null = null;
   private topicWarned = false;
-  private readonly placements = new Placements();
+  private readonly placements = new PartitionAckTracker();
 
   /** @param fence asked before every byte that leaves; false once this process may no longer be the relay */
   constructor(
@@ -108,7 +108,7 @@ export class EventPublisher {
       try {
         const message = toMessage(event);
         size += message.value!.length;
-        if (size > REQUEST_SIZE) {
+        if (size > MAX_REQUEST_BYTES) {
           parts.push([]);
           size = message.value!.length;
         }
@@ -127,7 +127,7 @@ export class EventPublisher {
       this.placements.begin();
       const written = await producer.sendBatch({
         acks: -1,
-        timeout: REQUEST_TIMEOUT - 500,
+        timeout: REQUEST_TIMEOUT_MS - 500,
         topicMessages: [{ topic, messages }],
       });
       this.placements.requireComplete(written);
@@ -169,7 +169,7 @@ export class EventPublisher {
       await admin.connect();
       await admin.createTopics({
         topics: [{ topic, numPartitions, replicationFactor }],
-        timeout: REQUEST_TIMEOUT - 500,
+        timeout: REQUEST_TIMEOUT_MS - 500,
       });
     } catch (error) {
       if (!this.topicWarned)

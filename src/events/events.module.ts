@@ -1,17 +1,17 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { KafkaProbe } from './kafka.health-indicator.js';
+import { KafkaHealthIndicator } from './kafka.health-indicator.js';
 import { OutboxEvent } from './outbox-event.entity.js';
 import { OutboxLag } from './outbox-lag.js';
 import { OutboxService } from './outbox.service.js';
 import { OutboxSubjects } from './outbox-subjects.js';
 import { Relay } from './relay.js';
-import { RelayBell } from './relay-wakeup.js';
+import { RelayWakeup } from './relay-wakeup.js';
 
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([OutboxEvent])],
-  providers: [OutboxService, OutboxSubjects, OutboxLag, KafkaProbe, RelayBell, Relay],
-  exports: [OutboxService, OutboxSubjects, OutboxLag, KafkaProbe],
+  providers: [OutboxService, OutboxSubjects, OutboxLag, KafkaHealthIndicator, RelayWakeup, Relay],
+  exports: [OutboxService, OutboxSubjects, OutboxLag, KafkaHealthIndicator],
 })
 export class EventsModule {}

@@ -5,7 +5,7 @@ import { kafkaConfig } from './kafka.js';
 
 /** Asks the brokers whether they are there, over a connection that is kept while they are. */
 @Injectable()
-export class KafkaProbe implements OnApplicationShutdown {
+export class KafkaHealthIndicator implements OnApplicationShutdown {
   readonly configured: boolean;
   private admin: Promise<Admin> | null = null;
 

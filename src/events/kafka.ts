@@ -4,8 +4,8 @@ import type { ISocketFactory, KafkaConfig, logLevel, SASLOptions } from 'kafkajs
 import type { Settings } from '../config/settings.js';
 
 /** Milliseconds. */
-const CONNECT_TIMEOUT = 1000;
-export const REQUEST_TIMEOUT = 3000;
+const CONNECT_TIMEOUT_MS = 1000;
+export const REQUEST_TIMEOUT_MS = 3000;
 
 /** The library is loaded with the first use, not for one word. */
 const SILENT: logLevel.NOTHING = 0;
@@ -19,8 +19,8 @@ export function kafkaConfig({ kafka }: Settings): KafkaConfig {
     brokers: kafka.brokers,
     ssl: kafka.ssl && kafka.ca ? { ca: kafka.ca } : kafka.ssl,
     sasl,
-    connectionTimeout: CONNECT_TIMEOUT,
-    requestTimeout: REQUEST_TIMEOUT,
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     enforceRequestTimeout: true,
     retry: { retries: 1, initialRetryTime: 50, maxRetryTime: 200 },
     logLevel: SILENT,

@@ -3,9 +3,9 @@ import { DataSource } from 'typeorm';
 import { outboxAge, outboxParked, outboxPending } from './event-metrics.js';
 
 /** Milliseconds for which a reading serves: several scrapers, or an eager one, cost no more than one. */
-const FRESH = 2000;
+const MAX_AGE_MS = 2000;
 /** Rows up to which counting goes; what matters beyond is the age. */
-const MOST = 10_000;
+const MAX_COUNTED_ROWS = 10_000;
 
 /** How far the topic is behind the database, as every instance can tell. */
 @Injectable()
@@ -17,12 +17,12 @@ export class OutboxLag {
   /** Sets the gauges. Both indexes it walks hold only what waits. */
   async measure(): Promise<void> {
     if (performance.now() < this.readUntil) return;
-    this.readUntil = performance.now() + FRESH;
+    this.readUntil = performance.now() + MAX_AGE_MS;
     const [row] = await this.database.query<[{ pending: number; age: number; parked: number }]>(
       `SELECT count(*)::int AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS age,
               (SELECT count(*)::int FROM outbox_events WHERE parked_at IS NOT NULL) AS parked
          FROM (SELECT created_at FROM outbox_events
-                WHERE published_at IS NULL AND parked_at IS NULL ORDER BY id LIMIT ${MOST}) AS waiting`,
+                WHERE published_at IS NULL AND parked_at IS NULL ORDER BY id LIMIT ${MAX_COUNTED_ROWS}) AS waiting`,
     );
     outboxPending.set(row.pending);
     outboxAge.set(Math.max(0, row.age));

@@ -1,17 +1,17 @@
-import { noteDoubt } from '../cache/pending-invalidation.js';
+import { persistFailedInvalidation } from '../cache/pending-invalidation.js';
 import type { UserCaches } from '../cache/user-caches.js';
 import type { Logger } from '../common/logging/logger.js';
 import type { PendingEvent } from './event-message.js';
 import { eventsParked, eventsPublished } from './event-metrics.js';
 import type { EventPublisher, Outcome } from './event-publisher.js';
-import { BATCH, markPublished, park, readBatch } from './outbox-queue.js';
-import type { RelayLock } from './leader-lock.js';
+import { BATCH_ROWS, markPublished, park, readBatch } from './outbox-queue.js';
+import type { LeaderLock } from './leader-lock.js';
 
 const NOTHING: Promise<PendingEvent[]> = Promise.resolve([]);
 const idsOf = (events: PendingEvent[]) => events.map(({ id }) => id);
 
 /** Takes waiting events from the outbox to the broker, for whoever holds the lock of the relay. */
-export class OutboxDrain {
+export class OutboxProcessor {
   constructor(
     private readonly publisher: EventPublisher,
     private readonly caches: UserCaches,
@@ -22,7 +22,7 @@ export class OutboxDrain {
    * Publishes what there is. While one full batch is sent, the one before is marked and the next is read.
    * @param goOn asked before each batch
    */
-  async run(lock: RelayLock, goOn: () => boolean): Promise<void> {
+  async run(lock: LeaderLock, goOn: () => boolean): Promise<void> {
     let batch = await readBatch(lock, []);
     let marking: Promise<void> = Promise.resolve();
     let marked: PendingEvent[] = [];
@@ -31,7 +31,7 @@ export class OutboxDrain {
         const outcome: Outcome = { published: [], parked: [] };
         const sending = this.publisher.publish(batch, outcome);
         // What has come since a batch that was not full waits for the next look: the more of it goes together.
-        const ahead = batch.length < BATCH ? NOTHING : readBatch(lock, idsOf([...marked, ...batch]));
+        const ahead = batch.length < BATCH_ROWS ? NOTHING : readBatch(lock, idsOf([...marked, ...batch]));
         ahead.catch(() => undefined);
         try {
           await sending;
@@ -51,10 +51,10 @@ export class OutboxDrain {
     }
   }
 
-  private async finish(lock: RelayLock, { published, parked }: Outcome): Promise<void> {
+  private async finish(lock: LeaderLock, { published, parked }: Outcome): Promise<void> {
     // Before the mark: should this process die in between, the next relay does both again.
-    const told = await this.caches.forget([...new Set(published.map(({ user_id }) => user_id))]);
-    if (!told) await noteDoubt((sql, values) => lock.query(sql, values));
+    const told = await this.caches.invalidate([...new Set(published.map(({ user_id }) => user_id))]);
+    if (!told) await persistFailedInvalidation((sql, values) => lock.query(sql, values));
     if (published.length > 0) await markPublished(lock, idsOf(published));
     for (const { event_type } of published) eventsPublished.inc({ event_type });
     for (const { event, reason } of parked) {

@@ -5,8 +5,8 @@ import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
-import { Call, Statement, Statements } from '../database/prepared-statements.js';
-import { RelayBell } from './relay-wakeup.js';
+import { Call, Statement, PreparedStatements } from '../database/prepared-statements.js';
+import { RelayWakeup } from './relay-wakeup.js';
 import type { UserEvent } from './user-events.js';
 
 function payloadOf(event: UserEvent): Record<string, unknown> {
@@ -22,9 +22,9 @@ const ADD: Statement = {
 @Injectable()
 export class OutboxService {
   constructor(
-    private readonly statements: Statements,
+    private readonly statements: PreparedStatements,
     private readonly settings: Settings,
-    private readonly bell: RelayBell,
+    private readonly bell: RelayWakeup,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -43,7 +43,7 @@ export class OutboxService {
   }
 
   private announce({ type, userId }: UserEvent): void {
-    if (this.settings.kafka.brokers.length > 0) return this.bell.ring();
+    if (this.settings.kafka.brokers.length > 0) return this.bell.notify();
     this.logger.info({ event_type: type, user_id: userId }, 'no Kafka is configured: the event stays in the outbox');
   }
 }

@@ -1,7 +1,7 @@
 import type { ICustomPartitioner, RecordMetadata } from 'kafkajs';
 
 /** Where the producer put the messages of one request, to tell whether the broker has acknowledged all of it. */
-export class Placements {
+export class PartitionAckTracker {
   private readonly partitions = new Set<number>();
   private readonly counts = new Set<number>();
 

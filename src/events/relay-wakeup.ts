@@ -1,14 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { PostgresListener } from '../database/notification-listener.js';
+import { NotificationListener } from '../database/notification-listener.js';
 
 const CHANNEL = 'outbox';
 /** Milliseconds between two notifications of one instance; what commits meanwhile shares the next. */
-const PAUSE = 5;
+const PAUSE_MS = 5;
 
 /** Wakes the relay, in whichever instance it runs, when a transaction with an event has been committed. */
 @Injectable()
-export class RelayBell {
+export class RelayWakeup {
   private readonly waiting = new Set<() => void>();
   private rung = false;
   private notifying = false;
@@ -18,7 +18,7 @@ export class RelayBell {
 
   constructor(
     private readonly database: DataSource,
-    listener: PostgresListener,
+    listener: NotificationListener,
   ) {
     listener.on(CHANNEL, () => this.wake());
   }
@@ -27,10 +27,10 @@ export class RelayBell {
    * Returns at once. NOTIFY goes outside the transaction of the change: inside, its commit would take a lock that all
    * commits with a notification queue for.
    */
-  ring(): void {
+  notify(): void {
     if (this.local) this.wake();
     else if (this.notifying) this.again = true;
-    else void this.notify();
+    else void this.sendNotification();
   }
 
   /** Until somebody rings, or the time (milliseconds) is up; a ring that nobody waited for counts for the next to wait. */
@@ -55,13 +55,13 @@ export class RelayBell {
     for (const done of this.waiting) done();
   }
 
-  private async notify(): Promise<void> {
+  private async sendNotification(): Promise<void> {
     this.notifying = true;
     do {
       this.again = false;
       // A failure only costs time: the relay also looks by itself.
       await this.database.query(`NOTIFY ${CHANNEL}`).catch(() => undefined);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     } while (this.again);
     this.notifying = false;
   }

@@ -5,23 +5,23 @@ import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { publishErrors, relayActive } from './event-metrics.js';
 import { EventPublisher } from './event-publisher.js';
-import { OutboxDrain } from './outbox-processor.js';
+import { OutboxProcessor } from './outbox-processor.js';
 import { anyPending } from './outbox-queue.js';
-import { OutboxSweep } from './outbox-cleanup.js';
-import { RelayBell } from './relay-wakeup.js';
-import { LEASE, RelayLock } from './leader-lock.js';
+import { OutboxCleanup } from './outbox-cleanup.js';
+import { RelayWakeup } from './relay-wakeup.js';
+import { LEASE_MS, LeaderLock } from './leader-lock.js';
 
 /** Milliseconds. How often a relay looks for events by itself, and the others for the lock. */
-const POLL = 500;
+const POLL_MS = 500;
 /** From the begin of one look to the next under load: events that gather meanwhile cost the broker and PostgreSQL as much as one. */
-const PACE = 50;
+const MIN_CYCLE_MS = 50;
 /** How long a new relay holds back where its predecessor may have left something on its way to the broker. */
-const HANDOVER = LEASE + 500;
+const HANDOVER_MS = LEASE_MS + 500;
 /** A round ends after this long, so that a replay finds its turn. */
-const ROUND = 1000;
-const LONGEST_BACKOFF = 1000;
+const MAX_CYCLE_MS = 1000;
+const MAX_BACKOFF_MS = 1000;
 /** After this long without a broker the lock is offered to the other instances, whose way there may be open. */
-const GIVE_UP = 15_000;
+const MAX_FAILING_MS = 15_000;
 
 /**
  * Publishes the outbox: one relay at a time over all instances, every event at least once and, per user, in order. An event
@@ -32,9 +32,9 @@ const GIVE_UP = 15_000;
 @Injectable()
 export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly publisher: EventPublisher;
-  private readonly drain: OutboxDrain;
-  private readonly sweep: OutboxSweep;
-  private lock: RelayLock | null = null;
+  private readonly drain: OutboxProcessor;
+  private readonly sweep: OutboxCleanup;
+  private lock: LeaderLock | null = null;
   private running: Promise<void> | undefined;
   private stopping = false;
   private lossReported = false;
@@ -44,12 +44,12 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly settings: Settings,
     @Inject(LOGGER) private readonly logger: Logger,
-    private readonly bell: RelayBell,
+    private readonly bell: RelayWakeup,
     caches: UserCaches,
   ) {
-    this.publisher = new EventPublisher(settings, logger, () => this.lock?.fresh ?? false);
-    this.drain = new OutboxDrain(this.publisher, caches, logger);
-    this.sweep = new OutboxSweep(settings.outboxRetentionDays, logger);
+    this.publisher = new EventPublisher(settings, logger, () => this.lock?.isLeaseValid ?? false);
+    this.drain = new OutboxProcessor(this.publisher, caches, logger);
+    this.sweep = new OutboxCleanup(settings.outboxRetentionDays, logger);
   }
 
   onApplicationBootstrap(): void {
@@ -66,26 +66,26 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   private async run(): Promise<void> {
     while (!this.stopping) {
       try {
-        await this.lead();
+        await this.runAsLeader();
       } catch (error) {
         if (!this.lossReported)
           this.logger.warn({ err: error }, 'lost the connection that decides which instance publishes the events');
         this.lossReported = true;
       }
-      await this.sleep(POLL);
+      await this.sleep(POLL_MS);
     }
   }
 
   /** Waits for the lock, and publishes as long as it is held. */
-  private async lead(): Promise<void> {
-    const lock = await RelayLock.open(this.settings, () => {
+  private async runAsLeader(): Promise<void> {
+    const lock = await LeaderLock.connect(this.settings, () => {
       this.bell.wake();
       this.publisher.abort();
     });
     try {
       while (!(await lock.tryAcquire())) {
         this.lossReported = false;
-        await this.sleep(POLL);
+        await this.sleep(POLL_MS);
         if (this.stopping) return;
       }
       this.lossReported = false;
@@ -93,7 +93,7 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
       this.bell.local = true;
       relayActive.set(1);
       this.logger.info('this instance publishes the events now');
-      if (await anyPending(lock)) await this.sleep(HANDOVER);
+      if (await anyPending(lock)) await this.sleep(HANDOVER_MS);
       await this.publishWhileHeld(lock);
     } finally {
       this.lock = null;
@@ -104,11 +104,11 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     }
   }
 
-  private async publishWhileHeld(lock: RelayLock): Promise<void> {
+  private async publishWhileHeld(lock: LeaderLock): Promise<void> {
     this.failures = 0;
     while (!this.stopping) {
       try {
-        await this.round(lock);
+        await this.publishCycle(lock);
       } catch (error) {
         await this.backOff(lock, error);
       }
@@ -116,9 +116,9 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** Publishes what there is and what comes, for the length of a round. */
-  private async round(lock: RelayLock): Promise<void> {
-    if (!(await lock.enterRound())) return this.sleep(POLL);
-    const end = performance.now() + ROUND;
+  private async publishCycle(lock: LeaderLock): Promise<void> {
+    if (!(await lock.enterCycle())) return this.sleep(POLL_MS);
+    const end = performance.now() + MAX_CYCLE_MS;
     try {
       while (!this.stopping && performance.now() < end) {
         const begun = performance.now();
@@ -126,25 +126,25 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
         if (this.failures > 0) this.logger.info('events are published again');
         this.failures = 0;
         await this.sweep.runWhenDue(lock);
-        await this.bell.wait(Math.min(POLL, Math.max(0, end - performance.now())));
-        await this.sleep(begun + PACE - performance.now());
+        await this.bell.wait(Math.min(POLL_MS, Math.max(0, end - performance.now())));
+        await this.sleep(begun + MIN_CYCLE_MS - performance.now());
       }
     } finally {
-      await lock.leaveRound();
+      await lock.leaveCycle();
     }
   }
 
   /** @throws Error where this instance should no longer be the relay */
-  private async backOff(lock: RelayLock, error: unknown): Promise<void> {
-    if (!lock.alive) throw error;
+  private async backOff(lock: LeaderLock, error: unknown): Promise<void> {
+    if (!lock.isConnected) throw error;
     publishErrors.inc();
     if (this.failures === 0) {
       this.failingSince = performance.now();
       this.logger.warn({ err: error }, 'events cannot be published; they wait in the outbox');
     }
     this.failures += 1;
-    if (performance.now() - this.failingSince > GIVE_UP) throw error;
-    await this.sleep(Math.min(100 * 2 ** this.failures, LONGEST_BACKOFF));
+    if (performance.now() - this.failingSince > MAX_FAILING_MS) throw error;
+    await this.sleep(Math.min(100 * 2 ** this.failures, MAX_BACKOFF_MS));
   }
 
   /** Not woken by events, only by the end. */

@@ -1,7 +1,7 @@
 import { Injectable, OnApplicationShutdown } from '@nestjs/common';
 import { Pool } from 'pg';
 import { databaseError, sqlState } from '../common/database-errors.js';
-import { boundedPool } from '../database/connection-options.js';
+import { createPool } from '../database/connection-options.js';
 import { IS_WRITABLE } from '../database/read-only-recovery.js';
 import { Settings } from '../config/settings.js';
 
@@ -10,11 +10,11 @@ import { Settings } from '../config/settings.js';
  * is busy and the database is not down.
  */
 @Injectable()
-export class DatabaseProbe implements OnApplicationShutdown {
+export class DatabaseHealthIndicator implements OnApplicationShutdown {
   private readonly pool: Pool;
 
   constructor(settings: Settings) {
-    this.pool = boundedPool(settings, 1);
+    this.pool = createPool(settings, 1);
     // Kept between two looks: where others use up max_connections, a new one would be refused.
     this.pool.options.idleTimeoutMillis = 0;
     // The next question finds out too; without a listener the process would end.

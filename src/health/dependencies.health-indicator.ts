@@ -3,25 +3,25 @@ import { HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus'
 import { CircuitBreaker } from '../redis/circuit-breaker.js';
 import { probeWrite } from '../redis/redis-refusals.js';
 import { Settings } from '../config/settings.js';
-import { KafkaProbe } from '../events/kafka.health-indicator.js';
+import { KafkaHealthIndicator } from '../events/kafka.health-indicator.js';
 import { AvatarStorage } from '../users/avatars/avatar-storage.js';
-import { DatabaseProbe } from './database.health-indicator.js';
+import { DatabaseHealthIndicator } from './database.health-indicator.js';
 
 /** Milliseconds that one check may take. */
-const TIMEOUT = 1000;
+const TIMEOUT_MS = 1000;
 /** Milliseconds for which probes share one answer. */
-const SHARED_FOR = 1000;
+const MAX_AGE_MS = 1000;
 
 export type DependencyName = 'database' | 'redis' | 'kafka' | 'storage';
 
 /** One indicator a dependency. What is not configured is named by what stands in for it, and is never down. */
 @Injectable()
-export class Dependencies {
+export class DependenciesHealthIndicator {
   constructor(
     private readonly indicators: HealthIndicatorService,
-    private readonly database: DatabaseProbe,
+    private readonly database: DatabaseHealthIndicator,
     private readonly breaker: CircuitBreaker,
-    private readonly kafka: KafkaProbe,
+    private readonly kafka: KafkaHealthIndicator,
     private readonly storage: AvatarStorage,
     private readonly settings: Settings,
   ) {}
@@ -59,7 +59,7 @@ export class Dependencies {
     return this.indicators
       .check(name)
       .attempt(async () => ({ state: await probe() }))
-      .withTimeout(TIMEOUT)
-      .cacheFor(SHARED_FOR);
+      .withTimeout(TIMEOUT_MS)
+      .cacheFor(MAX_AGE_MS);
   }
 }

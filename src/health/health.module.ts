@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { UsersModule } from '../users/users.module.js';
-import { DatabaseProbe } from './database.health-indicator.js';
-import { Dependencies } from './dependencies.health-indicator.js';
+import { DatabaseHealthIndicator } from './database.health-indicator.js';
+import { DependenciesHealthIndicator } from './dependencies.health-indicator.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 import { MetricsController } from './metrics.controller.js';
@@ -12,6 +12,6 @@ import { UserCountsService } from './user-counts.js';
 @Module({
   imports: [UsersModule, TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
-  providers: [HealthService, Dependencies, UserCountsService, MetricsService, DatabaseProbe],
+  providers: [HealthService, DependenciesHealthIndicator, UserCountsService, MetricsService, DatabaseHealthIndicator],
 })
 export class HealthModule {}

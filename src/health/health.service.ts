@@ -6,14 +6,14 @@ import { AppError } from '../common/errors.js';
 import { Lifecycle } from '../common/lifecycle.module.js';
 import { VERSION } from '../common/version.js';
 import { pendingMigrations } from '../database/migrator.js';
-import { Dependencies, DependencyName } from './dependencies.health-indicator.js';
+import { DependenciesHealthIndicator, DependencyName } from './dependencies.health-indicator.js';
 import type { HealthBody } from './health.dto.js';
 import { UserCountsService } from './user-counts.js';
 
 const UNKNOWN = { active_users: null, total_users: null, oauth_providers: null };
 
 /** Milliseconds; the report never waits longer for the counts. */
-const COUNTS_TIMEOUT = 1000;
+const COUNTS_TIMEOUT_MS = 1000;
 
 @Injectable()
 export class HealthService {
@@ -21,7 +21,7 @@ export class HealthService {
 
   constructor(
     private readonly checks: HealthCheckService,
-    private readonly dependencies: Dependencies,
+    private readonly dependencies: DependenciesHealthIndicator,
     private readonly counts: UserCountsService,
     private readonly lifecycle: Lifecycle,
     private readonly database: DataSource,
@@ -67,6 +67,6 @@ export class HealthService {
   }
 
   private async boundedCounts(): Promise<HealthBody['metrics']> {
-    return Promise.race([this.counts.get().catch(() => UNKNOWN), sleep(COUNTS_TIMEOUT, UNKNOWN, { ref: false })]);
+    return Promise.race([this.counts.get().catch(() => UNKNOWN), sleep(COUNTS_TIMEOUT_MS, UNKNOWN, { ref: false })]);
   }
 }

@@ -7,7 +7,7 @@ import { registry } from '../common/logging/metrics.js';
 import { OutboxLag } from '../events/outbox-lag.js';
 
 /** Milliseconds; metrics come without what the database would have to say when it does not answer. */
-const TIMEOUT = 1000;
+const TIMEOUT_MS = 1000;
 
 const connections = new Gauge({
   name: 'database_pool_connections',
@@ -37,7 +37,7 @@ export class MetricsService {
     connections.set({ state: 'idle' }, pool.idleCount);
     connections.set({ state: 'used' }, pool.totalCount - pool.idleCount);
     waiting.set(pool.waitingCount);
-    await Promise.race([this.lag.measure().catch(() => undefined), sleep(TIMEOUT, undefined, { ref: false })]);
+    await Promise.race([this.lag.measure().catch(() => undefined), sleep(TIMEOUT_MS, undefined, { ref: false })]);
     return registry.metrics();
   }
 }

@@ -8,9 +8,9 @@ export interface UserCounts {
 }
 
 /** Milliseconds for which a result serves. */
-const FRESH = 60_000;
+const MAX_AGE_MS = 60_000;
 /** Rows up to which counting is exact; beyond, the planner's statistics answer, which cost the same at any size. */
-const EXACT_UP_TO = 20_000;
+const MAX_EXACT_ROWS = 20_000;
 
 @Injectable()
 export class UserCountsService {
@@ -22,7 +22,7 @@ export class UserCountsService {
   /** Shared by all callers for a minute; a failure is not kept. */
   async get(): Promise<UserCounts> {
     if (!this.counts || Date.now() > this.expires) {
-      this.expires = Date.now() + FRESH;
+      this.expires = Date.now() + MAX_AGE_MS;
       this.counts = this.read().catch((error: unknown) => {
         this.counts = undefined;
         throw error;
@@ -33,9 +33,9 @@ export class UserCountsService {
 
   private async read(): Promise<UserCounts> {
     const [{ rows }] = await this.database.query<[{ rows: number }]>(
-      `SELECT count(*)::int AS rows FROM (SELECT FROM users LIMIT ${EXACT_UP_TO + 1}) AS first_rows`,
+      `SELECT count(*)::int AS rows FROM (SELECT FROM users LIMIT ${MAX_EXACT_ROWS + 1}) AS first_rows`,
     );
-    return rows <= EXACT_UP_TO ? this.count() : this.estimate();
+    return rows <= MAX_EXACT_ROWS ? this.count() : this.estimate();
   }
 
   private async count(): Promise<UserCounts> {
@@ -59,7 +59,7 @@ export class UserCountsService {
       this.planned(`oauth_provider = 'linkedin'`),
     ]);
     // Before the first ANALYZE the planner guesses, and often less than what has been counted already.
-    const total = Math.max(all, EXACT_UP_TO + 1);
+    const total = Math.max(all, MAX_EXACT_ROWS + 1);
     const share = (rows: number) => Math.round((total * rows) / Math.max(all, 1));
     return {
       active_users: share(active),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access, mkdir, opendir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../common/logging/logger.js';
-import { Rounds } from '../common/concurrency/periodic-task.js';
+import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 import type { Settings } from '../config/settings.js';
 import type { Mail, MailKind } from './mail.js';
 import { loadLibrary, type MailTransport, toOptions } from './transports.js';
@@ -16,15 +16,15 @@ const CLEANUP_INTERVAL_MS = 3_600_000;
 /** Where there is no mail server: each message becomes a file that mail programs open, named after time, kind and user. */
 export class FileTransport implements MailTransport {
   private readonly directory: string;
-  private readonly cleanup: Rounds;
+  private readonly cleanup: PeriodicTask;
 
   constructor(
     private readonly settings: Settings,
     private readonly logger: Logger,
   ) {
     this.directory = settings.mail.directory;
-    this.cleanup = new Rounds(CLEANUP_INTERVAL_MS, logger, 'cleaning up MAIL_DIR failed', () => this.removeOld());
-    this.cleanup.begin();
+    this.cleanup = new PeriodicTask(CLEANUP_INTERVAL_MS, logger, 'cleaning up MAIL_DIR failed', () => this.removeOld());
+    this.cleanup.start();
   }
 
   async send(mail: Mail, messageId: string): Promise<void> {
@@ -50,7 +50,7 @@ export class FileTransport implements MailTransport {
   }
 
   close(): void {
-    void this.cleanup.end();
+    void this.cleanup.stop();
   }
 
   private markOf(userId: string): string {

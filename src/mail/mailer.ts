@@ -3,16 +3,16 @@ import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { mails, mailsWaiting } from '../common/logging/metrics.js';
-import { WorkQueue } from '../common/concurrency/task-queue.js';
+import { TaskQueue } from '../common/concurrency/task-queue.js';
 import { Settings } from '../config/settings.js';
 import type { Mail, MailKind } from './mail.js';
 import { FileTransport } from './file-transport.js';
 import { MailTransport, SmtpTransport, SmtpUtf8Missing } from './transports.js';
 
 /** Messages sent at once, and connections to the mail server. */
-const CONCURRENCY = 3;
+const MAX_CONCURRENT_ENTRIES = 3;
 /** Messages that may wait, retries included; beyond, new ones are dropped and counted. */
-const CAPACITY = 1000;
+const MAX_QUEUED_ENTRIES = 1000;
 
 /** Makes the message when its turn comes; null where there is nothing to send. */
 type Compose = () => Promise<Mail | null> | Mail | null;
@@ -58,7 +58,7 @@ export class Mailer implements OnApplicationShutdown {
   readonly timing = { retryDelays: [1000, 5000, 30_000, 120_000, 600_000], drainLimit: 5000 };
   private readonly transport: MailTransport;
   private readonly domain: string;
-  private readonly queue = new WorkQueue(CONCURRENCY);
+  private readonly queue = new TaskQueue(MAX_CONCURRENT_ENTRIES);
   private readonly delayed = new Map<Job, NodeJS.Timeout>();
   private draining = false;
 
@@ -69,7 +69,7 @@ export class Mailer implements OnApplicationShutdown {
     const { mail, production } = settings;
     this.domain = /@([^>]+)/.exec(mail.from)![1]!;
     this.transport = mail.smtpUrl
-      ? new SmtpTransport(mail.smtpUrl, mail.from, CONCURRENCY)
+      ? new SmtpTransport(mail.smtpUrl, mail.from, MAX_CONCURRENT_ENTRIES)
       : new FileTransport(settings, logger);
     if (production && !mail.smtpUrl)
       logger.warn(`SMTP_URL is not set: mail is written to ${mail.directory} and reaches nobody`);
@@ -82,7 +82,7 @@ export class Mailer implements OnApplicationShutdown {
 
   /** Queues a message that is yet to be made, by look-ups that must not show in the time of the answer. */
   sendLater(kind: MailKind, compose: Compose): void {
-    if (this.queue.size + this.delayed.size >= CAPACITY) {
+    if (this.queue.size + this.delayed.size >= MAX_QUEUED_ENTRIES) {
       mails.inc({ kind, result: 'dropped' });
       this.logger.error({ mail: kind }, 'mail dropped: too many messages wait');
       return;

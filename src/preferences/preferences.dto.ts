@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
-import { Omittable, Satisfies, ShownText, toText } from '../common/dto/text-fields.js';
+import { OptionalField, Satisfies, ShownText, toText } from '../common/dto/text-fields.js';
 import { foldCase } from '../common/dto/text.js';
 import { PROFILE_VISIBILITIES } from './preferences.entity.js';
 import type { Preferences, ProfileVisibility } from './preferences.entity.js';
@@ -12,10 +12,10 @@ const AGES = { minimum: 18, maximum: 120 };
 /** Kilometres; half of the equator is as far as anybody can be. */
 const RADIUS = { minimum: 1, maximum: 20_000 };
 
-function Whole({ minimum, maximum }: typeof AGES, example: number) {
+function IntField({ minimum, maximum }: typeof AGES, example: number) {
   return applyDecorators(
     ApiPropertyOptional({ type: 'integer', minimum, maximum, example }),
-    Omittable(),
+    OptionalField(),
     IsInt(),
     Min(minimum),
     Max(maximum),
@@ -29,11 +29,11 @@ const folded = (entry: unknown) => (typeof entry === 'string' ? foldCase(entry) 
 const ENTRY = { type: 'string', minLength: 1, maxLength: 100 } as const;
 
 /** At most 50 entries of 1 to 100 characters, trimmed, none twice; the list replaces the stored one. */
-function Entries(example: string[]) {
+function TagListField(example: string[]) {
   return applyDecorators(
     ApiPropertyOptional({ type: 'array', items: ENTRY, maxItems: 50, uniqueItems: true, example }),
     Transform(({ value }) => (Array.isArray(value) ? value.map(toText) : value)),
-    Omittable(),
+    OptionalField(),
     IsArray(),
     ArrayMaxSize(50),
     Satisfies(isWithoutDoubles, 'duplicate', 'must not have an entry twice'),
@@ -41,25 +41,25 @@ function Entries(example: string[]) {
   );
 }
 
-const Flag = () => applyDecorators(ApiPropertyOptional(), Omittable(), IsBoolean());
+const BooleanField = () => applyDecorators(ApiPropertyOptional(), OptionalField(), IsBoolean());
 
 /** An omitted field stays; none of them can be null. */
 export class UpdatePreferencesBody {
-  @Whole(AGES, 25) age_min?: number;
-  @Whole(AGES, 45) age_max?: number;
-  @Whole(RADIUS, 30) location_radius?: number;
-  @Entries(['Technology', 'Finance']) industries?: string[];
-  @Entries(['Senior', 'Lead']) job_levels?: string[];
-  @Entries(['AI', 'Blockchain', 'Startups']) interests?: string[];
-  @Flag() notification_email?: boolean;
-  @Flag() notification_push?: boolean;
+  @IntField(AGES, 25) age_min?: number;
+  @IntField(AGES, 45) age_max?: number;
+  @IntField(RADIUS, 30) location_radius?: number;
+  @TagListField(['Technology', 'Finance']) industries?: string[];
+  @TagListField(['Senior', 'Lead']) job_levels?: string[];
+  @TagListField(['AI', 'Blockchain', 'Startups']) interests?: string[];
+  @BooleanField() notification_email?: boolean;
+  @BooleanField() notification_push?: boolean;
 
   @ApiPropertyOptional({ enum: PROFILE_VISIBILITIES })
-  @Omittable()
+  @OptionalField()
   @IsIn(PROFILE_VISIBILITIES)
   privacy_profile?: ProfileVisibility;
 
-  @Flag() privacy_location?: boolean;
+  @BooleanField() privacy_location?: boolean;
 }
 
 export class PreferencesBody {

@@ -40,7 +40,7 @@ export class PreferencesService {
     private readonly audit: AuditService,
     caches: UserCaches,
   ) {
-    this.cache = caches.open('preferences', 7200);
+    this.cache = caches.create('preferences', 7200);
   }
 
   /** Every account has its row from the first moment on, with the defaults of the table. */
@@ -57,7 +57,7 @@ export class PreferencesService {
     await tx.delete(Preferences, { userId });
     await this.createDefaults(tx, userId);
     const fresh = await this.row(tx, userId);
-    this.cache.change(tx, userId, () => toPreferences(fresh));
+    this.cache.writeThrough(tx, userId, () => toPreferences(fresh));
     return FIELDS.filter((field) => !isDeepStrictEqual(fresh[COLUMNS[field]], current[COLUMNS[field]])).map(
       (field) => `preferences.${field}`,
     );
@@ -89,7 +89,7 @@ export class PreferencesService {
       const changed = Object.assign(current, changes, { updatedAt: new Date() });
       requireAgesInOrder(changed, body);
       await tx.update(Preferences, { userId }, { ...changes, updatedAt: changed.updatedAt });
-      this.cache.change(tx, userId, () => toPreferences(changed));
+      this.cache.writeThrough(tx, userId, () => toPreferences(changed));
       const names = fields.map((field) => `preferences.${field}`);
       await this.outbox.add(tx, userUpdated(userId, names), context);
       await this.audit.record(

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditRedactions } from '../audit/audit-redactions.js';
 import { AuditService } from '../audit/audit.service.js';
-import { AccountChanged, withCurrentAccount } from '../auth/retry-on-conflict.js';
+import { ConcurrentModificationError, retryOnConflict } from '../auth/retry-on-conflict.js';
 import { LoginThrottle } from '../auth/passwords/login-throttle.js';
 import { hashOwner } from '../rate-limit/ip-prefix.js';
 import { UserCaches } from '../cache/user-caches.js';
@@ -22,9 +22,9 @@ import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 
 /** Minutes for which a sign-in at a provider stands for the password that such an account does not have. */
-const RECENT = 10;
+const RECENT_SIGN_IN_MINUTES = 10;
 /** Milliseconds from the comparison to the answer, as far as it may be waited for; the gateway gives up after ten seconds. */
-const LONGEST_REST = 1000;
+const MAX_PAUSE_MS = 1000;
 
 /** Deletes an account on its owner's word: rows, sessions, picture, and what other tables say of the person. */
 @Injectable()
@@ -46,7 +46,7 @@ export class ErasureService {
 
   /** @throws AppError `invalid_credentials`, `validation_failed`, `recent_sign_in_required`, `last_admin`, `rate_limited`, `busy` */
   async erase(principal: Principal, password: string | undefined, context: RequestContext): Promise<void> {
-    await withCurrentAccount((compareBy) => this.attempt(principal, password, context, compareBy));
+    await retryOnConflict((compareBy) => this.attempt(principal, password, context, compareBy));
   }
 
   private async attempt(
@@ -55,7 +55,7 @@ export class ErasureService {
     context: RequestContext,
     compareBy: number,
   ): Promise<void> {
-    const user = await this.users.find(userId);
+    const user = await this.users.findById(userId);
     if (!user) throw invalidAccessToken();
     if (user.passwordHash !== null) await this.requirePassword(user, password, context, compareBy);
     await runInTransaction(this.database, async (tx) => {
@@ -65,10 +65,10 @@ export class ErasureService {
       if (!held) throw invalidAccessToken();
       // Who has become an administrator has to stand in their line first.
       const promoted = held.role === 'admin' && user.role !== 'admin';
-      if (promoted || held.passwordHash !== user.passwordHash) throw new AccountChanged();
+      if (promoted || held.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();
       if (held.passwordHash === null) await this.requireRecentSignIn(tx, sessionId);
       if (held.role === 'admin' && held.isActive) await requireAnotherAdmin(tx, userId);
-      await this.remove(tx, held, context, compareBy + LONGEST_REST);
+      await this.remove(tx, held, context, compareBy + MAX_PAUSE_MS);
     });
   }
 
@@ -90,7 +90,8 @@ export class ErasureService {
   }
 
   private async requireRecentSignIn(tx: EntityManager, sessionId: string): Promise<void> {
-    if (!(await this.sessions.openedWithin(tx, sessionId, RECENT * 60))) throw new AppError('recent_sign_in_required');
+    if (!(await this.sessions.openedWithin(tx, sessionId, RECENT_SIGN_IN_MINUTES * 60)))
+      throw new AppError('recent_sign_in_required');
   }
 
   private async remove(tx: EntityManager, user: User, context: RequestContext, answerBy: number): Promise<void> {

@@ -40,7 +40,7 @@ export class ExportService {
       const sessions = await this.sessions.listAll(tx, userId);
       const read: Omit<ExportBody, 'audit'> = {
         exported_at: new Date().toISOString(),
-        profile: { ...this.profiles.present(user), email_legacy: user.emailLegacy ?? undefined },
+        profile: { ...this.profiles.toProfileResponse(user), email_legacy: user.emailLegacy ?? undefined },
         preferences,
         identities: identities.map(toExportedIdentity),
         sessions: sessions.map((session) => toExportedSession(session, sessionId)),

@@ -1,7 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 import type { SubjectEntry } from '../audit/audit-subjects.js';
-import { Characters, Omittable } from '../common/dto/text-fields.js';
+import { CodePointLength, OptionalField } from '../common/dto/text-fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import type { Session } from '../sessions/session.entity.js';
 import { SessionBody, toSession } from '../sessions/sessions.dto.js';
@@ -11,9 +11,9 @@ import { ProfileBody } from '../users/profile.dto.js';
 
 export class EraseBody {
   @ApiPropertyOptional({ description: 'Required where the account has a password', example: 'securepassword' })
-  @Omittable()
+  @OptionalField()
   @IsString()
-  @Characters(0, 1024)
+  @CodePointLength(0, 1024)
   password?: string;
 }
 

@@ -1,4 +1,4 @@
-import { clientNetwork } from './ip-prefix.js';
+import { ipPrefix } from './ip-prefix.js';
 
 describe('clientNetwork', () => {
   it.each([
@@ -12,6 +12,6 @@ describe('clientNetwork', () => {
     ['::ffff:c000:207', '192.0.2.7'],
     ['64:ff9b::192.0.2.7', '64:ff9b:0:0::/64'],
   ])('takes %s for %s', (address, network) => {
-    expect(clientNetwork(address)).toBe(network);
+    expect(ipPrefix(address)).toBe(network);
   });
 });

@@ -5,7 +5,7 @@ import { mailboxOf } from '../common/dto/email-address.js';
 import type { WorkOwner } from '../crypto/fair-queue.js';
 
 /** What counts as one client: an IPv4 address, or the /64 that a single IPv6 customer has to itself. */
-export function clientNetwork(address: string): string {
+export function ipPrefix(address: string): string {
   if (!isIPv6(address)) return address;
   const parsed = ipaddr.process(address);
   if (parsed instanceof ipaddr.IPv4) return parsed.toString();
@@ -15,7 +15,7 @@ export function clientNetwork(address: string): string {
 
 /** The client in the keys of the limits. A proxy with unknown clients behind it has counts apart from its own requests. */
 export function clientKey({ ipAddress, behindProxy }: ClientAddress): string {
-  const network = clientNetwork(ipAddress);
+  const network = ipPrefix(ipAddress);
   return behindProxy ? `behind ${network}` : network;
 }
 

@@ -7,64 +7,64 @@ describe('Limiter in memory', () => {
 
   it('allows the limit and no more, and counts again what was given back', async () => {
     const two = limiter();
-    const first = await two.take('key');
-    const second = await two.take('key');
-    const third = await two.take('key');
+    const first = await two.consume('key');
+    const second = await two.consume('key');
+    const third = await two.consume('key');
     expect([first, second, third].map(({ allowed, count }) => [allowed, count])).toEqual([
       [true, 1],
       [true, 2],
       [false, 3],
     ]);
-    await Promise.all([third.giveBack(), second.giveBack()]);
-    expect((await two.take('key')).allowed).toBe(true);
-    expect((await two.take('other')).count).toBe(1);
+    await Promise.all([third.refund(), second.refund()]);
+    expect((await two.consume('key')).allowed).toBe(true);
+    expect((await two.consume('other')).count).toBe(1);
   });
 
   it('gives nothing back to a window that has not counted it', async () => {
     const short = new Limiter('spec', { points: 2, seconds: 1 }, new CircuitBreaker(null, null as never));
-    const taken = await short.take('key');
+    const taken = await short.consume('key');
     await sleep(1100);
-    await taken.giveBack();
+    await taken.refund();
     expect(await short.counted('key')).toBe(0);
-    const counts = [await short.take('key'), await short.take('key'), await short.take('key')];
+    const counts = [await short.consume('key'), await short.consume('key'), await short.consume('key')];
     expect(counts.map(({ allowed }) => allowed)).toEqual([true, true, false]);
-    await Promise.all([...counts, ...counts].map(({ giveBack }) => giveBack()));
+    await Promise.all([...counts, ...counts].map(({ refund }) => refund()));
     expect(await short.counted('key')).toBe(0);
   });
 
   it('locks a key for a whole window, whatever is given back', async () => {
     const two = limiter();
-    const taken = await two.take('key');
-    expect(await two.lockedFor('key')).toBe(0);
+    const taken = await two.consume('key');
+    expect(await two.blockedForMs('key')).toBe(0);
     await two.lock('key');
-    await taken.giveBack();
-    expect(await two.lockedFor('key')).toBeCloseTo(60_000, -2);
-    expect(await two.lockedFor('other')).toBe(0);
+    await taken.refund();
+    expect(await two.blockedForMs('key')).toBeCloseTo(60_000, -2);
+    expect(await two.blockedForMs('other')).toBe(0);
   });
 
   it('forgets the key not seen for longest when too many are counted', async () => {
     const two = limiter();
-    await two.take('old');
-    await two.take('kept');
+    await two.consume('old');
+    await two.consume('kept');
     for (let index = 0; index < 9_999; index += 1) {
-      await two.take(`key ${index}`);
-      if (index === 5_000) await two.take('kept');
+      await two.consume(`key ${index}`);
+      if (index === 5_000) await two.consume('kept');
     }
-    expect((await two.take('old')).count).toBe(1);
-    expect((await two.take('kept')).count).toBe(3);
+    expect((await two.consume('old')).count).toBe(1);
+    expect((await two.consume('kept')).count).toBe(3);
   });
 
   it('forgets nobody for tries that are given back, however many', async () => {
     const two = limiter();
-    await two.take('victim');
-    for (let index = 0; index < 10_000; index += 1) await (await two.take(`key ${index}`)).giveBack();
+    await two.consume('victim');
+    for (let index = 0; index < 10_000; index += 1) await (await two.consume(`key ${index}`)).refund();
     expect(await two.counted('victim')).toBe(1);
   });
 
   it('keeps a try that comes while another is given back, even twice', async () => {
     const two = limiter();
-    const earlier = await two.take('key');
-    const [, later] = await Promise.all([earlier.giveBack(), two.take('key'), earlier.giveBack()]);
+    const earlier = await two.consume('key');
+    const [, later] = await Promise.all([earlier.refund(), two.consume('key'), earlier.refund()]);
     expect([later.count, await two.counted('key')]).toEqual([1, 1]);
   });
 
@@ -73,8 +73,8 @@ describe('Limiter in memory', () => {
     await two.lock('old');
     await two.lock('kept');
     for (let index = 0; index < 9_999; index += 1) await two.lock(`key ${index}`);
-    for (let index = 0; index < 20_000; index += 1) await two.take(`key ${index}`);
-    expect(await two.lockedFor('old')).toBe(0);
-    expect(await two.lockedFor('kept')).toBeGreaterThan(0);
+    for (let index = 0; index < 20_000; index += 1) await two.consume(`key ${index}`);
+    expect(await two.blockedForMs('old')).toBe(0);
+    expect(await two.blockedForMs('kept')).toBeGreaterThan(0);
   });
 });

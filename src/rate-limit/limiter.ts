@@ -10,7 +10,7 @@ export interface Limit {
   seconds: number;
 }
 
-export interface Taken {
+export interface RateLimitResult {
   allowed: boolean;
   limit: number;
   /** Counted so far in this window, this one included. */
@@ -18,7 +18,7 @@ export interface Taken {
   /** Milliseconds until the window ends. */
   resetsIn: number;
   /** Takes this one back, where it was counted. */
-  giveBack: () => Promise<unknown>;
+  refund: () => Promise<unknown>;
 }
 
 const lockOf = (key: string) => `lock:${key}`;
@@ -57,11 +57,11 @@ export class Limiter {
    * Counts one use of the key, also beyond the limit: the caller gives back what it refuses.
    * @param factor how many times the configured number this key may reach
    */
-  async take(key: string, factor = 1): Promise<Taken> {
+  async consume(key: string, factor = 1): Promise<RateLimitResult> {
     const { shared } = this;
-    const result = await this.ask(() => count(shared!, key));
-    if (result) return this.taken(result, factor, () => this.ask(() => shared!.reward(key)));
-    return this.taken(this.memory.take(key), factor, async () => this.memory.giveBack(key));
+    const result = await this.inRedis(() => count(shared!, key));
+    if (result) return this.toResult(result, factor, () => this.inRedis(() => shared!.reward(key)));
+    return this.toResult(this.memory.increment(key), factor, async () => this.memory.refund(key));
   }
 
   /**
@@ -69,12 +69,12 @@ export class Limiter {
    * is given back meanwhile must not undo it. It stands in memory too, to outlast a Redis that goes or comes back.
    */
   async lock(key: string): Promise<void> {
-    this.locks.begin(key);
-    await this.ask(() => this.shared!.block(lockOf(key), this.limit.seconds));
+    this.locks.startWindow(key);
+    await this.inRedis(() => this.shared!.block(lockOf(key), this.limit.seconds));
   }
 
   /** @returns milliseconds until the lock ends, 0 without one */
-  async lockedFor(key: string): Promise<number> {
+  async blockedForMs(key: string): Promise<number> {
     const shared = await this.look(lockOf(key));
     return Math.max(shared?.msBeforeNext ?? 0, this.locks.get(key).msBeforeNext);
   }
@@ -85,18 +85,22 @@ export class Limiter {
   }
 
   private look(name: string): Promise<Count | null> {
-    return this.ask(async () => (await this.shared!.get(name)) ?? NOTHING);
+    return this.inRedis(async () => (await this.shared!.get(name)) ?? NOTHING);
   }
 
-  private taken({ consumedPoints, msBeforeNext }: Count, factor: number, giveBack: () => Promise<unknown>): Taken {
+  private toResult(
+    { consumedPoints, msBeforeNext }: Count,
+    factor: number,
+    giveBack: () => Promise<unknown>,
+  ): RateLimitResult {
     const { seconds } = this.limit;
     const points = this.limit.points * factor;
     const resetsIn = msBeforeNext > 0 ? msBeforeNext : seconds * 1000;
-    return { allowed: consumedPoints <= points, limit: points, count: consumedPoints, resetsIn, giveBack };
+    return { allowed: consumedPoints <= points, limit: points, count: consumedPoints, resetsIn, refund: giveBack };
   }
 
   /** @returns null where Redis is away, or refuses (read-only after a fail-over, out of memory) */
-  private async ask<T>(command: () => Promise<T>): Promise<T | null> {
+  private async inRedis<T>(command: () => Promise<T>): Promise<T | null> {
     if (!this.shared) return null;
     try {
       return await this.breaker.run(command);

@@ -1,5 +1,5 @@
 /** Keys that are counted at once; the one not seen for longest makes room. */
-const MOST_KEYS = 10_000;
+const MAX_ENTRIES = 10_000;
 
 /** What is counted of one key, in the words of the library that counts in Redis. */
 export interface Count {
@@ -33,26 +33,26 @@ export class MemoryCounts {
     return msBeforeNext > 0 ? { consumedPoints: window!.count, msBeforeNext } : NOTHING;
   }
 
-  take(key: string): Count {
+  increment(key: string): Count {
     const { consumedPoints, msBeforeNext } = this.get(key);
     return this.keep(key, consumedPoints + 1, msBeforeNext || this.seconds * 1000);
   }
 
   /** Like COUNT in Redis: never below zero. */
-  giveBack(key: string): void {
+  refund(key: string): void {
     if (this.get(key).consumedPoints > 1) this.windows.get(key)!.count -= 1;
     else this.windows.delete(key);
   }
 
   /** Begins a whole window, whatever is counted. */
-  begin(key: string): void {
+  startWindow(key: string): void {
     this.keep(key, 1, this.seconds * 1000);
   }
 
   private keep(key: string, count: number, milliseconds: number): Count {
     this.windows.delete(key);
     this.windows.set(key, { count, ends: performance.now() + milliseconds });
-    if (this.windows.size > MOST_KEYS) this.windows.delete(this.windows.keys().next().value!);
+    if (this.windows.size > MAX_ENTRIES) this.windows.delete(this.windows.keys().next().value!);
     return { consumedPoints: count, msBeforeNext: milliseconds };
   }
 }

@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
-import { Limits } from './rate-limits.js';
+import { RateLimits } from './rate-limits.js';
 
 @Global()
-@Module({ providers: [Limits], exports: [Limits] })
+@Module({ providers: [RateLimits], exports: [RateLimits] })
 export class RateLimitModule {}

@@ -4,36 +4,36 @@ import { mailboxOf } from '../common/dto/email-address.js';
 import { AppError } from '../common/errors.js';
 import { rateLimited } from '../common/logging/metrics.js';
 import type { RequestContext } from '../common/http/request-context.js';
-import { RateLimits, Settings } from '../config/settings.js';
+import { RateLimitSettings, Settings } from '../config/settings.js';
 import { KeyRing } from '../crypto/key-ring.js';
 import { CircuitBreaker } from '../redis/circuit-breaker.js';
-import { Limit, Limiter, Taken } from './limiter.js';
+import { Limit, Limiter, RateLimitResult } from './limiter.js';
 import { clientKey } from './ip-prefix.js';
 
 /** How many clients a proxy is taken for whose clients cannot be told apart. */
 const MAX_CLIENTS_BEHIND_PROXY = 50;
-const HOUR = 3600;
-const MINUTE = 60;
+const HOUR_SECONDS = 3600;
+const MINUTE_SECONDS = 60;
 
-function limitsOf(rates: RateLimits) {
+function limitsOf(rates: RateLimitSettings) {
   const seconds = rates.loginWindowSeconds;
   return {
     loginPair: { points: rates.loginPairFailures, seconds },
     loginAddress: { points: rates.loginAddressFailures, seconds },
     loginIp: { points: rates.loginIpFailures, seconds },
-    signIns: { points: rates.signIns, seconds: HOUR },
-    writes: { points: rates.writes, seconds: MINUTE },
-    registerPerIp: { points: rates.registerPerIp, seconds: HOUR },
-    forgotPerIp: { points: rates.forgotPerIp, seconds: HOUR },
+    signIns: { points: rates.signIns, seconds: HOUR_SECONDS },
+    writes: { points: rates.writes, seconds: MINUTE_SECONDS },
+    registerPerIp: { points: rates.registerPerIp, seconds: HOUR_SECONDS },
+    forgotPerIp: { points: rates.forgotPerIp, seconds: HOUR_SECONDS },
     // One count a kind of mail: using up one must not stop the others.
-    resetMail: { points: rates.mailPerAddress, seconds: HOUR },
-    verificationMail: { points: rates.mailPerAddress, seconds: HOUR },
-    alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR },
-    tokenPerIp: { points: rates.tokenPerIp, seconds: MINUTE },
-    lockNotice: { points: 1, seconds: HOUR },
-    reuseNotice: { points: 1, seconds: HOUR },
-    otherNetworkNotice: { points: 1, seconds: HOUR },
-    oauthPerIp: { points: rates.oauthPerIp, seconds: MINUTE },
+    resetMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
+    verificationMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
+    alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
+    tokenPerIp: { points: rates.tokenPerIp, seconds: MINUTE_SECONDS },
+    lockNotice: { points: 1, seconds: HOUR_SECONDS },
+    reuseNotice: { points: 1, seconds: HOUR_SECONDS },
+    otherNetworkNotice: { points: 1, seconds: HOUR_SECONDS },
+    oauthPerIp: { points: rates.oauthPerIp, seconds: MINUTE_SECONDS },
   } satisfies Record<string, Limit>;
 }
 
@@ -49,7 +49,7 @@ export const clientFactor = ({ behindProxy }: ClientAddress): number => (behindP
  * can find them by trying.
  */
 @Injectable()
-export class Limits {
+export class RateLimits {
   /** False where RATE_LIMIT_ENABLED lifts every limit. */
   readonly enabled: boolean;
   private readonly limiters: Record<LimitName, Limiter>;
@@ -66,8 +66,8 @@ export class Limits {
   }
 
   /** Counts one use. @param factor how many times the configured number may be reached */
-  take(name: LimitName, parts: KeyParts, factor?: number): Promise<Taken> {
-    return this.limiters[name].take(this.keyOf(parts), factor);
+  consume(name: LimitName, parts: KeyParts, factor?: number): Promise<RateLimitResult> {
+    return this.limiters[name].consume(this.keyOf(parts), factor);
   }
 
   lock(name: LimitName, parts: KeyParts): Promise<void> {
@@ -75,12 +75,12 @@ export class Limits {
   }
 
   /** @returns milliseconds until the lock ends, 0 without one */
-  lockedFor(name: LimitName, parts: KeyParts): Promise<number> {
-    return this.limiters[name].lockedFor(this.keyOf(parts));
+  blockedForMs(name: LimitName, parts: KeyParts): Promise<number> {
+    return this.limiters[name].blockedForMs(this.keyOf(parts));
   }
 
   /** What is counted now. */
-  counted(name: LimitName, parts: KeyParts): Promise<number> {
+  count(name: LimitName, parts: KeyParts): Promise<number> {
     return this.limiters[name].counted(this.keyOf(parts));
   }
 
@@ -91,9 +91,9 @@ export class Limits {
    */
   async require(name: LimitName, context: RequestContext, parts: KeyParts, factor = 1): Promise<void> {
     if (!this.enabled) return;
-    const taken = await this.take(name, parts, factor);
+    const taken = await this.consume(name, parts, factor);
     this.show(context, taken);
-    if (!taken.allowed) throw this.refuse(name, context, taken.resetsIn);
+    if (!taken.allowed) throw this.toError(name, context, taken.resetsIn);
   }
 
   requireByClient(name: LimitName, context: RequestContext): Promise<void> {
@@ -109,11 +109,14 @@ export class Limits {
     if (!this.enabled) return true;
     const mailbox = mailboxOf(email);
     if (!context.behindProxy) await this.require(name, context, [mailbox, clientKey(context)]);
-    return (await this.take(name, [mailbox])).allowed;
+    return (await this.consume(name, [mailbox])).allowed;
   }
 
   /** Of several limits the answer shows the one that is nearest to its end. */
-  show(context: RequestContext, { limit, count, resetsIn }: Pick<Taken, 'limit' | 'count' | 'resetsIn'>): void {
+  show(
+    context: RequestContext,
+    { limit, count, resetsIn }: Pick<RateLimitResult, 'limit' | 'count' | 'resetsIn'>,
+  ): void {
     const remaining = Math.max(0, limit - count);
     if (context.rateLimit && context.rateLimit.remaining < remaining) return;
     context.rateLimit = { limit, remaining, reset: Math.ceil(resetsIn / 1000) };
@@ -125,7 +128,7 @@ export class Limits {
   }
 
   /** The error of a limit that is used up. @param resetsIn milliseconds */
-  refuse(name: LimitName, context: RequestContext, resetsIn: number): AppError {
+  toError(name: LimitName, context: RequestContext, resetsIn: number): AppError {
     context.exceededLimit = name;
     rateLimited.inc({ limit: name });
     return new AppError('rate_limited', { retryAfter: Math.ceil(resetsIn / 1000) });

@@ -14,14 +14,14 @@ import type { FastifyRequest } from 'fastify';
 import { catchError, Observable } from 'rxjs';
 import { AppError, ErrorType } from '../common/errors.js';
 import type { RequestContext } from '../common/http/request-context.js';
-import type { Taken } from './limiter.js';
-import { clientFactor, LimitName, Limits } from './rate-limits.js';
+import type { RateLimitResult } from './limiter.js';
+import { clientFactor, LimitName, RateLimits } from './rate-limits.js';
 import { clientKey } from './ip-prefix.js';
 
 const LIMIT = 'throttle:limit';
 
 /** Answers that say: this token was not one of ours. */
-const WRONG_GUESSES = new Set<ErrorType>([
+const INVALID_TOKEN_ERRORS = new Set<ErrorType>([
   'invalid_or_expired_token',
   'invalid_refresh_token',
   'invalid_code',
@@ -39,7 +39,7 @@ function contextOf(host: ExecutionContext): RequestContext {
 export class ThrottleGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
-    private readonly limits: Limits,
+    private readonly limits: RateLimits,
   ) {}
 
   async canActivate(host: ExecutionContext): Promise<boolean> {
@@ -55,11 +55,11 @@ export function Throttle(limit: LimitName) {
 
 /** Counts the wrong guesses at tokens; a right token costs nothing, not even a look into Redis. */
 @Injectable()
-export class GuessInterceptor implements NestInterceptor {
+export class InvalidTokenInterceptor implements NestInterceptor {
   /** What each client that has used up its guesses was told last. */
-  private readonly refused = new Map<string, { taken: Taken; untilMs: number }>();
+  private readonly refused = new Map<string, { taken: RateLimitResult; untilMs: number }>();
 
-  constructor(private readonly limits: Limits) {}
+  constructor(private readonly limits: RateLimits) {}
 
   intercept(host: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (!this.limits.enabled) return next.handle();
@@ -70,14 +70,14 @@ export class GuessInterceptor implements NestInterceptor {
     if (refused && resetsIn > 0) throw this.refuse(context, { ...refused.taken, resetsIn });
     return next.handle().pipe(
       catchError(async (error: unknown) => {
-        if (error instanceof AppError && WRONG_GUESSES.has(error.type)) await this.count(client, context);
+        if (error instanceof AppError && INVALID_TOKEN_ERRORS.has(error.type)) await this.count(client, context);
         throw error;
       }),
     );
   }
 
   private async count(client: string, context: RequestContext): Promise<void> {
-    const taken = await this.limits.take('tokenPerIp', [client], clientFactor(context));
+    const taken = await this.limits.consume('tokenPerIp', [client], clientFactor(context));
     if (taken.allowed) return this.limits.show(context, taken);
     this.refused.delete(client);
     this.refused.set(client, { taken, untilMs: Date.now() + taken.resetsIn });
@@ -85,13 +85,13 @@ export class GuessInterceptor implements NestInterceptor {
     throw this.refuse(context, taken);
   }
 
-  private refuse(context: RequestContext, taken: Taken): AppError {
+  private refuse(context: RequestContext, taken: RateLimitResult): AppError {
     this.limits.show(context, taken);
-    return this.limits.refuse('tokenPerIp', context, taken.resetsIn);
+    return this.limits.toError('tokenPerIp', context, taken.resetsIn);
   }
 }
 
 /** For routes that take a secret token: whoever guesses wrongly too often is refused for a while. */
-export function ThrottleGuesses() {
-  return UseInterceptors(GuessInterceptor);
+export function ThrottleInvalidTokens() {
+  return UseInterceptors(InvalidTokenInterceptor);
 }

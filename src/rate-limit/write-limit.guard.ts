@@ -1,7 +1,7 @@
 import { CanActivate, ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { Limits } from './rate-limits.js';
+import { RateLimits } from './rate-limits.js';
 
 const UNLIMITED = 'writes:unlimited';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -14,7 +14,7 @@ export const NotCountedAsWrite = () => SetMetadata(UNLIMITED, true);
 export class WriteLimitGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
-    private readonly limits: Limits,
+    private readonly limits: RateLimits,
   ) {}
 
   canActivate(host: ExecutionContext): boolean | Promise<boolean> {

@@ -6,13 +6,13 @@ import { isReply, probeWrite, refusesWork } from './redis-refusals.js';
 export class RedisUnavailable extends Error {}
 
 /** Milliseconds between the probes that look whether Redis is back. */
-const PROBE_INTERVAL = 250;
+const PROBE_INTERVAL_MS = 250;
 /** Answers in a row that have to be quick before Redis is used again. */
-const PROBES = 3;
+const MIN_PROBE_ATTEMPTS = 3;
 /** Milliseconds past which an answer is slow. A request asks a few times in a row, so this is no more than a fifth of what it has. */
-const SLOW = 10;
+const SLOW_MS = 10;
 /** Milliseconds past which a probe without any answer takes its connection for dead; less than the library's time-out. */
-const DEAD = 1500;
+const DEAD_CONNECTION_MS = 1500;
 
 /** Keys that are read together, each with its place, and what will stand under them. */
 interface Reading {
@@ -27,12 +27,12 @@ interface Reading {
  */
 export class CircuitBreaker {
   /** Milliseconds that a command may take, and so may a run of slow ones, with no quick one among them, together. */
-  patience = 40;
+  timeoutMs = 40;
   private opened = false;
   /** Milliseconds that such a run has taken, and until when. Commands at the same time count once. */
-  private waited = 0;
-  private waitedUntil = 0;
-  private probe: NodeJS.Timeout | undefined;
+  private slowMs = 0;
+  private slowUntil = 0;
+  private probeTimer: NodeJS.Timeout | undefined;
   private reading: Reading | undefined;
   private readonly listeners: (() => void)[] = [];
 
@@ -53,7 +53,7 @@ export class CircuitBreaker {
   async run<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.redis || this.opened) throw new RedisUnavailable();
     try {
-      return await this.inTime(command(this.redis));
+      return await this.withTimeout(command(this.redis));
     } catch (error) {
       // What a server that works refuses (a wrong type, a script error) is a bug, not an outage.
       if (isReply(error) && !refusesWork(error)) throw error;
@@ -94,7 +94,7 @@ export class CircuitBreaker {
   }
 
   stop(): void {
-    clearTimeout(this.probe);
+    clearTimeout(this.probeTimer);
     this.redis?.disconnect();
   }
 
@@ -104,24 +104,24 @@ export class CircuitBreaker {
     // The message alone: the error may carry the command with its values.
     const reason = `${this.label}: ${(cause as Error).message}`;
     this.logger.warn({ reason }, 'Redis does not do its work; working without it');
-    this.schedule();
+    this.scheduleProbe();
   }
 
-  private schedule(): void {
-    this.probe = setTimeout(() => {
-      this.answersQuickly().then(
+  private scheduleProbe(): void {
+    this.probeTimer = setTimeout(() => {
+      this.probe().then(
         () => this.close(),
-        () => this.schedule(),
+        () => this.scheduleProbe(),
       );
-    }, PROBE_INTERVAL).unref();
+    }, PROBE_INTERVAL_MS).unref();
   }
 
-  private async answersQuickly(): Promise<void> {
-    for (let count = 0; count < PROBES; count += 1) {
+  private async probe(): Promise<void> {
+    for (let count = 0; count < MIN_PROBE_ATTEMPTS; count += 1) {
       let slow = false;
-      let stop = whenUnanswered(SLOW, () => {
+      let stop = whenUnanswered(SLOW_MS, () => {
         slow = true;
-        stop = whenUnanswered(DEAD - SLOW, () => this.reconnect());
+        stop = whenUnanswered(DEAD_CONNECTION_MS - SLOW_MS, () => this.reconnect());
       });
       // Waited for even when it is slow: unanswered ones would pile up in the connection.
       await probeWrite(this.redis!)
@@ -144,33 +144,33 @@ export class CircuitBreaker {
 
   private close(): void {
     this.opened = false;
-    this.waited = 0;
+    this.slowMs = 0;
     this.logger.info('Redis answers again');
     for (const listener of this.listeners) listener();
   }
 
-  private inTime<T>(answer: Promise<T>): Promise<T> {
+  private withTimeout<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const sent = performance.now();
       let slow = false;
-      let stop = whenUnanswered(SLOW, () => {
+      let stop = whenUnanswered(SLOW_MS, () => {
         slow = true;
-        const left = Math.max(0, this.patience - this.waited - SLOW);
+        const left = Math.max(0, this.timeoutMs - this.slowMs - SLOW_MS);
         stop = whenUnanswered(left, () => reject(new Error('no answer in time')));
       });
       void answer.then(resolve, reject).finally(() => {
         stop();
-        this.note(slow ? sent : null);
+        this.recordLatency(slow ? sent : null);
       });
     });
   }
 
   /** @param slowSince when a command that was slow was sent; null: it was quick */
-  private note(slowSince: number | null): void {
-    if (slowSince === null) return void (this.waited = 0);
+  private recordLatency(slowSince: number | null): void {
+    if (slowSince === null) return void (this.slowMs = 0);
     const now = performance.now();
-    this.waited += now - Math.max(slowSince, this.waitedUntil);
-    this.waitedUntil = now;
+    this.slowMs += now - Math.max(slowSince, this.slowUntil);
+    this.slowUntil = now;
   }
 }
 

@@ -8,7 +8,7 @@ import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
 import { EntrySigner } from './entry-signer.js';
 
 /** Rows that each write clears away; more than it adds, so the table never holds much more than what is live. */
-const SWEEP = 100;
+const CLEANUP_ROWS = 100;
 /** Redis ends an entry in time; the end in its MAC only stops a replay, and the clocks of instances may differ by so much. */
 const CLOCK_TOLERANCE_MS = 60_000;
 /** How long a used value is known to be used: longer than the MAC of any of them is good. */
@@ -39,14 +39,14 @@ export class EphemeralStore {
     await this.database.query(
       `WITH swept AS (
          DELETE FROM ephemeral_values WHERE key = ANY (ARRAY(
-           SELECT key FROM ephemeral_values WHERE expires_at < now() ORDER BY expires_at LIMIT ${SWEEP} FOR UPDATE SKIP LOCKED)))
+           SELECT key FROM ephemeral_values WHERE expires_at < now() ORDER BY expires_at LIMIT ${CLEANUP_ROWS} FOR UPDATE SKIP LOCKED)))
        INSERT INTO ephemeral_values (key, value, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))`,
       [key, value, seconds],
     );
   }
 
   /** The value, once: of any number of calls at the same time one gets it, the others null. */
-  async take(key: string): Promise<string | null> {
+  async consume(key: string): Promise<string | null> {
     const [cached, stored] = await Promise.all([
       this.inRedis((redis) => redis.getdel(key)),
       // Emptied, not deleted: a SET that timed out may have reached Redis all the same, and that copy would be a second use.

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { Limits } from '../rate-limit/rate-limits.js';
+import { RateLimits } from '../rate-limit/rate-limits.js';
 import { runInTransaction } from '../database/transaction.js';
 import type { RequestContext } from '../common/http/request-context.js';
 import { Mailer } from '../mail/mailer.js';
@@ -16,7 +16,7 @@ export class RefreshReplays {
     private readonly database: DataSource,
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
-    private readonly limits: Limits,
+    private readonly limits: RateLimits,
     private readonly mailer: Mailer,
   ) {}
 
@@ -27,14 +27,14 @@ export class RefreshReplays {
       await this.audit.record(tx, entryOf('session.revoked', 'refresh_token_reused', sessionId, user), context);
       return true;
     });
-    if (ended && (await this.limits.take('reuseNotice', [user.id])).allowed)
+    if (ended && (await this.limits.consume('reuseNotice', [user.id])).allowed)
       this.mailer.send(refreshTokenReusedMail(user));
   }
 
   /** A phone may have left the Wi-Fi between two tries, and so may a thief: the log tells, and the audit once an hour and session. */
   async recordOtherNetwork(sessionId: string, user: User, context: RequestContext): Promise<void> {
     context.securityEvent = 'refresh_token_repeated';
-    if (!(await this.limits.take('otherNetworkNotice', [sessionId])).allowed) return;
+    if (!(await this.limits.consume('otherNetworkNotice', [sessionId])).allowed) return;
     await runInTransaction(this.database, (tx) =>
       this.audit.record(tx, entryOf('session.refresh_repeated', 'another_network', sessionId, user), context),
     );

@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { clientNetwork } from '../rate-limit/ip-prefix.js';
+import { ipPrefix } from '../rate-limit/ip-prefix.js';
 import { AppError } from '../common/errors.js';
 import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
-import { Statement, Statements } from '../database/prepared-statements.js';
+import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { tokenHash } from '../crypto/tokens.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { clientKind } from './client-kind.js';
 import { RefreshReplays } from './refresh-replays.js';
 import { RefreshClaim, RefreshTokens } from './refresh-tokens.js';
-import type { OpenedSession } from './sessions.service.js';
+import type { IssuedSession } from './sessions.service.js';
 
 /** The user as it stands, and of the session what the next token needs. */
 type RotatedRow = Record<string, unknown> & { id: string; session_seconds: number };
@@ -26,7 +26,7 @@ interface CurrentRow extends RotatedRow {
 }
 
 export interface Rotated {
-  session: OpenedSession;
+  session: IssuedSession;
   user: User;
 }
 
@@ -47,7 +47,7 @@ const swapReturning = (userColumns: string): Statement => ({
 
 /** Exchanges a refresh token for its successor (RFC 9700 §4.14.2), each token once. */
 @Injectable()
-export class SessionRotation {
+export class RefreshTokenRotation {
   private readonly userColumns: string;
   private readonly swapStatement: Statement;
 
@@ -57,7 +57,7 @@ export class SessionRotation {
     private readonly tokens: RefreshTokens,
     private readonly replays: RefreshReplays,
     private readonly settings: Settings,
-    private readonly statements: Statements,
+    private readonly statements: PreparedStatements,
   ) {
     this.userColumns = users.columns('u');
     this.swapStatement = swapReturning(this.userColumns);
@@ -111,7 +111,7 @@ export class SessionRotation {
     // While keys are rotated the winner may have signed with one that is not known here yet; another instance can tell.
     if (!live) throw new AppError('busy', { retryAfter: 1 });
     const { session_ip: ip } = current;
-    if (ip !== null && clientNetwork(ip) !== clientNetwork(context.ipAddress))
+    if (ip !== null && ipPrefix(ip) !== ipPrefix(context.ipAddress))
       await this.replays.recordOtherNetwork(claim.sessionId, user, context);
     return this.rotated(claim, live.token, current);
   }

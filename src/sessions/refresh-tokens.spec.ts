@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '../config/settings.js';
 import { KeyRing } from '../crypto/key-ring.js';
-import { deriveKey, mac, tokenHash } from '../crypto/tokens.js';
+import { deriveKey, hmacSha256, tokenHash } from '../crypto/tokens.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
 function tokensOf(kids: string[], jwt: Partial<Settings['jwt']> = {}): RefreshTokens {
@@ -18,7 +18,7 @@ const claim = (counter: number, legacy = false) => ({ sessionId: session, counte
 /** As earlier releases made them. */
 function oldRule(secret: string, counter: number): string {
   const body = tokens.make(session, counter).split('.').slice(0, 2).join('.');
-  return `${body}.${mac(deriveKey(secret, 'refresh-token'), body).toString('base64url')}`;
+  return `${body}.${hmacSha256(deriveKey(secret, 'refresh-token'), body).toString('base64url')}`;
 }
 
 it('reads back the session and the counter it was made of', () => {

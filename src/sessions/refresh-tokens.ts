@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 import { KeyRing } from '../crypto/key-ring.js';
-import { deriveKey, mac, sameBytes, tokenHash } from '../crypto/tokens.js';
+import { deriveKey, hmacSha256, equalInConstantTime, tokenHash } from '../crypto/tokens.js';
 
 /** What a refresh token says once its signature holds. */
 export interface RefreshClaim {
@@ -48,7 +48,9 @@ export class RefreshTokens {
     if (!match) return null;
     const [, session, counter, given] = match as unknown as [string, string, string, string];
     const signature = Buffer.from(given, 'base64url');
-    const signer = this.keys.find(({ key }) => sameBytes(mac(key, `${session}.${counter}`), signature));
+    const signer = this.keys.find(({ key }) =>
+      equalInConstantTime(hmacSha256(key, `${session}.${counter}`), signature),
+    );
     if (!signer) return null;
     const hex = Buffer.from(session, 'base64url').toString('hex');
     const sessionId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
@@ -61,5 +63,5 @@ function bodyOf(sessionId: string, counter: number): string {
 }
 
 function signed(body: string, key: Buffer): string {
-  return `${body}.${mac(key, body).toString('base64url')}`;
+  return `${body}.${hmacSha256(key, body).toString('base64url')}`;
 }

@@ -6,7 +6,7 @@ import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { cacheReads } from '../common/logging/metrics.js';
 import type { Principal } from '../common/http/request-context.js';
-import { PostgresListener } from '../database/notification-listener.js';
+import { NotificationListener } from '../database/notification-listener.js';
 
 export type Role = Principal['role'];
 
@@ -23,13 +23,13 @@ export interface LiveSession {
 const REVOKED = 'revoked';
 
 /** Seconds for which an entry may answer. */
-const TTL = 60;
+const TTL_SECONDS = 60;
 /** Seconds for which an id stays suspect at least: longer than any entry that was made before the notification may answer. */
-const SUSPECT = 90;
+const RECENTLY_REVOKED_SECONDS = 90;
 /** Suspect ids kept one by one; past that everything older than this moment is suspect. */
-const MOST_SUSPECTS = 50_000;
+const MAX_REVOKED_ENTRIES = 50_000;
 /** Milliseconds in which a notification reaches the other instances; measured 0.1, and 17 on a host with five times its load. */
-const NOTICE = 25;
+const NOTIFICATION_MS = 25;
 
 const key = (sessionId: string) => `session:${sessionId}`;
 
@@ -41,18 +41,18 @@ const key = (sessionId: string) => `session:${sessionId}`;
  */
 @Injectable()
 export class SessionCache implements OnApplicationShutdown {
-  private suspects = new Set<string>();
-  private earlierSuspects = new Set<string>();
+  private recentlyRevoked = new Set<string>();
+  private earlierRevoked = new Set<string>();
   private trustedFrom = 0;
-  private readonly turn = setInterval(() => this.forget(), SUSPECT * 1000).unref();
+  private readonly turn = setInterval(() => this.forget(), RECENTLY_REVOKED_SECONDS * 1000).unref();
 
   constructor(
     private readonly breaker: CircuitBreaker,
     private readonly signer: EntrySigner,
-    private readonly listener: PostgresListener,
+    private readonly listener: NotificationListener,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    listener.on('session_revoked', (id) => this.suspect(id));
+    listener.on('session_revoked', (id) => this.addRevoked(id));
   }
 
   onApplicationShutdown(): void {
@@ -63,7 +63,7 @@ export class SessionCache implements OnApplicationShutdown {
   async find(sessionId: string, userId: string): Promise<Role | 'revoked' | null> {
     if (!this.usable(sessionId, userId)) return null;
     const value = await this.breaker.read(key(sessionId)).catch(() => null);
-    const answer = value === null ? null : this.judge(value, sessionId, userId);
+    const answer = value === null ? null : this.validateEntry(value, sessionId, userId);
     cacheReads.add('session', answer === null ? 'miss' : 'hit');
     return answer;
   }
@@ -71,65 +71,73 @@ export class SessionCache implements OnApplicationShutdown {
   /** Remembers what PostgreSQL said. Never rejects. */
   async remember({ sessionId, userId, role, asOf, expires }: LiveSession): Promise<void> {
     if (!this.usable(sessionId, userId)) return;
-    const entry = this.signer.sign(key(sessionId), `${userId} ${role} ${asOf}`, Math.min(expires, asOf + TTL * 1000));
+    const entry = this.signer.sign(
+      key(sessionId),
+      `${userId} ${role} ${asOf}`,
+      Math.min(expires, asOf + TTL_SECONDS * 1000),
+    );
     // NX: the row may have been read before a revocation whose mark stands here by now.
     await this.breaker
-      .run((redis) => redis.set(key(sessionId), entry, 'EX', TTL, 'NX'))
+      .run((redis) => redis.set(key(sessionId), entry, 'EX', TTL_SECONDS, 'NX'))
       .catch((error: unknown) => this.report(error));
   }
 
   /** Called once the end of these sessions is committed; afterwards no instance takes them for live. Never rejects. */
   async revoked(sessionIds: readonly string[]): Promise<void> {
-    for (const id of sessionIds) this.suspect(id);
+    for (const id of sessionIds) this.addRevoked(id);
     if (!this.breaker.redis) return;
     const start = performance.now();
     try {
       await this.breaker.run((redis) =>
-        Promise.all(sessionIds.map((id) => redis.set(key(id), this.revocation(id), 'EX', TTL + SUSPECT))),
+        Promise.all(
+          sessionIds.map((id) => redis.set(key(id), this.revocation(id), 'EX', TTL_SECONDS + RECENTLY_REVOKED_SECONDS)),
+        ),
       );
     } catch (error) {
       this.report(error);
       // Other instances may still reach Redis and find the old entry there until the notification is with them.
-      await sleep(Math.max(0, NOTICE - (performance.now() - start)));
+      await sleep(Math.max(0, NOTIFICATION_MS - (performance.now() - start)));
     }
   }
 
   private usable(sessionId: string, userId: string): boolean {
-    return this.breaker.available && this.listener.connected && !this.isSuspect(sessionId, userId);
+    return this.breaker.available && this.listener.connected && !this.isRecentlyRevoked(sessionId, userId);
   }
 
   private revocation(sessionId: string): string {
     return this.signer.sign(key(sessionId), REVOKED, Number.MAX_SAFE_INTEGER);
   }
 
-  private judge(entry: string, sessionId: string, userId: string): Role | 'revoked' | null {
+  private validateEntry(entry: string, sessionId: string, userId: string): Role | 'revoked' | null {
     // The age is not left to Redis: a write delayed by a frozen network starts its time to live late.
     const value = this.signer.open(key(sessionId), entry, this.listener.now());
     if (value === null || value === REVOKED) return value;
     const [owner, role, asOf] = value.split(' ');
     const { since } = this.listener;
     // Asked again after the wait for Redis: the connection may have broken, or the revocation arrived, meanwhile.
-    if (since === null || this.isSuspect(sessionId, userId)) return null;
+    if (since === null || this.isRecentlyRevoked(sessionId, userId)) return null;
     if (Number(asOf) < Math.max(since, this.trustedFrom)) return null;
     return owner === userId ? (role as Role) : null;
   }
 
-  private suspect(id: string): void {
-    this.suspects.add(id);
-    if (this.suspects.size <= MOST_SUSPECTS) return;
+  private addRevoked(id: string): void {
+    this.recentlyRevoked.add(id);
+    if (this.recentlyRevoked.size <= MAX_REVOKED_ENTRIES) return;
     this.trustedFrom = this.listener.now();
-    this.suspects.clear();
-    this.earlierSuspects.clear();
+    this.recentlyRevoked.clear();
+    this.earlierRevoked.clear();
   }
 
-  private isSuspect(sessionId: string, userId: string): boolean {
-    const { suspects, earlierSuspects: earlier } = this;
-    return suspects.has(sessionId) || suspects.has(userId) || earlier.has(sessionId) || earlier.has(userId);
+  private isRecentlyRevoked(sessionId: string, userId: string): boolean {
+    const { recentlyRevoked, earlierRevoked: earlier } = this;
+    return (
+      recentlyRevoked.has(sessionId) || recentlyRevoked.has(userId) || earlier.has(sessionId) || earlier.has(userId)
+    );
   }
 
   private forget(): void {
-    this.earlierSuspects = this.suspects;
-    this.suspects = new Set();
+    this.earlierRevoked = this.recentlyRevoked;
+    this.recentlyRevoked = new Set();
   }
 
   private report(error: unknown): void {

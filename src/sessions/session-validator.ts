@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Statement, Statements } from '../database/prepared-statements.js';
+import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 import type { LiveSession } from '../common/http/request-context.js';
 import { UsersService } from '../users/users.service.js';
 import { Role, SessionCache } from './session-cache.js';
@@ -27,11 +27,11 @@ const TOUCH: Statement = {
 
 /** The check behind every request: is this session live, and who is its user? */
 @Injectable()
-export class LiveSessions {
+export class SessionValidator {
   private readonly findLive: Statement;
 
   constructor(
-    private readonly statements: Statements,
+    private readonly statements: PreparedStatements,
     private readonly cache: SessionCache,
     users: UsersService,
   ) {
@@ -39,7 +39,7 @@ export class LiveSessions {
   }
 
   /** @returns the role of the user as it is now; null where the session has ended or the user is not active */
-  async find(sessionId: string, userId: string): Promise<LiveSession | null> {
+  async validate(sessionId: string, userId: string): Promise<LiveSession | null> {
     const cached = await this.cache.find(sessionId, userId);
     if (cached !== null) return cached === 'revoked' ? null : { role: cached };
     return this.read(sessionId, userId);

@@ -2,12 +2,12 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
-import { LiveSessions } from './session-validator.js';
+import { SessionValidator } from './session-validator.js';
 import { OwnSessionsService } from './own-sessions.service.js';
 import { RefreshReplays } from './refresh-replays.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { SessionCache } from './session-cache.js';
-import { SessionRotation } from './refresh-token-rotation.js';
+import { RefreshTokenRotation } from './refresh-token-rotation.js';
 import { Session } from './session.entity.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
@@ -18,12 +18,12 @@ import { SessionsService } from './sessions.service.js';
   providers: [
     SessionsService,
     OwnSessionsService,
-    SessionRotation,
+    RefreshTokenRotation,
     RefreshReplays,
-    LiveSessions,
+    SessionValidator,
     SessionCache,
     RefreshTokens,
   ],
-  exports: [SessionsService, SessionRotation, LiveSessions],
+  exports: [SessionsService, RefreshTokenRotation, SessionValidator],
 })
 export class SessionsModule {}

@@ -11,7 +11,7 @@ import { SessionCache } from './session-cache.js';
 import { Session } from './session.entity.js';
 
 /** Live sessions a user can have; the oldest makes room. */
-const MAX_SESSIONS = 20;
+const MAX_SESSIONS_ROWS = 20;
 
 export type RevocationReason =
   | 'logout'
@@ -25,7 +25,7 @@ export type RevocationReason =
   | 'account_linked'
   | 'account_deleted';
 
-export interface OpenedSession {
+export interface IssuedSession {
   id: string;
   refreshToken: string;
   /** Seconds that the refresh token is good for. */
@@ -43,12 +43,12 @@ export class SessionsService {
   ) {}
 
   /** Opens a session; past the limit the oldest of the user ends. */
-  async open(
+  async issue(
     tx: EntityManager,
     userId: string,
     context: RequestContext,
     deviceInfo: Record<string, unknown> | null,
-  ): Promise<OpenedSession> {
+  ): Promise<IssuedSession> {
     const id = randomUUID();
     const refreshToken = this.tokens.make(id, 0);
     const expiresIn = this.settings.jwt.refreshSeconds;
@@ -69,7 +69,7 @@ export class SessionsService {
       `id IN (SELECT id FROM user_sessions
                WHERE user_id = $2 AND id <> $3 AND revoked_at IS NULL AND expires_at > now()
                ORDER BY created_at DESC, id OFFSET $4)`,
-      [userId, id, MAX_SESSIONS - 1],
+      [userId, id, MAX_SESSIONS_ROWS - 1],
     );
     return { id, refreshToken, expiresIn };
   }

@@ -2,14 +2,14 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { canonicalEmail, isEmailAddress, isKnownSpelling, legacyEmail } from '../common/dto/email-address.js';
-import { Characters, Satisfies } from '../common/dto/text-fields.js';
+import { CodePointLength, Satisfies } from '../common/dto/text-fields.js';
 
 function AddressField(normalize: (value: string) => string, check: (value: unknown) => boolean) {
   return applyDecorators(
     ApiProperty({ example: 'user@example.com', maxLength: 254, format: 'email' }),
     Transform(({ value }) => (typeof value === 'string' ? normalize(value) : value)),
     Satisfies(check, 'invalid_format', 'must be an email'),
-    Characters(0, 254),
+    CodePointLength(0, 254),
   );
 }
 

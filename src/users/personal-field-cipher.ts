@@ -9,18 +9,18 @@ export type PersonalField = (typeof PERSONAL_FIELDS)[number];
 
 /** Seals and opens the columns that are encrypted at rest. */
 @Injectable()
-export class PersonalData {
+export class PersonalFieldCipher {
   constructor(
     private readonly cipher: FieldCipher,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  seal(userId: string, field: PersonalField, clear: string | null): string | null {
+  encrypt(userId: string, field: PersonalField, clear: string | null): string | null {
     return clear === null ? null : this.cipher.encrypt(userId, field, clear);
   }
 
   /** A value that does not open reads as null: the profile stays usable, and the alarm is raised. */
-  open(userId: string, field: PersonalField, stored: string | null): string | null {
+  decrypt(userId: string, field: PersonalField, stored: string | null): string | null {
     if (stored === null) return null;
     try {
       return this.cipher.decrypt(userId, field, stored);

@@ -1,16 +1,16 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { isPossiblePhoneNumber } from 'libphonenumber-js/max';
 import {
-  Clearable,
-  ClearableText,
+  NullableField,
+  NullableTextField,
   NormalizedText,
-  Omittable,
+  OptionalField,
   Satisfies,
   ShownText,
 } from '../common/dto/text-fields.js';
 import type { User } from './user.entity.js';
 
-const ADULT_AGE = 18;
+const MIN_AGE_YEARS = 18;
 
 /** True for a real calendar day, `YYYY-MM-DD`. */
 function isDay(value: unknown): value is string {
@@ -23,7 +23,7 @@ function isDay(value: unknown): value is string {
 export function isAdultBirthDate(value: unknown, now = new Date()): boolean {
   if (!isDay(value)) return false;
   // Compared as text: on 29 February there may be no such day 18 years ago.
-  const latest = `${now.getUTCFullYear() - ADULT_AGE}${now.toISOString().slice(4, 10)}`;
+  const latest = `${now.getUTCFullYear() - MIN_AGE_YEARS}${now.toISOString().slice(4, 10)}`;
   return value <= latest && Number(value.slice(0, 4)) >= now.getUTCFullYear() - 130;
 }
 
@@ -45,32 +45,32 @@ const isPhoneNumber = (value: unknown) =>
 /** What a member may change of the own profile; an omitted field stays, null clears. */
 export class UpdateProfileBody {
   @ApiPropertyOptional({ example: 'John Doe', minLength: 1, maxLength: 255 })
-  @Omittable()
+  @OptionalField()
   @NormalizedText()
   @ShownText(1, 255)
   name?: string;
 
-  @ClearableText(2000, 'Software Engineer passionate about networking', { lines: true })
+  @NullableTextField(2000, 'Software Engineer passionate about networking', { lines: true })
   bio?: string | null;
 
-  @ClearableText(255, 'San Francisco, CA')
+  @NullableTextField(255, 'San Francisco, CA')
   location?: string | null;
 
-  @ClearableText(100, 'Technology')
+  @NullableTextField(100, 'Technology')
   industry?: string | null;
 
-  @ClearableText(255, 'Senior Software Engineer')
+  @NullableTextField(255, 'Senior Software Engineer')
   job_title?: string | null;
 
-  @ClearableText(255, 'Tech Corp')
+  @NullableTextField(255, 'Tech Corp')
   company?: string | null;
 
-  @ClearableText(500, 'https://linkedin.com/in/johndoe')
+  @NullableTextField(500, 'https://linkedin.com/in/johndoe')
   @Satisfies(isLinkedinUrl, 'invalid_format', 'must be an https address on linkedin.com')
   linkedin_url?: string | null;
 
   @ApiPropertyOptional({ type: String, example: '+14155552671', nullable: true, description: 'E.164' })
-  @Clearable()
+  @NullableField()
   @Satisfies(
     isPhoneNumber,
     'invalid_format',
@@ -79,12 +79,12 @@ export class UpdateProfileBody {
   phone?: string | null;
 
   @ApiPropertyOptional({ type: String, example: '1990-05-17', nullable: true, format: 'date' })
-  @Clearable()
+  @NullableField()
   @Satisfies(isDay, 'invalid_format', 'must be a date (YYYY-MM-DD)')
   @Satisfies(isAdultBirthDate, 'out_of_range', 'must be at least 18 years ago')
   date_of_birth?: string | null;
 
-  @ClearableText(20, 'female')
+  @NullableTextField(20, 'female')
   gender?: string | null;
 }
 
@@ -116,9 +116,9 @@ export class ProfileBody {
 }
 
 /** A profile as it is stored: `phone` and `date_of_birth` are the ciphertexts of the row, a picture of ours is its name. */
-export type SealedProfile = ProfileBody;
+export type StoredProfile = ProfileBody;
 
-export function sealedProfile(user: User): SealedProfile {
+export function toStoredProfile(user: User): StoredProfile {
   return {
     id: user.id,
     email: user.email,
@@ -146,7 +146,7 @@ export function sealedProfile(user: User): SealedProfile {
 
 /** API names of what differs between two states of an account, sorted. */
 export function changedFields(before: User, after: User): string[] {
-  const [old, fresh] = [sealedProfile(before), sealedProfile(after)];
-  const names = Object.keys(fresh) as (keyof SealedProfile)[];
+  const [old, fresh] = [toStoredProfile(before), toStoredProfile(after)];
+  const names = Object.keys(fresh) as (keyof StoredProfile)[];
   return names.filter((name) => name !== 'updated_at' && old[name] !== fresh[name]).sort();
 }

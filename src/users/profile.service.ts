@@ -4,13 +4,13 @@ import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../database/transaction.js';
 import type { Claimant, RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
-import { Statements } from '../database/prepared-statements.js';
+import { PreparedStatements } from '../database/prepared-statements.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { pictureUrl } from './avatars/avatar-storage.js';
-import { PERSONAL_FIELDS, PersonalData } from './personal-field-cipher.js';
+import { PERSONAL_FIELDS, PersonalFieldCipher } from './personal-field-cipher.js';
 import { ProfileCache } from './profile-cache.js';
-import { ProfileBody, SealedProfile, sealedProfile, UpdateProfileBody } from './profile.dto.js';
+import { ProfileBody, StoredProfile, toStoredProfile, UpdateProfileBody } from './profile.dto.js';
 import type { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
@@ -37,10 +37,10 @@ export class ProfileService {
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly cache: ProfileCache,
-    private readonly personal: PersonalData,
+    private readonly personal: PersonalFieldCipher,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly statements: Statements,
+    private readonly statements: PreparedStatements,
     private readonly settings: Settings,
   ) {}
 
@@ -52,18 +52,19 @@ export class ProfileService {
   async getOwn({ userId, live }: Claimant): Promise<string> {
     const reading = this.cache.text(userId, async (kept) => {
       const { account } = await live;
-      return sealedProfile(account && !kept ? this.users.fromRow(account) : await this.users.getOwn(userId));
+      return toStoredProfile(account && !kept ? this.users.fromRow(account) : await this.users.getOwn(userId));
     });
     reading.catch(() => undefined);
     await live;
     const text = await reading;
-    if (!text.includes(NOTHING_SEALED)) return JSON.stringify(this.unseal(JSON.parse(text) as SealedProfile));
+    if (!text.includes(NOTHING_SEALED))
+      return JSON.stringify(this.decryptPersonalFields(JSON.parse(text) as StoredProfile));
     return text.replace(OWN_PICTURE, (name) => pictureUrl(this.settings.publicBaseUrl, name)!);
   }
 
   /** The profile as its owner sees it, the encrypted fields opened, the picture with its address. */
-  present(user: User): ProfileBody {
-    return this.unseal(sealedProfile(user));
+  toProfileResponse(user: User): ProfileBody {
+    return this.decryptPersonalFields(toStoredProfile(user));
   }
 
   /** Merges the body into the profile; a body that changes nothing writes nothing and tells nobody. */
@@ -80,16 +81,16 @@ export class ProfileService {
       ]);
       return current;
     });
-    return this.present(user);
+    return this.toProfileResponse(user);
   }
 
-  private unseal(profile: SealedProfile): ProfileBody {
+  private decryptPersonalFields(profile: StoredProfile): ProfileBody {
     const { id, phone, date_of_birth: born } = profile;
     return {
       ...profile,
       profile_picture_url: pictureUrl(this.settings.publicBaseUrl, profile.profile_picture_url),
-      phone: this.personal.open(id, 'phone', phone),
-      date_of_birth: this.personal.open(id, 'date_of_birth', born),
+      phone: this.personal.decrypt(id, 'phone', phone),
+      date_of_birth: this.personal.decrypt(id, 'date_of_birth', born),
     };
   }
 
@@ -104,9 +105,9 @@ export class ProfileService {
     for (const field of PERSONAL_FIELDS) {
       const column = field === 'phone' ? 'phone' : 'dateOfBirth';
       // Ciphertexts of one value differ, so the clear values are compared; one that does not open is not nothing.
-      const current = body[field] === null ? user[column] : this.personal.open(user.id, field, user[column]);
+      const current = body[field] === null ? user[column] : this.personal.decrypt(user.id, field, user[column]);
       if (body[field] === undefined || body[field] === current) continue;
-      changes[column] = this.personal.seal(user.id, field, body[field]);
+      changes[column] = this.personal.encrypt(user.id, field, body[field]);
       fields.push(field);
     }
     return { changes, fields: fields.sort() };

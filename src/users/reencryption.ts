@@ -14,7 +14,7 @@ export interface ReencryptionProgress {
 
 type Row = { id: string } & Record<PersonalField, string | null>;
 
-const BATCH = 500;
+const BATCH_ROWS = 500;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /**
@@ -32,7 +32,7 @@ export async function reencrypt(
     rows = await database.query<Row[]>(
       `SELECT id, phone, date_of_birth FROM users
         WHERE id > $1 AND (phone IS NOT NULL OR date_of_birth IS NOT NULL) ORDER BY id LIMIT $2`,
-      [after, BATCH],
+      [after, BATCH_ROWS],
     );
     if (rows.length === 0) return progress;
     for (const field of PERSONAL_FIELDS) {

@@ -7,15 +7,15 @@ import { MailModule } from '../mail/mail.module.js';
 import { AvatarController } from './avatars/avatar.controller.js';
 import { AvatarImages } from './avatars/avatar-images.js';
 import { AvatarRemoval } from './avatars/avatar-removal.entity.js';
-import { AvatarRemovals } from './avatars/pending-avatar-deletions.js';
+import { PendingAvatarDeletions } from './avatars/pending-avatar-deletions.js';
 import { AvatarService } from './avatars/avatar.service.js';
 import { AvatarStorage } from './avatars/avatar-storage.js';
 import { createAvatarStorage } from './avatars/avatar-storage.factory.js';
-import { AvatarUploads } from './avatars/multipart-upload-reader.js';
+import { MultipartUploadReader } from './avatars/multipart-upload-reader.js';
 import { IdentitiesController } from './identities/identities.controller.js';
 import { IdentitiesService } from './identities/identities.service.js';
 import { Identity } from './identities/identity.entity.js';
-import { PersonalData } from './personal-field-cipher.js';
+import { PersonalFieldCipher } from './personal-field-cipher.js';
 import { ProfileCache } from './profile-cache.js';
 import { ProfileController } from './profile.controller.js';
 import { ProfileService } from './profile.service.js';
@@ -31,12 +31,12 @@ import { UsersService } from './users.service.js';
     UsersService,
     ProfileService,
     ProfileCache,
-    PersonalData,
+    PersonalFieldCipher,
     IdentitiesService,
     UnlinkService,
     AvatarImages,
-    AvatarUploads,
-    AvatarRemovals,
+    MultipartUploadReader,
+    PendingAvatarDeletions,
     AvatarService,
     {
       provide: AvatarStorage,
@@ -44,6 +44,14 @@ import { UsersService } from './users.service.js';
       useFactory: ({ uploads }: Settings, logger: Logger) => createAvatarStorage(uploads, logger),
     },
   ],
-  exports: [UsersService, ProfileCache, ProfileService, PersonalData, IdentitiesService, AvatarService, AvatarStorage],
+  exports: [
+    UsersService,
+    ProfileCache,
+    ProfileService,
+    PersonalFieldCipher,
+    IdentitiesService,
+    AvatarService,
+    AvatarStorage,
+  ],
 })
 export class UsersModule {}

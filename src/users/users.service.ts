@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository, SelectQueryBuilder } from 'typeorm';
-import { violates } from '../common/database-errors.js';
+import { isUniqueViolation } from '../common/database-errors.js';
 import { canonicalEmail, legacyEmail } from '../common/dto/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
-import { Call, Statement, Statements } from '../database/prepared-statements.js';
+import { Call, Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
 
@@ -20,7 +20,7 @@ export class UsersService {
   constructor(
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly profiles: ProfileCache,
-    private readonly statements: Statements,
+    private readonly statements: PreparedStatements,
   ) {
     this.mapping = users.metadata.columns.map(({ databaseName, propertyName }) => [databaseName, propertyName]);
     this.columnOf = new Map(this.mapping.map(([column, property]) => [property, column]));
@@ -35,12 +35,12 @@ export class UsersService {
     return byAddress(this.users.createQueryBuilder('user'), address).getOne();
   }
 
-  async find(id: string): Promise<User | null> {
+  async findById(id: string): Promise<User | null> {
     return this.users.findOneBy({ id });
   }
 
   async get(id: string): Promise<User> {
-    const user = await this.find(id);
+    const user = await this.findById(id);
     if (!user) throw new AppError('not_found');
     return user;
   }
@@ -50,7 +50,7 @@ export class UsersService {
    * @throws AppError `unauthenticated` where they were erased after the check of their session
    */
   async getOwn(id: string): Promise<User> {
-    const user = await this.find(id);
+    const user = await this.findById(id);
     if (!user) throw invalidAccessToken();
     return user;
   }
@@ -110,7 +110,7 @@ export class UsersService {
       return await tx.save(User, tx.create(User, values));
     } catch (error) {
       // The unique index decides, not a look-up before it: two sign-ups may race.
-      if (violates(error, 'idx_users_email')) {
+      if (isUniqueViolation(error, 'idx_users_email')) {
         const details = [{ field: 'email', rule: 'taken' as const, message: 'email belongs to an account already' }];
         throw new AppError('email_taken', { details });
       }
@@ -131,7 +131,7 @@ export class UsersService {
     const places = properties.map((property, index) => `${this.columnOf.get(property)} = $${index + 2}`);
     const text = `UPDATE users SET ${places.join(', ')} WHERE id = $1`;
     Object.assign(user, changed);
-    this.profiles.changed(tx, user);
+    this.profiles.writeThrough(tx, user);
     return [{ text }, [user.id, ...properties.map((property) => changed[property])]];
   }
 
@@ -145,8 +145,8 @@ export class UsersService {
    * @param user has the row as it stands from here on
    * @returns false where a deactivation or a password change came first
    */
-  async markLogin(tx: EntityManager, user: User, changes: Partial<User> = {}): Promise<boolean> {
-    this.profiles.outdated(tx, user.id);
+  async recordLogin(tx: EntityManager, user: User, changes: Partial<User> = {}): Promise<boolean> {
+    this.profiles.invalidate(tx, user.id);
     const { raw } = await tx
       .createQueryBuilder()
       .update(User)

@@ -27,10 +27,10 @@ export interface CampaignOptions {
 }
 
 /** Milliseconds. */
-const DRAIN_LIMIT = 60_000;
+const MAX_DRAIN_MS = 60_000;
 /** How long after the last event the caches may take to be right. */
-const HEAL_LIMIT = 5000;
-const READERS = 4;
+const MAX_RECOVERY_MS = 5000;
+const READER_CONNECTIONS = 4;
 
 /** Disturbs everything while people use the service, lets it recover, and compares what was promised with what is there. */
 export async function campaign(stage: Stage, options: CampaignOptions): Promise<Result> {
@@ -46,7 +46,7 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   const traffic = new Traffic({ gateway, operations, people, verdicts, disturbances, random });
   const faults = new Faults(stage, log);
   const begun = performance.now();
-  traffic.start(rate, READERS);
+  traffic.start(rate, READER_CONNECTIONS);
   await faults.run(plan(seed, minutes * 60_000));
   log('everything is restored');
   restoreAll(stage);
@@ -120,14 +120,14 @@ async function atMost<T>(width: number, items: T[], work: (item: T) => Promise<v
 
 /** @returns how many events still wait when the time is up */
 async function drained(url: string): Promise<number> {
-  for (const end = performance.now() + DRAIN_LIMIT; ; await sleep(100)) {
+  for (const end = performance.now() + MAX_DRAIN_MS; ; await sleep(100)) {
     const count = await waitingEvents(url);
     if (count === 0 || performance.now() > end) return count;
   }
 }
 
 async function healed(url: string, people: People, rows: Awaited<ReturnType<typeof readRows>>) {
-  for (const end = performance.now() + HEAL_LIMIT; ; await sleep(200)) {
+  for (const end = performance.now() + MAX_RECOVERY_MS; ; await sleep(200)) {
     const findings = await checkCaches(url, people.all, rows);
     if (findings.stale.length === 0 || performance.now() > end) return findings;
   }

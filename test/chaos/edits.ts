@@ -6,7 +6,7 @@ import type { Call } from './gateway.js';
 import { bioOf, interestsOf, type People, type Person, type Session } from './people.js';
 
 /** Milliseconds that readers and the writer of a race may be apart. */
-const APART = 60;
+const MIN_DISTANCE_MS = 60;
 
 /** Changes of profiles and preferences, each with the next number of its sequence. */
 export class Edits {
@@ -66,14 +66,14 @@ export class Edits {
     const { gateway, verdicts } = this.asker;
     await evict(this.redisUrl, `user:preferences:${person.id}`);
     const reader = this.random.int(0, 1);
-    const waits = [0, 1, 2].map(() => this.random.int(0, APART));
+    const waits = [0, 1, 2].map(() => this.random.int(0, MIN_DISTANCE_MS));
     const operation = 'read preferences';
     const call: Call = { operation, method: 'GET', path: '/users/preferences', token: session.access };
     const reads = waits.map(async (wait) => {
       await sleep(wait);
       verdicts.judge(operation, await gateway.once(call, reader), { statuses: [200] }, false);
     });
-    await sleep(this.random.int(0, APART));
+    await sleep(this.random.int(0, MIN_DISTANCE_MS));
     await this.interests(person, session, 1 - reader);
     await Promise.all(reads);
     if (this.random.chance(0.25)) this.people.rest(person);

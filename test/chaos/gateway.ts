@@ -25,10 +25,10 @@ export interface Attempt {
   body: any;
 }
 
-const PATIENCE = 15_000;
+const TIMEOUT_MS = 15_000;
 /** Milliseconds after which an idle connection is given up, well before an instance does that: neither side sends into a closed one. */
-const IDLE = 30_000;
-const RETRIES = 3;
+const IDLE_MS = 30_000;
+const MAX_ATTEMPTS = 3;
 
 /** Speaks to the instances as Meetinity's gateway does: round robin, and another try after a 5xx or a broken connection. */
 export class Gateway {
@@ -36,7 +36,7 @@ export class Gateway {
   private turn = 0;
 
   constructor(private readonly instances: Instance[]) {
-    this.agents = instances.map(() => new Agent({ keepAlive: true, maxSockets: 128, timeout: IDLE }));
+    this.agents = instances.map(() => new Agent({ keepAlive: true, maxSockets: 128, timeout: IDLE_MS }));
   }
 
   /**
@@ -49,7 +49,7 @@ export class Gateway {
       const attempt = await this.once(call, (first + tries) % this.instances.length);
       check(attempt, doubt);
       const failed = typeof attempt.outcome === 'string' || attempt.outcome >= 500;
-      if (!failed || tries === RETRIES) return attempt;
+      if (!failed || tries === MAX_ATTEMPTS) return attempt;
       doubt ||= attempt.outcome !== 'refused';
       await sleep(100 * 2 ** tries);
     }
@@ -75,7 +75,7 @@ export class Gateway {
       const timer = setTimeout(() => {
         settle('timeout');
         request.destroy();
-      }, PATIENCE);
+      }, TIMEOUT_MS);
       request.on('error', (error: NodeJS.ErrnoException) =>
         settle(error.code === 'ECONNREFUSED' ? 'refused' : 'broken'),
       );

@@ -9,9 +9,9 @@ const MAIN = path.resolve(import.meta.dirname, '../../dist/src/main.js');
 // Told to end when this process is gone, however it went.
 const FOLLOW = 'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGKILL"))';
 /** Milliseconds between the end of an instance and its next start, as a supervisor has it. */
-const RESTART_PAUSE = 300;
+const RESTART_PAUSE_MS = 300;
 /** Milliseconds in which an instance has to answer once nothing is in its way. */
-const LONGEST_START = 60_000;
+const MAX_START_MS = 60_000;
 
 /** An end that nobody asked for. */
 export interface Death {
@@ -61,8 +61,8 @@ export class Instance {
   }
 
   async whenUp(): Promise<void> {
-    const tooLate = sleep(LONGEST_START, null, { ref: false }).then(() => {
-      throw new Error(`instance ${this.index} does not answer after ${LONGEST_START / 1000} s`);
+    const tooLate = sleep(MAX_START_MS, null, { ref: false }).then(() => {
+      throw new Error(`instance ${this.index} does not answer after ${MAX_START_MS / 1000} s`);
     });
     await Promise.race([this.up, tooLate]);
   }
@@ -126,7 +126,7 @@ export class Instance {
       const excused = !lived && this.disturbances.touched(['postgres'], this.index, begun, performance.now());
       this.deaths.push({ code, lived, excused, lastWords: tail });
       const { generation } = this;
-      this.up = sleep(RESTART_PAUSE).then(() =>
+      this.up = sleep(RESTART_PAUSE_MS).then(() =>
         // Meanwhile somebody may have started it, or have asked it to stay down.
         !this.asked && generation === this.generation ? this.launch() : undefined,
       );

@@ -5,7 +5,7 @@ import type { Call } from './gateway.js';
 import type { People, Person, Session } from './people.js';
 
 /** Milliseconds that a lost refresh may be repeated in; the service's default grace is a minute. */
-const REFRESH_GRACE = 45_000;
+const REFRESH_GRACE_MS = 45_000;
 
 /** What users and an administrator do, one operation a person at a time; each answer is judged, each promise noted. */
 export class Operations {
@@ -66,7 +66,7 @@ export class Operations {
   }
 
   private async refresh(person: Person, session: Session): Promise<void> {
-    const late = session.refreshingSince !== null && performance.now() - session.refreshingSince > REFRESH_GRACE;
+    const late = session.refreshingSince !== null && performance.now() - session.refreshingSince > REFRESH_GRACE_MS;
     session.refreshingSince ??= performance.now();
     const body = { refresh_token: session.refresh };
     const call: Call = { operation: 'refresh', method: 'POST', path: '/auth/refresh', body };

@@ -6,14 +6,14 @@ import type { Operations } from './operations.js';
 import { type People, readBio, readInterests, type Sequence } from './people.js';
 import type { Verdicts } from './verdicts.js';
 
-const MOST_PEOPLE = 300;
+const MAX_USERS = 300;
 /** Operations on their way at once; beyond, the writers wait as real ones would. */
-const MOST_AT_ONCE = 40;
+const MAX_CONNECTIONS = 40;
 const ANY: Kind[] = ['down', 'paused', 'postgres', 'slow postgres', 'redis', 'kafka'];
 /** Milliseconds after the last disturbance in which a cache may still hold an old value. */
-const HEALING = 10_000;
+const RECOVERY_MS = 10_000;
 /** Milliseconds after a change in which no answer is old any more, whatever is disturbed: past the longest disturbance. */
-const LONGEST_STALE = 15_000;
+const MAX_STALE_MS = 15_000;
 
 interface Parts {
   gateway: Gateway;
@@ -58,8 +58,8 @@ export class Traffic {
     const { people, random } = this.parts;
     for (let due = performance.now(); !this.stopping; due = Math.max(due + 1000 / rate, performance.now() - 1000)) {
       if (due > performance.now()) await sleep(due - performance.now());
-      if (this.running.size >= MOST_AT_ONCE) continue;
-      const wanted = people.all.length < 20 || (people.all.length < MOST_PEOPLE && random.chance(0.08));
+      if (this.running.size >= MAX_CONNECTIONS) continue;
+      const wanted = people.all.length < 20 || (people.all.length < MAX_USERS && random.chance(0.08));
       const person = wanted ? people.add() : people.idle(random);
       if (!person) continue;
       person.busy = true;
@@ -121,9 +121,9 @@ export class Traffic {
       const now = performance.now();
       this.stale.count += 1;
       this.stale.longest = Math.max(this.stale.longest, now - acknowledgedAt);
-      if (now - acknowledgedAt > LONGEST_STALE)
+      if (now - acknowledgedAt > MAX_STALE_MS)
         verdicts.problem('stale answer 15 s after the change', `${what}: ${value} after ${acknowledged}`);
-      else if (!disturbances.touched(ANY, null, acknowledgedAt, now, HEALING))
+      else if (!disturbances.touched(ANY, null, acknowledgedAt, now, RECOVERY_MS))
         verdicts.problem('stale answer while nothing was wrong', `${what}: ${value} after ${acknowledged}`);
     }
   }

@@ -9,8 +9,8 @@ export interface Expected {
 }
 
 /** Milliseconds after which Meetinity's gateway no longer listens. A crowded machine is late, so this is counted and no more. */
-const LATE = 8000;
-const EXAMPLES = 30;
+const LATE_MS = 8000;
+const MAX_EXAMPLE_ENTRIES = 30;
 /** Operations for which a password is hashed. */
 const HASHING = /^(register|log in|erase)/;
 
@@ -36,7 +36,7 @@ export class Verdicts {
     this.outcomes.set(operation, counts.set(outcome, (counts.get(outcome) ?? 0) + 1));
     const detail = () =>
       `${operation} at instance ${instance}: ${outcome} ${JSON.stringify(attempt.body)?.slice(0, 200)} after ${Math.round(to - from)} ms`;
-    if (to - from > LATE && !this.disturbances.touched(['paused'], instance, from, to)) this.late += 1;
+    if (to - from > LATE_MS && !this.disturbances.touched(['paused'], instance, from, to)) this.late += 1;
     const right = doubt ? [...expected.statuses, ...(expected.afterDoubt ?? [])] : expected.statuses;
     if (typeof outcome === 'number' && right.includes(outcome)) return true;
     if (this.excuses(operation, outcome, attempt)) this.excused += 1;
@@ -48,7 +48,7 @@ export class Verdicts {
   problem(name: string, example: string): void {
     this.problems.set(name, (this.problems.get(name) ?? 0) + 1);
     const seconds = ((performance.now() - this.began) / 1000).toFixed(1);
-    if (this.examples.length < EXAMPLES) this.examples.push(`${seconds} s, ${name}: ${example}`);
+    if (this.examples.length < MAX_EXAMPLE_ENTRIES) this.examples.push(`${seconds} s, ${name}: ${example}`);
   }
 
   get failed(): boolean {

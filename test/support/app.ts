@@ -79,7 +79,7 @@ export class TestApp {
         done();
       });
     // A busy machine must not look like a Redis that is down; specs of that have a proxy before it.
-    if (read.redis.url && read.redis.url === (await workerRedisUrl())) app.get(CircuitBreaker).patience = 5000;
+    if (read.redis.url && read.redis.url === (await workerRedisUrl())) app.get(CircuitBreaker).timeoutMs = 5000;
     await app.init();
     await app.getHttpAdapter().getInstance().ready();
     return new TestApp(app, settings, app.get(DataSource));

@@ -1,9 +1,9 @@
 import { Client } from 'pg';
 
 /** Enough for every index to be worth its while, and for counts to be estimated. */
-export const CROWD = 20_500;
+export const CROWD_ROWS = 20_500;
 
-const USERS = `generate_series(1, ${CROWD}) AS n`;
+const USERS = `generate_series(1, ${CROWD_ROWS}) AS n`;
 const id = (what: string) => `md5('${what}' || n)::uuid`;
 
 const FILL = [
@@ -23,7 +23,7 @@ const FILL = [
    SELECT 'crowd:' || n, '', now() + n % 60 * interval '1 minute' FROM ${USERS}`,
   `INSERT INTO outbox_events (user_id, event_type, created_at, published_at)
    SELECT ${id('user')}, CASE n % 3 WHEN 0 THEN 'user.created' ELSE 'user.updated' END, at, at
-     FROM ${USERS}, LATERAL (SELECT now() - (${CROWD} - n) * interval '30 seconds') AS time(at)`,
+     FROM ${USERS}, LATERAL (SELECT now() - (${CROWD_ROWS} - n) * interval '30 seconds') AS time(at)`,
   `INSERT INTO audit_logs (at, actor_id, target_id, action)
    SELECT now() - n * interval '1 minute', ${id('user')}, ${id('user')}, 'spec.action' || n % 20 FROM ${USERS}`,
 ];

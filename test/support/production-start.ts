@@ -10,7 +10,7 @@ import { freePort } from '../../src/dev/free-port.js';
 import { startPostgres } from '../../scripts/services/postgres.js';
 
 const [folder = '.'] = process.argv.slice(2);
-const LIMIT = 60_000;
+const MAX_START_MS = 60_000;
 /** Arguments of scripts/run.mjs; expected exit code, a word of what it prints. */
 const SCRIPTS: [args: string[], code: number, word: string][] = [
   [['migrate', 'check'], 0, 'the entities say the same as the schema'],
@@ -52,7 +52,7 @@ function run(args: string[], extra: Record<string, string> = {}) {
 
 async function ready({ child, result }: ReturnType<typeof run>, port: number): Promise<void> {
   const url = `http://127.0.0.1:${port}/health/ready`;
-  for (const end = Date.now() + LIMIT; Date.now() < end; await sleep(50)) {
+  for (const end = Date.now() + MAX_START_MS; Date.now() < end; await sleep(50)) {
     if (child.exitCode !== null) break;
     if (
       await fetch(url).then(

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
 import { runInTransaction } from '../../database/transaction.js';
-import { violates } from '../../common/database-errors.js';
+import { isUniqueViolation } from '../../common/database-errors.js';
 import { isEmailAddress } from '../../common/dto/email-address.js';
 import { AppError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/http/request-context.js';
@@ -18,16 +18,16 @@ import { OAuthLinking } from './oauth-linking.js';
 import type { ProviderAccount } from './provider-account.js';
 
 /** A user whose row is locked and who is active, and the identity that opens it. */
-export interface OpenedAccount {
+export interface SignedInAccount {
   user: User;
   identity: Identity;
 }
 
 /** Races are lost to sign-ins that have committed by then, so the second try finds what they left; more are for bad luck. */
-const TRIES = 4;
+const MAX_ATTEMPTS = 4;
 
 /** What was read was gone by the time it was locked. */
-class Vanished extends Error {}
+class ConflictError extends Error {}
 
 /** Which user a provider account opens: known by the provider's own id first, then by a verified address, else new. */
 @Injectable()
@@ -46,12 +46,12 @@ export class OAuthAccounts {
    * Finds, links or creates the user and runs `finish`, all in one transaction; it may be run again where a race was lost.
    * @throws AppError `provider_email_unverified`, `account_disabled`, `busy`
    */
-  async open<T>(
+  async signIn<T>(
     account: ProviderAccount,
     context: RequestContext,
-    finish: (tx: EntityManager, opened: OpenedAccount) => Promise<T>,
+    finish: (tx: EntityManager, opened: SignedInAccount) => Promise<T>,
   ): Promise<T> {
-    for (let attempt = 1; attempt <= TRIES; attempt += 1) {
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       try {
         return await runInTransaction(this.database, async (tx) =>
           finish(tx, await this.resolve(tx, account, context)),
@@ -68,7 +68,7 @@ export class OAuthAccounts {
    * @returns null where either is gone by now
    * @throws AppError `account_disabled`
    */
-  async reopen(tx: EntityManager, identityId: string): Promise<OpenedAccount | null> {
+  async load(tx: EntityManager, identityId: string): Promise<SignedInAccount | null> {
     const found = await this.identities.find(tx, { id: identityId });
     const user = found && (await this.users.findAndLock(tx, found.userId));
     // Read again under the lock: unlinking takes the same lock.
@@ -78,12 +78,16 @@ export class OAuthAccounts {
     return { user, identity };
   }
 
-  private async resolve(tx: EntityManager, account: ProviderAccount, context: RequestContext): Promise<OpenedAccount> {
+  private async resolve(
+    tx: EntityManager,
+    account: ProviderAccount,
+    context: RequestContext,
+  ): Promise<SignedInAccount> {
     const key = { provider: account.provider, providerUserId: account.subject };
     const known = await this.identities.find(tx, key);
     if (known) {
-      const opened = await this.reopen(tx, known.id);
-      if (!opened) throw new Vanished();
+      const opened = await this.load(tx, known.id);
+      if (!opened) throw new ConflictError();
       const { user } = opened;
       // Linked when unproven passwords still stayed: now that the provider vouches for the owner again, it goes.
       if (account.verifiedEmail !== user.email || !mayBeSquatted(user)) return opened;
@@ -103,7 +107,7 @@ export class OAuthAccounts {
     { provider, subject, name, picture }: ProviderAccount,
     email: string,
     context: RequestContext,
-  ): Promise<OpenedAccount> {
+  ): Promise<SignedInAccount> {
     const user = await this.users.create(tx, {
       email,
       name,
@@ -125,5 +129,5 @@ export class OAuthAccounts {
 /** The unique indexes decide between sign-ins at the same time, on the address and on the provider's id. */
 function lostRace(error: unknown): boolean {
   if (error instanceof AppError) return error.type === 'email_taken';
-  return error instanceof Vanished || violates(error, 'user_identities_provider_subject_key');
+  return error instanceof ConflictError || isUniqueViolation(error, 'user_identities_provider_subject_key');
 }

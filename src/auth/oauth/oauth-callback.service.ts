@@ -8,13 +8,13 @@ import type { TokenBody } from '../auth.dto.js';
 import { fitsChallenge } from './code-challenge.js';
 import { OAuthAccounts } from './oauth-accounts.js';
 import { OAuthExchangeService } from './oauth-exchange.service.js';
-import { OAuthStates, StartedSignIn } from './oauth-states.js';
+import { OAuthStates, AuthorizationRequest } from './oauth-states.js';
 import type { ProviderAccount } from './provider-account.js';
 import { ProviderClient } from './provider-client.js';
 import { SignInService } from '../sign-in.service.js';
 
 /** What the browser or the app brings back from the provider. */
-export interface ProviderAnswer {
+export interface CallbackParams {
   provider: Provider;
   code?: unknown;
   state?: unknown;
@@ -44,13 +44,13 @@ export class OAuthCallbackService {
    * @throws AppError `provider_not_configured`, `invalid_state`, `oauth_denied`, `oauth_failed`, `provider_unavailable` and
    * those of `OAuthAccounts`
    */
-  async finish(answer: ProviderAnswer, codeVerifier: string | undefined, context: RequestContext): Promise<TokenBody> {
+  async finish(answer: CallbackParams, codeVerifier: string | undefined, context: RequestContext): Promise<TokenBody> {
     const found = await this.started(answer);
     return this.tokens(answer, found && fitsChallenge(found.challenge, codeVerifier) ? found : null, context);
   }
 
   /** Tokens; where the start named an address, the way there instead, with a code or the word for what went wrong. */
-  async finishInBrowser(answer: ProviderAnswer, context: RequestContext): Promise<TokenBody | { location: string }> {
+  async finishInBrowser(answer: CallbackParams, context: RequestContext): Promise<TokenBody | { location: string }> {
     const found = await this.started(answer);
     const started = found && mayEndInBrowser(found) ? found : null;
     const redirectUri = started ? started.redirectUri : this.frontEndOf(answer);
@@ -70,41 +70,45 @@ export class OAuthCallbackService {
     return { location: url.href };
   }
 
-  private started({ provider, state, browserSecrets }: ProviderAnswer): Promise<StartedSignIn | null> {
+  private started({ provider, state, browserSecrets }: CallbackParams): Promise<AuthorizationRequest | null> {
     this.client.requireConfigured(provider);
-    return this.states.take(state, provider, browserSecrets);
+    return this.states.consume(state, provider, browserSecrets);
   }
 
   /** Where this browser's sign-in led to, though its state is used up or expired: a page loaded again, or a second tab. */
-  private frontEndOf({ provider, state, browserSecrets }: ProviderAnswer): string | undefined {
+  private frontEndOf({ provider, state, browserSecrets }: CallbackParams): string | undefined {
     const leadsTo = (redirectUri: string) =>
       this.states.followsCourse(state, { provider, redirectUri }, browserSecrets);
     return this.settings.oauth.redirectAllowlist.find(leadsTo);
   }
 
-  private async tokens(answer: ProviderAnswer, started: StartedSignIn | null, context: RequestContext) {
+  private async tokens(answer: CallbackParams, started: AuthorizationRequest | null, context: RequestContext) {
     return counted(async () => {
       const account = await this.account(answer, started, context);
-      const { user, session } = await this.accounts.open(account, context, async (tx, opened) => ({
+      const { user, session } = await this.accounts.signIn(account, context, async (tx, opened) => ({
         user: opened.user,
         session: await this.exchange.open(tx, opened, context),
       }));
-      return this.signIn.answer(user, session);
+      return this.signIn.toTokenResponse(user, session);
     });
   }
 
   /** No session yet: the code may never be used. */
-  private async code(answer: ProviderAnswer, started: StartedSignIn | null, context: RequestContext): Promise<string> {
+  private async code(
+    answer: CallbackParams,
+    started: AuthorizationRequest | null,
+    context: RequestContext,
+  ): Promise<string> {
     return counted(async () => {
       const account = await this.account(answer, started, context);
-      const identityId = await this.accounts.open(account, context, async (_, { identity }) => identity.id);
+      const identityId = await this.accounts.signIn(account, context, async (_, { identity }) => identity.id);
       return this.exchange.issue(identityId, started!.challenge);
     });
   }
 
   private async account(
-    answer: ProviderAnswer,
-    started: StartedSignIn | null,
+    answer: CallbackParams,
+    started: AuthorizationRequest | null,
     context: RequestContext,
   ): Promise<ProviderAccount> {
     const { provider, code, error } = answer;
@@ -121,7 +125,7 @@ export class OAuthCallbackService {
  * A sign-in that no browser started is ended by its client alone, which has to show that it is the one: otherwise an attacker's
  * link would sign in whoever opens it (RFC 9700, §4.7).
  */
-function mayEndInBrowser({ browser, redirectUri, challenge }: StartedSignIn): boolean {
+function mayEndInBrowser({ browser, redirectUri, challenge }: AuthorizationRequest): boolean {
   if (redirectUri === null) return browser !== null && challenge === null;
   return browser !== null || challenge !== null;
 }

@@ -6,11 +6,11 @@ import { runInTransaction } from '../../database/transaction.js';
 import { AppError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { randomToken, tokenHash } from '../../crypto/tokens.js';
-import type { OpenedSession } from '../../sessions/sessions.service.js';
+import type { IssuedSession } from '../../sessions/sessions.service.js';
 import { UsersService } from '../../users/users.service.js';
 import type { TokenBody } from '../auth.dto.js';
 import { fitsChallenge } from './code-challenge.js';
-import { OAuthAccounts, OpenedAccount } from './oauth-accounts.js';
+import { OAuthAccounts, SignedInAccount } from './oauth-accounts.js';
 import type { ExchangeBody } from './oauth.dto.js';
 import { SignInService } from '../sign-in.service.js';
 
@@ -37,28 +37,28 @@ export class OAuthExchangeService {
   }
 
   /** @throws AppError `invalid_code`, `account_disabled` */
-  async redeem(body: ExchangeBody, context: RequestContext): Promise<TokenBody> {
-    const [identityId, challenge = null] = (await this.store.take(key(body.code)))?.split(' ') ?? [];
+  async exchange(body: ExchangeBody, context: RequestContext): Promise<TokenBody> {
+    const [identityId, challenge = null] = (await this.store.consume(key(body.code)))?.split(' ') ?? [];
     if (!identityId || !fitsChallenge(challenge, body.code_verifier)) throw new AppError('invalid_code');
     const { user, session } = await runInTransaction(this.database, async (tx) => {
-      const opened = await this.accounts.reopen(tx, identityId);
+      const opened = await this.accounts.load(tx, identityId);
       if (!opened) throw new AppError('invalid_code');
       return { user: opened.user, session: await this.open(tx, opened, context, body.device_info) };
     });
-    return this.signIn.answer(user, session);
+    return this.signIn.toTokenResponse(user, session);
   }
 
   /** Opens the session of a user who has come in through a provider. */
   async open(
     tx: EntityManager,
-    { user, identity: { provider } }: OpenedAccount,
+    { user, identity: { provider } }: SignedInAccount,
     context: RequestContext,
     deviceInfo?: Record<string, unknown>,
-  ): Promise<OpenedSession> {
-    await this.users.markLogin(tx, user);
+  ): Promise<IssuedSession> {
+    await this.users.recordLogin(tx, user);
     const entry = { action: 'session.opened', actorId: user.id, targetId: user.id, after: { provider } };
     await this.audit.record(tx, entry, context);
-    return this.signIn.openSession(tx, user, context, deviceInfo);
+    return this.signIn.issueSession(tx, user, context, deviceInfo);
   }
 }
 

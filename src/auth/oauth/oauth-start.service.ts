@@ -31,7 +31,7 @@ export class OAuthStartService {
     const browserSecret = markBrowser && markBrowser();
     const state = this.states.create(course, browserSecret);
     const { url, ...secrets } = await this.client.authorization(provider, state);
-    await this.states.keep(state, { ...course, ...secrets, challenge }, browserSecret);
+    await this.states.save(state, { ...course, ...secrets, challenge }, browserSecret);
     return { auth_url: url, state };
   }
 

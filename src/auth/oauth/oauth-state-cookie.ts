@@ -12,7 +12,7 @@ const MAX_SECRETS = 10;
  * Knows the browser that started a sign-in by a cookie: without it, an attacker could start one, stop before the end and have
  * the victim's browser finish it, which would then be signed in as the attacker (RFC 9700, §4.7).
  */
-export class OAuthBrowser {
+export class OAuthStateCookie {
   private readonly secure: boolean;
   private readonly prefix: string;
 

@@ -13,7 +13,7 @@ const HALF_BYTES = 16;
 const STATE = /^[A-Za-z0-9_-]{43}$/;
 
 /** A sign-in that was started and waits for the provider's answer. */
-export interface StartedSignIn {
+export interface AuthorizationRequest {
   provider: Provider;
   /** Where the browser goes in the end; null answers it in JSON. */
   redirectUri: string | null;
@@ -28,7 +28,7 @@ export interface StartedSignIn {
 }
 
 /** Where a browser's sign-in was started from and leads to. */
-export type Course = Pick<StartedSignIn, 'provider' | 'redirectUri'>;
+export type Course = Pick<AuthorizationRequest, 'provider' | 'redirectUri'>;
 
 /** The `state` of OAuth 2.0 (RFC 6749, §10.12): for one use, one provider and, in the redirect flow, one browser. */
 @Injectable()
@@ -50,8 +50,12 @@ export class OAuthStates {
     return browserSecrets.some((secret) => expected(secret).equals(bytes.subarray(HALF_BYTES)));
   }
 
-  async keep(state: string, signIn: Omit<StartedSignIn, 'browser'>, browserSecret: string | null): Promise<void> {
-    const started: StartedSignIn = { ...signIn, browser: browserSecret && tokenHash(browserSecret) };
+  async save(
+    state: string,
+    signIn: Omit<AuthorizationRequest, 'browser'>,
+    browserSecret: string | null,
+  ): Promise<void> {
+    const started: AuthorizationRequest = { ...signIn, browser: browserSecret && tokenHash(browserSecret) };
     await this.store.put(key(state), JSON.stringify(started), STATE_SECONDS);
   }
 
@@ -59,11 +63,11 @@ export class OAuthStates {
    * Uses the state up, also where it turns out to belong to another browser.
    * @returns null for one that is unknown, used, expired, or of another provider or browser
    */
-  async take(state: unknown, provider: Provider, browserSecrets: string[]): Promise<StartedSignIn | null> {
+  async consume(state: unknown, provider: Provider, browserSecrets: string[]): Promise<AuthorizationRequest | null> {
     if (typeof state !== 'string' || !STATE.test(state)) return null;
-    const value = await this.store.take(key(state));
+    const value = await this.store.consume(key(state));
     if (value === null) return null;
-    const started = JSON.parse(value) as StartedSignIn;
+    const started = JSON.parse(value) as AuthorizationRequest;
     const { browser } = started;
     const bound = browser === null || browserSecrets.some((secret) => browser === tokenHash(secret));
     return started.provider === provider && bound ? started : null;

@@ -1,13 +1,13 @@
 import { applyDecorators, Body, Controller, Get, Head, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Throttle, ThrottleGuesses } from '../../rate-limit/throttle.guard.js';
+import { Throttle, ThrottleInvalidTokens } from '../../rate-limit/throttle.guard.js';
 import { ApiErrors, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { TokenBody } from '../auth.dto.js';
-import { OAuthBrowser } from './oauth-state-cookie.js';
+import { OAuthStateCookie } from './oauth-state-cookie.js';
 import { OAuthCallbackService } from './oauth-callback.service.js';
 import { OAuthExchangeService } from './oauth-exchange.service.js';
 import { eachProvider, NamedProvider } from './oauth-routes.js';
@@ -53,7 +53,7 @@ export class OAuthController {
     private readonly starts: OAuthStartService,
     private readonly callbacks: OAuthCallbackService,
     private readonly exchanges: OAuthExchangeService,
-    private readonly browser: OAuthBrowser,
+    private readonly browser: OAuthStateCookie,
   ) {}
 
   /** HEAD has no effect (RFC 9110, §9.2.1): a link preview uses no state up. Without this, the handlers of GET would answer. */
@@ -102,7 +102,7 @@ export class OAuthController {
     return this.starts.start(provider, startOptions(query), null);
   }
 
-  @ThrottleGuesses()
+  @ThrottleInvalidTokens()
   @Get(eachProvider('oauth/{provider}/callback', '{provider}/callback'))
   @ApiOperation({
     summary: 'Where the provider sends the browser back to',
@@ -131,7 +131,7 @@ export class OAuthController {
     void reply.status(302).header('location', end.location);
   }
 
-  @ThrottleGuesses()
+  @ThrottleInvalidTokens()
   @Post(eachProvider('{provider}/callback'))
   @HttpCode(200)
   @ApiOperation({ summary: 'Finish a sign-in with what the provider gave the app' })
@@ -147,13 +147,13 @@ export class OAuthController {
     return this.callbacks.finish(answer, codeVerifier, context);
   }
 
-  @ThrottleGuesses()
+  @ThrottleInvalidTokens()
   @Post('oauth/exchange')
   @HttpCode(200)
   @ApiOperation({ summary: 'Tokens for the code of the redirect' })
   @ApiOkResponse({ type: TokenBody })
   @ApiErrors('validation_failed', 'invalid_json', 'invalid_code', 'account_disabled', 'rate_limited')
   redeem(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<TokenBody> {
-    return this.exchanges.redeem(body, context);
+    return this.exchanges.exchange(body, context);
   }
 }

@@ -1,10 +1,10 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString, Matches } from 'class-validator';
-import { Characters, Omittable } from '../../common/dto/text-fields.js';
+import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
 import { DeviceBody } from '../auth.dto.js';
 
 /** Codes of the providers are a few hundred characters at most. */
-const MAX_CODE = 4096;
+const MAX_CODE_CHARS = 4096;
 
 const CODE_VERIFIER = {
   description: 'Where the start carried a `code_challenge`: what that is the SHA-256 of (RFC 7636)',
@@ -24,19 +24,19 @@ export class AuthUrlBody {
 }
 
 export class CallbackBody {
-  @ApiProperty({ description: 'As the provider gave it', maxLength: MAX_CODE })
+  @ApiProperty({ description: 'As the provider gave it', maxLength: MAX_CODE_CHARS })
   @IsString()
-  @Characters(0, MAX_CODE)
+  @CodePointLength(0, MAX_CODE_CHARS)
   code: string;
 
   // Optional to the validator only: a missing state is answered like a wrong one.
   @ApiProperty({ description: 'As the provider gave it back' })
-  @Omittable()
+  @OptionalField()
   @IsString()
   state?: string;
 
   @ApiPropertyOptional(CODE_VERIFIER)
-  @Omittable()
+  @OptionalField()
   @Matches(VERIFIER)
   code_verifier?: string;
 }
@@ -44,10 +44,10 @@ export class CallbackBody {
 export class ExchangeBody extends DeviceBody {
   @ApiProperty({ description: 'From the query of the redirect; good for 60 seconds and one use' })
   @IsString()
-  @Characters(0, MAX_CODE)
+  @CodePointLength(0, MAX_CODE_CHARS)
   code: string;
   @ApiPropertyOptional(CODE_VERIFIER)
-  @Omittable()
+  @OptionalField()
   @Matches(VERIFIER)
   code_verifier?: string;
 }

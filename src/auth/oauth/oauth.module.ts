@@ -6,7 +6,7 @@ import { SessionsModule } from '../../sessions/sessions.module.js';
 import { UsersModule } from '../../users/users.module.js';
 import { AuthModule } from '../auth.module.js';
 import { OAuthAccounts } from './oauth-accounts.js';
-import { OAuthBrowser } from './oauth-state-cookie.js';
+import { OAuthStateCookie } from './oauth-state-cookie.js';
 import { OAuthCallbackService } from './oauth-callback.service.js';
 import { OAuthExchangeService } from './oauth-exchange.service.js';
 import { OAuthLinking } from './oauth-linking.js';
@@ -28,9 +28,9 @@ import { ProviderClient } from './provider-client.js';
     OAuthAccounts,
     OAuthLinking,
     {
-      provide: OAuthBrowser,
+      provide: OAuthStateCookie,
       inject: [Settings],
-      useFactory: ({ publicBaseUrl }: Settings) => new OAuthBrowser(publicBaseUrl),
+      useFactory: ({ publicBaseUrl }: Settings) => new OAuthStateCookie(publicBaseUrl),
     },
   ],
 })

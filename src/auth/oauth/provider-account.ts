@@ -16,10 +16,10 @@ export interface ProviderAccount {
   picture: string | null;
 }
 
-const MAX_SUBJECT = 255;
-const MAX_NAME = 255;
-const MAX_EMAIL = 254;
-const MAX_PICTURE = 2048;
+const MAX_SUBJECT_CHARS = 255;
+const MAX_NAME_CHARS = 255;
+const MAX_EMAIL_CHARS = 254;
+const MAX_PICTURE_CHARS = 2048;
 
 /**
  * Reads the standard claims of a userinfo answer (OpenID Connect Core 1.0, §5.1 and §5.3).
@@ -28,7 +28,7 @@ const MAX_PICTURE = 2048;
 export function toAccount(provider: Provider, answer: unknown): ProviderAccount {
   const claims = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
   const subject = text(claims.sub);
-  if (subject !== claims.sub || subject === '' || subject.length > MAX_SUBJECT)
+  if (subject !== claims.sub || subject === '' || subject.length > MAX_SUBJECT_CHARS)
     throw new AppError('provider_unavailable');
   const verifiedEmail = readEmail(claims);
   return {
@@ -55,16 +55,16 @@ function readEmail({ email, email_verified: verified }: Record<string, unknown>)
   // Nor is one of which something would have to be left out.
   if (email.normalize('NFKC') !== email.normalize('NFC') || text(email) !== email.trim()) return null;
   const spelling = canonicalEmail(email) ?? legacyEmail(email);
-  return spelling.length <= MAX_EMAIL && isKnownSpelling(spelling) ? spelling : null;
+  return spelling.length <= MAX_EMAIL_CHARS && isKnownSpelling(spelling) ? spelling : null;
 }
 
 function readName(claims: Record<string, unknown>): string {
-  const line = (value: unknown) => (typeof value === 'string' ? toLine(value, MAX_NAME) : '');
-  return line(claims.name) || toLine(`${line(claims.given_name)} ${line(claims.family_name)}`, MAX_NAME);
+  const line = (value: unknown) => (typeof value === 'string' ? toLine(value, MAX_NAME_CHARS) : '');
+  return line(claims.name) || toLine(`${line(claims.given_name)} ${line(claims.family_name)}`, MAX_NAME_CHARS);
 }
 
 function readPicture(value: unknown): string | null {
-  if (typeof value !== 'string' || value.length > MAX_PICTURE || !URL.canParse(value)) return null;
+  if (typeof value !== 'string' || value.length > MAX_PICTURE_CHARS || !URL.canParse(value)) return null;
   const { protocol, username, password, href } = new URL(value);
   return protocol === 'https:' && !username && !password ? href : null;
 }

@@ -6,7 +6,7 @@ import type { RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { Settings } from '../../config/settings.js';
 import { randomToken } from '../../crypto/tokens.js';
-import type { StartedSignIn } from './oauth-states.js';
+import type { AuthorizationRequest } from './oauth-states.js';
 import type { ProviderAccount } from './provider-account.js';
 import { ProviderRefusal } from './provider-request.js';
 import {
@@ -17,7 +17,7 @@ import {
   StrategyRequest,
 } from './provider-strategies.js';
 
-type SignInSecrets = Pick<StartedSignIn, 'verifier' | 'nonce'>;
+type SignInSecrets = Pick<AuthorizationRequest, 'verifier' | 'nonce'>;
 
 /**
  * Talks to the providers through their Passport strategies. Not by way of a guard: the state is checked before the provider

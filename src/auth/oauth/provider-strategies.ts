@@ -31,7 +31,7 @@ export interface StrategyRequest {
 }
 
 /** Where Passport would keep the state. It is kept around the strategies, so this only hands the values over. */
-const handOver = {
+const passThroughStateStore = {
   store(request: StrategyRequest, verifier: string | undefined, _state: unknown, _meta: unknown, done: Done): void {
     request.verifier = verifier ?? null;
     done(null, request.query.state);
@@ -50,7 +50,7 @@ function commonOptions(settings: ProviderSettings) {
     tokenURL: settings.tokenUrl,
     userProfileURL: settings.userinfoUrl,
     scope: ['openid', 'profile', 'email'],
-    store: handOver as never,
+    store: passThroughStateStore as never,
   };
 }
 

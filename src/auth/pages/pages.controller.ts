@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Query, UseFilters } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { ThrottleGuesses } from '../../rate-limit/throttle.guard.js';
+import { ThrottleInvalidTokens } from '../../rate-limit/throttle.guard.js';
 import { ApiErrors, Public } from '../../common/http/decorators.js';
 import { AppError } from '../../common/errors.js';
 import { Context } from '../../common/http/request-context.js';
@@ -27,7 +27,7 @@ const asToken = (value: unknown): string => (typeof value === 'string' ? value :
  */
 @ApiTags('pages')
 @Public()
-@ThrottleGuesses()
+@ThrottleInvalidTokens()
 @UseFilters(PageErrorFilter)
 @Controller('auth')
 export class PagesController {

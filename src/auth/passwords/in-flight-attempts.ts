@@ -4,7 +4,7 @@ interface Gate {
 }
 
 /** Lets those who were refused because of others still under way wait for how it ends for them. */
-export class Turnstile {
+export class InFlightAttempts {
   private readonly gates = new Map<string, Gate>();
 
   enter(key: string): void {

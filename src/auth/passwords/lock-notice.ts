@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
-import { Limits } from '../../rate-limit/rate-limits.js';
+import { RateLimits } from '../../rate-limit/rate-limits.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import type { Mail } from '../../mail/mail.js';
 import { Mailer } from '../../mail/mailer.js';
@@ -14,7 +14,7 @@ export class LockNotice {
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
-    private readonly limits: Limits,
+    private readonly limits: RateLimits,
     private readonly mailer: Mailer,
     private readonly audit: AuditService,
   ) {}
@@ -29,7 +29,7 @@ export class LockNotice {
     if (!user) return null;
     const entry = { action: 'sign_in.locked', actorId: null, targetId: user.id };
     await this.database.transaction((tx) => this.audit.record(tx, entry, context));
-    const { allowed } = await this.limits.take('lockNotice', [user.id]);
+    const { allowed } = await this.limits.consume('lockNotice', [user.id]);
     return allowed && user.isActive ? signInLockedMail(user, context.ipAddress, new Date()) : null;
   }
 }

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import type { Taken } from '../../rate-limit/limiter.js';
-import { clientFactor, type LimitName, Limits } from '../../rate-limit/rate-limits.js';
+import type { RateLimitResult } from '../../rate-limit/limiter.js';
+import { clientFactor, type LimitName, RateLimits } from '../../rate-limit/rate-limits.js';
 import { clientKey } from '../../rate-limit/ip-prefix.js';
 import { mailboxOf } from '../../common/dto/email-address.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { LockNotice } from './lock-notice.js';
-import { Turnstile } from './in-flight-attempts.js';
+import { InFlightAttempts } from './in-flight-attempts.js';
 
 interface Subject {
   email: string;
@@ -30,7 +30,7 @@ interface Attempt {
   turn: string;
 }
 
-const giveBack = (taken: Taken[]) => Promise.all(taken.map((one) => one.giveBack()));
+const refundAll = (taken: RateLimitResult[]) => Promise.all(taken.map((one) => one.refund()));
 
 /**
  * Counts wrong passwords by address, by client and by the pair of both. The count is taken before the password is compared
@@ -41,10 +41,10 @@ const giveBack = (taken: Taken[]) => Promise.all(taken.map((one) => one.giveBack
  */
 @Injectable()
 export class LoginThrottle {
-  private readonly turnstile = new Turnstile();
+  private readonly turnstile = new InFlightAttempts();
 
   constructor(
-    private readonly limits: Limits,
+    private readonly limits: RateLimits,
     private readonly notice: LockNotice,
   ) {}
 
@@ -87,41 +87,43 @@ export class LoginThrottle {
   }
 
   /** Counts the try in all limits or in none. */
-  private async take(attempt: Attempt, answerBy: number): Promise<Taken[]> {
+  private async take(attempt: Attempt, answerBy: number): Promise<RateLimitResult[]> {
     const { counters, context, pair, turn } = attempt;
     for (;;) {
       // Before anything is counted: places of the address, taken for a moment, would be missing to other clients.
-      const resetsIn = pair ? await this.limits.lockedFor('loginPair', pair) : 0;
+      const resetsIn = pair ? await this.limits.blockedForMs('loginPair', pair) : 0;
       if (resetsIn > 0) {
         this.limits.showUsedUp('loginPair', context, resetsIn);
-        throw this.limits.refuse('loginPair', context, resetsIn);
+        throw this.limits.toError('loginPair', context, resetsIn);
       }
-      const taken = await Promise.all(counters.map(({ name, parts, factor }) => this.limits.take(name, parts, factor)));
+      const taken = await Promise.all(
+        counters.map(({ name, parts, factor }) => this.limits.consume(name, parts, factor)),
+      );
       const over = taken.findLastIndex(({ allowed }) => !allowed);
       if (over < 0) {
         this.turnstile.enter(turn);
         return taken;
       }
-      await giveBack(taken);
+      await refundAll(taken);
       // Tries under way hold places that they give back when they are right, so their outcome decides about this one.
       const again = pair && over === 0 && (await this.turnstile.changed(turn, answerBy - performance.now()));
       if (again) continue;
       const own = counters[over]!.name === 'loginAddress' ? taken[0]! : taken[over]!;
       this.limits.show(context, { ...own, count: own.count - 1 });
-      throw this.limits.refuse(counters[over]!.name, context, taken[over]!.resetsIn);
+      throw this.limits.toError(counters[over]!.name, context, taken[over]!.resetsIn);
     }
   }
 
-  private async settle(attempt: Attempt, taken: Taken[], wrong: boolean): Promise<void> {
+  private async settle(attempt: Attempt, taken: RateLimitResult[], wrong: boolean): Promise<void> {
     const { context, email, pair, turn } = attempt;
     const [own, byAddress] = [taken[0]!, taken.at(-1)!];
     this.limits.show(context, { ...own, count: wrong ? own.count : own.count - 1 });
-    if (!wrong) return void (await giveBack(taken));
+    if (!wrong) return void (await refundAll(taken));
     let locked = byAddress.count === byAddress.limit;
     if (pair) {
       // Of what is counted, the tries still under way may yet be right. The lock begins with the last failure, not with the
       // first: else it could end a second after it began.
-      const failures = (await this.limits.counted('loginPair', pair)) - this.turnstile.others(turn);
+      const failures = (await this.limits.count('loginPair', pair)) - this.turnstile.others(turn);
       if (failures >= own.limit) {
         await this.limits.lock('loginPair', pair);
         locked = true;

@@ -7,9 +7,9 @@ import { authResults } from '../../common/logging/metrics.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { PasswordHasher } from '../../crypto/password-hasher.js';
 import { UsersService } from '../../users/users.service.js';
-import { AccountChanged, withCurrentAccount } from '../retry-on-conflict.js';
+import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
 import { LoginThrottle } from './login-throttle.js';
-import { NewPassword } from './password-updater.js';
+import { PasswordUpdater } from './password-updater.js';
 import type { ChangePasswordBody } from './password.dto.js';
 import { requireGoodPassword } from './password-rules.js';
 
@@ -20,7 +20,7 @@ export class PasswordChangeService {
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
-    private readonly newPassword: NewPassword,
+    private readonly newPassword: PasswordUpdater,
   ) {}
 
   /**
@@ -29,7 +29,7 @@ export class PasswordChangeService {
    * @throws AppError `weak_password`, `invalid_credentials`, `rate_limited`, `busy`
    */
   async change(principal: Principal, body: ChangePasswordBody, context: RequestContext): Promise<void> {
-    await withCurrentAccount((answerBy) => this.attempt(principal, body, context, answerBy));
+    await retryOnConflict((answerBy) => this.attempt(principal, body, context, answerBy));
     authResults.inc({ action: 'password_change', result: 'ok' });
   }
 
@@ -50,7 +50,7 @@ export class PasswordChangeService {
     if (!(await this.throttle.check(user, context, compare, answerBy))) throw this.refused();
     await runInTransaction(this.database, async (tx) => {
       const held = await this.users.findAndLock(tx, userId);
-      if (held?.passwordHash !== user.passwordHash) throw new AccountChanged();
+      if (held?.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();
       await this.newPassword.replace(tx, held, passwordHash!, sessionId, context);
     });
   }

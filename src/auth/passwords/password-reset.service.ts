@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
-import { Limits } from '../../rate-limit/rate-limits.js';
+import { RateLimits } from '../../rate-limit/rate-limits.js';
 import { hashOwner } from '../../rate-limit/ip-prefix.js';
 import { runInTransaction } from '../../database/transaction.js';
 import { AppError } from '../../common/errors.js';
@@ -14,7 +14,7 @@ import { Mailer } from '../../mail/mailer.js';
 import { passwordResetMail } from '../../mail/messages.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
-import { NewPassword } from './password-updater.js';
+import { PasswordUpdater } from './password-updater.js';
 import { OneTimeTokens } from '../one-time-tokens.js';
 import { requireGoodPassword } from './password-rules.js';
 
@@ -26,8 +26,8 @@ export class PasswordResetService {
     private readonly users: UsersService,
     private readonly tokens: OneTimeTokens,
     private readonly hasher: PasswordHasher,
-    private readonly newPassword: NewPassword,
-    private readonly limits: Limits,
+    private readonly newPassword: PasswordUpdater,
+    private readonly limits: RateLimits,
     private readonly mailer: Mailer,
     private readonly links: MailLinks,
     private readonly audit: AuditService,
@@ -60,7 +60,7 @@ export class PasswordResetService {
     const passwordHash = used ? null : await this.hash(password, owner, context);
     const use = await runInTransaction(this.database, async (tx) => {
       // Both spellings of a letter with an accent are one password, whichever browser repeats it.
-      const redeemed = await this.tokens.redeem(tx, owner, token, 'password_reset', password.normalize('NFC'));
+      const redeemed = await this.tokens.consume(tx, owner, token, 'password_reset', password.normalize('NFC'));
       if (redeemed.use === 'first') await this.newPassword.reset(tx, redeemed.user, passwordHash!, context);
       return redeemed.use;
     });

@@ -14,7 +14,7 @@ interface Owner {
 }
 
 /** The rules a password breaks, each with its words; empty for a good one. Source: NIST SP 800-63B §5.1.1.2, OWASP ASVS 2.1. */
-export function brokenRules(typed: string, owner: Owner): Omit<ErrorDetail, 'field'>[] {
+export function passwordViolations(typed: string, owner: Owner): Omit<ErrorDetail, 'field'>[] {
   // As it is hashed.
   const password = typed.normalize('NFC');
   const characters = [...password].length;
@@ -38,7 +38,7 @@ export function brokenRules(typed: string, owner: Owner): Omit<ErrorDetail, 'fie
 
 /** @throws AppError `weak_password`, with the broken rules under the field's name */
 export function requireGoodPassword(password: string, owner: Owner, field = 'password'): void {
-  const details = brokenRules(password, owner).map(({ rule, message }) => ({
+  const details = passwordViolations(password, owner).map(({ rule, message }) => ({
     field,
     rule,
     message: `${field} ${message}`,

@@ -16,7 +16,7 @@ import { OneTimeTokens } from '../one-time-tokens.js';
 
 /** Puts a new password in place, with everything that must go with it. */
 @Injectable()
-export class NewPassword {
+export class PasswordUpdater {
   constructor(
     private readonly users: UsersService,
     private readonly sessions: SessionsService,
@@ -35,7 +35,7 @@ export class NewPassword {
     const changes = { passwordHash, passwordProvenAt: new Date() };
     const cleared = !user.isVerified;
     if (mayBeSquatted(user)) await this.eviction.evict(tx, user, 'password_changed', changes, context);
-    else await this.write(tx, user, changes, context);
+    else await this.update(tx, user, changes, context);
     await this.finish(tx, user, 'password.reset', cleared, context);
   }
 
@@ -50,11 +50,11 @@ export class NewPassword {
     keep: string,
     context: RequestContext,
   ): Promise<void> {
-    await this.write(tx, user, { passwordHash }, context, keep);
+    await this.update(tx, user, { passwordHash }, context, keep);
     await this.finish(tx, user, 'password.changed', false, context);
   }
 
-  private async write(
+  private async update(
     tx: EntityManager,
     user: User,
     changes: Partial<User>,

@@ -1,6 +1,6 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBearerAuth, ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Throttle, ThrottleGuesses } from '../../rate-limit/throttle.guard.js';
+import { Throttle, ThrottleInvalidTokens } from '../../rate-limit/throttle.guard.js';
 import { ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
@@ -33,7 +33,7 @@ export class PasswordController {
   }
 
   @Public()
-  @ThrottleGuesses()
+  @ThrottleInvalidTokens()
   @Post('reset')
   @HttpCode(204)
   @ApiOperation({

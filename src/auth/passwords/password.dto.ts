@@ -1,12 +1,12 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { Characters, Omittable } from '../../common/dto/text-fields.js';
+import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
 import { LinkTokenBody } from '../links.dto.js';
 
 /** A password as it comes; the rules for new ones are checked where the account is known. */
 export function PasswordField(example = 'securepassword', description?: string, required = true) {
-  return applyDecorators(ApiProperty({ example, description, required }), IsString(), Characters(0, 1024));
+  return applyDecorators(ApiProperty({ example, description, required }), IsString(), CodePointLength(0, 1024));
 }
 
 export class ResetPasswordBody extends LinkTokenBody {
@@ -16,9 +16,9 @@ export class ResetPasswordBody extends LinkTokenBody {
 
 export class ResetFormBody extends ResetPasswordBody {
   @ApiPropertyOptional({ description: 'Shown again with what was wrong, and used for nothing else' })
-  @Omittable()
+  @OptionalField()
   @IsString()
-  @Characters(0, 254)
+  @CodePointLength(0, 254)
   email?: string;
 
   @PasswordField('a better password')
@@ -26,7 +26,7 @@ export class ResetFormBody extends ResetPasswordBody {
 }
 
 export class VerifyEmailBody extends LinkTokenBody {
-  @Omittable()
+  @OptionalField()
   @PasswordField('securepassword', 'Of the account: shows that who reads its mail also made it', false)
   password?: string;
 }

@@ -1,4 +1,4 @@
-import { Rounds } from './periodic-task.js';
+import { PeriodicTask } from './periodic-task.js';
 import type { Logger } from '../logging/logger.js';
 
 describe('periodic work that fails', () => {
@@ -8,13 +8,13 @@ describe('periodic work that fails', () => {
     const work = async () => {
       if (broken) throw new Error('the database takes no writes');
     };
-    const rounds = new Rounds(60_000, { warn } as unknown as Logger, 'work failed', work);
-    for (let round = 0; round < 3; round += 1) await rounds.run();
+    const rounds = new PeriodicTask(60_000, { warn } as unknown as Logger, 'work failed', work);
+    for (let round = 0; round < 3; round += 1) await rounds.runNow();
     expect(warn).toHaveBeenCalledTimes(1);
     broken = false;
-    await rounds.run();
+    await rounds.runNow();
     broken = true;
-    for (let round = 0; round < 3; round += 1) await rounds.run();
+    for (let round = 0; round < 3; round += 1) await rounds.runNow();
     expect(warn).toHaveBeenCalledTimes(2);
   });
 });

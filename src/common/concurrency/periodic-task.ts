@@ -4,9 +4,9 @@ import type { Logger } from '../logging/logger.js';
  * Work that comes round again while the process lives, never twice at once. First at a random moment within the interval:
  * instances that start together need not meet.
  */
-export class Rounds {
+export class PeriodicTask {
   /** True from the end of the process on: work of many steps stops at the next one. */
-  ended = false;
+  stopped = false;
   private timer: NodeJS.Timeout | undefined;
   private running = Promise.resolve();
   private failing = false;
@@ -22,12 +22,12 @@ export class Rounds {
     private readonly work: () => Promise<void>,
   ) {}
 
-  begin(): void {
-    this.timer = setTimeout(() => this.round(), Math.random() * this.interval).unref();
+  start(): void {
+    this.timer = setTimeout(() => this.tick(), Math.random() * this.interval).unref();
   }
 
   /** A round now, after the one that runs already: that may have looked just before there was something. Never rejects. */
-  run(): Promise<void> {
+  runNow(): Promise<void> {
     this.running = this.running
       .then(() => this.work())
       .then(
@@ -38,8 +38,8 @@ export class Rounds {
     return this.running;
   }
 
-  async end(): Promise<void> {
-    this.ended = true;
+  async stop(): Promise<void> {
+    this.stopped = true;
     clearTimeout(this.timer);
     await this.running;
   }
@@ -50,8 +50,8 @@ export class Rounds {
     this.failing = true;
   }
 
-  private round(): void {
-    void this.run();
-    this.timer = setTimeout(() => this.round(), this.interval).unref();
+  private tick(): void {
+    void this.runNow();
+    this.timer = setTimeout(() => this.tick(), this.interval).unref();
   }
 }

@@ -1,7 +1,7 @@
 import { AppError } from '../errors.js';
 
 /** So many pieces of work at once; the others wait their turn, but not for ever. */
-export class Slots {
+export class Semaphore {
   private readonly waiting: (() => void)[] = [];
 
   /** @param longestWait milliseconds */
@@ -13,7 +13,7 @@ export class Slots {
   /** @throws AppError `busy` where no slot became free in time */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.free > 0) this.free -= 1;
-    else await this.turn();
+    else await this.acquire();
     try {
       return await work();
     } finally {
@@ -24,7 +24,7 @@ export class Slots {
     }
   }
 
-  private turn(): Promise<void> {
+  private acquire(): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = () => {
         clearTimeout(timer);

@@ -1,7 +1,7 @@
 type Job = () => Promise<void>;
 
 /** Work beside the requests: so many jobs at once, the others in line. A job sees to its own errors. */
-export class WorkQueue {
+export class TaskQueue {
   private readonly waiting: Job[] = [];
   private readonly whenIdle: (() => void)[] = [];
   private running = 0;

@@ -3,7 +3,7 @@ import { AppError } from '../errors.js';
 type Values = readonly (string | null)[];
 
 /** A position in a list, opaque to clients: the sort values of the row that it stands behind. */
-export function writeCursor(values: Values): string {
+export function encodeCursor(values: Values): string {
   return Buffer.from(JSON.stringify(values)).toString('base64url');
 }
 
@@ -11,7 +11,7 @@ export function writeCursor(values: Values): string {
  * @param isPosition whether these values can be a position in the list at hand
  * @throws AppError `validation_failed` for what was made for another list or was not made here
  */
-export function readCursor<T extends Values>(cursor: string, isPosition: (values: Values) => values is T): T {
+export function decodeCursor<T extends Values>(cursor: string, isPosition: (values: Values) => values is T): T {
   const values = parse(cursor);
   if (isPosition(values)) return values;
   const message = 'after must be the `next` of a page in the same order';

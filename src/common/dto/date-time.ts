@@ -7,7 +7,7 @@ import { OptionalParam } from './query-params.js';
 const ISO_8601 = /^(?<day>\d{4}-\d{2}-\d{2})(?<time>T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(?<zone>Z|[+-]\d{2}:\d{2})?$/;
 
 /** The moment that an ISO 8601 day or time names, UTC unless it says otherwise; undefined where there is no such moment. */
-export function readInstant(text: string): Date | undefined {
+export function parseIso8601(text: string): Date | undefined {
   const { day, time = 'T00:00', zone = 'Z' } = ISO_8601.exec(text)?.groups ?? {};
   if (day === undefined) return undefined;
   // JavaScript reads 30 February as 2 March.
@@ -18,10 +18,10 @@ export function readInstant(text: string): Date | undefined {
 }
 
 /** A moment as a query parameter. */
-export function InstantParam(description: string) {
+export function DateTimeParam(description: string) {
   return applyDecorators(
     ApiPropertyOptional({ type: String, format: 'date-time', description }),
-    Transform(({ value }) => (typeof value === 'string' && value !== '' ? (readInstant(value) ?? value) : value)),
+    Transform(({ value }) => (typeof value === 'string' && value !== '' ? (parseIso8601(value) ?? value) : value)),
     OptionalParam(),
     IsDate(),
   );

@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional, ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
-import { Omittable, Satisfies } from './text-fields.js';
+import { OptionalField, Satisfies } from './text-fields.js';
 import { isUuid } from './uuid-param.js';
 
 /** The library passes it on, though its types do not know it for a property. */
@@ -13,12 +13,12 @@ export function OptionalParam() {
   return applyDecorators(
     EmptyAllowed(),
     Transform(({ value }) => (value === '' ? undefined : value)),
-    Omittable(),
+    OptionalField(),
   );
 }
 
 /** A whole number in decimal digits; the property's initial value stands for a missing or empty one. */
-export function WholeParam(minimum: number, maximum: number, fallback: number) {
+export function IntParam(minimum: number, maximum: number, fallback: number) {
   return applyDecorators(
     ApiPropertyOptional({ type: 'integer', minimum, maximum, default: fallback }),
     EmptyAllowed(),
@@ -30,7 +30,7 @@ export function WholeParam(minimum: number, maximum: number, fallback: number) {
 }
 
 /** `true` or `false`. */
-export function FlagParam() {
+export function BooleanParam() {
   return applyDecorators(
     ApiPropertyOptional({ type: Boolean }),
     Transform(({ value }) => (value === 'true' ? true : value === 'false' ? false : value)),
@@ -39,7 +39,7 @@ export function FlagParam() {
   );
 }
 
-export function ChoiceParam(choices: readonly string[], description?: string) {
+export function EnumParam(choices: readonly string[], description?: string) {
   return applyDecorators(ApiPropertyOptional({ enum: choices, description }), OptionalParam(), IsIn(choices));
 }
 

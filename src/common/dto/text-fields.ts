@@ -13,10 +13,10 @@ export const NormalizedText = () => Transform(({ value }) => toText(value));
 const LINE_ENDS = /\r\n?|[\u0085\u2028\u2029]/g;
 
 /** An omitted field stays as it is; null is not a way to omit it. */
-export const Omittable = () => ValidateIf((_, value) => value !== undefined);
+export const OptionalField = () => ValidateIf((_, value) => value !== undefined);
 
 /** Omitted: stays. Null: cleared. Anything else is checked. */
-export const Clearable = () => ValidateIf((_, value) => value !== undefined && value !== null);
+export const NullableField = () => ValidateIf((_, value) => value !== undefined && value !== null);
 
 /** True for a text of so many code points, which is what PostgreSQL counts. */
 function hasCharacters(text: string, min: number, max: number): boolean {
@@ -31,7 +31,7 @@ function hasCharacters(text: string, min: number, max: number): boolean {
  * Text of `min` to `max` characters. The library's own rules take an emoji and the selector of its look for one character, and
  * the column would be too narrow.
  */
-export function Characters(min: number, max: number, options?: ValidationOptions): PropertyDecorator {
+export function CodePointLength(min: number, max: number, options?: ValidationOptions): PropertyDecorator {
   const rule = (name: Rule, bound: number, fits: (text: string) => boolean, words: string) => {
     const validate = (value: unknown) => typeof value !== 'string' || fits(value);
     const defaultMessage = buildMessage((each) => `${each}$property must have ${words} ${bound} characters`, options);
@@ -53,7 +53,7 @@ export function ShownText(min: number, max: number, { each = false, lines = fals
   const plainly = 'without control characters or changes of direction';
   return applyDecorators(
     IsString({ each }),
-    Characters(min, max, { each }),
+    CodePointLength(min, max, { each }),
     lines
       ? Satisfies(plainText, 'invalid_characters', `must be ${plainly}`)
       : Satisfies(oneLine, 'invalid_characters', `must be one line ${plainly}`, each),
@@ -67,12 +67,12 @@ export function TextField(max: number, example: string) {
 }
 
 /** Optional text of at most `max` characters that null clears; an empty string counts as null. */
-export function ClearableText(max: number, example: string, { lines = false } = {}) {
+export function NullableTextField(max: number, example: string, { lines = false } = {}) {
   const read = (value: unknown) => toText(lines && typeof value === 'string' ? value.replace(LINE_ENDS, '\n') : value);
   return applyDecorators(
     ApiPropertyOptional({ type: String, example, maxLength: max, nullable: true }),
     Transform(({ value }) => (typeof value === 'string' ? read(value) || null : value)),
-    Clearable(),
+    NullableField(),
     ShownText(0, max, { lines }),
   );
 }

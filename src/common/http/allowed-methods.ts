@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors.js';
 
 /** Which methods each address answers, so that a wrong method is told from a wrong address (RFC 9110 §15.5.6). */
-export class RouteTable {
+export class AllowedMethods {
   private readonly methods = new Map<string, Set<string>>();
   private patterns: { pattern: RegExp; methods: Set<string> }[] | undefined;
 

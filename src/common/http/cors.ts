@@ -5,7 +5,7 @@ const METHODS = 'GET, HEAD, POST, PUT, DELETE';
 const REQUEST_HEADERS = 'Authorization, Content-Type, X-Request-ID, X-Client-Version, X-Client-Platform, traceparent';
 const ANSWER_HEADERS = 'X-Request-ID, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset';
 /** Seconds for which a browser need not ask again. */
-const MAX_AGE = 600;
+const MAX_AGE_SECONDS = 600;
 
 /**
  * Lets pages of these origins read answers (Fetch standard, CORS protocol). Not by Nest's `enableCors`: that also writes the
@@ -19,7 +19,7 @@ export function useCors(fastify: FastifyInstance, origins: string[]): void {
     methods: METHODS,
     allowedHeaders: REQUEST_HEADERS,
     exposedHeaders: ANSWER_HEADERS,
-    maxAge: MAX_AGE,
+    maxAge: MAX_AGE_SECONDS,
     strictPreflight: false,
   });
 }

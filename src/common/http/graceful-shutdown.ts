@@ -2,17 +2,17 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
 /** Seconds after which a shutdown that hangs is cut; Kubernetes kills at 30. */
-export const SHUTDOWN_LIMIT = 25;
+export const MAX_SHUTDOWN_SECONDS = 25;
 /** Seconds of it for what follows the last answer: five for queued mail, the rest for the relay's batch and open connections. */
-const AFTER_THE_LAST_ANSWER = 7;
+const CLEANUP_SECONDS = 7;
 /** Seconds from the signal on for which requests may go on. Less the longest delay it is what an answer may take, eight. */
-export const REQUESTS_LIMIT = SHUTDOWN_LIMIT - AFTER_THE_LAST_ANSWER;
+export const MAX_DRAIN_SECONDS = MAX_SHUTDOWN_SECONDS - CLEANUP_SECONDS;
 
 /**
  * Ends at once the connections that have asked for nothing yet, as browsers and balancers open them in advance: a server that
  * closes would wait for them.
  */
-export function useLastConnections(fastify: FastifyInstance): void {
+export function gracefulShutdown(fastify: FastifyInstance): void {
   const { server } = fastify;
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

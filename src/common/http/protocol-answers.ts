@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { answerClientError } from './client-errors.js';
 import { AppError } from '../errors.js';
 import type { Lifecycle } from '../lifecycle.module.js';
-import type { RouteTable } from './allowed-methods.js';
+import type { AllowedMethods } from './allowed-methods.js';
 
 /** Node keeps the first of several and drops the others; a proxy may have gone by another one. */
 function countHosts({ rawHeaders }: IncomingMessage): number {
@@ -15,7 +15,7 @@ function countHosts({ rawHeaders }: IncomingMessage): number {
 }
 
 /** Requests that Node would answer without a body, or not at all, and connections that are to end. */
-export function useProtocolAnswers(fastify: FastifyInstance, lifecycle: Lifecycle, routes: RouteTable): void {
+export function useProtocolAnswers(fastify: FastifyInstance, lifecycle: Lifecycle, routes: AllowedMethods): void {
   const { server } = fastify;
   // RFC 9112, §3.2: HTTP/1.1 has one host.
   fastify.addHook('onRequest', ({ raw }, _, done) => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { ClientAddresses } from './client-address.js';
 import type { Logger } from '../logging/logger.js';
-import { makeContext, requestId } from './request-context.js';
+import { createRequestContext, requestId } from './request-context.js';
 
 const request = (headers: Record<string, string>, remoteAddress: string | undefined = '10.0.0.1') =>
   ({ headers, socket: { remoteAddress } }) as unknown as IncomingMessage;
@@ -21,7 +21,7 @@ describe('the context of a request', () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
   it('carries trace and user agent, the latter cut to what the column holds', () => {
-    const context = makeContext(request({ traceparent, 'user-agent': 'x'.repeat(600) }), 'r-1', direct);
+    const context = createRequestContext(request({ traceparent, 'user-agent': 'x'.repeat(600) }), 'r-1', direct);
     expect(context).toEqual({
       requestId: 'r-1',
       traceparent,
@@ -38,7 +38,9 @@ describe('the context of a request', () => {
     ['of no trace', traceparent.replace(/-[^-]{32}-/, `-${'0'.repeat(32)}-`)],
     ['of no parent', traceparent.replace(/-[^-]{16}-/, `-${'0'.repeat(16)}-`)],
   ])('begins a trace where that of the caller is %s', (_, given) => {
-    const contexts = [1, 2].map(() => makeContext(request(given ? { traceparent: given } : {}), 'r-1', direct));
+    const contexts = [1, 2].map(() =>
+      createRequestContext(request(given ? { traceparent: given } : {}), 'r-1', direct),
+    );
     for (const context of contexts) {
       expect(context.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
       expect(context.userAgent).toBeNull();

@@ -80,7 +80,7 @@ function newTraceparent(): string {
   return `00-${drawn.digits.slice(trace, parent)}-${drawn.digits.slice(parent, drawn.used)}-00`;
 }
 
-export function makeContext(request: IncomingMessage, id: string, clients: ClientAddresses): RequestContext {
+export function createRequestContext(request: IncomingMessage, id: string, clients: ClientAddresses): RequestContext {
   const traceparent = header(request, 'traceparent');
   return {
     requestId: id,

@@ -73,11 +73,11 @@ function details(errors: ValidationError[], dto: object, parent = ''): ErrorDeta
  * The first field, at any depth, with the name of something that every object has, such as `constructor`. What makes the DTO
  * would drop such a field, or call it.
  */
-function inheritedName(value: unknown, parent: string): string | undefined {
+function findPrototypeKey(value: unknown, parent: string): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [name, inner] of Object.entries(value)) {
     const field = `${parent}.${name}`;
-    const found = name in Object.prototype ? field : inheritedName(inner, field);
+    const found = name in Object.prototype ? field : findPrototypeKey(inner, field);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -93,7 +93,7 @@ function refusal(name: string, value: unknown, fields: Fields): ErrorDetail | un
   const max = fields.get(name);
   if (max !== undefined && [value].flat().some((text) => isFarTooLong(text, max)))
     return { field, rule: 'too_long', message: `${field} must have at most ${max} characters` };
-  const inherited = inheritedName(value, name)?.slice(0, MAX_NAME_CHARS);
+  const inherited = findPrototypeKey(value, name)?.slice(0, MAX_NAME_CHARS);
   if (inherited === undefined) return undefined;
   return { field: inherited, rule: 'invalid_name', message: `${inherited} is no name for a field` };
 }
@@ -104,7 +104,7 @@ const invalid = (found: ErrorDetail[]) => new AppError('validation_failed', { de
  * Checks bodies and queries against their DTO classes; a field the class does not know is an error that names it. The steps of
  * Nest's `ValidationPipe` without its care for values that neither JSON nor a query can hold, which costs twice the checks.
  */
-export class DtoPipe implements PipeTransform {
+export class RequestValidationPipe implements PipeTransform {
   /** @throws AppError `validation_failed` */
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if ((type !== 'body' && type !== 'query') || BUILT_IN.has(metatype)) return value;

@@ -99,7 +99,7 @@ const allowOwnScripts: onRequestHookHandler = (_, reply, done) => {
 };
 
 /** Swagger UI at `/docs`, the OpenAPI document at `/docs-json`. */
-export function useDocs(app: NestFastifyApplication): void {
+export function setupSwagger(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   fastify.addHook('onRoute', (route) => {
     if (/^\/docs(\/|$)/.test(route.url)) route.onRequest = [route.onRequest ?? [], allowOwnScripts].flat();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { LineBuffer } from './buffered-log-writer.js';
+import { BufferedLogWriter } from './buffered-log-writer.js';
 
 const hash = promisify(pbkdf2);
 const folder = mkdtempSync(join(tmpdir(), 'meetinity-lines-'));
@@ -15,11 +15,11 @@ async function eventually(condition: () => boolean): Promise<void> {
 }
 
 let file: string;
-let buffer: LineBuffer;
+let buffer: BufferedLogWriter;
 
 beforeEach(() => {
   file = join(folder, expect.getState().currentTestName!.replaceAll(/\W/g, '-'));
-  buffer = new LineBuffer(file, 'the log');
+  buffer = new BufferedLogWriter(file, 'the log');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -63,12 +63,12 @@ describe('what cannot be written', () => {
   afterEach(() => jest.restoreAllMocks());
 
   it('is refused at once where the file cannot be opened', () => {
-    expect(() => new LineBuffer(join(file, 'below'), 'LOG_FILE')).toThrow(/^LOG_FILE cannot be opened: EEXIST/);
-    expect(() => new LineBuffer(folder, 'LOG_FILE')).toThrow(/^LOG_FILE cannot be opened: EISDIR/);
+    expect(() => new BufferedLogWriter(join(file, 'below'), 'LOG_FILE')).toThrow(/^LOG_FILE cannot be opened: EEXIST/);
+    expect(() => new BufferedLogWriter(folder, 'LOG_FILE')).toThrow(/^LOG_FILE cannot be opened: EISDIR/);
   });
 
   it('is lost where the disk is full, and that is said once', async () => {
-    const full = new LineBuffer('/dev/full', 'LOG_FILE');
+    const full = new BufferedLogWriter('/dev/full', 'LOG_FILE');
     for (const line of ['one', 'two']) {
       full.write(line);
       full.flush();

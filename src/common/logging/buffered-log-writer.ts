@@ -2,15 +2,15 @@ import { mkdirSync, openSync, write, writeSync } from 'node:fs';
 import path from 'node:path';
 
 /** Characters written at once, and the longest that a line waits, milliseconds. */
-const PIECE = 16_384;
-const LONGEST = 200;
+const CHUNK_BYTES = 16_384;
+const MAX_DELAY_MS = 200;
 /** Characters that wait for a reader who has stopped to read; what comes then is lost. */
-const MOST = 64 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 /** Milliseconds until a full pipe is tried again, and how often the end of the process does so. */
-const PAUSE = 50;
-const TRIES_AT_END = 20;
+const RETRY_MS = 50;
+const MAX_FINAL_ATTEMPTS = 20;
 
-const unwritten = new Set<LineBuffer>();
+const unwritten = new Set<BufferedLogWriter>();
 
 // However the process ends, short of SIGKILL, the last lines are those that matter.
 process.on('exit', () => {
@@ -21,7 +21,7 @@ process.on('exit', () => {
  * Collects lines and writes them in pieces, on another thread. What cannot be written is lost, and standard error told: a
  * full disk must not end the service. It tries on, so that the log goes on once there is room.
  */
-export class LineBuffer {
+export class BufferedLogWriter {
   private readonly fd: number;
   private lines: string[] = [];
   private size = 0;
@@ -47,17 +47,17 @@ export class LineBuffer {
   }
 
   write(line: string): void {
-    if (this.size >= MOST) return this.tell(new Error('nobody reads it'));
+    if (this.size >= MAX_BUFFERED_BYTES) return this.tell(new Error('nobody reads it'));
     if (this.size === 0) {
       unwritten.add(this);
       this.timer = setTimeout(() => {
         this.timer = undefined;
         this.flush();
-      }, LONGEST).unref();
+      }, MAX_DELAY_MS).unref();
     }
     this.lines.push(line);
     this.size += line.length;
-    if (this.size >= PIECE) this.flush();
+    if (this.size >= CHUNK_BYTES) this.flush();
   }
 
   flush(): void {
@@ -69,13 +69,13 @@ export class LineBuffer {
   /** For the end of the process. */
   flushSync(): void {
     let piece = this.take();
-    for (let tries = 0; piece.length > 0 && tries < TRIES_AT_END; tries++) {
+    for (let tries = 0; piece.length > 0 && tries < MAX_FINAL_ATTEMPTS; tries++) {
       try {
         piece = piece.subarray(writeSync(this.fd, piece));
         tries = 0;
       } catch (error) {
         if (!isFull(error)) return this.tell(error as Error);
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
       }
     }
   }
@@ -92,11 +92,11 @@ export class LineBuffer {
 
   private send(piece: Buffer): void {
     write(this.fd, piece, (error, written) => {
-      if (isFull(error)) return void setTimeout(() => this.send(piece), PAUSE);
+      if (isFull(error)) return void setTimeout(() => this.send(piece), RETRY_MS);
       if (!error && written < piece.length) return this.send(piece.subarray(written));
       this.tell(error);
       this.writing = false;
-      if (this.size >= PIECE || !this.timer) this.flush();
+      if (this.size >= CHUNK_BYTES || !this.timer) this.flush();
     });
   }
 

@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 import { Logger as PinoLogger, multistream, pino } from 'pino';
-import { LineBuffer } from './buffered-log-writer.js';
+import { BufferedLogWriter } from './buffered-log-writer.js';
 
 export type Logger = PinoLogger;
 
@@ -35,7 +35,7 @@ let stamped = { at: 0, text: '' };
  * An error without the values it carries: the parameters of a failed statement and PostgreSQL's account of the row hold
  * addresses and hashes, which redaction by name does not find. What is named here says where to look.
  */
-function errorFacts(error: unknown): unknown {
+function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code, constraint, table } = error as Error & Record<string, unknown>;
   const { type, message, stack } = pino.stdSerializers.err(error);
@@ -49,15 +49,15 @@ function errorFacts(error: unknown): unknown {
  * @throws where that file cannot be opened
  */
 export function createLogger(level: string, file: string | null): Logger {
-  const streams = [{ level: 'trace' as const, stream: new LineBuffer(1, 'standard output') }];
-  if (file) streams.push({ level: 'trace', stream: new LineBuffer(file, 'LOG_FILE') });
+  const streams = [{ level: 'trace' as const, stream: new BufferedLogWriter(1, 'standard output') }];
+  if (file) streams.push({ level: 'trace', stream: new BufferedLogWriter(file, 'LOG_FILE') });
   return pino(
     {
       level,
       base: { service: 'user-service' },
       timestamp,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: errorFacts },
+      serializers: { err: serializeError },
       redact: { paths: REDACTED, censor: '[redacted]' },
     },
     file ? multistream(streams) : streams[0]!.stream,

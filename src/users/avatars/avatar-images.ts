@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type sharp from 'sharp';
 import { AppError } from '../../common/errors.js';
-import { Slots } from '../../common/concurrency/semaphore.js';
+import { Semaphore } from '../../common/concurrency/semaphore.js';
 import { stripAncillaryChunks } from './png-chunks.js';
 
 /** Pixels of a decoded image; with up to eight bytes of each this bounds what one picture costs in memory. */
@@ -43,8 +43,8 @@ function imageLibrary(): Promise<Library> {
 export class AvatarImages {
   // One place each, in the order of arrival, and a member has one upload at a time: a slow picture delays the next one of its
   // size at most. Two large ones at once would double the memory and take the threads that files need.
-  private readonly small = new Slots(1, MAX_WAIT_MS);
-  private readonly large = new Slots(1, MAX_WAIT_MS);
+  private readonly small = new Semaphore(1, MAX_WAIT_MS);
+  private readonly large = new Semaphore(1, MAX_WAIT_MS);
 
   /**
    * Decodes the picture, turns it upright, fits it into a square and encodes it anew as WebP: of the file nothing but the

@@ -4,7 +4,7 @@ import type { AvatarStorage } from './avatar-storage.js';
 /** Hours before a file without a row is an orphan: an upload stores its file before its row points there. */
 const GRACE_HOURS = 24;
 /** Names of one query, which reads the whole table of users. */
-const BATCH = 10_000;
+const BATCH_ROWS = 10_000;
 
 export interface OrphanCount {
   seen: number;
@@ -35,7 +35,7 @@ export async function findOrphans(
   for await (const { name, modifiedAt } of storage.list()) {
     count.seen += 1;
     if (modifiedAt >= before) continue;
-    if (batch.push(name) === BATCH) await judge();
+    if (batch.push(name) === BATCH_ROWS) await judge();
   }
   await judge();
   return count;

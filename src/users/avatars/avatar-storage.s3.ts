@@ -8,9 +8,9 @@ import { AVATAR_TYPE, AvatarStorage, isAvatarName, OpenedAvatar, StoredAvatar } 
 /** The bucket may hold other things: only keys beneath this are ours. */
 const PREFIX = 'avatars/';
 /** Milliseconds without a byte, or until the answer begins. */
-const SILENCE = 2000;
+const MAX_SILENCE_MS = 2000;
 /** Milliseconds until a picture is here whole, second attempt and wait for a connection included. */
-const LONGEST_READ = 5000;
+const MAX_READ_MS = 5000;
 
 /** Object that is written to see whether one can be, and milliseconds for which the outcome counts: each writing is paid for. */
 const PROBE = '.probe';
@@ -43,7 +43,7 @@ export class S3AvatarStorage extends AvatarStorage {
       const { sdk, client } = await this.connection();
       try {
         // Whole, before anybody is served: the SDK has 50 connections, which as many slow readers would hold for good.
-        const abortSignal = AbortSignal.timeout(LONGEST_READ);
+        const abortSignal = AbortSignal.timeout(MAX_READ_MS);
         const { Body } = await client.send(new sdk.GetObjectCommand(this.object(name)), { abortSignal });
         const content = await buffer(Body as Readable);
         return { content, size: content.length };
@@ -114,10 +114,10 @@ export class S3AvatarStorage extends AvatarStorage {
       maxAttempts: 2,
       requestHandler: {
         connectionTimeout: 1000,
-        requestTimeout: SILENCE,
+        requestTimeout: MAX_SILENCE_MS,
         throwOnRequestTimeout: true,
         // The other one ends with the first byte of the answer.
-        socketTimeout: SILENCE,
+        socketTimeout: MAX_SILENCE_MS,
       },
     });
   }

@@ -6,7 +6,7 @@ import { ApiErrors, CurrentUser } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { AvatarService } from './avatar.service.js';
-import { AvatarUploads } from './multipart-upload-reader.js';
+import { MultipartUploadReader } from './multipart-upload-reader.js';
 import { ProfileBody } from '../profile.dto.js';
 
 const FORM = { type: 'object', required: ['file'], properties: { file: { type: 'string', format: 'binary' } } };
@@ -16,7 +16,7 @@ const FORM = { type: 'object', required: ['file'], properties: { file: { type: '
 @Controller('users/profile/avatar')
 export class AvatarController {
   constructor(
-    private readonly uploads: AvatarUploads,
+    private readonly uploads: MultipartUploadReader,
     private readonly avatars: AvatarService,
   ) {}
 
@@ -39,7 +39,7 @@ export class AvatarController {
     @CurrentUser() { userId }: Principal,
     @Context() context: RequestContext,
   ): Promise<ProfileBody> {
-    return this.uploads.receive(request, userId, (upload) => this.avatars.replace(userId, upload, context));
+    return this.uploads.read(request, userId, (upload) => this.avatars.replace(userId, upload, context));
   }
 
   @Delete()

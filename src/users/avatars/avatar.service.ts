@@ -7,7 +7,7 @@ import type { RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
 import { AvatarImages } from './avatar-images.js';
-import { AvatarRemovals } from './pending-avatar-deletions.js';
+import { PendingAvatarDeletions } from './pending-avatar-deletions.js';
 import { AvatarStorage, isAvatarName, newAvatarName } from './avatar-storage.js';
 import type { Upload } from './multipart-upload-reader.js';
 import type { ProfileBody } from '../profile.dto.js';
@@ -27,7 +27,7 @@ export class AvatarService {
     private readonly profiles: ProfileService,
     private readonly images: AvatarImages,
     private readonly storage: AvatarStorage,
-    private readonly removals: AvatarRemovals,
+    private readonly removals: PendingAvatarDeletions,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
   ) {}
@@ -73,6 +73,6 @@ export class AvatarService {
       await this.audit.record(tx, { action, actorId: userId, targetId: userId }, context);
       return changed;
     });
-    return this.profiles.present(user);
+    return this.profiles.toProfileResponse(user);
   }
 }

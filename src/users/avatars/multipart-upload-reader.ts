@@ -12,7 +12,7 @@ export interface Upload {
 }
 
 /** Bytes around the file in a form of one part: boundaries and headers. */
-const ENVELOPE = 16 * 1024;
+const MAX_ENVELOPE_BYTES = 16 * 1024;
 /** Bytes of files held in memory at once, as far as they have arrived: connections that send nothing take nothing. */
 const MAX_HELD_BYTES = 128 * 1024 * 1024;
 /** Uploads at once, each of another member. */
@@ -28,7 +28,7 @@ const badFile = (rule: Rule, message: string, field = 'file') =>
 
 /** Takes the one file out of a multipart form (RFC 7578), as it arrives and not a byte further than allowed. */
 @Injectable()
-export class AvatarUploads {
+export class MultipartUploadReader {
   private readonly maxBytes: number;
   private readonly extensions: readonly string[];
   private readonly places = new Map<string, Place>();
@@ -42,20 +42,21 @@ export class AvatarUploads {
    * Reads the upload and hands it to `use`; its place is free again when that is done.
    * @throws AppError `unsupported_media_type`, `payload_too_large`, `validation_failed`, `bad_request`, `request_timeout`, `busy`
    */
-  async receive<T>(request: FastifyRequest, userId: string, use: (upload: Upload) => Promise<T>): Promise<T> {
+  async read<T>(request: FastifyRequest, userId: string, use: (upload: Upload) => Promise<T>): Promise<T> {
     if (!request.isMultipart()) throw new AppError('unsupported_media_type');
-    if (Number(request.headers['content-length']) > this.maxBytes + ENVELOPE) throw new AppError('payload_too_large');
+    if (Number(request.headers['content-length']) > this.maxBytes + MAX_ENVELOPE_BYTES)
+      throw new AppError('payload_too_large');
     if (this.places.has(userId) || this.places.size >= MAX_PLACES) throw new AppError('busy', { retryAfter: 1 });
     const place: Place = { bytes: 0 };
     this.places.set(userId, place);
     try {
-      return await use(await atPace(request.raw.socket, this.read(request, place)));
+      return await use(await atPace(request.raw.socket, this.readPart(request, place)));
     } finally {
       this.places.delete(userId);
     }
   }
 
-  private async read(request: FastifyRequest, place: Place): Promise<Upload> {
+  private async readPart(request: FastifyRequest, place: Place): Promise<Upload> {
     // The limits only keep the parser from collecting what is refused below anyway.
     const limits = { fileSize: this.maxBytes + 1, fieldSize: 1024, fieldNameSize: 100, headerPairs: 20 };
     let upload: Upload | undefined;

@@ -1,4 +1,4 @@
-import type { SqlValues } from '../../database/sql-params.js';
+import type { SqlParams } from '../../database/sql-params.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { searchFold, searchPattern, userSearchText } from './user-search.js';
 import type { Role } from '../user.entity.js';
@@ -20,9 +20,9 @@ export interface UserCondition {
 }
 
 /** A shorter search contains no trigram, so idx_users_search is of no use to it. */
-const TRIGRAM = 3;
+const TRIGRAM_CHARS = 3;
 
-export function userConditions({ search, isActive, role, provider }: UserFilter, values: SqlValues): UserCondition[] {
+export function userConditions({ search, isActive, role, provider }: UserFilter, values: SqlParams): UserCondition[] {
   const conditions: UserCondition[] = [];
   const add = (sql: string, columns: string[], indexed = true) => conditions.push({ sql, columns, indexed });
   if (isActive !== undefined) add(isActive ? 'u.is_active' : 'NOT u.is_active', ['is_active']);
@@ -30,7 +30,7 @@ export function userConditions({ search, isActive, role, provider }: UserFilter,
   if (provider !== undefined) add(`u.oauth_provider = ${values.add(provider)}`, ['oauth_provider']);
   if (search !== undefined) {
     const found = `${userSearchText('u')} LIKE ${searchFold(values.add(searchPattern(search)))}`;
-    add(found, ['name', 'email', 'company'], search.length >= TRIGRAM);
+    add(found, ['name', 'email', 'company'], search.length >= TRIGRAM_CHARS);
   }
   return conditions;
 }

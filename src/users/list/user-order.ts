@@ -1,4 +1,4 @@
-import type { SqlValues } from '../../database/sql-params.js';
+import type { SqlParams } from '../../database/sql-params.js';
 
 export const USER_SORT_FIELDS = ['created_at', 'name', 'email', 'last_login'] as const;
 export type UserSortField = (typeof USER_SORT_FIELDS)[number];
@@ -15,7 +15,7 @@ export interface UserPosition {
 }
 
 /** A stretch of a list that one index has in order; a list is its stretches one after the other. */
-export interface Stretch {
+export interface KeysetSegment {
   where: string;
   order: string;
 }
@@ -74,7 +74,7 @@ export function isSortKey({ field }: UserSort, key: string | null): boolean {
 }
 
 /** The list from its begin or from behind `after`. Who never signed in counts as having done so before everybody else. */
-export function stretches(sort: UserSort, after: UserPosition | null, values: SqlValues): Stretch[] {
+export function keysetSegments(sort: UserSort, after: UserPosition | null, values: SqlParams): KeysetSegment[] {
   const { expression, parse, ids, nullable } = COLUMNS[sort.field];
   const { descending } = sort;
   const order = listOrder(sort);

@@ -1,7 +1,7 @@
 import { EntityManager, In } from 'typeorm';
-import { SqlValues } from '../../database/sql-params.js';
+import { SqlParams } from '../../database/sql-params.js';
 import { all, isWhole, userConditions, UserFilter } from './user-filter.js';
-import { listOrder, sortKey, Stretch, stretches, UserPosition, UserSort } from './user-order.js';
+import { listOrder, sortKey, KeysetSegment, keysetSegments, UserPosition, UserSort } from './user-order.js';
 import { User } from '../user.entity.js';
 import { CHEAP_ROWS, countUpTo, Estimate, estimateRows, sampleTotal } from './user-totals.js';
 
@@ -22,7 +22,7 @@ export interface UserPage {
 }
 
 /** Rows that may be looked at whatever the answer is: about 40 ms on one core. */
-const CHEAP = 10_000;
+const MAX_COLLECTED_ROWS = 10_000;
 
 interface Found {
   rows: UserPosition[];
@@ -37,12 +37,12 @@ interface Found {
  * only says what is tried first, and each way gives up at a limit where the other one is bound to be quick.
  */
 export async function findUserPage(tx: EntityManager, request: UserPageRequest): Promise<UserPage> {
-  await allowOtherPlans(tx, false);
+  await setPlannerOptions(tx, false);
   const estimate = await estimateRows(tx, request.filter);
   const found = await find(tx, request, estimate);
   const rows = found.rows.slice(0, request.limit);
   const isLast = found.rows.length <= request.limit;
-  const total = found.total ?? (await countUpTo(tx, request.filter, estimate, CHEAP));
+  const total = found.total ?? (await countUpTo(tx, request.filter, estimate, MAX_COLLECTED_ROWS));
   const seen = request.after || found.rows.length === 0 ? found.rows.length : request.offset + found.rows.length;
   return {
     users: await load(tx, rows),
@@ -59,19 +59,20 @@ async function load(tx: EntityManager, rows: UserPosition[]): Promise<User[]> {
 }
 
 async function find(tx: EntityManager, request: UserPageRequest, estimate: Estimate): Promise<Found> {
-  const isLong = estimate.all > CHEAP;
-  if (isLong && isWhole(request.filter)) return walk(tx, request, null);
+  const isLong = estimate.all > MAX_COLLECTED_ROWS;
+  if (isLong && isWhole(request.filter)) return scanIndex(tx, request, null);
   const wanted = request.offset + request.limit + 1;
   // Rows that each way is expected to look at.
   const walked = (wanted * estimate.all) / Math.max(estimate.matching, 1);
   const cost = walked / (readsIndexAlone(request) ? CHEAP_ROWS : 1);
   // Where no index narrows it, collecting is reading the table: a twentieth of that time is well spent on a walk first.
-  const most = cost < estimate.candidates ? CHEAP / 2 + 4 * walked : estimate.narrowed ? 0 : estimate.all / 20;
+  const most =
+    cost < estimate.candidates ? MAX_COLLECTED_ROWS / 2 + 4 * walked : estimate.narrowed ? 0 : estimate.all / 20;
   if (isLong && most > 0) {
-    const found = await walk(tx, request, Math.ceil(most));
+    const found = await scanIndex(tx, request, Math.ceil(most));
     if (found.rows.length > request.limit) return found;
   }
-  return (await collect(tx, request)) ?? (await walk(tx, request, null));
+  return (await collectMatches(tx, request)) ?? (await scanIndex(tx, request, null));
 }
 
 /** idx_users_created_at includes the columns of the filter. */
@@ -80,20 +81,20 @@ function readsIndexAlone({ filter, sort }: UserPageRequest): boolean {
 }
 
 /** Off leaves the planner no way but the index of the order: on its own it would rather sort half of the table. */
-async function allowOtherPlans(tx: EntityManager, allowed: boolean): Promise<void> {
+async function setPlannerOptions(tx: EntityManager, allowed: boolean): Promise<void> {
   const names = ['enable_seqscan', 'enable_bitmapscan', 'enable_sort'];
   const settings = names.map((name) => `set_config('${name}', '${allowed ? 'on' : 'off'}', true)`);
   await tx.query(`SELECT ${settings.join(', ')}, set_config('max_parallel_workers_per_gather', '0', true)`);
 }
 
 /** @param most rows to look at; null: until the page is full or the list ends */
-async function walk(tx: EntityManager, request: UserPageRequest, most: number | null): Promise<Found> {
+async function scanIndex(tx: EntityManager, request: UserPageRequest, most: number | null): Promise<Found> {
   const { filter, sort } = request;
-  const values = new SqlValues();
+  const values = new SqlParams();
   const conditions = userConditions(filter, values);
   const columns = new Set(['id', sort.field, ...conditions.flatMap((condition) => condition.columns)]);
   const looked = [...columns].map((name) => `u.${name}`).join(', ');
-  const source = ({ where, order }: Stretch, earlier: Stretch[]) => {
+  const source = ({ where, order }: KeysetSegment, earlier: KeysetSegment[]) => {
     if (most === null) return `users u WHERE ${where} AND ${all(conditions)}`;
     // Behind a stretch that was not looked at to its end, the page would go on past matches that nobody has seen.
     const cut = earlier.map(
@@ -106,30 +107,30 @@ async function walk(tx: EntityManager, request: UserPageRequest, most: number | 
 }
 
 /** Every match, sorted and counted; null where there are too many. */
-async function collect(tx: EntityManager, request: UserPageRequest): Promise<Found | null> {
+async function collectMatches(tx: EntityManager, request: UserPageRequest): Promise<Found | null> {
   const { filter, sort } = request;
-  const values = new SqlValues();
+  const values = new SqlParams();
   const condition = all(userConditions(filter, values));
   const page = pageSql(request, values, ({ where }) => `hits u WHERE ${where}`);
-  await allowOtherPlans(tx, true);
+  await setPlannerOptions(tx, true);
   const rows = await tx.query<(UserPosition & { total: number })[]>(
-    `WITH hits AS MATERIALIZED (SELECT u.id, u.${sort.field} FROM users u WHERE ${condition} LIMIT ${CHEAP + 1})
+    `WITH hits AS MATERIALIZED (SELECT u.id, u.${sort.field} FROM users u WHERE ${condition} LIMIT ${MAX_COLLECTED_ROWS + 1})
      SELECT total, page.* FROM (SELECT count(*)::int AS total FROM hits) counted LEFT JOIN (${page}) page ON TRUE`,
     values.list,
   );
-  await allowOtherPlans(tx, false);
+  await setPlannerOptions(tx, false);
   const { total } = rows[0]!;
-  return total > CHEAP ? null : { rows: rows.filter(({ id }) => id !== null), total };
+  return total > MAX_COLLECTED_ROWS ? null : { rows: rows.filter(({ id }) => id !== null), total };
 }
 
 /** The rows of the page and one more, that tells whether there is a next page. */
 function pageSql(
   { sort, after, offset, limit }: UserPageRequest,
-  values: SqlValues,
-  source: (stretch: Stretch, earlier: Stretch[]) => string,
+  values: SqlParams,
+  source: (stretch: KeysetSegment, earlier: KeysetSegment[]) => string,
 ): string {
   const last = values.add(offset + limit + 1);
-  const parts = stretches(sort, after, values).map(
+  const parts = keysetSegments(sort, after, values).map(
     (stretch, part, every) =>
       `(SELECT ${part} AS part, u.id, u.${sort.field} FROM ${source(stretch, every.slice(0, part))}
          ORDER BY ${stretch.order} LIMIT ${last})`,

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { SqlValues } from '../../database/sql-params.js';
+import { SqlParams } from '../../database/sql-params.js';
 import { all, userConditions, UserFilter } from './user-filter.js';
 
 /** Numbers of rows, as the planner expects them. */
@@ -16,7 +16,7 @@ export interface Estimate {
 export const CHEAP_ROWS = 5;
 
 /** Rows looked at where a total is extrapolated. */
-const SAMPLE = 4000;
+const SAMPLE_ROWS = 4000;
 
 interface Explained {
   'QUERY PLAN': [{ Plan: { Plans: { 'Plan Rows': number }[] } }];
@@ -24,7 +24,7 @@ interface Explained {
 
 /** Costs no more than planning. Wants `max_parallel_workers_per_gather` at 0: parallel plans count rows a worker. */
 export async function estimateRows(tx: EntityManager, filter: UserFilter): Promise<Estimate> {
-  const values = new SqlValues();
+  const values = new SqlParams();
   const conditions = userConditions(filter, values);
   const parts = ['TRUE', all(conditions), ...conditions.map(({ sql }) => sql)];
   const counts = parts.map((condition) => `SELECT 1 FROM users u WHERE ${condition}`);
@@ -44,7 +44,7 @@ export async function countUpTo(
 ): Promise<number | null> {
   // The planner knows the columns well, substrings hardly.
   if (matching > most || filter.search !== undefined) return null;
-  const values = new SqlValues();
+  const values = new SqlParams();
   const condition = all(userConditions(filter, values));
   const [{ count }] = await tx.query<[{ count: number }]>(
     `SELECT count(*)::int FROM (SELECT FROM users u WHERE ${condition} LIMIT ${most + 1}) counted`,
@@ -59,9 +59,9 @@ export async function countUpTo(
  */
 export async function sampleTotal(tx: EntityManager, filter: UserFilter, estimate: Estimate): Promise<number> {
   if (filter.search === undefined) return estimate.matching;
-  const values = new SqlValues();
+  const values = new SqlParams();
   const condition = all(userConditions(filter, values));
-  const percent = Math.min(100, (100 * SAMPLE) / estimate.all);
+  const percent = Math.min(100, (100 * SAMPLE_ROWS) / estimate.all);
   const [{ rows, matching }] = await tx.query<[{ rows: number; matching: number }]>(
     `SELECT count(*)::int AS rows, count(*) FILTER (WHERE ${condition})::int AS matching
        FROM users u TABLESAMPLE SYSTEM (${percent}) REPEATABLE (1)`,

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { MARK_KEY, VALUE_KIND } from '../../../src/cache/redis-entry.js';
+import { GENERATION_KEY, VALUE_KIND } from '../../../src/cache/redis-entry.js';
 import { readBio, readInterests, type Person } from '../people.js';
 import type { Rows, UserRow } from './database.js';
 
@@ -20,7 +20,7 @@ export async function checkCaches(redisUrl: string, people: Person[], rows: Rows
   const findings: CacheFindings = { entries: 0, others: 0, stale: [] };
   const redis = new Redis(redisUrl);
   try {
-    const mark = unquote(await redis.get(MARK_KEY));
+    const mark = unquote(await redis.get(GENERATION_KEY));
     for (const [kind, prefix] of Object.entries(PREFIXES) as [keyof typeof PREFIXES, string][])
       for await (const keys of redis.scanStream({ match: `${prefix}*`, count: 500 }) as AsyncIterable<string[]>)
         for (const key of keys) {

@@ -5,7 +5,7 @@ import type { Verdicts } from '../verdicts.js';
 import type { Rows } from './database.js';
 
 /** Tokens tried at each instance at the end. */
-const MOST_TOKENS = 300;
+const MAX_TOKEN_ENTRIES = 300;
 
 export interface InstanceFindings {
   compared: number;
@@ -60,6 +60,6 @@ export async function checkInstances(
 }
 
 function sample(tokens: readonly string[], random: Random): string[] {
-  if (tokens.length <= MOST_TOKENS) return [...tokens];
-  return Array.from({ length: MOST_TOKENS }, () => random.pick(tokens));
+  if (tokens.length <= MAX_TOKEN_ENTRIES) return [...tokens];
+  return Array.from({ length: MAX_TOKEN_ENTRIES }, () => random.pick(tokens));
 }

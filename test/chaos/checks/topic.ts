@@ -12,7 +12,7 @@ export interface TopicMessage {
 }
 
 /** Milliseconds. */
-const LIMIT = 60_000;
+const MAX_WAIT_MS = 60_000;
 
 /** The whole topic from its first message to its last, per partition in order, read by a consumer of its own. */
 export async function readTopic(brokers: string, topic: string): Promise<TopicMessage[]> {
@@ -25,7 +25,7 @@ export async function readTopic(brokers: string, topic: string): Promise<TopicMe
   try {
     await consumer.subscribe({ topic, fromBeginning: true });
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('the topic could not be read to its end')), LIMIT);
+      const timer = setTimeout(() => reject(new Error('the topic could not be read to its end')), MAX_WAIT_MS);
       const done = () => {
         clearTimeout(timer);
         resolve();

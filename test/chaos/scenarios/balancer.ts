@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Instance } from '../instance.js';
 
 /** Milliseconds between two looks at readiness. */
-const PROBE = 500;
+const PROBE_MS = 500;
 
 /** A plain round-robin proxy: it leaves out what is not ready, as an orchestrator's does, and tries nothing twice. */
 export class Balancer {
@@ -15,7 +15,7 @@ export class Balancer {
 
   private constructor(private readonly instances: Instance[]) {
     this.ready = instances.map(() => true);
-    this.timer = setInterval(() => instances.forEach((_, n) => void this.probe(n)), PROBE);
+    this.timer = setInterval(() => instances.forEach((_, n) => void this.probe(n)), PROBE_MS);
   }
 
   static async before(instances: Instance[]): Promise<Balancer> {
@@ -41,7 +41,7 @@ export class Balancer {
 
   private async probe(index: number): Promise<void> {
     const url = `${this.instances[index]!.url}/ready`;
-    this.ready[index] = await fetch(url, { signal: AbortSignal.timeout(PROBE) }).then(
+    this.ready[index] = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) }).then(
       ({ ok }) => ok,
       () => false,
     );

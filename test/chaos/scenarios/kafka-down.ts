@@ -7,9 +7,9 @@ import { createMembers, phaseTable, round, SteadyLoad } from './load.js';
 import type { Scenario } from './scenario.js';
 
 /** Writes a second. */
-const RATE = 50;
+const REQUESTS_PER_SECOND = 50;
 /** Milliseconds before and after. */
-const CALM = 30_000;
+const CALM_MS = 30_000;
 
 /** The broker is killed under a steady load of changes and comes back on its data: what writers notice, how the backlog drains. */
 export const kafkaDown: Scenario = {
@@ -19,7 +19,7 @@ export const kafkaDown: Scenario = {
     await Promise.all(instances.map((instance) => instance.start()));
     const gateway = new Gateway(instances);
     const members = await createMembers(gateway, 100);
-    const load = new SteadyLoad(RATE, (n) => {
+    const load = new SteadyLoad(REQUESTS_PER_SECOND, (n) => {
       const { token } = members[n % members.length]!;
       const call = { operation: 'write', method: 'PUT' as const, path: '/users/profile', token, body: { bio: `${n}` } };
       return gateway.once(call, n % 2);
@@ -28,7 +28,7 @@ export const kafkaDown: Scenario = {
     await sleep(5000);
     load.next();
     log('measuring with Kafka');
-    await sleep(CALM);
+    await sleep(CALM_MS);
     const before = load.next();
     await servers.kafka.kill();
     log(`Kafka is down for ${minutes} minutes`);
@@ -38,11 +38,11 @@ export const kafkaDown: Scenario = {
     await servers.kafka.start();
     log(`Kafka answers again, ${backlog} events wait`);
     const back = performance.now();
-    while ((await waitingEvents(direct.postgres)) > RATE / 5) await sleep(20);
+    while ((await waitingEvents(direct.postgres)) > REQUESTS_PER_SECOND / 5) await sleep(20);
     const drainMs = performance.now() - back;
     log(`drained after ${round(drainMs / 1000)} s`);
     const draining = load.next();
-    await sleep(CALM);
+    await sleep(CALM_MS);
     const after = load.next();
     await load.stop();
     while ((await waitingEvents(direct.postgres)) > 0) await sleep(50);
@@ -65,7 +65,7 @@ export const kafkaDown: Scenario = {
     };
     const failures = Object.values(phases).reduce((sum, { failed }) => sum + failed, 0);
     return {
-      text: `Kafka down for ${minutes} minutes under ${RATE} writes a second\n${phaseTable(phases)}\n${JSON.stringify(counts)}`,
+      text: `Kafka down for ${minutes} minutes under ${REQUESTS_PER_SECOND} writes a second\n${phaseTable(phases)}\n${JSON.stringify(counts)}`,
       data: { minutes, phases, ...counts },
       failed: failures + counts.lost + counts.reordered > 0,
     };

@@ -5,9 +5,9 @@ import { createMembers, phaseTable, round, SteadyLoad } from './load.js';
 import type { Scenario } from './scenario.js';
 
 /** Reads a second. */
-const RATE = 100;
-const CALM = 15_000;
-const RECOVERY_LIMIT = 30_000;
+const REQUESTS_PER_SECOND = 100;
+const CALM_MS = 15_000;
+const MAX_RECOVERY_MS = 30_000;
 
 /** Redis hangs with its connections open: what readers notice, and how soon it is used again. */
 export const redisFrozen: Scenario = {
@@ -17,14 +17,14 @@ export const redisFrozen: Scenario = {
     await Promise.all(instances.map((instance) => instance.start()));
     const gateway = new Gateway(instances);
     const members = await createMembers(gateway, 100);
-    const load = new SteadyLoad(RATE, (n) => {
+    const load = new SteadyLoad(REQUESTS_PER_SECOND, (n) => {
       const { token } = members[n % members.length]!;
       return gateway.once({ operation: 'read', method: 'GET', path: '/users/profile', token }, n % 2);
     });
     load.start();
     await sleep(5000);
     load.next();
-    await sleep(CALM);
+    await sleep(CALM_MS);
     const before = load.next();
     for (const proxy of proxies.redis) proxy.freeze();
     log('Redis is frozen');
@@ -38,7 +38,7 @@ export const redisFrozen: Scenario = {
     const recoveries = await Promise.all(
       instances.map(async (instance, n) => {
         while ((await cacheHits(instance)) <= hits[n]!) {
-          if (performance.now() - thawed > RECOVERY_LIMIT) return Infinity;
+          if (performance.now() - thawed > MAX_RECOVERY_MS) return Infinity;
           await sleep(5);
         }
         return performance.now() - thawed;
@@ -46,7 +46,7 @@ export const redisFrozen: Scenario = {
     );
     log(`used again after ${recoveries.map(Math.round).join(' and ')} ms`);
     const recovering = load.next();
-    await sleep(CALM);
+    await sleep(CALM_MS);
     const after = load.next();
     await load.stop();
     gateway.close();
@@ -60,7 +60,7 @@ export const redisFrozen: Scenario = {
     const failures = Object.values(phases).reduce((sum, { failed }) => sum + failed, 0);
     const recoveryMs = recoveries.map(round);
     return {
-      text: `Redis frozen for ${minutes * 60} s under ${RATE} reads a second\n${phaseTable(phases)}\nused again after ${recoveryMs.join(' and ')} ms`,
+      text: `Redis frozen for ${minutes * 60} s under ${REQUESTS_PER_SECOND} reads a second\n${phaseTable(phases)}\nused again after ${recoveryMs.join(' and ')} ms`,
       data: { minutes, phases, recoveryMs },
       failed: failures > 0 || recoveryMs.includes(Infinity),
     };

@@ -6,7 +6,7 @@ import { createMembers, phaseTable, round, SteadyLoad } from './load.js';
 import type { Scenario } from './scenario.js';
 
 /** Requests a second; a fifth of them are writes. */
-const RATE = 200;
+const REQUESTS_PER_SECOND = 200;
 
 /** Each instance is ended by SIGTERM and started again, behind a plain balancer and under load: no request may fail. */
 export const rollingRestart: Scenario = {
@@ -18,7 +18,7 @@ export const rollingRestart: Scenario = {
     const members = await createMembers(direct, 100);
     const balancer = await Balancer.before(instances);
     const gateway = new Gateway([{ url: balancer.url } as Instance]);
-    const load = new SteadyLoad(RATE, (n) => {
+    const load = new SteadyLoad(REQUESTS_PER_SECOND, (n) => {
       const { token } = members[n % members.length]!;
       const shared = { path: '/users/profile', token };
       if (n % 5 === 0) return gateway.once({ ...shared, operation: 'write', method: 'PUT', body: { bio: `${n}` } }, 0);
@@ -48,7 +48,7 @@ export const rollingRestart: Scenario = {
     const phases = { before: before.summary(), restarting: during.summary() };
     const badStops = instances.flatMap((instance) => instance.badStops);
     return {
-      text: `${shutdowns.length} restarts under ${RATE} requests a second behind a round-robin proxy\n${phaseTable(phases)}\nSIGTERM to end, seconds: ${shutdowns.join(', ')}`,
+      text: `${shutdowns.length} restarts under ${REQUESTS_PER_SECOND} requests a second behind a round-robin proxy\n${phaseTable(phases)}\nSIGTERM to end, seconds: ${shutdowns.join(', ')}`,
       data: { phases, shutdownSeconds: shutdowns, badStops },
       failed: phases.before.failed + phases.restarting.failed + badStops.length > 0,
     };

@@ -13,7 +13,7 @@ import { createMembers } from './lib/members.js';
 import { createStage } from './lib/stage.js';
 
 /** Some requests end the session that they come with, so each has one of its own. */
-const SESSIONS = 20_000;
+const SESSION_ROWS = 20_000;
 const CHECKS = ['not_a_server_error', 'status_code_conformance', 'content_type_conformance'].concat(
   'response_headers_conformance',
   'response_schema_conformance',
@@ -31,7 +31,7 @@ const values = prepareBench({
 const stage = await createStage((line) => console.error(line));
 const folder = mkdtempSync(join(tmpdir(), 'meetinity-fuzz-'));
 try {
-  const members = await createMembers(stage.settings, SESSIONS, 'fuzz');
+  const members = await createMembers(stage.settings, SESSION_ROWS, 'fuzz');
   const client = new Client({ connectionString: stage.settings.database.url! });
   await client.connect();
   await client.query(`UPDATE users SET role = 'admin'`);

@@ -6,6 +6,8 @@ import type { Rule, SourceFile } from './support/architecture-rules.js';
 const file = (where: string, text: string): SourceFile => ({ path: where, text });
 const user = file('src/users/user.entity.ts', `export const ROLES = ['user'];\nexport class User {}`);
 
+const table = file('src/users/user.entity.ts', `@Entity('users')\nexport class User {}`);
+
 interface Case {
   rule: Rule;
   /** Code that breaks it, so that a rule which has gone blind is noticed. Spelled in pieces where this file is read too. */
@@ -45,7 +47,7 @@ const cases: Record<string, Case> = {
     rule: rules.controllersKnowNoDatabase,
     broken: [
       [file('src/users/a.controller.ts', `import type { DataSource } from 'typeorm';`)],
-      [file('src/users/a.controller.ts', `import { Statements } from '../config/statements.js';`)],
+      [file('src/users/a.controller.ts', `import { PreparedStatements } from '../database/prepared-statements.js';`)],
     ],
   },
   'entities are worked on in their own folder only': {
@@ -55,9 +57,36 @@ const cases: Record<string, Case> = {
       [user, file('src/auth/a.ts', `constructor(private readonly users: Repository<User>) {}`)],
     ],
   },
+  'tables are written by the folder that owns them': {
+    rule: rules.tablesAreWrittenAtHome,
+    broken: [
+      [table, file('src/auth/a.ts', 'tx.query(`DELETE FROM users WHERE id = $1`);')],
+      [table, file('src/auth/a.ts', "tx.query('SELECT id FROM users WHERE id = $1 FOR UPDATE');")],
+      [table, file('src/auth/a.ts', "const EXPIRED = [['users', 'id']];")],
+    ],
+  },
+  'bounds are named MAX or MIN': {
+    rule: rules.boundsAreMaxOrMin,
+    broken: [
+      [file('src/users/a.ts', `const ${'MO' + 'ST'}_ROWS = 5;`)],
+      [file('bench/a.ts', `const ${'LONG' + 'EST'} = wait();`)],
+    ],
+  },
+  'numbers name their unit': {
+    rule: rules.numbersNameTheirUnit,
+    broken: [[file('src/users/a.ts', 'const TTL = 60;')], [file('scripts/a.ts', 'export const LIMIT = 16 * 1_024;')]],
+  },
+  'roles match their files': {
+    rule: rules.rolesMatchTheirFiles,
+    broken: [
+      [file('src/users/a.ts', 'export class UsersService {}')],
+      [file('src/users/a.service.ts', 'export class Users {}')],
+      [file('src/users/a.guard.ts', 'export class UsersGuard {}\nexport class UsersPipe {}')],
+    ],
+  },
   'files stay short': {
     rule: rules.filesStayShort,
-    broken: [[file('scripts/a.ts', '\n'.repeat(rules.MAX_LINES + 1))]],
+    broken: [[file('scripts/a.ts', '\n'.repeat(rules.MAX_FILE_LINES + 1))]],
   },
   'every spec runs': {
     rule: rules.specsAllRun,
@@ -112,7 +141,10 @@ it('finds nothing in code that keeps every rule', () => {
       `import { ROLES } from '../users/user.entity.js';\nimport type { Role, User } from '../users/user.entity.js';`,
     ),
     file('src/auth/code.entity.ts', `import { User } from '../users/user.entity.js';`),
-    file('src/app.module.ts', `import { migrations } from '../migrations/index.js';\nimport { A } from './auth/a.js';`),
+    file(
+      'src/app.module.ts',
+      `import { migrations } from '../migrations/index.js';\nimport { A } from './auth/a.js';\nexport class AppModule {}`,
+    ),
     file(
       'src/crypto/b.ts',
       `import { AppError } from '../common/errors.js';\nconst baseOf = (tx: EntityManager) => tx;`,

@@ -19,7 +19,9 @@ const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { script
 const commands = [
   ...Object.entries(scripts)
     .filter(([name]) => !TOOLS.has(name))
-    .map(([, line]) => line.replace(/^.*\b(bench\/\S+)\.ts/, '$1').replace(/^node scripts\/run\.mjs /, 'scripts/')),
+    .map(([, line]) =>
+      line.replace(/^.*\b((?:bench|test\/chaos)\/\S+)\.ts/, '$1').replace(/^node scripts\/run\.mjs /, 'scripts/'),
+    ),
   ...WITHOUT_SCRIPT.map((name) => `scripts/${name}`),
 ];
 

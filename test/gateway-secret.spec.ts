@@ -12,7 +12,7 @@ import { sessionOf, word } from './support/sessions.js';
 const REFUSED = '401 unauthenticated';
 const INVALID = '401 invalid_refresh_token';
 const REUSED = '401 refresh_token_reused';
-const HOUR = 3600;
+const HOUR_SECONDS = 3600;
 let service: TestApp;
 let lenient: TestApp;
 
@@ -71,7 +71,7 @@ describe('with the secret of the gateway', () => {
       { ...claims, jti: randomUUID() },
       claims,
       { ...claims, jti: other.jti },
-      { ...claims, jti, exp: claims.exp + HOUR },
+      { ...claims, jti, exp: claims.exp + HOUR_SECONDS },
       { ...claims, jti, extra: true },
       { ...claims, jti: 7 },
     ].map((made) => mint(made));
@@ -193,8 +193,8 @@ describe('an access token', () => {
     const { body } = await short.post('/auth/register', { email, name: 'Short', password: 'correct horse battery' });
     await short.stop();
     const { iat, exp } = claimsOf(body.access_token);
-    expect([body.expires_in, exp - iat]).toEqual([24 * HOUR, 24 * HOUR]);
-    expect(body.refresh_expires_in).toBe(24 * HOUR);
+    expect([body.expires_in, exp - iat]).toEqual([24 * HOUR_SECONDS, 24 * HOUR_SECONDS]);
+    expect(body.refresh_expires_in).toBe(24 * HOUR_SECONDS);
   });
 
   // What the platform's gateway does (Flask with PyJWT), in the words of the library at hand.

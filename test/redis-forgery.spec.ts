@@ -9,7 +9,7 @@ import { sessionOf, word } from './support/sessions.js';
 import { until } from './support/until.js';
 
 const FRONT_END = 'https://app.example.com/signed-in';
-const HOUR = 3_600_000;
+const HOUR_MS = 3_600_000;
 
 /* These specs act as a member who may also read and write Redis. */
 describeWith('redis', 'write access to Redis', () => {
@@ -56,7 +56,7 @@ describeWith('redis', 'write access to Redis', () => {
       const [own, theirs] = [await sessionEntry(member), await sessionEntry(admin)];
       const now = Date.now();
       const forged = [
-        `${member.id} admin ${now} ${now + HOUR}`,
+        `${member.id} admin ${now} ${now + HOUR_MS}`,
         own.replace(' user ', ' admin '),
         theirs,
         theirs.replace(admin.id, member.id),

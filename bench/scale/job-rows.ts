@@ -3,7 +3,7 @@ import { ExpiredRowsCleanup } from '../../src/auth/expired-rows-cleanup.js';
 import { createLogger } from '../../src/common/logging/logger.js';
 import { readBatch, deletePublished } from '../../src/events/outbox-queue.js';
 import type { LeaderLock } from '../../src/events/leader-lock.js';
-import { UserCountsService } from '../../src/health/user-counts.js';
+import { UserCountsService } from '../../src/health/user-counts.service.js';
 import type { ScaleRow } from './row.js';
 
 const JOB_ATTEMPTS = 5;

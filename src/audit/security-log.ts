@@ -25,7 +25,7 @@ const SIGN_IN_LIMITS = new Set(['loginPair', 'loginAddress', 'loginIp', 'signIns
 /** Of one client in an interval; what exceeds them is summed up in one more. */
 const MAX_LINES = 10;
 const INTERVAL_MS = 1000;
-const MAX_CLIENTS = 10_000;
+const MAX_CLIENT_ENTRIES = 10_000;
 /** Stands for the clients beyond. */
 const OTHER_CLIENTS = 'others';
 
@@ -80,7 +80,7 @@ export class SecurityLog implements OnApplicationShutdown {
 
   /** @returns false where the event is only summed up */
   private count(client: string): boolean {
-    const key = this.counts.has(client) || this.counts.size < MAX_CLIENTS ? client : OTHER_CLIENTS;
+    const key = this.counts.has(client) || this.counts.size < MAX_CLIENT_ENTRIES ? client : OTHER_CLIENTS;
     const events = (this.counts.get(key) ?? 0) + 1;
     this.counts.set(key, events);
     this.timer ??= setTimeout(() => this.flush(), INTERVAL_MS).unref();

@@ -7,7 +7,8 @@ import {
   ApiSecurity,
   ApiTags,
 } from '@nestjs/swagger';
-import { Throttle, ThrottleInvalidTokens } from '../rate-limit/throttle.guard.js';
+import { ThrottleInvalidTokens } from '../rate-limit/invalid-token.interceptor.js';
+import { Throttle } from '../rate-limit/throttle.guard.js';
 import { ApiErrors, Public } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { RequestContext } from '../common/http/request-context.js';

@@ -3,6 +3,7 @@ import { DataSource, EntityManager } from 'typeorm';
 import { AppError } from '../common/errors.js';
 import { KeyRing } from '../crypto/key-ring.js';
 import { randomToken, tokenHash } from '../crypto/tokens.js';
+import { deleteExpiredRows } from '../database/expired-rows.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { OneTimeToken, TokenPurpose } from './one-time-token.entity.js';
@@ -96,4 +97,10 @@ export class OneTimeTokens {
       .where('token_hash = :hash AND purpose = :purpose AND expires_at > now()', { hash: tokenHash(token), purpose });
     return (hold ? query.setLock('pessimistic_write') : query).getOne();
   }
+}
+
+/** Used and expired links are kept for a day, so that a repeated use is told from an unknown link. */
+export function deleteExpiredTokens(tx: EntityManager, maxRows: number): Promise<number> {
+  const rows = { table: 'one_time_tokens', key: 'id', column: 'expires_at', before: `now() - interval '1 day'` };
+  return deleteExpiredRows(tx, rows, maxRows);
 }

@@ -26,7 +26,7 @@ export const TRANSACTION_START = [
 ].join('; ');
 
 /** The pool's own time-out would not say which server it was that did not answer. */
-const SHARE_OF_TIMEOUT = 0.95;
+const TIMEOUT_RATIO = 0.95;
 
 /**
  * The driver's client for one server: TLS as libpq has it, a session with known parameters, errors that name the server.
@@ -36,7 +36,7 @@ export function postgresClient({ tls, label }: PostgresServer, pooled = false): 
   return class PostgresClient extends Client {
     constructor(config: ClientConfig = {}) {
       const { connectionTimeoutMillis: timeout } = config;
-      const connectionTimeoutMillis = timeout && Math.round(timeout * SHARE_OF_TIMEOUT);
+      const connectionTimeoutMillis = timeout && Math.round(timeout * TIMEOUT_RATIO);
       super({
         ...config,
         ssl: false,

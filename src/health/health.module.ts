@@ -7,7 +7,7 @@ import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 import { MetricsController } from './metrics.controller.js';
 import { MetricsService } from './metrics.service.js';
-import { UserCountsService } from './user-counts.js';
+import { UserCountsService } from './user-counts.service.js';
 
 @Module({
   imports: [UsersModule, TerminusModule.forRoot({ logger: false })],

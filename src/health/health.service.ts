@@ -8,7 +8,7 @@ import { VERSION } from '../common/version.js';
 import { pendingMigrations } from '../database/migrator.js';
 import { DependenciesHealthIndicator, DependencyName } from './dependencies.health-indicator.js';
 import type { HealthBody } from './health.dto.js';
-import { UserCountsService } from './user-counts.js';
+import { UserCountsService } from './user-counts.service.js';
 
 const UNKNOWN = { active_users: null, total_users: null, oauth_providers: null };
 

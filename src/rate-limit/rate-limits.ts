@@ -11,7 +11,7 @@ import { Limit, Limiter, RateLimitResult } from './limiter.js';
 import { clientKey } from './ip-prefix.js';
 
 /** How many clients a proxy is taken for whose clients cannot be told apart. */
-const MAX_CLIENTS_BEHIND_PROXY = 50;
+const PROXY_CLIENTS_RATIO = 50;
 const HOUR_SECONDS = 3600;
 const MINUTE_SECONDS = 60;
 
@@ -42,7 +42,7 @@ export type LimitName = keyof ReturnType<typeof limitsOf>;
 /** Who is counted: opaque parts of a key. */
 type KeyParts = readonly string[];
 
-export const clientFactor = ({ behindProxy }: ClientAddress): number => (behindProxy ? MAX_CLIENTS_BEHIND_PROXY : 1);
+export const clientFactor = ({ behindProxy }: ClientAddress): number => (behindProxy ? PROXY_CLIENTS_RATIO : 1);
 
 /**
  * All limits of the service. Keys are MACs, so neither addresses nor IP addresses stand in Redis, and nobody who reads it

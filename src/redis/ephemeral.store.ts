@@ -1,9 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Redis } from 'ioredis';
-import { DataSource } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
+import { deleteExpiredRows } from '../database/expired-rows.js';
 import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
 import { EntrySigner } from './entry-signer.js';
 
@@ -82,4 +83,10 @@ export class EphemeralStore {
       return null;
     }
   }
+}
+
+/** Each write deletes some too, but there may be no further write. */
+export function deleteExpiredValues(tx: EntityManager, maxRows: number): Promise<number> {
+  const rows = { table: 'ephemeral_values', key: 'key', column: 'expires_at', before: 'now()' };
+  return deleteExpiredRows(tx, rows, maxRows);
 }

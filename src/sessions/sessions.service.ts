@@ -9,6 +9,7 @@ import { tokenHash } from '../crypto/tokens.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { SessionCache } from './session-cache.js';
 import { Session } from './session.entity.js';
+import { UsersService } from '../users/users.service.js';
 
 /** Live sessions a user can have; the oldest makes room. */
 const MAX_SESSIONS_ROWS = 20;
@@ -39,6 +40,7 @@ export class SessionsService {
     @InjectRepository(Session) private readonly rows: Repository<Session>,
     private readonly tokens: RefreshTokens,
     private readonly cache: SessionCache,
+    private readonly users: UsersService,
     private readonly settings: Settings,
   ) {}
 
@@ -53,7 +55,7 @@ export class SessionsService {
     const refreshToken = this.tokens.make(id, 0);
     const expiresIn = this.settings.jwt.refreshSeconds;
     // Two sign-ins at once would each count the sessions without the other's; the user's row puts them in line.
-    await tx.query('SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE', [userId]);
+    await this.users.lockOnly(tx, userId);
     await tx.insert(Session, {
       id,
       userId,

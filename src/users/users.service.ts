@@ -90,6 +90,11 @@ export class UsersService {
     return user;
   }
 
+  /** Holds the row until the transaction ends without reading it, and lets rows that refer to it be added. */
+  async lockOnly(tx: EntityManager, id: string): Promise<void> {
+    await tx.query('SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE', [id]);
+  }
+
   async findAndLock(tx: EntityManager, id: string): Promise<User | null> {
     const [row] = await this.statements.run<Record<string, unknown>>(tx, this.lockStatement, [id]);
     return row ? this.fromRow(row) : null;

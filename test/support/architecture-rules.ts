@@ -17,10 +17,11 @@ interface Import {
 export type Rule = (files: SourceFile[]) => string[];
 
 /** A folder imports only from folders to its left; the files beside the folders wire everything together. */
-const ORDER = 'common config crypto cache mail audit events users preferences sessions auth privacy admin health'.split(
-  ' ',
-);
-export const MAX_LINES = 250;
+const ORDER =
+  'common config crypto database dev redis rate-limit cache mail audit events users preferences sessions services auth privacy admin compat health'.split(
+    ' ',
+  );
+export const MAX_FILE_LINES = 250;
 
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\s(?<clause>[^'";]*?)\bfrom\s*'(?<from>[^']+)'|\bimport\s*\(?\s*'(?<bare>[^']+)'/g;
@@ -81,9 +82,7 @@ export const controllersKnowNoDatabase: Rule = (files) =>
     .filter((file) => file.path.endsWith('.controller.ts'))
     .flatMap((file) =>
       importsOf(file)
-        .filter(({ target }) =>
-          /^(typeorm|@nestjs\/typeorm|pg)$|\/(database|statements|bounded-client)\.js$/.test(target),
-        )
+        .filter(({ target }) => /^(typeorm|@nestjs\/typeorm|pg)$|^src\/database\//.test(target))
         .map(({ target }) => `${file.path} imports ${target}`),
     );
 
@@ -106,7 +105,7 @@ export const entitiesStayAtHome: Rule = (files) => {
 export const filesStayShort: Rule = (files) =>
   files
     .map((file) => ({ ...file, lines: file.text.split('\n').length - 1 }))
-    .filter(({ lines }) => lines > MAX_LINES)
+    .filter(({ lines }) => lines > MAX_FILE_LINES)
     .map(({ path: file, lines }) => `${file}: ${lines} lines`);
 
 export const specsAllRun: Rule = (files) =>
@@ -133,3 +132,74 @@ export const namesSaySomething: Rule = (files) => [
     /\b(?:class|interface|type|enum)\s+(?:\w*(?:Helper|Util|Manager)s?|\w*Base|Base[A-Z]\w*)(?=[\s<={])/,
   ),
 ];
+
+/** Tables by the folder that owns them, as the entities say. */
+function tableOwners(files: SourceFile[]): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const file of files.filter((candidate) => candidate.path.endsWith('.entity.ts')))
+    for (const [, table] of file.text.matchAll(/@Entity\('(\w+)'\)/g)) owners.set(table!, folderOf(file.path)!);
+  return owners;
+}
+
+/** A folder writes and locks only rows of its own tables; reads may join tables of folders to its left. */
+export const tablesAreWrittenAtHome: Rule = (files) => {
+  const owners = tableOwners(files);
+  return inSource(files).flatMap((file) => {
+    const folder = folderOf(file.path);
+    if (folder === null || file.path.endsWith('.spec.ts')) return [];
+    const written = file.text.matchAll(
+      /\b(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE)\s+(\w+)|\bFROM\s+(\w+)(?=[^;`']*\bFOR (?:NO KEY )?UPDATE\b)|\[\s*'(\w+)',/g,
+    );
+    return [...written]
+      .map(([, changed, locked, listed]) => (changed ?? locked ?? listed)!)
+      .filter((table) => owners.has(table) && owners.get(table) !== folder)
+      .map((table) => `${file.path} writes ${table}`);
+  });
+};
+
+/** Bounds are named MAX or MIN. Spelled in pieces, so that the rule does not find itself. */
+export const boundsAreMaxOrMin: Rule = (files) =>
+  matching(
+    files,
+    new RegExp(
+      `\\b(?:\\w+_)?(?:${['MO' + 'ST', 'LONG' + 'EST', 'LARG' + 'EST', 'LAT' + 'EST'].join('|')})(?:_\\w+)?\\b`,
+    ),
+  );
+
+/** The last word of a constant that holds a number: what it counts, or the unit it is measured in. */
+const UNITS =
+  'MS SECONDS MINUTES HOURS DAYS YEARS BYTES CHARS ROWS ENTRIES ATTEMPTS LEVELS LINES PX PIXELS PERCENT RATIO PER_SECOND KEY COST SEED VERSION CONNECTIONS THREADS PLACES PARTITIONS INSTANCES USERS UID ITERATIONS ARITY'.split(
+    ' ',
+  );
+
+export const numbersNameTheirUnit: Rule = (files) =>
+  files.flatMap((file) =>
+    [...file.text.matchAll(/^(?:export )?const ([A-Z][A-Z0-9_]*)(?:: number)? = [-+*/ ()\d_.]*\d[-+*/ ()\d_.]*;/gm)]
+      .map(([, name]) => name!)
+      .filter((name) => !UNITS.some((unit) => name === unit || name.endsWith(`_${unit}`)))
+      .map((name) => `${file.path}: ${name}`),
+  );
+
+const ROLES = 'Service Guard Store Repository HealthIndicator Filter Pipe Strategy Interceptor Controller Module'.split(
+  ' ',
+);
+const kebab = (name: string) => name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, '-').toLowerCase();
+
+/** A class that ends in the name of a role stands in `x.<role>.ts`, and such a file holds a class of that role. */
+export const rolesMatchTheirFiles: Rule = (files) =>
+  inSource(files)
+    .filter((file) => !/\.spec\.ts$/.test(file.path))
+    .flatMap((file) => {
+      const classes = [...file.text.matchAll(/^export (?:abstract )?class (\w+)/gm)].map(([, name]) => name!);
+      const role = /\.([a-z-]+)\.ts$/.exec(path.basename(file.path))?.[1];
+      const expected = ROLES.find((candidate) => kebab(candidate) === role);
+      const strays = classes.filter((name) => {
+        const own = ROLES.find((candidate) => name.endsWith(candidate));
+        return own !== undefined && kebab(own) !== role;
+      });
+      const missing = expected !== undefined && !classes.some((name) => name.endsWith(expected));
+      return [
+        ...strays.map((name) => `${file.path} declares ${name}`),
+        ...(missing ? [`${file.path} declares no ${expected}`] : []),
+      ];
+    });

@@ -6,7 +6,7 @@ import { STATE_SECONDS } from './oauth-states.js';
 const SECRET = /^[A-Za-z0-9_-]{43}$/;
 
 /** Secrets that are looked at; a browser has one, and a few more where several tabs started at the same moment. */
-const MAX_SECRETS = 10;
+const MAX_SECRET_ENTRIES = 10;
 
 /**
  * Knows the browser that started a sign-in by a cookie: without it, an attacker could start one, stop before the end and have
@@ -47,6 +47,6 @@ export class OAuthStateCookie {
   private ours(cookies = ''): [name: string, secret: string][] {
     return Object.entries(parseCookie(cookies))
       .filter((pair): pair is [string, string] => pair[0].startsWith(this.prefix) && SECRET.test(pair[1] ?? ''))
-      .slice(0, MAX_SECRETS);
+      .slice(0, MAX_SECRET_ENTRIES);
   }
 }

@@ -1,7 +1,8 @@
 import { applyDecorators, Body, Controller, Get, Head, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Throttle, ThrottleInvalidTokens } from '../../rate-limit/throttle.guard.js';
+import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
+import { Throttle } from '../../rate-limit/throttle.guard.js';
 import { ApiErrors, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';

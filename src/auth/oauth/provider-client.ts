@@ -15,7 +15,7 @@ import {
   runStrategy,
   StrategyOutcome,
   StrategyRequest,
-} from './provider-strategies.js';
+} from './provider.strategy.js';
 
 type SignInSecrets = Pick<AuthorizationRequest, 'verifier' | 'nonce'>;
 

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Query, UseFilters } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { ThrottleInvalidTokens } from '../../rate-limit/throttle.guard.js';
+import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
 import { ApiErrors, Public } from '../../common/http/decorators.js';
 import { AppError } from '../../common/errors.js';
 import { Context } from '../../common/http/request-context.js';

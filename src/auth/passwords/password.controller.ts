@@ -1,6 +1,7 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiBearerAuth, ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Throttle, ThrottleInvalidTokens } from '../../rate-limit/throttle.guard.js';
+import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
+import { Throttle } from '../../rate-limit/throttle.guard.js';
 import { ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';

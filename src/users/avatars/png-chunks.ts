@@ -4,7 +4,7 @@ const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const ENVELOPE_BYTES = 12;
 
 /** A photograph in pieces of 8 KiB has two thousand; more are there to cost time. */
-const MAX_CHUNKS = 20_000;
+const MAX_CHUNK_ENTRIES = 20_000;
 
 /** What the pixels need, and which way is up. */
 const KEPT = new Set(['IHDR', 'PLTE', 'tRNS', 'eXIf', 'IDAT', 'IEND']);
@@ -23,7 +23,7 @@ export function stripAncillaryChunks(file: Buffer): Buffer | null {
     const type = file.toString('latin1', at + 4, at + 8);
     if (KEPT.has(type)) pieces.push(file.subarray(at, end));
     if (type === 'IEND') break;
-    if ((count += 1) > MAX_CHUNKS) return null;
+    if ((count += 1) > MAX_CHUNK_ENTRIES) return null;
     at = end;
   }
   return Buffer.concat(pieces);

@@ -2,7 +2,7 @@ import type { Attempt, Call, Gateway } from '../gateway.js';
 import { createMembers, type Member, round, SteadyLoad } from './load.js';
 
 /** Members of their own, so that nothing else changes what is measured by them. */
-const PROBES = 2;
+const PROBE_ATTEMPTS = 2;
 
 /** Reads and changes of profiles in turn; answers that a phase does not expect are counted. */
 export class MixedLoad {
@@ -22,8 +22,8 @@ export class MixedLoad {
 
   /** @param rate requests a second */
   static async create(gateway: Gateway, rate: number): Promise<MixedLoad> {
-    const members = await createMembers(gateway, 100 + PROBES);
-    return new MixedLoad(gateway, members.slice(PROBES), members.slice(0, PROBES), rate);
+    const members = await createMembers(gateway, 100 + PROBE_ATTEMPTS);
+    return new MixedLoad(gateway, members.slice(PROBE_ATTEMPTS), members.slice(0, PROBE_ATTEMPTS), rate);
   }
 
   /** Changes the profile of a member who is there for this, at one instance. */

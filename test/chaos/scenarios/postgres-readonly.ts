@@ -10,11 +10,11 @@ import { MixedLoad } from './mixed-load.js';
 import type { Scenario } from './scenario.js';
 
 /** Requests a second, half of them changes. */
-const RATE = 60;
+const REQUESTS_PER_SECOND = 60;
 const CALM_MS = 10_000;
 const RECOVERY_LIMIT_MS = 30_000;
 /** Changes at each instance once the first one has gone through, more than its pool has connections. */
-const CHECKS = 40;
+const CHECK_ATTEMPTS = 40;
 
 const UNAVAILABLE = { read: [], write: [503] };
 
@@ -28,7 +28,7 @@ export const postgresReadonly: Scenario = {
     const { instances, direct, topic } = stage;
     await Promise.all(instances.map((instance) => instance.start()));
     const gateway = new Gateway(instances);
-    const mixed = await MixedLoad.create(gateway, RATE);
+    const mixed = await MixedLoad.create(gateway, REQUESTS_PER_SECOND);
     const { load } = mixed;
     const phases: Record<string, Summary> = {};
     const recoveries: Record<string, { firstMs: number[]; refusedAfterwards: number }> = {};
@@ -45,7 +45,7 @@ export const postgresReadonly: Scenario = {
       const works = async ({ outcome }: { outcome: unknown }) => outcome === 200;
       const firstMs = await Promise.all(instances.map((_, n) => mixed.recovery(n, since, RECOVERY_LIMIT_MS, works)));
       const checks = await Promise.all(
-        instances.flatMap((_, n) => Array.from({ length: CHECKS }, () => mixed.write(n))),
+        instances.flatMap((_, n) => Array.from({ length: CHECK_ATTEMPTS }, () => mixed.write(n))),
       );
       recoveries[name] = { firstMs, refusedAfterwards: checks.filter(({ outcome }) => outcome !== 200).length };
       log(`${name}: writes work again after ${firstMs.join(' and ')} ms`);
@@ -94,7 +94,7 @@ export const postgresReadonly: Scenario = {
     const wrongState = states.some((state) => state !== 'degraded read_only 200');
     return {
       text: [
-        `PostgreSQL read-only for ${minutes * 60} s, twice, under ${RATE} requests a second`,
+        `PostgreSQL read-only for ${minutes * 60} s, twice, under ${REQUESTS_PER_SECOND} requests a second`,
         phaseTable(phases),
         `writes work again: ${JSON.stringify(recoveries)}`,
         `reports while read-only: ${states.join(', ')}`,

@@ -7,7 +7,7 @@ import { MixedLoad } from './mixed-load.js';
 import type { Scenario } from './scenario.js';
 
 /** Requests a second, half of them changes. */
-const RATE = 100;
+const REQUESTS_PER_SECOND = 100;
 const RECOVERY_LIMIT_MS = 30_000;
 
 /**
@@ -25,7 +25,7 @@ export const redisDemoted: Scenario = {
       while (!(await two.info('replication')).includes('master_link_status:up')) await sleep(50);
       await Promise.all(instances.map((instance) => instance.start()));
       const gateway = new Gateway(instances);
-      const mixed = await MixedLoad.create(gateway, RATE);
+      const mixed = await MixedLoad.create(gateway, REQUESTS_PER_SECOND);
       const { load, probes } = mixed;
       load.start();
       await sleep(5000);
@@ -57,7 +57,7 @@ export const redisDemoted: Scenario = {
       const unexpected = Object.fromEntries(mixed.unexpected);
       return {
         text: [
-          `Redis demoted behind one name under ${RATE} requests a second`,
+          `Redis demoted behind one name under ${REQUESTS_PER_SECOND} requests a second`,
           phaseTable(phases),
           `the new primary is written to after ${recoveryMs.join(' and ')} ms`,
           `commands that the old one refused: ${refused}, later ${Number(later) - Number(refused)}`,

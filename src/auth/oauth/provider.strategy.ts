@@ -21,7 +21,7 @@ interface SignedIn {
 }
 
 /** Parameters of `verify` in passport-oauth2 that make it pass the whole answer of the token endpoint. */
-const WITH_TOKEN_ANSWER = 5;
+const CALLBACK_ARITY = 5;
 
 /** What a strategy is run with in place of an HTTP request; of a real one Passport reads the query alone. */
 export interface StrategyRequest {
@@ -57,7 +57,7 @@ function commonOptions(settings: ProviderSettings) {
 /** Passport's registry holds one strategy a name for the whole process; each application here has strategies of its own. */
 const noRegistry = { use: () => undefined };
 
-export class GoogleStrategy extends PassportStrategy(GoogleBase, undefined, WITH_TOKEN_ANSWER) {
+export class GoogleStrategy extends PassportStrategy(GoogleBase, undefined, CALLBACK_ARITY) {
   constructor(settings: ProviderSettings) {
     super({ ...commonOptions(settings), pkce: true });
     // The default is the query string, and with it the logs of every proxy on the way.
@@ -74,7 +74,7 @@ export class GoogleStrategy extends PassportStrategy(GoogleBase, undefined, WITH
 }
 
 /** The package still asks the retired `/v2/me`; LinkedIn speaks OpenID Connect now and tells all in one answer. */
-export class LinkedinStrategy extends PassportStrategy(LinkedinBase, undefined, WITH_TOKEN_ANSWER) {
+export class LinkedinStrategy extends PassportStrategy(LinkedinBase, undefined, CALLBACK_ARITY) {
   // Of passport-oauth2, which the types of the package leave out.
   declare private readonly _oauth2: OAuth2;
   private readonly userinfoUrl: string;

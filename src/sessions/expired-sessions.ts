@@ -1,0 +1,13 @@
+import type { EntityManager } from 'typeorm';
+import { deleteExpiredRows } from '../database/expired-rows.js';
+
+const ENDED = { table: 'user_sessions', key: 'id', before: `now() - interval '30 days'` };
+
+/**
+ * Ended sessions are kept for a month, for people to look into.
+ * @returns how many rows were deleted
+ */
+export async function deleteExpiredSessions(tx: EntityManager, maxRows: number): Promise<number> {
+  const expired = await deleteExpiredRows(tx, { ...ENDED, column: 'expires_at' }, maxRows);
+  return expired + (await deleteExpiredRows(tx, { ...ENDED, column: 'revoked_at' }, maxRows));
+}

@@ -68,8 +68,8 @@ const cases: Record<string, Case> = {
   'bounds are named MAX or MIN': {
     rule: rules.boundsAreMaxOrMin,
     broken: [
-      [file('src/users/a.ts', `const ${'MO' + 'ST'}_ROWS = 5;`)],
-      [file('bench/a.ts', `const ${'LONG' + 'EST'} = wait();`)],
+      [file('src/users/a.ts', `const ${'MO'}${'ST'}_ROWS = 5;`)],
+      [file('bench/a.ts', `const ${'LONG'}${'EST'} = wait();`)],
     ],
   },
   'numbers name their unit': {

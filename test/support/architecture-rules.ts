@@ -162,7 +162,7 @@ export const boundsAreMaxOrMin: Rule = (files) =>
   matching(
     files,
     new RegExp(
-      `\\b(?:\\w+_)?(?:${['MO' + 'ST', 'LONG' + 'EST', 'LARG' + 'EST', 'LAT' + 'EST'].join('|')})(?:_\\w+)?\\b`,
+      `\\b(?:\\w+_)?(?:${['MO', 'LONGE', 'LARGE', 'LATE'].map((start) => `${start}ST`).join('|')})(?:_\\w+)?\\b`,
     ),
   );
 
@@ -188,7 +188,7 @@ const kebab = (name: string) => name.replace(/(?<=[a-z0-9])(?=[A-Z])/g, '-').toL
 /** A class that ends in the name of a role stands in `x.<role>.ts`, and such a file holds a class of that role. */
 export const rolesMatchTheirFiles: Rule = (files) =>
   inSource(files)
-    .filter((file) => !/\.spec\.ts$/.test(file.path))
+    .filter((file) => !file.path.endsWith('.spec.ts'))
     .flatMap((file) => {
       const classes = [...file.text.matchAll(/^export (?:abstract )?class (\w+)/gm)].map(([, name]) => name!);
       const role = /\.([a-z-]+)\.ts$/.exec(path.basename(file.path))?.[1];

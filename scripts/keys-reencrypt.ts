@@ -51,7 +51,7 @@ await runCommand('keys:reencrypt', () => {
     call: 'npm run keys:reencrypt --',
     does:
       'moves every encrypted value to the first key of ENCRYPTION_KEYS, beside the running service\n' +
-      '  Every instance must know that key. Exit code 0: no value needs the old keys; tokens may, see the README.',
+      '  Every instance must know that key. Exit code 0: no value needs the old keys; tokens may, see docs/operations.md.',
     options: {},
   });
   return run();

@@ -11,9 +11,9 @@ import { ScratchDatabases } from './support/scratch-database.js';
 import { until } from './support/until.js';
 
 const GROUP = 'members';
-const [, example] = /```js\n(\/\/ consumer\.mjs\n[\s\S]*?)```/.exec(readFileSync('README.md', 'utf8')) ?? [];
+const [, example] = /```js\n(\/\/ consumer\.mjs\n[\s\S]*?)```/.exec(readFileSync('docs/events.md', 'utf8')) ?? [];
 
-describeWith('kafka', 'the consumer of the README', () => {
+describeWith('kafka', 'the consumer of docs/events.md', () => {
   const scratch = new ScratchDatabases();
   const topic = workerTopic();
   let values: Record<string, string>;

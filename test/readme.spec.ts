@@ -5,14 +5,16 @@ import { promisify } from 'node:util';
 import { TestApp } from './support/app.js';
 import { describeUnless } from './support/environment.js';
 
-const README = readFileSync('README.md', 'utf8');
 const documents = [
-  'README.md',
-  ...readdirSync('docs')
+  ...readdirSync('.').filter((name) => name.endsWith('.md')),
+  ...readdirSync('docs', { encoding: 'utf8', recursive: true })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ];
-const section = (title: string) => README.split(new RegExp(`^## ${title}\n`, 'm'))[1]!.split(/^## /m)[0]!;
+const section = (file: string, title: string) =>
+  readFileSync(file, 'utf8')
+    .split(new RegExp(`^## ${title}\n`, 'm'))[1]!
+    .split(/^## /m)[0]!;
 const block = (text: string, language: string) => new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(text)![1]!;
 const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found]) => found!);
 
@@ -47,14 +49,15 @@ describe('the documents', () => {
 
   it('tell of every npm script, and of none that is not there', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
-    const told = matches(documents.map((name) => readFileSync(name, 'utf8')).join('\n'), /npm run ([a-z][\w:-]*)/g);
+    const text = documents.map((name) => readFileSync(name, 'utf8')).join('\n');
+    const told = matches(text, /npm run ([a-z][\w:-]*)/g);
     expect(told.filter((name) => !(name in scripts))).toEqual([]);
-    const silent = Object.keys(scripts).filter((name) => !README.includes(name));
+    const silent = Object.keys(scripts).filter((name) => !text.includes(name));
     expect(silent).toEqual([]);
   });
 
   it('list every folder of the source', () => {
-    const listed = matches(block(section('Layout'), ''), /^ {2}(\w+)\/ /gm);
+    const listed = matches(block(section('CONTRIBUTING.md', 'Layout'), ''), /^ {2}([\w-]+)\/ /gm);
     const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
     expect(listed.toSorted()).toEqual(folders.map(({ name }) => name).sort());
   });
@@ -62,7 +65,7 @@ describe('the documents', () => {
   it('show the model of a use case as it is in the source', () => {
     const lines = (text: string) => text.split('\n').map((line) => line.trim());
     const source = new Set(lines(readFileSync('src/users/profile.service.ts', 'utf8')));
-    const shown = lines(block(section('Adding a feature'), 'ts'));
+    const shown = lines(block(section('CONTRIBUTING.md', 'Adding a feature'), 'ts'));
     expect(shown.filter((line) => !source.has(line))).toEqual([]);
   });
 });
@@ -72,7 +75,7 @@ describe('the table of routes', () => {
     const service = await TestApp.start();
     const { paths } = (await service.get('/docs-json')).body as { paths: Record<string, unknown> };
     await service.stopAndDrop();
-    const rows = section('Routes')
+    const rows = readFileSync('docs/api.md', 'utf8')
       .split('\n')
       .filter((line) => line.startsWith('| `'));
     const routes = Object.keys(paths).map((route) => route.replace(/\b(google|linkedin)\b/, '{provider}'));
@@ -92,7 +95,7 @@ describeUnless(lacks ? `no ${lacks}` : null, 'the five minutes', () => {
     const service = await TestApp.start();
     await service.app.listen(0, '127.0.0.1');
     const { port } = service.app.getHttpServer().address() as { port: number };
-    const tour = block(section('Five minutes'), 'bash');
+    const tour = block(section('README.md', 'Five minutes'), 'bash');
     const script = tour.replace('http://localhost:8081', `http://127.0.0.1:${port}`);
     expect(script).not.toBe(tour);
     const { stdout, stderr } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script]);

@@ -94,6 +94,6 @@ describeWith('chromium', 'Swagger UI', () => {
     } finally {
       await browser.close();
     }
-    expect(await service.sql('SELECT email FROM users')).toEqual([{ email: 'user@example.com' }]);
+    expect(await service.sql('SELECT email FROM users')).toContainEqual({ email: 'user@example.com' });
   }, 60_000);
 });

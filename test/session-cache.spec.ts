@@ -128,7 +128,7 @@ describeWith('redis', 'the cache of live sessions', () => {
       const held = new Promise<void>((resolve) => (write = resolve));
       const spy = jest.spyOn(cache, 'remember').mockImplementation((session) => held.then(() => remember(session)));
       // Deaf, so that only the mark in Redis stands against the late write.
-      const deaf = jest.spyOn(cache as never as { suspect(): void }, 'suspect').mockImplementation(() => undefined);
+      const deaf = jest.spyOn(cache as never as { addRevoked(): void }, 'addRevoked').mockReturnValue();
       expect(await statusOn(there, member)).toBe(200);
       await here.post('/auth/logout', undefined, member.access);
       // A machine that is busy enough gives Redis up for a moment, and with it the mark that this is about.
@@ -223,9 +223,9 @@ describeWith('redis', 'the cache of live sessions', () => {
       await here.sql(
         `SELECT count(pg_notify('session_revoked', gen_random_uuid()::text)) FROM generate_series(1, 50001)`,
       );
-      const cache = there.app.get(SessionCache) as never as { trustedFrom: number; suspects: Set<string> };
+      const cache = there.app.get(SessionCache) as never as { trustedFrom: number; recentlyRevoked: Set<string> };
       await until(() => cache.trustedFrom > 0);
-      expect(cache.suspects.size).toBeLessThan(1000);
+      expect(cache.recentlyRevoked.size).toBeLessThan(1000);
       expect(await statusOn(there, member)).toBe(401);
     });
   });

@@ -64,11 +64,12 @@ export class EmailVerificationService {
   }
 
   /**
-   * @returns whether the link was used before
+   * Whose link it is and whether it was used; nothing is used up.
    * @throws AppError `invalid_or_expired_token`
    */
-  async isUsed(token: string): Promise<boolean> {
-    return (await this.tokens.find(token, 'email_verification')).used;
+  async describe(token: string): Promise<{ email: string; used: boolean }> {
+    const { owner, used } = await this.tokens.find(token, 'email_verification');
+    return { email: owner.email, used };
   }
 
   /**

@@ -37,12 +37,9 @@ export class PageErrorFilter implements ExceptionFilter {
     const { token, email } = (request.body ?? {}) as { token?: unknown; email?: unknown };
     if (!CORRIGIBLE.has(error.type) || typeof token !== 'string' || token.length > MAX_TOKEN_CHARS)
       return errorPage(error);
+    const shown = { token, email: typeof email === 'string' && email.length <= MAX_EMAIL_CHARS ? email : '' };
     const messages = (error.extras.details ?? []).map(({ message }) => message);
-    if (!request.routeOptions.url?.endsWith('/password-reset'))
-      return verifyPage(token, messages.length > 0 ? messages : ['That is not the password of the account']);
-    return resetPage(
-      { token, email: typeof email === 'string' && email.length <= MAX_EMAIL_CHARS ? email : '' },
-      messages,
-    );
+    if (request.routeOptions.url?.endsWith('/password-reset')) return resetPage(shown, messages);
+    return verifyPage(shown, messages.length > 0 ? messages : ['That is not the password of the account']);
   }
 }

@@ -11,7 +11,7 @@ import { EmailVerificationService } from '../email-verification.service.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { donePage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
 import { PasswordResetService } from '../passwords/password-reset.service.js';
-import { ResetFormBody, VerifyEmailBody } from '../passwords/password.dto.js';
+import { ResetFormBody, VerifyFormBody } from '../passwords/password.dto.js';
 
 const HTML = { content: { 'text/html': { schema: { type: 'string' as const } } } };
 const FORM = 'application/x-www-form-urlencoded';
@@ -77,7 +77,8 @@ export class PagesController {
   @ApiErrors('invalid_or_expired_token', 'rate_limited')
   async showVerify(@Query('token') value: unknown): Promise<string> {
     const token = asToken(value);
-    return (await this.verification.isUsed(token)) ? this.confirmed(true) : verifyPage(token).markup;
+    const { email, used } = await this.verification.describe(token);
+    return used ? this.confirmed(true) : verifyPage({ token, email }).markup;
   }
 
   @Post('pages/email-verify')
@@ -89,7 +90,7 @@ export class PagesController {
   @ApiConsumes(FORM)
   @ApiOkResponse(HTML)
   @ApiErrors('validation_failed', 'invalid_or_expired_token', 'invalid_credentials', 'rate_limited', 'busy')
-  async submitVerify(@Body() form: VerifyEmailBody, @Context() context: RequestContext): Promise<string> {
+  async submitVerify(@Body() form: VerifyFormBody, @Context() context: RequestContext): Promise<string> {
     return this.confirmed(await this.verification.verify(form, null, context));
   }
 

@@ -89,13 +89,15 @@ export function resetPage({ token, email }: { token: string; email: string }, me
 }
 
 /** Opening the link confirms nothing: mail scanners open links too. The button does. */
-export function verifyPage(token: string, messages: string[] = []): Html {
+export function verifyPage({ token, email }: { token: string; email: string }, messages: string[] = []): Html {
   return page(
     'Confirm your e-mail address',
     html`${errorList(messages)}
       <p>Confirm that the address this link was mailed to is yours.</p>
       <form method="post" action="../pages/email-verify">
         <input type="hidden" name="token" value="${token}" />
+        <label for="email">Account</label>
+        <input id="email" name="email" type="email" autocomplete="username" readonly value="${email}" />
         <label for="password">Password of the account, if you chose one (optional)</label>
         <input
           id="password"

@@ -14,11 +14,14 @@ export class ResetPasswordBody extends LinkTokenBody {
   password: string;
 }
 
+/** The address in a form of our own: password managers file the password under it. */
+function ShownEmailField() {
+  const description = 'Shown again with what was wrong, and used for nothing else';
+  return applyDecorators(ApiPropertyOptional({ description }), OptionalField(), IsString(), CodePointLength(0, 254));
+}
+
 export class ResetFormBody extends ResetPasswordBody {
-  @ApiPropertyOptional({ description: 'Shown again with what was wrong, and used for nothing else' })
-  @OptionalField()
-  @IsString()
-  @CodePointLength(0, 254)
+  @ShownEmailField()
   email?: string;
 
   @PasswordField('a better password')
@@ -29,6 +32,11 @@ export class VerifyEmailBody extends LinkTokenBody {
   @OptionalField()
   @PasswordField('securepassword', 'Of the account: shows that who reads its mail also made it', false)
   password?: string;
+}
+
+export class VerifyFormBody extends VerifyEmailBody {
+  @ShownEmailField()
+  email?: string;
 }
 
 export class ChangePasswordBody {

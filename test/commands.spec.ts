@@ -41,11 +41,14 @@ afterAll(async () => {
   rmSync(cwd, { recursive: true });
 });
 
+/** Without node_modules, a link to a folder in which other specs install something now and then. */
 function files(folder: string): string[] {
-  return readdirSync(folder, { encoding: 'utf8', recursive: true })
-    .filter((name) => !name.startsWith('node_modules'))
-    .map((name) => `${name} ${statSync(path.join(folder, name)).mtimeMs}`)
-    .sort();
+  const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (!entry.isDirectory()) return entry.name === 'node_modules' ? [] : [entry.name];
+    const inside = readdirSync(path.join(folder, entry.name), { encoding: 'utf8', recursive: true });
+    return [entry.name, ...inside.map((name) => path.join(entry.name, name))];
+  });
+  return names.map((name) => `${name} ${statSync(path.join(folder, name)).mtimeMs}`).sort();
 }
 
 /** Everything that a command could change: schema, rows, files of its folder and of the program. */

@@ -1,6 +1,6 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsBoolean, IsObject, IsOptional, IsString } from 'class-validator';
+import { IsBoolean, isObject, IsObject, IsOptional, IsString } from 'class-validator';
 import { OptionalField, Satisfies, TextField } from '../common/dto/text-fields.js';
 import { toLine } from '../common/dto/text.js';
 import { AccountEmailField, EmailField } from '../users/email.js';
@@ -28,8 +28,8 @@ export class DeviceBody {
     nullable: true,
     example: { model: 'Pixel 9', os: 'Android 16' },
   })
-  // What is refused for its size anyway is not cleaned: that takes time by its length.
-  @Transform(({ value }) => (fitsDeviceInfo(value) ? toShown(value) : value))
+  // Cleaning takes time by the length: what the checks below refuse is left as it is.
+  @Transform(({ value }) => (isObject(value) && fitsDeviceInfo(value) ? toShown(value) : value))
   @IsOptional()
   @IsObject()
   @Satisfies(fitsDeviceInfo, 'too_large', `must be at most ${DEVICE_INFO_BYTES} bytes of JSON`)

@@ -37,6 +37,8 @@ const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
 /** As much of a text as fits, cut between what a reader takes for characters, such as an emoji of several code points. */
 function cut(text: string, maxCodePoints: number): string {
+  // A text has at least as many UTF-16 units as code points, and a segmenter costs a hundred times this comparison.
+  if (text.length <= maxCodePoints) return text;
   let [end, left] = [0, maxCodePoints];
   for (const { segment, index } of graphemes.segment(text)) {
     left -= [...segment].length;

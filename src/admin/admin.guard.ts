@@ -1,6 +1,6 @@
 import { applyDecorators, CanActivate, ExecutionContext, Injectable, SetMetadata, UseGuards } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ApiBearerAuth } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiExtension } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ApiErrors } from '../common/http/decorators.js';
 import type { ErrorType } from '../common/errors.js';
@@ -24,11 +24,12 @@ export class AdminGuard implements CanActivate {
   }
 }
 
-/** A route of the administration: who may use it, and the errors it can answer beyond those of every such route. */
+/** A route for staff, wherever it lies: the permission it asks for, and its errors beyond those of every such route. */
 export function AdminRoute(permission: Permission, ...errors: ErrorType[]) {
   return applyDecorators(
     UseGuards(AdminGuard),
     SetMetadata(PERMISSION, permission),
+    ApiExtension('x-permission', permission),
     ApiBearerAuth(),
     ApiErrors('unauthenticated', 'forbidden', 'busy', 'database_unavailable', ...errors),
   );

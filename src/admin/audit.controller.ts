@@ -53,7 +53,7 @@ export class AdminAuditController {
   ) {}
 
   @Get()
-  @AdminRoute('audit.read', 'validation_failed')
+  @AdminRoute('security:read', 'validation_failed')
   @ApiOperation({ summary: 'The audit log, newest entry first' })
   @ApiOkResponse({ type: AuditListBody })
   async list(@Query() { after, limit, ...filter }: AuditQuery): Promise<AuditListBody> {

@@ -5,7 +5,7 @@ import type { Principal } from '../common/http/request-context.js';
 import { ROLES } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { AdminRoute } from './admin.guard.js';
-import { permissionsOf } from './permissions.js';
+import { PERMISSIONS, permissionsOf } from './permissions.js';
 
 class AdminMeBody {
   @ApiProperty({ format: 'uuid' }) id: string;
@@ -15,8 +15,8 @@ class AdminMeBody {
 }
 
 class PermissionsBody {
-  @ApiProperty({ type: [String], description: 'What the caller may do' }) permissions: string[];
-  @ApiProperty({ enum: ROLES, isArray: true, description: 'Every role that a user can have' }) roles: string[];
+  @ApiProperty({ enum: PERMISSIONS, isArray: true, description: 'What the caller may do' }) permissions: string[];
+  @ApiProperty({ enum: ROLES, isArray: true, description: 'The role of the caller' }) roles: string[];
 }
 
 @ApiTags('admin')
@@ -25,8 +25,8 @@ export class AdminMeController {
   constructor(private readonly users: UsersService) {}
 
   @Get('me')
-  @AdminRoute('admin.access')
-  @ApiOperation({ summary: 'The administrator who is signed in' })
+  @AdminRoute('admin:access')
+  @ApiOperation({ summary: 'Who is signed in' })
   @ApiOkResponse({ type: AdminMeBody })
   async me(@CurrentUser() { userId }: Principal): Promise<AdminMeBody> {
     const { id, email, name, role } = await this.users.getOwn(userId);
@@ -34,10 +34,10 @@ export class AdminMeController {
   }
 
   @Get('permissions')
-  @AdminRoute('admin.access')
-  @ApiOperation({ summary: 'What the caller may do, and the roles there are' })
+  @AdminRoute('admin:access')
+  @ApiOperation({ summary: 'What the caller may do, and the role that allows it' })
   @ApiOkResponse({ type: PermissionsBody })
   permissions(@CurrentUser() { role }: Principal): PermissionsBody {
-    return { permissions: [...permissionsOf(role)], roles: [...ROLES] };
+    return { permissions: [...permissionsOf(role)], roles: [role] };
   }
 }

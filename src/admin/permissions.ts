@@ -1,15 +1,33 @@
 import type { Role } from '../users/user.entity.js';
 
-export type Permission =
-  'admin.access' | 'audit.read' | 'users.read' | 'users.revoke_sessions' | 'users.set_role' | 'users.set_status';
+/** `resource:action`, in the words of the admin portal; some open parts of the platform that other services serve. */
+export const PERMISSIONS = [
+  'admin:access',
+  'users:read',
+  'users:write',
+  'events:read',
+  'events:manage',
+  'events:approve',
+  'moderation:read',
+  'moderation:write',
+  'security:read',
+  'security:manage',
+  'security:export',
+  'monitoring:read',
+  'monitoring:manage',
+  'finance:read',
+  'platform:config',
+] as const;
 
-/** What each role may do under `/admin`: the one place that says so. */
-const PERMISSIONS: Record<Role, readonly Permission[]> = {
+export type Permission = (typeof PERMISSIONS)[number];
+
+/** What each role may do: the one place that says so. */
+const GRANTED: Record<Role, readonly Permission[]> = {
   user: [],
-  moderator: [],
-  admin: ['admin.access', 'audit.read', 'users.read', 'users.revoke_sessions', 'users.set_role', 'users.set_status'],
+  moderator: ['admin:access', 'users:read', 'moderation:read'],
+  admin: PERMISSIONS,
 };
 
 export function permissionsOf(role: Role): readonly Permission[] {
-  return PERMISSIONS[role];
+  return GRANTED[role];
 }

@@ -21,7 +21,7 @@ export class AdminUsersController {
   ) {}
 
   @Get()
-  @AdminRoute('users.read', 'validation_failed')
+  @AdminRoute('users:read', 'validation_failed')
   @ApiOperation({ summary: 'List and search users', description: 'By page, or with `after` through millions of them.' })
   @ApiOkResponse({ type: UserListBody })
   list(@Query() query: UserListQuery): Promise<UserListBody> {
@@ -29,7 +29,7 @@ export class AdminUsersController {
   }
 
   @Get(':id')
-  @AdminRoute('users.read', 'validation_failed', 'not_found')
+  @AdminRoute('users:read', 'validation_failed', 'not_found')
   @ApiOperation({ summary: 'One user, with preferences, identities, sessions and the last audit entries' })
   @ApiOkResponse({ type: AdminUserDetailBody })
   get(@UuidParam('id') id: string, @CurrentUser() { sessionId }: Principal): Promise<AdminUserDetailBody> {
@@ -37,7 +37,7 @@ export class AdminUsersController {
   }
 
   @Put(':id/status')
-  @AdminRoute('users.set_status', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
+  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
   @ApiOperation({ summary: 'Deactivate or reactivate a user', description: 'Deactivation ends every session.' })
   @ApiOkResponse({ type: AdminUserDetailBody })
   async setStatus(
@@ -52,7 +52,7 @@ export class AdminUsersController {
 
   @Put(':id/role')
   @AdminRoute(
-    'users.set_role',
+    'users:write',
     'validation_failed',
     'invalid_json',
     'not_found',
@@ -79,7 +79,7 @@ export class AdminUsersController {
 
   @Post(':id/sessions/revoke')
   @HttpCode(204)
-  @AdminRoute('users.revoke_sessions', 'validation_failed', 'invalid_json', 'not_found')
+  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found')
   @ApiOperation({ summary: 'Sign a user out everywhere' })
   @ApiNoContentResponse()
   revokeSessions(

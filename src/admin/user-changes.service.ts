@@ -100,12 +100,10 @@ export class UserChangesService {
     });
   }
 
-  /** Whoever was taken out of office while waiting in line decides nothing any more. */
-  private async requireStillAdmin(tx: EntityManager, { userId }: Principal): Promise<void> {
-    const rows = await tx.query<unknown[]>(`SELECT 1 FROM users WHERE id = $1 AND role = 'admin' AND is_active`, [
-      userId,
-    ]);
-    if (rows.length === 0) throw invalidAccessToken();
+  /** The actor may have been demoted while the transaction waited for its locks. */
+  private async requireStillAdmin(tx: EntityManager, actor: Principal): Promise<void> {
+    const { role } = await this.users.lockOwn(tx, actor);
+    if (role !== 'admin') throw invalidAccessToken();
   }
 
   private async write(

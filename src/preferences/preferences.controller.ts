@@ -25,10 +25,10 @@ export class PreferencesController {
   @ApiOkResponse({ type: PreferencesBody })
   @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'payload_too_large', 'unsupported_media_type')
   update(
-    @CurrentUser() { userId }: Principal,
+    @CurrentUser() principal: Principal,
     @Body() body: UpdatePreferencesBody,
     @Context() context: RequestContext,
   ): Promise<PreferencesBody> {
-    return this.preferences.update(userId, body, context);
+    return this.preferences.update(principal, body, context);
   }
 }

@@ -6,7 +6,7 @@ import type { EntityCache } from '../cache/entity-cache.js';
 import { UserCaches } from '../cache/user-caches.js';
 import { runInTransaction } from '../database/transaction.js';
 import { AppError } from '../common/errors.js';
-import type { RequestContext } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { UsersService } from '../users/users.service.js';
@@ -76,10 +76,11 @@ export class PreferencesService {
    * Merges the body into the preferences; a body that changes nothing writes nothing and tells nobody.
    * @throws AppError `validation_failed` where the merged ages contradict each other
    */
-  async update(userId: string, body: UpdatePreferencesBody, context: RequestContext): Promise<PreferencesBody> {
+  async update(principal: Principal, body: UpdatePreferencesBody, context: RequestContext): Promise<PreferencesBody> {
+    const { userId } = principal;
     const row = await runInTransaction(this.database, async (tx) => {
       // The user's row stands for all that is theirs: parallel changes merge one after the other, and events keep their order.
-      await this.users.lockOwn(tx, userId);
+      await this.users.lockOwn(tx, principal);
       const current = await this.row(tx, userId);
       const fields = FIELDS.filter(
         (field) => body[field] !== undefined && !isDeepStrictEqual(body[field], current[COLUMNS[field]]),

@@ -7,7 +7,7 @@ import { LoginThrottle } from '../auth/passwords/login-throttle.js';
 import { hashOwner } from '../rate-limit/ip-prefix.js';
 import { UserCaches } from '../cache/user-caches.js';
 import { afterCommit, runInTransaction } from '../database/transaction.js';
-import { AppError, invalidAccessToken } from '../common/errors.js';
+import { AppError } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
@@ -50,19 +50,17 @@ export class ErasureService {
   }
 
   private async attempt(
-    { userId, sessionId }: Principal,
+    principal: Principal,
     password: string | undefined,
     context: RequestContext,
     compareBy: number,
   ): Promise<void> {
-    const user = await this.users.findById(userId);
-    if (!user) throw invalidAccessToken();
+    const { userId, sessionId } = principal;
+    const user = await this.users.getOwn(userId);
     if (user.passwordHash !== null) await this.requirePassword(user, password, context, compareBy);
     await runInTransaction(this.database, async (tx) => {
       if (user.role === 'admin') await lockAdministrators(tx);
-      const held = await this.users.findAndLock(tx, userId);
-      // Of two requests at once the second comes too late.
-      if (!held) throw invalidAccessToken();
+      const held = await this.users.lockOwn(tx, principal);
       // Who has become an administrator has to stand in their line first.
       const promoted = held.role === 'admin' && user.role !== 'admin';
       if (promoted || held.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();

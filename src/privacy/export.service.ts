@@ -30,10 +30,11 @@ export class ExportService {
    * Everything held on the user (GDPR articles 15 and 20), from the tables themselves, never from a cache: an `ExportBody` in
    * pieces. The audit is the last and may be long, so it is read while it is sent.
    */
-  async export({ userId, sessionId }: Principal): Promise<Readable> {
+  async export(principal: Principal): Promise<Readable> {
+    const { userId, sessionId } = principal;
     const [sections, moment] = await runInTransaction(this.database, async (tx) => {
       // Whatever changes something of a user holds this lock, so all sections are of one moment.
-      const user = await this.users.lockOwn(tx, userId);
+      const user = await this.users.lockOwn(tx, principal);
       const [{ now }] = await tx.query<[{ now: string }]>('SELECT clock_timestamp()::text AS now');
       const preferences = await this.preferences.read(tx, userId);
       const identities = await this.identities.listOf(userId, tx);

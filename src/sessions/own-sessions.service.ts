@@ -4,6 +4,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../database/transaction.js';
 import { AppError } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
+import { UsersService } from '../users/users.service.js';
 import { SessionsBody, toSession } from './sessions.dto.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -12,6 +13,7 @@ import { SessionsService } from './sessions.service.js';
 export class OwnSessionsService {
   constructor(
     private readonly database: DataSource,
+    private readonly users: UsersService,
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
   ) {}
@@ -22,8 +24,10 @@ export class OwnSessionsService {
   }
 
   /** @throws AppError `not_found`, for a session of somebody else too */
-  async end({ userId }: Principal, sessionId: string, context: RequestContext): Promise<void> {
+  async end(principal: Principal, sessionId: string, context: RequestContext): Promise<void> {
+    const { userId } = principal;
     await runInTransaction(this.database, async (tx) => {
+      await this.users.lockOwn(tx, principal);
       if (!(await this.sessions.revoke(tx, sessionId, 'revoked_by_user', userId))) throw new AppError('not_found');
       await this.audit.record(
         tx,
@@ -33,8 +37,10 @@ export class OwnSessionsService {
     });
   }
 
-  async endOthers({ userId, sessionId }: Principal, context: RequestContext): Promise<void> {
+  async endOthers(principal: Principal, context: RequestContext): Promise<void> {
+    const { userId, sessionId } = principal;
     await runInTransaction(this.database, async (tx) => {
+      await this.users.lockOwn(tx, principal);
       const ended = await this.sessions.revokeAllOf(tx, userId, 'revoked_by_user', sessionId);
       if (ended.length === 0) return;
       await this.audit.record(

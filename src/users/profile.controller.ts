@@ -27,10 +27,10 @@ export class ProfileController {
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'payload_too_large', 'unsupported_media_type')
   update(
-    @CurrentUser() { userId }: Principal,
+    @CurrentUser() principal: Principal,
     @Body() body: UpdateProfileBody,
     @Context() context: RequestContext,
   ): Promise<ProfileBody> {
-    return this.profiles.update(userId, body, context);
+    return this.profiles.update(principal, body, context);
   }
 }

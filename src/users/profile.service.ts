@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../database/transaction.js';
-import type { Claimant, RequestContext } from '../common/http/request-context.js';
+import type { Claimant, Principal, RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { PreparedStatements } from '../database/prepared-statements.js';
 import { OutboxService } from '../events/outbox.service.js';
@@ -68,9 +68,10 @@ export class ProfileService {
   }
 
   /** Merges the body into the profile; a body that changes nothing writes nothing and tells nobody. */
-  async update(userId: string, body: UpdateProfileBody, context: RequestContext): Promise<ProfileBody> {
+  async update(principal: Principal, body: UpdateProfileBody, context: RequestContext): Promise<ProfileBody> {
+    const { userId } = principal;
     const user = await runInTransaction(this.database, async (tx) => {
-      const current = await this.users.lockOwn(tx, userId);
+      const current = await this.users.lockOwn(tx, principal);
       const { changes, fields } = this.difference(current, body);
       if (fields.length === 0) return current;
       const entry = { action: 'profile.updated', actorId: userId, targetId: userId, after: { updated_fields: fields } };

@@ -4,6 +4,7 @@ import type { EntityManager, Repository, SelectQueryBuilder } from 'typeorm';
 import { isUniqueViolation } from '../common/database-errors.js';
 import { canonicalEmail, legacyEmail } from '../common/dto/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
+import type { Principal } from '../common/http/request-context.js';
 import { Call, Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
@@ -14,6 +15,7 @@ type NewUser = Pick<User, 'email' | 'name'> & Partial<User>;
 @Injectable()
 export class UsersService {
   private readonly lockStatement: Statement;
+  private readonly lockOwnStatement: Statement;
   private readonly mapping: [column: string, property: string][];
   private readonly columnOf: Map<string, string>;
 
@@ -27,6 +29,13 @@ export class UsersService {
     this.lockStatement = {
       name: 'user_lock',
       text: `SELECT ${this.columns('u')} FROM users u WHERE u.id = $1 FOR UPDATE`,
+    };
+    // The session is locked too: where it ended while this waited for the user, PostgreSQL checks its newest version.
+    this.lockOwnStatement = {
+      name: 'user_lock_own',
+      text: `SELECT ${this.columns('u')} FROM users u JOIN user_sessions s ON s.user_id = u.id
+              WHERE u.id = $1 AND u.is_active AND s.id = $2 AND s.revoked_at IS NULL AND s.expires_at > now()
+                FOR UPDATE OF u FOR SHARE OF s`,
     };
   }
 
@@ -81,13 +90,14 @@ export class UsersService {
   }
 
   /**
-   * Like `lock`, of whoever asks.
-   * @throws AppError `unauthenticated` where they were erased after the check of their session
+   * Locks the row of the signed-in user. Every write by a session starts here: the session was checked before the
+   * transaction, and may have been revoked since by an account eviction, a logout or an administrator.
+   * @throws AppError `unauthenticated` if the session has ended, or the user is deactivated or deleted
    */
-  async lockOwn(tx: EntityManager, id: string): Promise<User> {
-    const user = await this.findAndLock(tx, id);
-    if (!user) throw invalidAccessToken();
-    return user;
+  async lockOwn(tx: EntityManager, { userId, sessionId }: Principal): Promise<User> {
+    const [row] = await this.statements.run<Record<string, unknown>>(tx, this.lockOwnStatement, [userId, sessionId]);
+    if (!row) throw invalidAccessToken();
+    return this.fromRow(row);
   }
 
   /** Holds the row until the transaction ends without reading it, and lets rows that refer to it be added. */

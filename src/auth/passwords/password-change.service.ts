@@ -34,13 +34,13 @@ export class PasswordChangeService {
   }
 
   private async attempt(
-    { userId, sessionId }: Principal,
+    principal: Principal,
     body: ChangePasswordBody,
     context: RequestContext,
     answerBy: number,
   ): Promise<void> {
     const { current_password: current, new_password: next } = body;
-    const user = await this.users.getOwn(userId);
+    const user = await this.users.getOwn(principal.userId);
     requireGoodPassword(next, { email: user.email, name: user.name, current }, 'new_password');
     let passwordHash: string | null = null;
     const compare = async (limit: number) => {
@@ -49,9 +49,9 @@ export class PasswordChangeService {
     };
     if (!(await this.throttle.check(user, context, compare, answerBy))) throw this.refused();
     await runInTransaction(this.database, async (tx) => {
-      const held = await this.users.findAndLock(tx, userId);
-      if (held?.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();
-      await this.newPassword.replace(tx, held, passwordHash!, sessionId, context);
+      const held = await this.users.lockOwn(tx, principal);
+      if (held.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();
+      await this.newPassword.replace(tx, held, passwordHash!, principal.sessionId, context);
     });
   }
 

@@ -36,17 +36,17 @@ export class AvatarController {
   @ApiErrors('request_timeout', 'unsupported_media_type', 'invalid_image', 'storage_unavailable', 'busy')
   upload(
     @Req() request: FastifyRequest,
-    @CurrentUser() { userId }: Principal,
+    @CurrentUser() principal: Principal,
     @Context() context: RequestContext,
   ): Promise<ProfileBody> {
-    return this.uploads.read(request, userId, (upload) => this.avatars.replace(userId, upload, context));
+    return this.uploads.read(request, principal.userId, (upload) => this.avatars.replace(principal, upload, context));
   }
 
   @Delete()
   @ApiOperation({ summary: 'Remove the profile picture' })
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
-  remove(@CurrentUser() { userId }: Principal, @Context() context: RequestContext): Promise<ProfileBody> {
-    return this.avatars.remove(userId, context);
+  remove(@CurrentUser() principal: Principal, @Context() context: RequestContext): Promise<ProfileBody> {
+    return this.avatars.remove(principal, context);
   }
 }

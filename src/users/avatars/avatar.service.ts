@@ -3,7 +3,7 @@ import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
 import { runInTransaction } from '../../database/transaction.js';
 import { databaseError } from '../../common/database-errors.js';
-import type { RequestContext } from '../../common/http/request-context.js';
+import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
 import { AvatarImages } from './avatar-images.js';
@@ -33,12 +33,12 @@ export class AvatarService {
   ) {}
 
   /** @throws AppError `unsupported_media_type`, `invalid_image`, `storage_unavailable`, `busy` */
-  async replace(userId: string, { bytes, extension }: Upload, context: RequestContext): Promise<ProfileBody> {
+  async replace(principal: Principal, { bytes, extension }: Upload, context: RequestContext): Promise<ProfileBody> {
     const picture = await this.images.normalize(bytes, extension);
     const name = newAvatarName();
     await this.storage.put(name, picture);
     try {
-      return await this.change(userId, name, 'avatar.replaced', context);
+      return await this.change(principal, name, 'avatar.replaced', context);
     } catch (error) {
       // Where the connection broke, the commit may have happened all the same: then the file stays, for the clean-up to judge.
       if (databaseError(error)?.type !== 'database_unavailable') await this.storage.remove(name).catch(() => undefined);
@@ -46,8 +46,8 @@ export class AvatarService {
     }
   }
 
-  remove(userId: string, context: RequestContext): Promise<ProfileBody> {
-    return this.change(userId, null, 'avatar.removed', context);
+  remove(principal: Principal, context: RequestContext): Promise<ProfileBody> {
+    return this.change(principal, null, 'avatar.removed', context);
   }
 
   /**
@@ -59,13 +59,14 @@ export class AvatarService {
   }
 
   private async change(
-    userId: string,
+    principal: Principal,
     name: string | null,
     action: 'avatar.replaced' | 'avatar.removed',
     context: RequestContext,
   ): Promise<ProfileBody> {
+    const { userId } = principal;
     const user = await runInTransaction(this.database, async (tx): Promise<User> => {
-      const current = await this.users.lockOwn(tx, userId);
+      const current = await this.users.lockOwn(tx, principal);
       if (current.profilePictureUrl === name) return current;
       await this.removeAfterCommit(tx, current.profilePictureUrl);
       const changed = await this.users.change(tx, current, { profilePictureUrl: name });

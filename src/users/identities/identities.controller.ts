@@ -36,12 +36,12 @@ export class IdentitiesController {
   @ApiNoContentResponse()
   @ApiErrors('unauthenticated', 'not_found', 'last_sign_in_method')
   unlink(
-    @CurrentUser() { userId }: Principal,
+    @CurrentUser() principal: Principal,
     @Param('provider') name: string,
     @Context() context: RequestContext,
   ): Promise<void> {
     const provider = PROVIDERS.find((known) => known === name);
     if (!provider) throw new AppError('not_found');
-    return this.unlinks.unlink(userId, provider, context);
+    return this.unlinks.unlink(principal, provider, context);
   }
 }

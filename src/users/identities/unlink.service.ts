@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
 import { afterCommit, runInTransaction } from '../../database/transaction.js';
 import { AppError } from '../../common/errors.js';
-import type { RequestContext } from '../../common/http/request-context.js';
+import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
@@ -24,10 +24,11 @@ export class UnlinkService {
   ) {}
 
   /** @throws AppError `not_found`, `last_sign_in_method` */
-  async unlink(userId: string, provider: Provider, context: RequestContext): Promise<void> {
+  async unlink(principal: Principal, provider: Provider, context: RequestContext): Promise<void> {
+    const { userId } = principal;
     await runInTransaction(this.database, async (tx) => {
       // Under the lock, so that of two requests at once the second sees what the first has left.
-      const user = await this.users.lockOwn(tx, userId);
+      const user = await this.users.lockOwn(tx, principal);
       const all = await this.identities.listOf(userId, tx);
       const rest = all.filter((identity) => identity.provider !== provider);
       if (rest.length === all.length) throw new AppError('not_found');

@@ -1,0 +1,94 @@
+import type { EntityManager } from 'typeorm';
+import { AccountEviction } from '../src/auth/account-eviction.js';
+import { runInTransaction } from '../src/database/transaction.js';
+import { UsersService } from '../src/users/users.service.js';
+import { Answer, Member, TestApp } from './support/app.js';
+import { form, FORM, picture } from './support/images.js';
+import { sessionOf, word } from './support/sessions.js';
+
+const NEXT = 'another horse battery';
+
+let service: TestApp;
+let upload: { payload: Buffer; headers: Record<string, string> };
+
+beforeAll(async () => {
+  service = await TestApp.start();
+  upload = { payload: form({ filename: 'me.png', content: await picture('png') }), headers: FORM };
+});
+afterAll(() => service.stopAndDrop());
+
+type Send = (by: Member, others: { member: Member; session: string }) => Promise<Answer>;
+
+/** A request per route that would succeed if the session stayed. The export only reads, but what the next owner wrote. */
+const REQUESTS: Record<string, Send> = {
+  'get /users/profile/export': (by) => service.get('/users/profile/export', by.access),
+  'put /users/profile': (by) => service.put('/users/profile', { bio: 'squatted' }, by.access),
+  'delete /users/profile': (by) => service.delete('/users/profile', by.access, { password: by.password }),
+  'post /users/profile/avatar': (by) =>
+    service.request('POST', '/users/profile/avatar', { token: by.access, ...upload }),
+  'delete /users/profile/avatar': (by) => service.delete('/users/profile/avatar', by.access),
+  'delete /users/identities/{provider}': (by) => service.delete('/users/identities/google', by.access),
+  'put /users/preferences': (by) => service.put('/users/preferences', { age_min: 33 }, by.access),
+  'delete /users/sessions': (by) => service.delete('/users/sessions', by.access),
+  'delete /users/sessions/{id}': (by, { session }) => service.delete(`/users/sessions/${session}`, by.access),
+  'post /auth/logout': (by) => service.post('/auth/logout', { all: true }, by.access),
+  'post /auth/password/change': (by) =>
+    service.post('/auth/password/change', { current_password: by.password, new_password: NEXT }, by.access),
+  'put /admin/users/{id}/status': (by, { member }) =>
+    service.put(`/admin/users/${member.id}/status`, { is_active: false, reason: 'spam' }, by.access),
+  'put /admin/users/{id}/role': (by, { member }) =>
+    service.put(`/admin/users/${member.id}/role`, { role: 'admin' }, by.access),
+  'post /admin/users/{id}/sessions/revoke': (by, { member }) =>
+    service.post(`/admin/users/${member.id}/sessions/revoke`, {}, by.access),
+};
+
+/** All that is stored of these users. */
+function rowsOf(tx: EntityManager, ids: string[]): Promise<unknown> {
+  return tx.query(
+    `SELECT (SELECT json_agg(u ORDER BY id) FROM users u WHERE id = ANY ($1)) AS users,
+            (SELECT json_agg(p ORDER BY user_id) FROM user_preferences p WHERE user_id = ANY ($1)) AS preferences,
+            (SELECT json_agg(i ORDER BY id) FROM user_identities i WHERE user_id = ANY ($1)) AS identities,
+            (SELECT json_agg(s ORDER BY id) FROM user_sessions s WHERE user_id = ANY ($1)) AS sessions,
+            (SELECT json_agg(o ORDER BY id) FROM outbox_events o WHERE user_id = ANY ($1)) AS events,
+            (SELECT json_agg(a ORDER BY id) FROM audit_logs a WHERE target_id = ANY ($1)) AS audit`,
+    [ids],
+  );
+}
+
+it('knows every route by which a signed-in user writes', async () => {
+  const { paths } = (await service.get('/docs-json')).body;
+  const writes = Object.entries<any>(paths).flatMap(([path, operations]) =>
+    Object.entries<any>(operations)
+      .filter(([method, { security = [] }]) => method !== 'get' && security.length === 1 && 'bearer' in security[0])
+      .map(([method]) => `${method} ${path}`),
+  );
+  expect(['get /users/profile/export', ...writes].toSorted()).toEqual(Object.keys(REQUESTS).toSorted());
+});
+
+describe('a request whose session ends between its check and its write', () => {
+  it.each(Object.entries(REQUESTS))('%s is refused and writes nothing', async (_, send) => {
+    const [by, member] = [await service.memberWithRole('admin'), await service.member()];
+    // Proven, so that a role may be given and an identity removed.
+    await service.sql(
+      `UPDATE users SET is_verified = true, email_verified_at = now(), password_proven_at = now(),
+                        profile_picture_url = 'https://pictures.example/ada.png' WHERE id = ANY ($1)`,
+      [[by.id, member.id]],
+    );
+    await service.sql(
+      `INSERT INTO user_identities (user_id, provider, provider_user_id, email) VALUES ($1::uuid, 'google', $1::uuid::text, 'a@example.com')`,
+      [by.id],
+    );
+    const second = await service.post('/auth/login', { email: by.email, password: by.password });
+    const session = sessionOf(second.body.access_token);
+
+    const { asked, rows } = await runInTransaction(service.database, async (tx) => {
+      const user = await service.app.get(UsersService).lock(tx, by.id);
+      const late = send(by, { member, session });
+      await Promise.race([late, service.blocked()]);
+      await service.app.get(AccountEviction).evict(tx, user, 'account_linked', {}, null);
+      return { asked: late, rows: await rowsOf(tx, [by.id, member.id]) };
+    });
+    expect(word(await asked)).toBe('401 unauthenticated');
+    expect(await rowsOf(service.database.manager, [by.id, member.id])).toEqual(rows);
+  });
+});

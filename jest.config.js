@@ -29,8 +29,10 @@ export default {
   roots: ['<rootDir>/src', '<rootDir>/test'],
   testRegex: '\\.spec\\.ts$',
   testTimeout: 30_000,
-  // One more than there are cores: the specs wait for servers a quarter of the time. Sixteen is the number of databases that
-  // Redis has.
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['src/**/*.ts', 'migrations/**/*.ts'],
+  coverageReporters: ['text', 'html'],
+  // One more than there are cores: specs wait for servers a quarter of the time. Redis has 16 databases, one for each worker.
   maxWorkers: Math.min(availableParallelism() + 1, 16),
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   moduleNameMapper: {

@@ -1,12 +1,8 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DataSource } from 'typeorm';
-import { afterCommit, runInTransaction } from '../src/database/transaction.js';
 import type { Settings } from '../src/config/settings.js';
-import { OutboxService } from '../src/events/outbox.service.js';
 import { userUpdated } from '../src/events/user-events.js';
-import { UsersService } from '../src/users/users.service.js';
 import { numberOption, withDefault } from '../scripts/lib/arguments.js';
 import { prepareBench } from './lib/arguments.js';
 import { quantile } from './lib/quantiles.js';
@@ -22,6 +18,11 @@ const { rate: RATE, seconds: SECONDS } = prepareBench({
   },
 });
 
+// Loaded after the arguments were read, so that `--help` does not wait for them.
+const { DataSource } = await import('typeorm');
+const { afterCommit, runInTransaction } = await import('../src/database/transaction.js');
+const { OutboxService } = await import('../src/events/outbox.service.js');
+const { UsersService } = await import('../src/users/users.service.js');
 const stage = await createStage((line) => console.error(line));
 
 /** Milliseconds from the commit to the consumer, at a steady rate of changes. */

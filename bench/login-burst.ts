@@ -32,7 +32,7 @@ try {
 
   await profiles(sleep(500));
   const idle = await profiles(sleep(3000));
-  console.log('| 64 sign-ins at once | statuses | slowest | profile meanwhile p50 / p99 | profile idle p50 / p99 |');
+  console.log('| 64 sign-ins at once | statuses | slowest | profile beside them p50 / p99 | profile idle p50 / p99 |');
   console.log('| --- | --- | --- | --- | --- |');
   for (const name of ['at 64 accounts', 'all at one account']) {
     const emails = members.map(({ email }) => (name.startsWith('all') ? members[0]!.email : email));

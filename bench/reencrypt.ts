@@ -125,7 +125,7 @@ try {
   state.going = false;
   const writes = (await writers).reduce((sum, count) => sum + count, 0);
   const found = await check(phones);
-  console.log(`${writes} changes by users meanwhile, all answered 200; in the end ${JSON.stringify(found)}`);
+  console.log(`${writes} changes by users at the same time, all answered 200; in the end ${JSON.stringify(found)}`);
 
   const later = await stage.service({ values: { ENCRYPTION_KEYS: NEW } });
   let wrong = 0;

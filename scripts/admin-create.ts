@@ -1,13 +1,8 @@
-import 'reflect-metadata';
 import { text } from 'node:stream/consumers';
-import { NestFactory } from '@nestjs/core';
-import { AdminGrant, AdminBootstrapService } from '../src/admin/admin-bootstrap.service.js';
-import { AppModule } from '../src/app.module.js';
+import type { AdminGrant } from '../src/admin/admin-bootstrap.service.js';
 import { isKnownSpelling } from '../src/common/dto/email-address.js';
 import { AppError } from '../src/common/errors.js';
-import { createLogger, NestLogger } from '../src/common/logging/logger.js';
 import { toLine } from '../src/common/dto/text.js';
-import { prepareDatabase } from '../src/database/migrator.js';
 import { mayBeSquatted } from '../src/users/password-proof.js';
 import { flag, readArguments, required, textOption } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
@@ -16,12 +11,12 @@ import { openDatabase, type ScriptDatabase } from './lib/database.js';
 const COMMAND = {
   call: 'npm run admin:create --',
   does:
-    'makes the account an administrator; where there is none, makes one and prints its password once; an account that a ' +
-    'squatter may hold loses its password and sessions, and a link for a new password is mailed to the address',
+    'makes the account an administrator; creates it if the address has none, and prints its password once; an account that ' +
+    'a squatter may hold loses its password and sessions, and its address gets a link for a new password',
   options: {
     email: required(textOption('ADDRESS', 'address of the account', isKnownSpelling)),
     name: textOption('TEXT', 'name of a new account'),
-    'password-stdin': flag('takes the password of a new account from standard input instead'),
+    'password-stdin': flag('reads the password of a new account from standard input instead'),
   },
 };
 
@@ -30,22 +25,26 @@ const MAX_NAME_CHARS = 255;
 interface Wanted {
   email: string;
   name: string;
-  /** null: one is made. */
+  /** null to generate one. */
   password: string | null;
 }
 
 async function readWanted(): Promise<Wanted> {
   const values = readArguments(COMMAND);
-  // Never an argument: everybody on the machine sees those, and the shell keeps them.
+  // Never an argument: other users see those in the process list, and shells keep them in their history.
   const password = values['password-stdin'] ? (await text(process.stdin)).replace(/\r?\n$/, '') : null;
   return { email: values.email, name: toLine(values.name ?? '', MAX_NAME_CHARS) || 'Administrator', password };
 }
 
 async function appoint({ settings }: ScriptDatabase, { email, name, password }: Wanted): Promise<AdminGrant> {
+  const { NestFactory } = await import('@nestjs/core');
+  const { AdminBootstrapService } = await import('../src/admin/admin-bootstrap.service.js');
+  const { AppModule } = await import('../src/app.module.js');
+  const { createLogger, NestLogger } = await import('../src/common/logging/logger.js');
   const logger = createLogger('error', null);
   const quiet = {
     ...settings,
-    // Publishing the event is for the service: a relay that lives for a second would only hold up the one that stays.
+    // The service publishes the event: a relay that lives for a second would only delay the one that stays.
     kafka: { ...settings.kafka, brokers: [] },
     adminBootstrapEmail: null,
   };
@@ -82,6 +81,7 @@ async function run(): Promise<void> {
   const wanted = await readWanted();
   const database = await openDatabase();
   try {
+    const { prepareDatabase } = await import('../src/database/migrator.js');
     if (database.settings.migrateOnStart) await prepareDatabase(database.dataSource, database.settings);
     report(await appoint(database, wanted));
   } finally {
@@ -89,7 +89,7 @@ async function run(): Promise<void> {
   }
 }
 
-/** With what the error's details say. */
+/** Adds the messages of the error's details. */
 function explain(error: unknown): never {
   if (!(error instanceof AppError)) throw error;
   throw new Error([error.message, ...(error.extras.details ?? []).map(({ message }) => message)].join('; '));

@@ -1,6 +1,3 @@
-import { createLogger } from '../src/common/logging/logger.js';
-import { createAvatarStorage } from '../src/users/avatars/avatar-storage.factory.js';
-import { findOrphans } from '../src/users/avatars/avatar-orphans.js';
 import { flag, readArguments, yes } from './lib/arguments.js';
 import { confirm, runCommand } from './lib/command.js';
 import { configuredDatabase, openDatabase } from './lib/database.js';
@@ -15,6 +12,9 @@ const COMMAND = {
 
 async function clean(remove: boolean): Promise<void> {
   const { settings, dataSource, close } = await openDatabase();
+  const { createLogger } = await import('../src/common/logging/logger.js');
+  const { createAvatarStorage } = await import('../src/users/avatars/avatar-storage.factory.js');
+  const { findOrphans } = await import('../src/users/avatars/avatar-orphans.js');
   const storage = createAvatarStorage(settings.uploads, createLogger('error', null));
   try {
     const { seen, orphans } = await findOrphans(dataSource, storage, async (name) => {

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { onParentExit } from '../src/dev/parent-process.js';
 import { readArguments } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
-import { startByHand } from './services/by-hand.js';
 
 async function serve(): Promise<number> {
   let ending = false;
@@ -19,7 +18,7 @@ async function serve(): Promise<number> {
   onParentExit(() => end('SIGTERM'));
 
   let exitCode = 0;
-  const { environment, stop } = await startByHand();
+  const { environment, stop } = await (await import('./services/by-hand.js')).startByHand();
   if (!ending) {
     // Told to end when this process is gone, however it went: its servers are gone then too.
     const follow = 'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGTERM"))';

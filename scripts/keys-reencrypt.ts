@@ -1,25 +1,23 @@
 import { once } from 'node:events';
-import { connectRedis } from '../src/redis/connection.js';
 import { startNewGeneration } from '../src/cache/redis-entry.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
-import { reencrypt } from '../src/users/reencryption.js';
 import { readArguments } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 import { openDatabase } from './lib/database.js';
 
-/** Milliseconds to wait for Redis. */
-const PROGRESS_MS = 5000;
+const MAX_REDIS_WAIT_MS = 5000;
 
-/** Cached profiles hold the ciphertexts of their rows. What a process keeps in its own memory is gone after two seconds. */
-async function forgetOldCiphertexts(settings: Settings): Promise<void> {
+/** Invalidates cached profiles, which hold the ciphertexts of their rows. Entries in a process's memory expire after two seconds. */
+async function invalidateCachedProfiles(settings: Settings): Promise<void> {
+  const { connectRedis } = await import('../src/redis/connection.js');
   const redis = connectRedis(settings);
   if (!redis) return;
   try {
-    if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(PROGRESS_MS) });
+    if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(MAX_REDIS_WAIT_MS) });
     await startNewGeneration(redis);
   } catch (error) {
-    throw new Error('Redis could not be told that cached profiles are out of date; run this again', { cause: error });
+    throw new Error('Redis did not invalidate the cached profiles; run this again', { cause: error });
   } finally {
     redis.disconnect();
   }
@@ -27,6 +25,7 @@ async function forgetOldCiphertexts(settings: Settings): Promise<void> {
 
 async function run(): Promise<number> {
   const { settings, dataSource, close } = await openDatabase();
+  const { reencrypt } = await import('../src/users/reencryption.js');
   try {
     const cipher = new FieldCipher(settings.encryptionKeys);
     const { rows, moved, unreadable } = await reencrypt(dataSource, cipher, (progress) =>
@@ -34,8 +33,8 @@ async function run(): Promise<number> {
         `\r${progress.rows} rows, ${progress.moved} values moved, ${progress.unreadable} unreadable`,
       ),
     );
-    // Once, at the end and also where nothing was left to move: a run that was killed has told nobody.
-    await forgetOldCiphertexts(settings);
+    // Even where nothing was left to move: an earlier run may have been killed before this line.
+    await invalidateCachedProfiles(settings);
     console.log(
       `\n${moved} values of ${rows} rows moved to key ${cipher.currentKeyId}; ` +
         `${unreadable} could not be opened and stay as they are`,

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { createSearchIndex } from '../migrations/search-index.js';
-import { pendingMigrations, prepareDatabase, revertLast } from '../src/database/migrator.js';
 import { chooseCommand, operand, readArguments, textOption, yes } from './lib/arguments.js';
 import { confirm, runCommand } from './lib/command.js';
 import { configuredDatabase, openDatabase, type ScriptDatabase } from './lib/database.js';
 
+const migrator = () => import('../src/database/migrator.js');
 const call = (name: string) => `node scripts/run.mjs migrate ${name}`;
 
 const commands = {
@@ -33,25 +33,27 @@ const commands = {
 };
 
 async function run({ dataSource, settings }: ScriptDatabase): Promise<boolean> {
-  const done = await prepareDatabase(dataSource, settings, console.log);
+  const done = await (await migrator()).prepareDatabase(dataSource, settings, console.log);
   console.log(done.length > 0 ? `migrated: ${done.join(', ')}` : 'nothing to migrate');
   return true;
 }
 
 async function revert({ dataSource }: ScriptDatabase): Promise<boolean> {
+  const { revertLast } = await migrator();
   const name = await revertLast(dataSource, console.log);
   console.log(name ? `reverted: ${name}` : 'nothing to revert');
   return true;
 }
 
 async function downAll({ dataSource }: ScriptDatabase): Promise<boolean> {
+  const { revertLast } = await migrator();
   for (let name = await revertLast(dataSource); name; name = await revertLast(dataSource))
     console.log(`reverted: ${name}`);
   return true;
 }
 
 async function check({ dataSource }: ScriptDatabase): Promise<boolean> {
-  const pending = await pendingMigrations(dataSource);
+  const pending = await (await migrator()).pendingMigrations(dataSource);
   if (pending.length > 0) console.log(`pending: ${pending.join(', ')}`);
   // Differences are those TypeORM sees (columns, defaults, names); test/schema.spec.ts compares definitions too.
   // TypeORM reads the schema with several queries at once on one client; pg warns that its next major refuses that.
@@ -64,7 +66,7 @@ async function check({ dataSource }: ScriptDatabase): Promise<boolean> {
 }
 
 async function generate({ dataSource, url }: ScriptDatabase, name: string): Promise<boolean> {
-  const pending = await pendingMigrations(dataSource);
+  const pending = await (await migrator()).pendingMigrations(dataSource);
   if (pending.length > 0) throw new Error(`run these first: ${pending.join(', ')}`);
   const loader = ['--import', '@swc-node/register/esm-register', 'node_modules/typeorm/cli.js'];
   const args = [...loader, 'migration:generate', '-d', 'ormconfig.ts', `migrations/${name}`];
@@ -86,7 +88,7 @@ async function buildSearchIndex({ dataSource }: ScriptDatabase): Promise<boolean
   }
 }
 
-/** The work that was asked for, its arguments checked and what destroys agreed to. */
+/** Checks the arguments, asks before data is deleted, and returns the work to do. */
 async function prepare(): Promise<(database: ScriptDatabase) => Promise<boolean>> {
   const { name, args } = chooseCommand('node scripts/run.mjs migrate', commands);
   if (name === 'revert') {

@@ -1,7 +1,5 @@
 import bcrypt from 'bcrypt';
 import type { Client } from 'pg';
-import { directClient } from '../src/database/connection-options.js';
-import { pendingMigrations, prepareDatabase } from '../src/database/migrator.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { numberOption, readArguments, required, UsageError, type Values, withDefault, yes } from './lib/arguments.js';
@@ -49,6 +47,7 @@ async function confirmOthers(client: Client, seeded: number, agreed: boolean): P
 }
 
 async function prepareSchema({ dataSource, settings }: ScriptDatabase): Promise<void> {
+  const { pendingMigrations, prepareDatabase } = await import('../src/database/migrator.js');
   if (settings.migrateOnStart) await prepareDatabase(dataSource, settings, console.error);
   const pending = await pendingMigrations(dataSource);
   if (pending.length > 0) throw new Error(`run the migrations first: ${pending.join(', ')}`);
@@ -98,6 +97,7 @@ async function seedUsers(client: Client, settings: Settings, from: number, to: n
 
 async function run(database: ScriptDatabase, { users, seed, yes: agreed }: Wanted): Promise<void> {
   await prepareSchema(database);
+  const { directClient } = await import('../src/database/connection-options.js');
   const client = directClient(database.settings, { application_name: 'meetinity-seed' });
   await client.connect();
   try {

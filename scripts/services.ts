@@ -2,7 +2,6 @@
 import { onParentExit } from '../src/dev/parent-process.js';
 import { readArguments } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
-import { startByHand } from './services/by-hand.js';
 
 async function serve(): Promise<void> {
   // Listens from the start on: Ctrl-C during the start also stops what is up, and npm may pass it on twice.
@@ -10,7 +9,7 @@ async function serve(): Promise<void> {
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, resolve);
     onParentExit(() => resolve('npm is gone'));
   });
-  const { environment, stop } = await startByHand();
+  const { environment, stop } = await (await import('./services/by-hand.js')).startByHand();
   for (const [name, value] of Object.entries(environment)) console.log(`export ${name}='${value}'`);
   console.error('Ctrl-C stops them.');
   await asked;

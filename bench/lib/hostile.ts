@@ -12,7 +12,7 @@ export interface Hostile {
   session: boolean;
 }
 
-const NOBODY = '00000000-0000-4000-8000-000000000000';
+const NO_USER = '00000000-0000-4000-8000-000000000000';
 /** What Node takes for the request line and the headers together, less what else they hold. */
 const HEAD_BYTES = 15_000;
 const WITHIN_BYTES = { auth: 16 * 1024 - 200, other: 64 * 1024 - 200 };
@@ -60,7 +60,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 
 export function hostileBodies(route: BodyRoute): Hostile[] {
   const auth = route.path.startsWith('/auth/');
-  const at = { method: route.method, path: route.path.replace('{id}', NOBODY), headers: JSON_TYPE };
+  const at = { method: route.method, path: route.path.replace('{id}', NO_USER), headers: JSON_TYPE };
   const within = auth ? WITHIN_BYTES.auth : WITHIN_BYTES.other;
   const few = auth ? 190 : 990;
   const found = { ...wholeBodies(within, few) };

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Kafka, logLevel } from 'kafkajs';
-import { createApp } from '../../src/app.js';
 import type { Settings } from '../../src/config/settings.js';
 import { createTopic } from '../../test/support/topic.js';
 import type { Stage } from './stage.js';
@@ -24,6 +23,7 @@ export async function withTopic(stage: Stage): Promise<Settings> {
 
 /** The service in this process, serving no requests: its parts can be called. */
 export async function startHere(settings: Settings): Promise<NestFastifyApplication> {
+  const { createApp } = await import('../../src/app.js');
   const app = await createApp(settings);
   await app.init();
   return app;

@@ -1,4 +1,3 @@
-import autocannon from 'autocannon';
 import { cpuSeconds, Target } from './process.js';
 
 type State = Record<string, unknown>;
@@ -41,6 +40,7 @@ interface Options {
 export async function load(target: Target, script: Script, options: Options): Promise<Measured> {
   const { seconds, connections = 16, overallRate, allowed = [] } = options;
   const { method, path } = script;
+  const { default: autocannon } = await import('autocannon');
   const before = cpuSeconds(target.pid);
   const result = await autocannon({
     url: target.url,

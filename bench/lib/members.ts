@@ -18,7 +18,7 @@ export const PASSWORD = 'correct horse battery staple';
 
 /** Inserts users with a session each; all have the same password, hashed at the configured cost. */
 export async function createMembers(settings: Settings, count: number, label: string): Promise<BenchMember[]> {
-  const tokensOf = tokenMaker(settings);
+  const tokensOf = await tokenMaker(settings);
   const members = Array.from({ length: count }, (_, index) => {
     const [id, sessionId] = [randomUUID(), randomUUID()];
     const email = `${label}-${index}@bench.example`;

@@ -2,10 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { migrations } from '../../migrations/index.js';
-import { startServices } from '../../scripts/services/index.js';
-import { migrateDatabase } from '../../src/database/migrator.js';
-import { readSettings, Settings } from '../../src/config/settings.js';
+import type { Settings } from '../../src/config/settings.js';
 import { freePort } from '../../src/dev/free-port.js';
 import { launch, stopOnSignal, Target } from './process.js';
 
@@ -30,6 +27,11 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'meetinity-bench-'));
   // As root PostgreSQL runs under another account, which must pass through.
   chmodSync(folder, 0o755);
+  // Loaded here, so that `--help` does not wait for TypeORM.
+  const { migrations } = await import('../../migrations/index.js');
+  const { startServices } = await import('../../scripts/services/index.js');
+  const { migrateDatabase } = await import('../../src/database/migrator.js');
+  const { readSettings } = await import('../../src/config/settings.js');
   const services = await startServices({ dataDir: join(folder, 'postgres'), log });
   const { postgres, redis, kafka } = services;
   if (!postgres || !redis || !kafka)

@@ -1,8 +1,4 @@
-import { JwtService } from '@nestjs/jwt';
-import { AccessTokens, accessTokenOptions } from '../../src/auth/access-tokens.js';
 import type { Settings } from '../../src/config/settings.js';
-import { KeyRing } from '../../src/crypto/key-ring.js';
-import { RefreshTokens } from '../../src/sessions/refresh-tokens.js';
 
 interface Subject {
   id: string;
@@ -12,7 +8,12 @@ interface Subject {
 }
 
 /** Makes the tokens that the service would have given for the first step of a session. */
-export function tokenMaker(settings: Settings) {
+export async function tokenMaker(settings: Settings) {
+  // Loaded here, so that `--help` does not wait for NestJS.
+  const { JwtService } = await import('@nestjs/jwt');
+  const { AccessTokens, accessTokenOptions } = await import('../../src/auth/access-tokens.js');
+  const { KeyRing } = await import('../../src/crypto/key-ring.js');
+  const { RefreshTokens } = await import('../../src/sessions/refresh-tokens.js');
   const ring = new KeyRing(settings);
   const accessTokens = new AccessTokens(new JwtService(accessTokenOptions(settings)), ring, settings);
   const refreshTokens = new RefreshTokens(settings, ring);

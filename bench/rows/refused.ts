@@ -1,4 +1,3 @@
-import autocannon from 'autocannon';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -93,6 +92,7 @@ async function flood(service: Target, hostile: Hostile, member: BenchMember, ove
   // In a thread of its own: what this one measures must not wait for it.
   const requests = [{ method, path, headers, body: body?.toString() }];
   const options = { connections: CONNECTIONS, duration: FLOOD_SECONDS, overallRate, workers: 1 };
+  const { default: autocannon } = await import('autocannon');
   const sent = autocannon({ url: service.url, requests, ...options });
   return probe(`${service.url}/users/profile`, asking(member), PROBES_PER_SECOND, Promise.resolve(sent));
 }

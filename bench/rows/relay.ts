@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, Partitioners } from 'kafkajs';
-import { DataSource } from 'typeorm';
+import { Client } from 'pg';
 import type { Settings } from '../../src/config/settings.js';
 import { PendingEvent, toMessage } from '../../src/events/event-message.js';
 import { BATCH_ROWS } from '../../src/events/outbox-queue.js';
@@ -39,7 +39,7 @@ async function kafkajsRate(kafka: Kafka, { kafka: { topic } }: Settings): Promis
 }
 
 /** Events a second from the marks in the table, between the first batch and the last. */
-async function relayRate(settings: Settings, database: DataSource): Promise<number> {
+async function relayRate(settings: Settings, database: Client): Promise<number> {
   await database.query('TRUNCATE outbox_events');
   await database.query(
     `INSERT INTO outbox_events (user_id, event_type, payload)
@@ -49,16 +49,16 @@ async function relayRate(settings: Settings, database: DataSource): Promise<numb
   await database.query('VACUUM ANALYZE outbox_events');
   const app = await startHere(settings);
   for (let pending = EVENT_ROWS; pending > 0; await sleep(200))
-    [{ pending }] = await database.query(
-      'SELECT count(*)::int AS pending FROM outbox_events WHERE published_at IS NULL',
-    );
+    [{ pending }] = (
+      await database.query('SELECT count(*)::int AS pending FROM outbox_events WHERE published_at IS NULL')
+    ).rows;
   await app.close();
-  const [{ rate }] = await database.query<[{ rate: number }]>(
+  const { rows } = await database.query<{ rate: number }>(
     `WITH batches AS (SELECT published_at, count(*) AS events FROM outbox_events GROUP BY 1)
      SELECT (SELECT sum(events) FROM batches WHERE published_at > (SELECT min(published_at) FROM batches))::float8
             / extract(epoch FROM max(published_at) - min(published_at))::float8 AS rate FROM batches`,
   );
-  return rate;
+  return rows[0]!.rate;
 }
 
 /** How fast the relay drains a backlog, against kafkajs sending the same batches and doing nothing else. */
@@ -66,8 +66,8 @@ export const relay: RowDefinition[] = [
   {
     id: 'relay',
     run: async (stage) => {
-      const database = new DataSource({ type: 'postgres', url: stage.settings.database.url!, poolSize: 1 });
-      await database.initialize();
+      const database = new Client({ connectionString: stage.settings.database.url! });
+      await database.connect();
       const pairs: { own: number; reference: number }[] = [];
       for (let pair = 0; pair < PAIR_ATTEMPTS; pair += 1) {
         const own = await relayRate(await withTopic(stage), database);
@@ -75,7 +75,7 @@ export const relay: RowDefinition[] = [
         pairs.push({ own, reference });
       }
       await database.query('TRUNCATE outbox_events');
-      await database.destroy();
+      await database.end();
       const ratios = pairs.map(({ own, reference }) => own / reference);
       const [own, reference] = (['own', 'reference'] as const).map((side) =>
         median(pairs.map((pair) => pair[side])).toFixed(0),

@@ -1,9 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Client } from 'pg';
-import { migrations } from '../../migrations/index.js';
-import { migrateDatabase } from '../../src/database/migrator.js';
-import { readSettings } from '../../src/config/settings.js';
 
 type Log = (line: string) => void;
 
@@ -14,7 +11,7 @@ type Log = (line: string) => void;
 export const SECRETS = {
   NODE_ENV: 'test',
   BCRYPT_COST: '4',
-  JWT_SECRET: 'only for the scale benchmark, which nobody can reach from outside',
+  JWT_SECRET: 'only for the scale benchmark, which is not reachable from outside',
   ENCRYPTION_KEYS: `scale:${Buffer.alloc(32, 'scale').toString('base64')}`,
 };
 
@@ -72,6 +69,9 @@ export async function prepareDatabase(adminUrl: string, users: number, log: Log)
   try {
     const { rowCount } = await admin.query('SELECT FROM pg_database WHERE datname = $1', [name]);
     if (!rowCount) await admin.query(`CREATE DATABASE ${name}`);
+    const { migrations } = await import('../../migrations/index.js');
+    const { migrateDatabase } = await import('../../src/database/migrator.js');
+    const { readSettings } = await import('../../src/config/settings.js');
     // A folder of an older version of the service is brought up to date; data and steps done are kept.
     await migrateDatabase(readSettings({ ...SECRETS, DATABASE_URL: url }), migrations);
     const { rows } = await admin.query(

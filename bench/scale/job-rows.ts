@@ -1,28 +1,30 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { ExpiredRowsCleanup } from '../../src/auth/expired-rows-cleanup.js';
-import { createLogger } from '../../src/common/logging/logger.js';
 import { readBatch, deletePublished } from '../../src/events/outbox-queue.js';
 import type { LeaderLock } from '../../src/events/leader-lock.js';
-import { UserCountsService } from '../../src/health/user-counts.service.js';
 import type { ScaleRow } from './row.js';
 
 const JOB_ATTEMPTS = 5;
-const logger = createLogger('silent', null);
 
 /** The relay's own statements, on another connection than the one that holds its lock. */
 const lockOn = (tx: EntityManager) =>
   ({ query: (sql: string, values?: unknown[]) => tx.query(sql, values) }) as unknown as LeaderLock;
 
 /** @param database within a transaction the clean-up's own ones are savepoints */
-export const cleanUp = (database: DataSource | EntityManager) =>
-  new ExpiredRowsCleanup(database as DataSource, logger).deleteAll();
+export async function cleanUp(database: DataSource | EntityManager): Promise<void> {
+  const { ExpiredRowsCleanup } = await import('../../src/auth/expired-rows-cleanup.js');
+  const { createLogger } = await import('../../src/common/logging/logger.js');
+  await new ExpiredRowsCleanup(database as DataSource, createLogger('silent', null)).deleteAll();
+}
 
 export const jobRows: ScaleRow[] = [
   {
     id: 'health-counts',
     name: '/health counts, read anew',
     kind: 'job',
-    tasks: ({ database }) => Array.from({ length: JOB_ATTEMPTS }, () => () => new UserCountsService(database).get()),
+    tasks: async ({ database }) => {
+      const { UserCountsService } = await import('../../src/health/user-counts.service.js');
+      return Array.from({ length: JOB_ATTEMPTS }, () => () => new UserCountsService(database).get());
+    },
   },
   {
     id: 'sessions-none',

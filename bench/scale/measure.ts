@@ -1,7 +1,4 @@
 import { Client } from 'pg';
-import { DataSource } from 'typeorm';
-import { databaseOptions } from '../../src/database/connection-options.js';
-import { entities } from '../../src/entities.js';
 import type { BenchMember } from '../lib/members.js';
 import { cleanUp } from './job-rows.js';
 import { drawMembers, findAdmin, warm } from './members.js';
@@ -12,6 +9,9 @@ import type { Size } from './stage.js';
 export type Times = Map<ScaleRow, Map<Size, number[][]>>;
 
 export async function openSite(size: Size): Promise<Site & { close(): Promise<void> }> {
+  const { DataSource } = await import('typeorm');
+  const { databaseOptions } = await import('../../src/database/connection-options.js');
+  const { entities } = await import('../../src/entities.js');
   const pair = await size.start();
   const database = await new DataSource({ ...databaseOptions(size.settings), entities, poolSize: 3 }).initialize();
   const client = new Client({ connectionString: size.url });

@@ -54,7 +54,7 @@ export async function findAdmin(client: Client, { settings }: Size): Promise<Ben
 }
 
 async function takeOver(client: Client, settings: Size['settings'], drawn: Drawn[]): Promise<BenchMember[]> {
-  const tokensOf = tokenMaker(settings);
+  const tokensOf = await tokenMaker(settings);
   const members = drawn.map(({ id, email, name, role, session_id: sessionId }) => {
     return { id, sessionId, email, ...tokensOf({ id, email, name, role }, sessionId) };
   });

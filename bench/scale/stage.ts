@@ -1,10 +1,9 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startServices } from '../../scripts/services/index.js';
 import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.js';
 import { freePort } from '../../src/dev/free-port.js';
-import { readSettings, Settings } from '../../src/config/settings.js';
+import type { Settings } from '../../src/config/settings.js';
 import { launch, stopOnSignal, Target } from '../lib/process.js';
 import { prepareDatabase, SECRETS } from './database.js';
 
@@ -66,6 +65,8 @@ export async function createScaleStage(counts: number[], keep: string | undefine
   }
 
   try {
+    const { startServices } = await import('../../scripts/services/index.js');
+    const { readSettings } = await import('../../src/config/settings.js');
     const { redis, missing, stop: stopRedis } = await startServices({ want: ['redis'], log });
     running.push({ stop: stopRedis });
     if (!redis) throw new Error(`the benchmark needs Redis: ${missing[0]?.reason}`);

@@ -1,15 +1,10 @@
 import 'reflect-metadata';
 import path from 'node:path';
-import { DataSource } from 'typeorm';
-import { migrations } from '../../migrations/index.js';
-import { databaseOptions, ownerUrl } from '../../src/database/connection-options.js';
-import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.js';
-import { loadSettings } from '../../src/config/load.js';
+import type { DataSource } from 'typeorm';
 import type { Settings } from '../../src/config/settings.js';
-import { entities } from '../../src/entities.js';
 
 export interface ScriptDatabase {
-  /** With the addresses of this database, also where it is the embedded one. */
+  /** With the URLs of this database, the embedded one included. */
   settings: Settings;
   url: string;
   /** Connected, with all entities and migrations. */
@@ -17,8 +12,10 @@ export interface ScriptDatabase {
   close(): Promise<void>;
 }
 
-/** What a question names: where a command would work, without the password. */
-export function configuredDatabase(): string {
+/** The database a command would change, for its confirmation; without the password. */
+export async function configuredDatabase(): Promise<string> {
+  const { loadSettings } = await import('../../src/config/load.js');
+  const { ownerUrl } = await import('../../src/database/connection-options.js');
   const { database, dataDir } = loadSettings();
   const address = ownerUrl(database);
   if (!address) return `Database: the embedded one in ${dataDir}.`;
@@ -26,8 +23,17 @@ export function configuredDatabase(): string {
   return `Database: ${pathname.slice(1)} on ${host}, as ${username}.`;
 }
 
-/** The database a script works on: the configured one, as its owner, else the service's embedded one (joined, or started for the while). */
+/**
+ * The configured database, as its owner; without one the service's embedded server, which is shared where it runs already.
+ * TypeORM and the entities are loaded here, so that `--help` does not wait for them.
+ */
 export async function openDatabase(): Promise<ScriptDatabase> {
+  const { DataSource } = await import('typeorm');
+  const { migrations } = await import('../../migrations/index.js');
+  const { loadSettings } = await import('../../src/config/load.js');
+  const { databaseOptions, ownerUrl } = await import('../../src/database/connection-options.js');
+  const { startEmbeddedPostgres } = await import('../../src/dev/embedded-postgres.js');
+  const { entities } = await import('../../src/entities.js');
   const read = loadSettings();
   const configured = ownerUrl(read.database);
   const embedded = configured
@@ -35,11 +41,11 @@ export async function openDatabase(): Promise<ScriptDatabase> {
     : await startEmbeddedPostgres({ dataDir: path.join(read.dataDir, 'postgres'), log: console.error });
   const url = configured ?? embedded!.url;
   const settings = { ...read, database: { ...read.database, url, directUrl: url, embedded: embedded !== null } };
-  // The addresses as they were given, so that an error names the right variable.
+  // The URLs as configured, so that an error names the right variable.
   const options = databaseOptions(configured ? read : settings, url);
   const dataSource = new DataSource({
     ...options,
-    // The limit is one of requests; a script reads whole tables. As text: the number 0 the driver would not send.
+    // A script reads whole tables, so requests' limit does not apply. As text, because pg does not send the number 0.
     extra: { ...options.extra, statement_timeout: '0' },
     entities,
     migrations,

@@ -16,6 +16,7 @@ import { SessionRotations1795630000000 } from './1795630000000-SessionRotations.
 import { AvatarNames1795640000000 } from './1795640000000-AvatarNames.js';
 import { AuditRoles1795650000000 } from './1795650000000-AuditRoles.js';
 import { PasswordGeneration1795670000000 } from './1795670000000-PasswordGeneration.js';
+import { ServiceCredentials1795700000000 } from './1795700000000-ServiceCredentials.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -37,4 +38,5 @@ export const migrations = [
   AvatarNames1795640000000,
   AuditRoles1795650000000,
   PasswordGeneration1795670000000,
+  ServiceCredentials1795700000000,
 ];

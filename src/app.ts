@@ -69,6 +69,7 @@ function useRequestContext(fastify: FastifyInstance, clients: ClientAddresses): 
   fastify.decorateRequest('context');
   fastify.decorateRequest('principal');
   fastify.decorateRequest('claimant');
+  fastify.decorateRequest('service');
   fastify.addHook('onRequest', (request, reply, done) => {
     request.context = createRequestContext(request.raw, request.id, clients);
     const { traceparent } = request.context;

@@ -4,6 +4,7 @@ import { OneTimeToken } from './auth/one-time-token.entity.js';
 import { EphemeralValue } from './redis/ephemeral-value.entity.js';
 import { OutboxEvent } from './events/outbox-event.entity.js';
 import { Preferences } from './preferences/preferences.entity.js';
+import { ServiceCredential } from './services/service-credential.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { AvatarRemoval } from './users/avatars/avatar-removal.entity.js';
 import { Identity } from './users/identities/identity.entity.js';
@@ -15,6 +16,7 @@ export const entities = [
   Identity,
   Preferences,
   Session,
+  ServiceCredential,
   OneTimeToken,
   OutboxEvent,
   AuditLog,

@@ -11,7 +11,8 @@ import { runScript } from './support/scripts.js';
 /** npm scripts that call another project's tool, or the service itself. */
 const TOOL = /^(dev|build|start|test|lint|format|typecheck)(:(dev|debug|watch|cov))?$/;
 /** Commands without an npm script. */
-const WITHOUT_SCRIPT = ['migrate', 'migrate down-all', 'migrate search', 'events', 'common-passwords'];
+const SERVICE = ['create', 'list', 'rotate', 'revoke'].map((name) => `service ${name}`);
+const WITHOUT_SCRIPT = [...SERVICE, 'migrate', 'migrate down-all', 'migrate search', 'events', 'common-passwords'];
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 
@@ -94,7 +95,7 @@ describe('commands', () => {
     },
   );
 
-  it.each([['migrate'], ['events']])('are tested here with every subcommand: %s', async (name) => {
+  it.each([['migrate'], ['events'], ['service']])('are tested here with every subcommand: %s', async (name) => {
     const { stdout } = await run(`scripts/${name}`, '--help');
     const listed = [...stdout.matchAll(/^ {2}([a-z-]+) /gm)].map(([, word]) => `scripts/${name} ${word}`);
     expect(listed.length).toBeGreaterThan(0);

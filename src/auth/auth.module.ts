@@ -7,6 +7,7 @@ import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { MailModule } from '../mail/mail.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
+import { ServicesModule } from '../services/services.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountEviction } from './account-eviction.js';
@@ -42,6 +43,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     UsersModule,
     PreferencesModule,
     SessionsModule,
+    ServicesModule,
   ],
   controllers: [AuthController, PasswordController, EmailController, PagesController, VerifyController],
   providers: [

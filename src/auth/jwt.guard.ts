@@ -4,6 +4,9 @@ import type { FastifyRequest } from 'fastify';
 import { CHECKED_ALONGSIDE, IS_PUBLIC } from '../common/http/decorators.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Claimant, LiveSession, Principal } from '../common/http/request-context.js';
+import { SERVICE_ACCESS, ServiceAccess } from '../common/http/service-scope.js';
+import { ServiceAuthentication } from '../services/service-authentication.js';
+import { SERVICE_TOKEN_PREFIX } from '../services/service-credentials.service.js';
 import { SessionValidator } from '../sessions/session-validator.js';
 import { AccessClaims, AccessTokens } from './access-tokens.js';
 
@@ -25,6 +28,7 @@ export class JwtGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly tokens: AccessTokens,
     private readonly sessions: SessionValidator,
+    private readonly services: ServiceAuthentication,
   ) {}
 
   canActivate(host: ExecutionContext): boolean | Promise<boolean> {
@@ -36,7 +40,14 @@ export class JwtGuard implements CanActivate {
       request.claimant = this.claimant(token);
       return true;
     }
+    const access = this.reflector.get<ServiceAccess | undefined>(SERVICE_ACCESS, host.getHandler());
+    if (access && token?.startsWith(SERVICE_TOKEN_PREFIX))
+      return this.services.authenticate(token, access.scope, request.context).then((service) => {
+        request.service = service;
+        return true;
+      });
     return this.authenticate(token).then((principal) => {
+      if (access && !access.membersToo) throw new AppError('forbidden', { message: 'Only other services may do this' });
       request.principal = principal;
       return true;
     });

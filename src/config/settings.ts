@@ -25,6 +25,8 @@ function readRateLimits(env: EnvReader) {
     signIns: count('SIGN_INS', 60),
     /** Requests that change something, per member and minute. */
     writes: count('WRITES', 120),
+    /** Requests of another service, per service and minute. */
+    services: count('SERVICE', 6000),
     /** Per client IP and hour. */
     registerPerIp: count('REGISTER_IP', 1000),
     forgotPerIp: count('FORGOT_IP', 1000),

@@ -5,6 +5,7 @@ import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { hashingWaiting } from '../common/logging/metrics.js';
 import { FairQueue, type WorkOwner } from './fair-queue.js';
+import { parseForeignHash } from './foreign-hashes.js';
 
 /** Milliseconds that a caller may wait for its result; the gateway gives up after ten seconds. */
 export const MAX_WAIT_MS = 6000;
@@ -17,6 +18,9 @@ const DUMMY_PASSWORD = 'no account has this password';
 
 /** bcrypt reads no further: whatever follows would be as good as the password itself. */
 const MAX_BYTES = 72;
+
+/** Before a hash of an import, which compares as its maker did and is rewritten at the next sign-in. */
+export const IMPORTED_PREFIX = 'imported:';
 
 const readWhole = (password: string) => Buffer.byteLength(password) <= MAX_BYTES;
 
@@ -102,6 +106,8 @@ export class PasswordHasher implements OnApplicationBootstrap {
    */
   async rehashIfNeeded(spelling: string | null, hash: string | null, owner: WorkOwner): Promise<string | null> {
     if (spelling === null || !hash || this.running >= this.slots) return null;
+    // Until then the maker's hash is the only one that reads the whole password.
+    if (hash.startsWith(IMPORTED_PREFIX)) return readWhole(toNfc(spelling)) ? this.hash(spelling, owner) : null;
     const isCurrent = bcrypt.getRounds(hash) === this.cost && spelling === toNfc(spelling);
     return isCurrent ? null : this.hash(spelling, owner);
   }
@@ -156,7 +162,12 @@ export class PasswordHasher implements OnApplicationBootstrap {
  */
 async function findSpelling(password: string, hash: string): Promise<string | null> {
   let found: string | null = null;
-  for (const spelling of new Set([password, toNfc(password)]))
-    if ((await bcrypt.compare(spelling, hash)) && readWhole(spelling)) found = spelling;
+  for (const spelling of new Set([password, toNfc(password)])) if (await compare(spelling, hash)) found = spelling;
   return found;
+}
+
+async function compare(spelling: string, hash: string): Promise<boolean> {
+  if (!hash.startsWith(IMPORTED_PREFIX)) return (await bcrypt.compare(spelling, hash)) && readWhole(spelling);
+  const matches = parseForeignHash(hash.slice(IMPORTED_PREFIX.length));
+  return matches ? matches(spelling) : false;
 }

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 
 const nullable = { type: String, nullable: true } as const;
 
@@ -13,4 +13,14 @@ export class MemberCardBody {
   @ApiProperty(nullable) job_title: string | null;
   @ApiProperty(nullable) company: string | null;
   @ApiProperty(nullable) linkedin_url: string | null;
+}
+
+/** A member as other services see them. */
+export class ServiceCardBody extends MemberCardBody {
+  @ApiProperty() is_active: boolean;
+}
+
+/** What `GET /users/{id}` answers to either. */
+export class MemberOrServiceCardBody extends MemberCardBody {
+  @ApiPropertyOptional({ description: 'Only for other services' }) is_active?: boolean;
 }

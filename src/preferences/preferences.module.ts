@@ -11,6 +11,6 @@ import { PreferencesService } from './preferences.service.js';
   imports: [TypeOrmModule.forFeature([Preferences]), UsersModule],
   controllers: [PreferencesController, MemberCardController],
   providers: [PreferencesService, MemberCardService],
-  exports: [PreferencesService],
+  exports: [PreferencesService, MemberCardService],
 })
 export class PreferencesModule {}

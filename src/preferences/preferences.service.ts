@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import { DataSource, EntityManager } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
+import { DataSource, EntityManager, In } from 'typeorm';
+import { type AuditEntry, AuditService } from '../audit/audit.service.js';
 import type { EntityCache } from '../cache/entity-cache.js';
 import { UserCaches } from '../cache/user-caches.js';
 import { runInTransaction } from '../database/transaction.js';
 import { AppError } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
+import type { ServicePrincipal } from '../common/http/service-scope.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { UsersService } from '../users/users.service.js';
@@ -67,6 +68,14 @@ export class PreferencesService {
     return this.cache.get(userId, async () => toPreferences(await this.row(this.database.manager, userId)));
   }
 
+  /** By user. @throws AppError `not_found` where one of them was erased since the caller read it */
+  async listOf(userIds: string[]): Promise<Map<string, PreferencesBody>> {
+    const rows = await this.database.manager.findBy(Preferences, { userId: In(userIds) });
+    const found = new Set(rows.map(({ userId }) => userId));
+    for (const id of userIds) if (!found.has(id)) rows.push(await this.row(this.database.manager, id));
+    return new Map(rows.map((row) => [row.userId, toPreferences(row)]));
+  }
+
   /** As the caller's transaction sees them. */
   async read(tx: EntityManager, userId: string): Promise<PreferencesBody> {
     return toPreferences(await this.row(tx, userId));
@@ -76,11 +85,32 @@ export class PreferencesService {
    * Merges the body into the preferences; a body that changes nothing writes nothing and tells nobody.
    * @throws AppError `validation_failed` where the merged ages contradict each other
    */
-  async update(principal: Principal, body: UpdatePreferencesBody, context: RequestContext): Promise<PreferencesBody> {
+  update(principal: Principal, body: UpdatePreferencesBody, context: RequestContext): Promise<PreferencesBody> {
     const { userId } = principal;
+    return this.merge(userId, body, context, { actorId: userId }, (tx) => this.users.lockOwn(tx, principal));
+  }
+
+  /** Like `update`, by another service. @throws AppError `not_found`, `validation_failed` */
+  updateForService(
+    service: ServicePrincipal,
+    userId: string,
+    body: UpdatePreferencesBody,
+    context: RequestContext,
+  ): Promise<PreferencesBody> {
+    const actor = { actorId: service.credentialId, reason: `service ${service.name}` };
+    return this.merge(userId, body, context, actor, (tx) => this.users.lock(tx, userId));
+  }
+
+  private async merge(
+    userId: string,
+    body: UpdatePreferencesBody,
+    context: RequestContext,
+    actor: Pick<AuditEntry, 'actorId' | 'reason'>,
+    lock: (tx: EntityManager) => Promise<unknown>,
+  ): Promise<PreferencesBody> {
     const row = await runInTransaction(this.database, async (tx) => {
       // The user's row stands for all that is theirs: parallel changes merge one after the other, and events keep their order.
-      await this.users.lockOwn(tx, principal);
+      await lock(tx);
       const current = await this.row(tx, userId);
       const fields = FIELDS.filter(
         (field) => body[field] !== undefined && !isDeepStrictEqual(body[field], current[COLUMNS[field]]),
@@ -95,7 +125,7 @@ export class PreferencesService {
       await this.outbox.add(tx, userUpdated(userId, names), context);
       await this.audit.record(
         tx,
-        { action: 'preferences.updated', actorId: userId, targetId: userId, after: { updated_fields: fields } },
+        { ...actor, action: 'preferences.updated', targetId: userId, after: { updated_fields: fields } },
         context,
       );
       return changed;

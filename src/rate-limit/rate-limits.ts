@@ -23,6 +23,7 @@ function limitsOf(rates: RateLimitSettings) {
     loginIp: { points: rates.loginIpFailures, seconds },
     signIns: { points: rates.signIns, seconds: HOUR_SECONDS },
     writes: { points: rates.writes, seconds: MINUTE_SECONDS },
+    services: { points: rates.services, seconds: MINUTE_SECONDS },
     registerPerIp: { points: rates.registerPerIp, seconds: HOUR_SECONDS },
     forgotPerIp: { points: rates.forgotPerIp, seconds: HOUR_SECONDS },
     // One count a kind of mail: using up one must not stop the others.

@@ -9,7 +9,7 @@ import { httpDuration } from '../logging/metrics.js';
 export function useAccessLog(fastify: FastifyInstance, logger: Logger | null): void {
   const lines = logger && withoutRedaction(logger);
   fastify.addHook('onResponse', (request, reply, done) => {
-    const { method, id, principal, claimant } = request;
+    const { method, id, principal, claimant, service } = request;
     const route = request.is404 ? 'unknown' : (request.routeOptions.url ?? 'unknown');
     const status = reply.statusCode;
     const milliseconds = reply.elapsedTime;
@@ -24,6 +24,7 @@ export function useAccessLog(fastify: FastifyInstance, logger: Logger | null): v
         status,
         ms: Math.round(milliseconds * 10) / 10,
         user_id: (principal ?? claimant)?.userId,
+        service: service?.name,
       },
       'request',
     );

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 
 /** Which methods each address answers, so that a wrong method is told from a wrong address (RFC 9110 §15.5.6). */
@@ -17,8 +17,13 @@ export class AllowedMethods {
     });
     // Before the body is read: what nothing answers needs none.
     fastify.addHook('preParsing', (request, _reply, _payload, done) => {
-      done(request.is404 ? this.refusal(request.url) : null);
+      done(request.is404 || this.isShadowed(request) ? this.refusal(request.url) : null);
     });
+  }
+
+  /** A fixed path such as /users/batch is no id of /users/:id, whatever the method. */
+  private isShadowed({ url, routeOptions }: FastifyRequest): boolean {
+    return routeOptions.url?.includes('/:') === true && this.methods.has(pathOf(url));
   }
 
   /** Of a method that the address does not answer, or of an address where nothing is. */
@@ -31,12 +36,16 @@ export class AllowedMethods {
 
   /** The methods of the path, sorted; empty where nothing is there. */
   methodsOf(url: string): string[] {
-    const path = url.split('?', 1)[0]!;
+    const path = pathOf(url);
+    const own = this.methods.get(path);
+    if (own) return [...own].sort();
     this.patterns ??= [...this.methods].map(([route, methods]) => ({ pattern: toPattern(route), methods }));
     const found = this.patterns.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => [...methods]);
     return [...new Set(found)].sort();
   }
 }
+
+const pathOf = (url: string) => url.split('?', 1)[0]!;
 
 function toPattern(route: string): RegExp {
   const escaped = route.replace(/[.+?^${}()|[\]\\]/g, '\\$&');

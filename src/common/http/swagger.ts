@@ -112,6 +112,7 @@ export function setupSwagger(app: NestFastifyApplication): void {
     .addServer('/', 'this service')
     .addServer('/api', 'behind the ingress')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'The credential of another service' }, 'service')
     .build();
   // Made on first use: it costs start-up time that most processes never need.
   SwaggerModule.setup('docs', app, () => complete(SwaggerModule.createDocument(app, config)), {

@@ -58,6 +58,13 @@ class CacheReads {
 
 export const cacheReads = new CacheReads();
 
+export const serviceRequests = new Counter({
+  name: 'service_requests_total',
+  help: 'Requests of other services by name and needed scope: allowed, forbidden (the scope is missing)',
+  labelNames: ['service', 'scope', 'result'] as const,
+  registers,
+});
+
 export const undecryptableFields = new Counter({
   name: 'field_decryption_failures_total',
   help: 'Stored ciphertexts that did not open in the row they stand in; any increase deserves an alert',

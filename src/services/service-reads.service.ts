@@ -1,0 +1,79 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Semaphore } from '../common/concurrency/semaphore.js';
+import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
+import { AppError } from '../common/errors.js';
+import { Settings } from '../config/settings.js';
+import { MemberCardService } from '../preferences/member-card.service.js';
+import type { ServiceCardBody } from '../preferences/member-card.dto.js';
+import { PreferencesService } from '../preferences/preferences.service.js';
+import { findUserPage } from '../users/list/user-pages.js';
+import type { BatchAnswer, ServiceProfileBody, ServiceSearchBody, ValidateBody } from './services.dto.js';
+
+/** As for the administrators' lists: the gateway gives up after ten seconds. */
+const MAX_STATEMENT_MS = 3000;
+const MAX_WAIT_MS = 1500;
+
+/** What other services read of members: never phone, birth date, e-mail or a hidden location. */
+@Injectable()
+export class ServiceReadsService {
+  private readonly searches: Semaphore;
+
+  constructor(
+    private readonly database: DataSource,
+    private readonly cards: MemberCardService,
+    private readonly preferences: PreferencesService,
+    settings: Settings,
+  ) {
+    this.searches = new Semaphore(Math.max(1, Math.floor(settings.database.poolSize / 5)), MAX_WAIT_MS);
+  }
+
+  async validate(id: string): Promise<ValidateBody> {
+    const [card] = await this.cards.listForServices([id]);
+    return { exists: card !== undefined, is_active: card?.is_active ?? false, name: card?.name ?? null };
+  }
+
+  /** @throws AppError `not_found` */
+  async profile(id: string, include?: string[]): Promise<ServiceProfileBody> {
+    const { users } = await this.batch([id], include);
+    if (!users[0]) throw new AppError('not_found');
+    return users[0];
+  }
+
+  async batch(given: string[], include: string[] = []): Promise<BatchAnswer> {
+    const ids = [...new Set(given.map((id) => id.toLowerCase()))];
+    const cards = await this.inOrder(ids);
+    const preferences = include.includes('preferences')
+      ? await this.preferences.listOf(cards.map(({ id }) => id))
+      : null;
+    const found = new Set(cards.map(({ id }) => id));
+    return {
+      users: cards.map((card) => (preferences ? { ...card, preferences: preferences.get(card.id) } : card)),
+      missing: ids.filter((id) => !found.has(id)),
+    };
+  }
+
+  /** @throws AppError `validation_failed` for a text that takes too long to look for, `busy` */
+  async search(q: string, limit: number): Promise<ServiceSearchBody> {
+    const sort = { field: 'created_at' as const, descending: true };
+    const request = { filter: { search: q, isActive: true }, sort, after: null, offset: 0, limit };
+    const find = () =>
+      this.database.transaction(async (tx) => {
+        await tx.query(
+          `SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${MAX_STATEMENT_MS}; SET LOCAL jit = off`,
+        );
+        return findUserPage(tx, request);
+      });
+    const { users } = await this.searches.run(find).catch((error: unknown) => {
+      if (sqlState(error) !== QUERY_CANCELED) throw error;
+      const message = 'q is too short or too common to be looked up; add to it';
+      throw new AppError('validation_failed', { details: [{ field: 'q', rule: 'too_broad', message }] });
+    });
+    return { users: await this.inOrder(users.map(({ id }) => id)) };
+  }
+
+  private async inOrder(ids: string[]): Promise<ServiceCardBody[]> {
+    const cards = new Map((await this.cards.listForServices(ids)).map((card) => [card.id, card]));
+    return ids.flatMap((id) => cards.get(id) ?? []);
+  }
+}

@@ -1,0 +1,82 @@
+import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { UuidParam } from '../common/dto/uuid-param.js';
+import { ApiErrors } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { RequestContext } from '../common/http/request-context.js';
+import { Caller, ServiceRoute } from '../common/http/service-scope.js';
+import type { ServicePrincipal } from '../common/http/service-scope.js';
+import { PreferencesBody, UpdatePreferencesBody } from '../preferences/preferences.dto.js';
+import { PreferencesService } from '../preferences/preferences.service.js';
+import { ServiceReadsService } from './service-reads.service.js';
+import {
+  BatchAnswer,
+  BatchBody,
+  ServiceProfileBody,
+  ServiceProfileQuery,
+  ServiceSearchBody,
+  ServiceSearchQuery,
+  ValidateBody,
+} from './services.dto.js';
+
+@ApiTags('services')
+@Controller('users')
+export class ServicesController {
+  constructor(
+    private readonly reads: ServiceReadsService,
+    private readonly preferences: PreferencesService,
+  ) {}
+
+  @Post('batch')
+  @HttpCode(200)
+  @ServiceRoute('users:read')
+  @ApiOperation({ summary: 'Several members for another service', description: 'At most 100 ids.' })
+  @ApiOkResponse({ type: BatchAnswer })
+  batch(@Body() { user_ids, include }: BatchBody): Promise<BatchAnswer> {
+    return this.reads.batch(user_ids, include);
+  }
+
+  @Get('search')
+  @ServiceRoute('users:read')
+  @ApiOperation({ summary: 'Active members by name, e-mail or company, for another service' })
+  @ApiOkResponse({ type: ServiceSearchBody })
+  @ApiErrors('validation_failed', 'busy')
+  search(@Query() { q, limit }: ServiceSearchQuery): Promise<ServiceSearchBody> {
+    return this.reads.search(q, limit);
+  }
+
+  @Get(':id/validate')
+  @ServiceRoute('users:read')
+  @ApiOperation({ summary: 'Whether a member exists and is active, for another service' })
+  @ApiOkResponse({ type: ValidateBody })
+  @ApiErrors('validation_failed')
+  validate(@UuidParam('id') id: string): Promise<ValidateBody> {
+    return this.reads.validate(id);
+  }
+
+  @Get(':id/profile')
+  @ServiceRoute('users:read')
+  @ApiOperation({ summary: 'A member for another service, with the preferences on request' })
+  @ApiOkResponse({ type: ServiceProfileBody })
+  @ApiErrors('validation_failed', 'not_found')
+  profile(@UuidParam('id') id: string, @Query() { include }: ServiceProfileQuery): Promise<ServiceProfileBody> {
+    return this.reads.profile(id, include);
+  }
+
+  @Put(':id/preferences')
+  @ServiceRoute('preferences:write')
+  @ApiOperation({
+    summary: "Change a member's preferences for another service",
+    description: 'An omitted field stays.',
+  })
+  @ApiOkResponse({ type: PreferencesBody })
+  @ApiErrors('validation_failed', 'not_found')
+  update(
+    @UuidParam('id') id: string,
+    @Body() body: UpdatePreferencesBody,
+    @Caller() service: ServicePrincipal,
+    @Context() context: RequestContext,
+  ): Promise<PreferencesBody> {
+    return this.preferences.updateForService(service, id, body, context);
+  }
+}

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { startNewGeneration } from '../src/cache/redis-entry.js';
+import { GENERATION_KEY } from '../src/cache/redis-entry.js';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { readArguments } from './lib/arguments.js';
@@ -15,7 +15,7 @@ async function invalidateCachedProfiles(settings: Settings): Promise<void> {
   if (!redis) return;
   try {
     if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(MAX_REDIS_WAIT_MS) });
-    await startNewGeneration(redis);
+    await redis.del(GENERATION_KEY);
   } catch (error) {
     throw new Error('Redis did not invalidate the cached profiles; run this again', { cause: error });
   } finally {

@@ -50,7 +50,7 @@ describeWith('redis', 'cached values under races', () => {
   const cacheOn = (store: RedisStore) => new EntityCache<string>(store, 'race', TTL_MS);
   const read = (store: RedisStore, value: string) => cacheOn(store).get(id, async () => value);
   /** What anybody would be answered from the entry. */
-  const answer = async () => JSON.parse((await two.read(key)) ?? 'null');
+  const answer = async () => JSON.parse((await two.get(key)) ?? 'null');
   /** One read need not fill: it does not where it finds Redis slow, and where it is a little slow it does so later. */
   const fill = (store: RedisStore, value: string) =>
     until(async () => {
@@ -187,7 +187,7 @@ describeWith('redis', 'cached values under races', () => {
       expect(missed).toEqual([key]);
       await two.commitWrite(key, await two.lockForWrite(key), '"new"', TTL_MS);
       proxy.restore();
-      await until(async () => (await far.read(key)) !== undefined);
+      await until(async () => (await far.get(key)) !== undefined);
       expect([null, 'new']).toContain(await answer());
     });
 
@@ -195,10 +195,10 @@ describeWith('redis', 'cached values under races', () => {
       await fill(two, 'old');
       proxy.freeze();
       await far.commitWrite(key, await far.lockForWrite(key), '"new"', TTL_MS);
-      expect(await far.read(key)).toBeUndefined();
+      expect(await far.get(key)).toBeUndefined();
       proxy.restore();
-      await until(async () => (await far.read(key)) !== undefined);
-      expect(await far.read(key)).toBeNull();
+      await until(async () => (await far.get(key)) !== undefined);
+      expect(await far.get(key)).toBeNull();
       expect(await answer()).toBeNull();
     });
 
@@ -210,16 +210,16 @@ describeWith('redis', 'cached values under races', () => {
       await far.commitWrite(key, claim, '"new"', TTL_MS);
       await far.commitWrite(key, await far.lockForWrite(key), '"newer"', TTL_MS);
       proxy.restore();
-      await until(async () => (await far.read(key)) !== undefined);
+      await until(async () => (await far.get(key)) !== undefined);
       await fill(two, 'newer');
     });
 
     it('everything from before a lost connection is void, and the cache fills again', async () => {
       await fill(two, 'from before');
       proxy.cut();
-      await until(async () => (await far.read(key)) === undefined);
+      await until(async () => (await far.get(key)) === undefined);
       proxy.restore();
-      await until(async () => (await far.read(key)) !== undefined);
+      await until(async () => (await far.get(key)) !== undefined);
       expect(await answer()).toBeNull();
       await fill(two, 'after');
     });
@@ -229,7 +229,7 @@ describeWith('redis', 'cached values under races', () => {
       proxy.freeze();
       await far.invalidate([key, ...Array.from({ length: 1001 }, () => `user:race:${randomUUID()}`)]);
       proxy.restore();
-      await until(async () => (await far.read(key)) !== undefined);
+      await until(async () => (await far.get(key)) !== undefined);
       expect(await answer()).toBeNull();
     });
   });
@@ -239,7 +239,7 @@ describeWith('redis', 'cached values under races', () => {
     await redis.flushdb();
     expect(await answer()).toBeNull();
     await fill(one, 'value');
-    await redis.set('user:cache:mark', 'nonsense');
+    await redis.set('user:cache:generation', 'nonsense');
     await fill(one, 'again');
   });
 });

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createLogger } from '../src/common/logging/logger.js';
-import { deletePublished } from '../src/events/outbox-queue.js';
-import { OutboxCleanup } from '../src/events/outbox-cleanup.js';
+import { deletePublished, OutboxCleanup } from '../src/events/outbox-cleanup.js';
 import type { LeaderLock } from '../src/events/leader-lock.js';
 import { TestApp } from './support/app.js';
 

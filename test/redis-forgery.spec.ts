@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { GENERATION_KEY, VALUE_KIND } from '../src/cache/redis-entry.js';
 import { SessionCache } from '../src/sessions/session-cache.js';
 import { randomToken, tokenHash } from '../src/crypto/tokens.js';
 import { type Member, TestApp } from './support/app.js';
@@ -103,7 +104,7 @@ describeWith('redis', 'write access to Redis', () => {
       const forged = [
         theirs,
         own.replace(/age_min\\":\d+/, 'age_min\\":99').replace('Ada Example', 'Eve Example'),
-        JSON.stringify(`value:${(await redis.get('user:cache:mark'))!.slice(1, -1)}:{"name":"Eve Example"}`),
+        JSON.stringify(`${VALUE_KIND}:${await redis.get(GENERATION_KEY)}:{"name":"Eve Example"}`),
       ];
       for (const entry of forged) {
         expect(entry).not.toBe(own);

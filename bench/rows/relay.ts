@@ -4,7 +4,7 @@ import { Kafka, Partitioners } from 'kafkajs';
 import { Client } from 'pg';
 import type { Settings } from '../../src/config/settings.js';
 import { PendingEvent, toMessage } from '../../src/events/event-message.js';
-import { BATCH_ROWS } from '../../src/events/outbox-queue.js';
+import { BATCH_ROWS } from '../../src/events/outbox-processor.js';
 import { median } from '../lib/quantiles.js';
 import { kafkaOf, startHere, withTopic } from '../lib/in-process.js';
 import type { RowDefinition } from '../lib/row.js';

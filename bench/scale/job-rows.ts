@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { readBatch, deletePublished } from '../../src/events/outbox-queue.js';
+import { deletePublished } from '../../src/events/outbox-cleanup.js';
+import { readBatch } from '../../src/events/outbox-processor.js';
 import type { LeaderLock } from '../../src/events/leader-lock.js';
 import type { ScaleRow } from './row.js';
 

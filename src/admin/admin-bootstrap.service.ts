@@ -26,16 +26,16 @@ import { promotionRefusal } from './promotion.js';
 
 export interface AdminGrant {
   user: User;
-  /** `reclaimed`: promoted, after the ways in that were there before were closed. */
+  /** `reclaimed`: promoted, after all earlier credentials were revoked. */
   outcome: 'created' | 'promoted' | 'reclaimed' | 'unchanged';
-  /** What a new account was given; shown once and stored nowhere. */
+  /** The generated password of a new account: shown once, stored nowhere. */
   password: string | null;
 }
 
-/** Milliseconds between two looks for the account of `ADMIN_BOOTSTRAP_EMAIL`. */
+/** Between two checks for the account of `ADMIN_BOOTSTRAP_EMAIL`. */
 const INTERVAL_MS = 5000;
 
-/** Makes administrators without one: by the operator's command, or by `ADMIN_BOOTSTRAP_EMAIL`. No route leads here. */
+/** Makes the first administrators: by the operator's command or by `ADMIN_BOOTSTRAP_EMAIL`, never by a route. */
 @Injectable()
 export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
@@ -65,9 +65,9 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
   }
 
   /**
-   * Makes the account an administrator; where there is none, makes one.
-   * @param chosen password of a new account; null has one made
-   * @throws AppError `account_disabled`, `weak_password`, `validation_failed` for an address that no new account may have
+   * Promotes the account, or creates one.
+   * @param chosen password of a new account; null generates one
+   * @throws AppError `account_disabled`, `weak_password`, `validation_failed` for an address that is not allowed
    */
   async grantAdmin(address: string, name: string, chosen: string | null): Promise<AdminGrant> {
     const email = canonicalEmail(address);
@@ -89,7 +89,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
     });
   }
 
-  /** Looks until there is an administrator: the account may be registered, or its address confirmed, later. */
+  /** Retries until there is an administrator: the account may be registered or confirmed later. */
   private async bootstrap(email: string): Promise<void> {
     const done = await this.promoteFirst(email).catch((error: unknown) => {
       this.logger.warn({ err: error }, 'the first administrator could not be looked for; tried again');
@@ -98,13 +98,13 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
     if (!done) this.timer = setTimeout(() => void this.bootstrap(email), INTERVAL_MS).unref();
   }
 
-  /** @returns true once there is an administrator, whoever it is */
+  /** @returns whether there is an administrator now */
   private async promoteFirst(email: string): Promise<boolean> {
     return runInTransaction(this.database, async (tx) => {
       await lockAdministrators(tx);
       if (await hasAdministrator(tx)) return true;
       const user = await this.users.lockByEmail(tx, email);
-      // Confirmed only: anybody can register an address that is not theirs.
+      // Verified only: registering an address does not prove that it is one's own.
       if (!user?.isActive || !user.isVerified) return false;
       await this.promote(tx, user, 'ADMIN_BOOTSTRAP_EMAIL', user.name);
       this.logger.info({ user_id: user.id }, 'made the first administrator');
@@ -113,10 +113,10 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
   }
 
   /**
-   * The operator vouches for the address, not for the account that has it: where a squatter may hold it, every way in is closed,
-   * and its owner is mailed a link for a new password.
-   * @param name in place of one that a squatter may have chosen
-   * @returns whether that was so
+   * The operator vouches for the address, not for the account. Where a squatter may have registered it, all credentials are
+   * revoked and the owner of the mailbox gets a link to set a password.
+   * @param name replaces one that a squatter may have chosen
+   * @returns whether the account was reclaimed
    */
   private async promote(tx: EntityManager, user: User, reason: string, name: string): Promise<boolean> {
     const before = { role: user.role };

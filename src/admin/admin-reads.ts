@@ -8,17 +8,17 @@ import { Semaphore } from '../common/concurrency/semaphore.js';
 import { replicaOptions } from '../database/connection-options.js';
 import { Settings } from '../config/settings.js';
 
-/** Milliseconds that a statement may take, and that a list waits for its turn: the gateway gives up after ten seconds. */
+/** For a statement, and for a list that waits for a slot: the gateway gives up after ten seconds. */
 const MAX_STATEMENT_MS = 3000;
 const MAX_WAIT_MS = 1500;
-/** Milliseconds within which the replica begins: what is left after that is the primary's, which may hang as well. */
+/** For the replica to begin a transaction: the rest of the ten seconds is for the primary. */
 const MAX_REPLICA_WAIT_MS = 1000;
-/** Milliseconds for which a replica that failed is left alone. */
+/** After a failure the replica is not used for this long. */
 const REPLICA_PAUSE_MS = 5000;
 
 /**
- * Where the administrators' lists are read: on the replica where there is one and it answers, else on the primary. Only a
- * few at once, so that no list, however slow, takes the connections that sign-ins need.
+ * Runs the administrators' lists on the replica if it answers, else on the primary. A semaphore bounds them, so that slow
+ * lists leave connections for sign-ins.
  */
 @Injectable()
 export class AdminReads implements OnApplicationShutdown {
@@ -40,7 +40,7 @@ export class AdminReads implements OnApplicationShutdown {
 
   /**
    * Runs `work` in a read-only transaction whose statements are cut off after three seconds.
-   * @throws AppError `busy` where there is no place, or no time left to ask the primary instead of the replica
+   * @throws AppError `busy` where no slot becomes free, or the replica failed too late to use the primary
    */
   run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.slots.run(async () => {
@@ -73,7 +73,7 @@ export class AdminReads implements OnApplicationShutdown {
         clearTimeout(timer);
         return work(tx);
       });
-    // What comes too late ends by the limits of its connection, and nobody hears of it.
+    // A transaction that begins too late ends by the time-outs of its connection; its result is ignored.
     return Promise.race([read().finally(() => clearTimeout(timer)), late]);
   }
 
@@ -94,13 +94,13 @@ export class AdminReads implements OnApplicationShutdown {
 
 function readOnly<T>(database: DataSource, work: (tx: EntityManager) => Promise<T>): Promise<T> {
   return database.transaction(async (tx) => {
-    // JIT would spend longer on compiling than any of these statements takes.
+    // JIT compilation would take longer than any of these statements.
     await tx.query(`SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${MAX_STATEMENT_MS}; SET LOCAL jit = off`);
     return work(tx);
   });
 }
 
-/** Unreachable, closed to us, behind in its schema, in conflict with replication. Not: what would fail on the primary too. */
+/** Connection, permission, schema or replication errors, not those that the primary would raise too. */
 function isReplicaFault(error: unknown): boolean {
   const state = sqlState(error) ?? '';
   return !(error instanceof AppError) && state !== QUERY_CANCELED && !state.startsWith('22');

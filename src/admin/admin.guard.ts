@@ -9,7 +9,7 @@ import { Permission, permissionsOf } from './permissions.js';
 
 const PERMISSION = 'permission';
 
-/** The role is the one that the session check found in the database; the claim in the token is not asked. */
+/** Checks the role that the session check read from the database, not the claim in the token. */
 @Injectable()
 export class AdminGuard implements CanActivate {
   constructor(private readonly reflector: Reflector) {}
@@ -18,13 +18,13 @@ export class AdminGuard implements CanActivate {
     const { principal } = host.switchToHttp().getRequest<FastifyRequest>();
     if (!principal) throw new AppError('unauthenticated');
     const needed = this.reflector.get<Permission | undefined>(PERMISSION, host.getHandler());
-    // A route that names no permission is closed to everybody.
+    // A route without a permission is closed.
     if (!needed || !permissionsOf(principal.role).includes(needed)) throw new AppError('forbidden');
     return true;
   }
 }
 
-/** A route for staff, wherever it lies: the permission it asks for, and its errors beyond those of every such route. */
+/** Requires a permission and documents the errors of every route for staff, and those given. */
 export function AdminRoute(permission: Permission, ...errors: ErrorType[]) {
   return applyDecorators(
     UseGuards(AdminGuard),

@@ -31,7 +31,7 @@ class AuditQuery {
   @IntParam(1, 100, 20)
   limit = 20;
 
-  @ApiPropertyOptional({ description: '`next` of the page before' })
+  @ApiPropertyOptional({ description: '`next` of the previous page' })
   @OptionalParam()
   @IsString()
   @CodePointLength(0, 2048)
@@ -40,7 +40,7 @@ class AuditQuery {
 
 class AuditListBody {
   @ApiProperty({ type: [AuditEntryBody] }) entries: AuditEntryBody[];
-  @ApiProperty({ type: String, nullable: true, description: 'Cursor for `after`; null at the end' }) next:
+  @ApiProperty({ type: String, nullable: true, description: 'Cursor for `after`; null on the last page' }) next:
     string | null;
 }
 

@@ -15,7 +15,7 @@ class AdminMeBody {
 }
 
 class PermissionsBody {
-  @ApiProperty({ enum: PERMISSIONS, isArray: true, description: 'What the caller may do' }) permissions: string[];
+  @ApiProperty({ enum: PERMISSIONS, isArray: true, description: 'Permissions of the caller' }) permissions: string[];
   @ApiProperty({ enum: ROLES, isArray: true, description: 'The role of the caller' }) roles: string[];
 }
 
@@ -26,7 +26,7 @@ export class AdminMeController {
 
   @Get('me')
   @AdminRoute('admin:access')
-  @ApiOperation({ summary: 'Who is signed in' })
+  @ApiOperation({ summary: 'The signed-in user' })
   @ApiOkResponse({ type: AdminMeBody })
   async me(@CurrentUser() { userId }: Principal): Promise<AdminMeBody> {
     const { id, email, name, role } = await this.users.getOwn(userId);
@@ -35,7 +35,7 @@ export class AdminMeController {
 
   @Get('permissions')
   @AdminRoute('admin:access')
-  @ApiOperation({ summary: 'What the caller may do, and the role that allows it' })
+  @ApiOperation({ summary: 'Permissions and role of the caller' })
   @ApiOkResponse({ type: PermissionsBody })
   permissions(@CurrentUser() { role }: Principal): PermissionsBody {
     return { permissions: [...permissionsOf(role)], roles: [role] };

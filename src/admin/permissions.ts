@@ -21,7 +21,7 @@ export const PERMISSIONS = [
 
 export type Permission = (typeof PERMISSIONS)[number];
 
-/** What each role may do: the one place that says so. */
+/** What each role may do. */
 const GRANTED: Record<Role, readonly Permission[]> = {
   user: [],
   moderator: ['admin:access', 'users:read', 'moderation:read'],

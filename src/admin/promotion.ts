@@ -4,8 +4,8 @@ import { ROLES } from '../users/user.entity.js';
 import type { Role, User } from '../users/user.entity.js';
 
 /**
- * What stands in the way of the role; every path to a higher one asks here. Before it is cleared, a person other than the
- * owner of the address may have a way into the account.
+ * Why the user must not get this role, or null. Every promotion checks it: until the address and the password are proven, a
+ * person other than the owner of the mailbox may have access to the account.
  */
 export function promotionRefusal(user: User, role: Role): ErrorType | null {
   if (ROLES.indexOf(role) <= ROLES.indexOf(user.role)) return null;

@@ -12,7 +12,6 @@ import type { Role, User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { promotionRefusal } from './promotion.js';
 
-/** Who acts, why, and with what request. */
 export interface AdminAction {
   actor: Principal;
   reason: string | null;
@@ -25,11 +24,11 @@ interface Change {
   after: boolean | Role;
   columns: Partial<User>;
   action: string;
-  /** null: what the user may do has grown, no session has to end. */
+  /** null: sessions stay. */
   revocation: RevocationReason | null;
 }
 
-/** What administrators do to the accounts of others. Row, sessions, event and audit entry change together or not at all. */
+/** Changes by administrators: row, sessions, event and audit entry in one transaction. */
 @Injectable()
 export class UserChangesService {
   constructor(
@@ -73,7 +72,7 @@ export class UserChangesService {
     });
   }
 
-  /** Signs a user out everywhere; the own account too. @throws AppError `not_found`, `unauthenticated` */
+  /** Also for the own account. @throws AppError `not_found`, `unauthenticated` */
   async revokeSessions(userId: string, { actor, reason, context }: AdminAction): Promise<void> {
     await runInTransaction(this.database, async (tx) => {
       await lockAdministrators(tx);

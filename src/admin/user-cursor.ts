@@ -4,7 +4,7 @@ import { isSortKey, UserPosition, UserSort } from '../users/list/user-order.js';
 
 const nameOf = ({ field, descending }: UserSort) => `${descending ? '-' : ''}${field}`;
 
-/** Names the order too: a position in one says nothing in another. */
+/** Contains the order: a position is meaningless in another one. */
 export function encodeUserCursor(sort: UserSort, { key, id }: UserPosition): string {
   return encodeCursor([nameOf(sort), key, id]);
 }

@@ -11,26 +11,26 @@ import { AdminUserBody } from './user-list.dto.js';
 
 const text = { type: String, nullable: true } as const;
 
-/** One user with all that administrators see; never what is encrypted at rest. */
+/** Without the fields that are encrypted at rest. */
 export class AdminUserDetailBody extends AdminUserBody {
-  @ApiProperty({ ...text, description: 'Given by whoever changed `is_active` last' }) status_reason: string | null;
+  @ApiProperty({ ...text, description: 'Reason of the last change of `is_active`' }) status_reason: string | null;
   @ApiProperty({ ...text, format: 'date-time' }) status_changed_at: string | null;
   @ApiProperty({ ...text, format: 'uuid' }) status_changed_by: string | null;
   @ApiProperty({ type: PreferencesBody }) preferences: PreferencesBody;
   @ApiProperty({ type: [IdentityBody] }) identities: IdentityBody[];
-  @ApiProperty({ type: [SessionBody], description: 'The live ones' }) sessions: SessionBody[];
+  @ApiProperty({ type: [SessionBody], description: 'Live sessions' }) sessions: SessionBody[];
   @ApiProperty({ type: [AuditEntryBody], description: 'The last 20 about the user' }) audit: AuditEntryBody[];
 }
 
 const isGiven = (value: unknown) => value !== undefined && value !== null;
 
-/** 3 to 500 characters, trimmed; `needed` says where a body must not do without. */
-function Reason<T>(needed: (body: T) => boolean) {
+/** 3 to 500 characters, trimmed; optional where `isRequired` is false. */
+function Reason<T>(isRequired: (body: T) => boolean) {
   return (target: object, property: string) => {
     for (const decorate of [
       ApiPropertyOptional({ ...text, minLength: 3, maxLength: 500, example: 'Terms violation' }),
       NormalizedText(),
-      ValidateIf((body, value) => isGiven(value) || needed(body as T)),
+      ValidateIf((body, value) => isGiven(value) || isRequired(body as T)),
       ShownText(3, 500),
     ])
       decorate(target, property);

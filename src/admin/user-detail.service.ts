@@ -25,7 +25,7 @@ export class UserDetailService {
   ) {}
 
   /**
-   * @param currentSession of the administrator who asks, to be marked among their own
+   * @param currentSession the session of the request, marked as current in the list
    * @throws AppError `not_found`
    */
   async get(userId: string, currentSession: string): Promise<AdminUserDetailBody> {

@@ -20,7 +20,7 @@ export class UserListQuery {
   @IntParam(1, 100, 20)
   limit = 20;
 
-  @ApiPropertyOptional({ maxLength: 100, description: 'Anywhere in name, e-mail or company, taken literally' })
+  @ApiPropertyOptional({ maxLength: 100, description: 'Substring of name, e-mail or company' })
   @NormalizedText()
   @OptionalParam()
   @IsString()
@@ -36,32 +36,31 @@ export class UserListQuery {
   @EnumParam(PROVIDERS)
   provider?: Provider;
 
-  @EnumParam(SORTS, '`-` turns the order round; default `-created_at`')
+  @EnumParam(SORTS, '`-` reverses the order; default `-created_at`')
   sort?: string;
 
-  @ApiPropertyOptional({ description: '`next` of the page before, in the same order; then `page` does not count' })
+  @ApiPropertyOptional({ description: '`next` of the previous page in the same order; `page` is ignored' })
   @OptionalParam()
   @IsString()
   @CodePointLength(0, 2048)
   after?: string;
 }
 
-/** The order that `sort` names. */
 export function readSort(sort = '-created_at'): UserSort {
   return { field: sort.replace('-', '') as UserSortField, descending: sort.startsWith('-') };
 }
 
-/** A user as administrators see them in lists: nothing that is encrypted at rest. */
+/** Without the fields that are encrypted at rest. */
 export class AdminUserBody extends OmitType(ProfileBody, ['phone', 'date_of_birth', 'bio']) {}
 
 export class UserListBody {
   @ApiProperty({ type: [AdminUserBody] }) users: AdminUserBody[];
-  @ApiProperty({ description: 'Users that the filter lets through', example: 42 }) total: number;
-  @ApiProperty({ description: 'true where `total` was not counted: among very many users' }) total_is_estimate: boolean;
+  @ApiProperty({ description: 'Users that match the filter', example: 42 }) total: number;
+  @ApiProperty({ description: 'true where there are too many users to count' }) total_is_estimate: boolean;
   @ApiProperty({ example: 1 }) page: number;
   @ApiProperty({ example: 20 }) limit: number;
   @ApiProperty({ example: 3 }) pages: number;
-  @ApiProperty({ type: String, nullable: true, description: 'Cursor for `after`; null at the end' }) next:
+  @ApiProperty({ type: String, nullable: true, description: 'Cursor for `after`; null on the last page' }) next:
     string | null;
 }
 

@@ -14,7 +14,7 @@ export class UserListService {
     private readonly settings: Settings,
   ) {}
 
-  /** @throws AppError `validation_failed` for a cursor of another order, or a question that takes too long to answer */
+  /** @throws AppError `validation_failed` for a cursor of another order, or a query that was cut off */
   async list(query: UserListQuery): Promise<UserListBody> {
     const { page, limit, search, role, provider, is_active: isActive } = query;
     const sort = readSort(query.sort);
@@ -24,7 +24,7 @@ export class UserListService {
     const found = await this.reads
       .run((tx) => findUserPage(tx, request))
       .catch((error: unknown) => {
-        throw sqlState(error) === QUERY_CANCELED ? (tooMuch(search, offset) ?? error) : error;
+        throw sqlState(error) === QUERY_CANCELED ? (howToNarrow(search, offset) ?? error) : error;
       });
     return {
       users: found.users.map((user) => toAdminUser(user, this.settings.publicBaseUrl)),
@@ -38,8 +38,8 @@ export class UserListService {
   }
 }
 
-/** What to ask differently; null where nothing in the question explains the time it took. */
-function tooMuch(search: string | undefined, offset: number): AppError | null {
+/** A hint how to narrow the query; null where its parameters do not explain the time it took. */
+function howToNarrow(search: string | undefined, offset: number): AppError | null {
   const reason = (...[field, rule, message]: [string, Rule, string]) =>
     new AppError('validation_failed', { details: [{ field, rule, message }] });
   if (offset > 0)

@@ -22,7 +22,10 @@ export class AdminUsersController {
 
   @Get()
   @AdminRoute('users:read', 'validation_failed')
-  @ApiOperation({ summary: 'List and search users', description: 'By page, or with `after` through millions of them.' })
+  @ApiOperation({
+    summary: 'List and search users',
+    description: 'By page, or by cursor with `after`, which is fast at any depth.',
+  })
   @ApiOkResponse({ type: UserListBody })
   list(@Query() query: UserListQuery): Promise<UserListBody> {
     return this.lists.list(query);
@@ -64,7 +67,7 @@ export class AdminUsersController {
   @ApiOperation({
     summary: 'Change the role of a user',
     description:
-      'Ends every session of the user. A higher role needs a confirmed address, and a password, if there is one, that its owner is known to have chosen.',
+      'Ends every session of the user. A promotion needs a confirmed address, and a password that the owner of the mailbox has proven.',
   })
   @ApiOkResponse({ type: AdminUserDetailBody })
   async setRole(

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 
-/** Who did what to whom, why and from where. Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. */
+/** Append-only: a trigger refuses UPDATE, DELETE and TRUNCATE. */
 @Entity('audit_logs')
 @Index('idx_audit_at', { synchronize: false })
 @Index('idx_audit_actor', { synchronize: false })
@@ -17,7 +17,7 @@ export class AuditLog {
   @Column({ type: 'timestamptz', default: () => 'now()' })
   at: Date;
 
-  // No foreign keys: the record outlives the users it is about. A null actor is the service itself or a stranger.
+  // No foreign keys: the record outlives its users. A null actor is the service itself or a client that is not signed in.
   @Column({ name: 'actor_id', type: 'uuid', nullable: true })
   actorId: string | null;
 

@@ -4,7 +4,7 @@ import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
 
-/** Says so, once, where the service runs under a role that could rewrite the audit: who takes it over could hide that. */
+/** Warns at start where the service's database role could rewrite the audit log: an intruder could cover their tracks. */
 @Injectable()
 export class AuditProtection implements OnApplicationBootstrap {
   constructor(

@@ -7,9 +7,9 @@ export interface AuditFilter {
   actor?: string;
   target?: string;
   action?: string;
-  /** From this moment on. */
+  /** Inclusive. */
   from?: Date;
-  /** Before this moment. */
+  /** Exclusive. */
   to?: Date;
 }
 
@@ -29,12 +29,11 @@ export interface AuditRow {
 const COLUMNS =
   'id, at, actor_id, target_id, action, reason, host(ip_address) AS ip_address, request_id, before, after';
 
-/** The audit log as administrators read it, newest entry first. */
+/** The audit log for administrators, newest entry first. */
 @Injectable()
 export class AuditReader {
   constructor(private readonly database: DataSource) {}
 
-  /** The last entries about a user. */
   latestAbout(userId: string, limit: number): Promise<AuditRow[]> {
     return this.database.query(
       `SELECT ${COLUMNS} FROM audit_logs WHERE target_id = $1 ORDER BY at DESC, id DESC LIMIT $2`,
@@ -43,9 +42,9 @@ export class AuditReader {
   }
 
   /**
-   * @param after cursor of the page before, or nothing for the first page
-   * @returns the cursor of the next page too, null at the end
-   * @throws AppError `validation_failed` for a cursor that is none
+   * @param after `next` of the previous page
+   * @returns `next` is null on the last page
+   * @throws AppError `validation_failed` for a malformed cursor
    */
   async page(tx: EntityManager, filter: AuditFilter, after: string | undefined, limit: number) {
     const values = new SqlParams();
@@ -55,7 +54,7 @@ export class AuditReader {
       filter.action && `action = ${values.add(filter.action)}`,
       filter.from && `at >= ${values.add(filter.from)}`,
       filter.to && `at < ${values.add(filter.to)}`,
-      after && behind(after, values),
+      after && afterCursor(after, values),
     ].filter(Boolean);
     const rows = await tx.query<(AuditRow & { instant: string })[]>(
       `SELECT ${COLUMNS}, (extract(epoch FROM at) * 1000000)::bigint::text AS instant FROM audit_logs
@@ -67,7 +66,7 @@ export class AuditReader {
   }
 }
 
-function behind(cursor: string, values: SqlParams): string {
+function afterCursor(cursor: string, values: SqlParams): string {
   const [instant, id] = decodeCursor(cursor, (parts): parts is [string, string] => {
     return parts.length === 2 && /^\d{1,16}$/.test(parts[0] ?? '') && /^\d{1,18}$/.test(parts[1] ?? '');
   });

@@ -2,7 +2,7 @@ import { Check, Column, Entity, PrimaryColumn } from 'typeorm';
 
 export type Side = 'target' | 'actor';
 
-/** An erasure that goes on: in the audit of somebody who is gone, what is older than this entry is still to be blanked. */
+/** An unfinished erasure: entries of this deleted user that are older than the position are still to be redacted. */
 @Entity('audit_redactions')
 @Check('audit_redactions_side_check', `side IN ('target', 'actor')`)
 export class AuditRedaction {
@@ -10,7 +10,7 @@ export class AuditRedaction {
   @PrimaryColumn({ name: 'user_id', type: 'uuid', primaryKeyConstraintName: 'audit_redactions_pkey' })
   userId: string;
 
-  /** Entries about the person, or entries of what they did. */
+  /** Whether the user is the target or the actor of these entries. */
   @PrimaryColumn({ type: 'varchar', length: 6, primaryKeyConstraintName: 'audit_redactions_pkey' })
   side: Side;
 

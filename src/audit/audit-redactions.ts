@@ -8,49 +8,48 @@ import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 import type { Side } from './audit-redaction.entity.js';
 import type { Position } from './keyset-position.js';
 
-/** Entries a statement blanks: few enough for the shortest limit that statements may be given. */
+/** Entries that one statement redacts within the shortest `statement_timeout` that can be configured. */
 const BATCH_ROWS = 250;
-/** Milliseconds between two looks for what a process that died has left. */
+/** Between two checks for redactions that a crashed process left unfinished. */
 const INTERVAL_MS = 60_000;
-/** Milliseconds that the answer to an erasure waits for a long audit; the rest is blanked after it. */
+/** How long the response to an erasure waits for a long audit; the rest is redacted after it. */
 const MAX_WAIT_MS = 3000;
 
 const NEWEST: Position = { at: 'infinity', id: '9223372036854775807' };
 
 /**
- * Takes back what the audit says of a person, whose ids remain (GDPR article 17). The first entries go in the transaction
- * that deletes the account, which for nearly everybody is all; of a long audit the rest follows in steps that are committed
- * one by one, by whichever instance comes to it.
+ * Redacts the audit log of a deleted user (GDPR article 17); ids remain. The first batch is part of the transaction that
+ * deletes the account, which suffices for nearly every user. Any instance redacts the rest, one transaction for each batch.
  */
 @Injectable()
 export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly rounds: PeriodicTask;
+  private readonly task: PeriodicTask;
 
   constructor(
     private readonly database: DataSource,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.rounds = new PeriodicTask(INTERVAL_MS, logger, 'blanking an audit failed', () => this.steps());
+    this.task = new PeriodicTask(INTERVAL_MS, logger, 'blanking an audit failed', () => this.redactAll());
   }
 
   onApplicationBootstrap(): void {
-    this.rounds.start();
+    this.task.start();
   }
 
   onApplicationShutdown(): Promise<void> {
-    return this.rounds.stop();
+    return this.task.stop();
   }
 
   /**
-   * Call it once the account is deleted: the audit of anybody else stays.
-   * @param answerBy when the caller is to have its answer at the latest, as `performance.now()` counts
+   * Call it after the deletion of the account: the database refuses to redact users who exist.
+   * @param deadline when the response must be sent, as `performance.now()` counts
    */
-  async redact(tx: EntityManager, userId: string, answerBy: number): Promise<void> {
-    let left = false;
+  async redact(tx: EntityManager, userId: string, deadline: number): Promise<void> {
+    let unfinished = false;
     for (const side of ['target', 'actor'] as const) {
       const reached = await this.redactBatch(tx, userId, side, NEWEST);
       if (!reached) continue;
-      left = true;
+      unfinished = true;
       await tx.query('INSERT INTO audit_redactions (user_id, side, at, id) VALUES ($1, $2, $3, $4)', [
         userId,
         side,
@@ -58,26 +57,26 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
         reached.id,
       ]);
     }
-    if (left) afterCommit(tx, () => this.finishSoon(answerBy));
+    if (unfinished) afterCommit(tx, () => this.finishBefore(deadline));
   }
 
-  /** Goes on until nothing is left that another instance is not at. What fails is tried again in the next round. */
+  /** Redacts everything that no other instance is redacting. A failure is retried by the periodic task. */
   finish(): Promise<void> {
-    return this.rounds.runNow();
+    return this.task.runNow();
   }
 
-  private async finishSoon(answerBy: number): Promise<void> {
-    const patience = Math.max(0, Math.min(MAX_WAIT_MS, answerBy - performance.now()));
-    await Promise.race([this.finish(), sleep(patience, undefined, { ref: false })]);
+  private async finishBefore(deadline: number): Promise<void> {
+    const waitMs = Math.max(0, Math.min(MAX_WAIT_MS, deadline - performance.now()));
+    await Promise.race([this.finish(), sleep(waitMs, undefined, { ref: false })]);
   }
 
-  private async steps(): Promise<void> {
-    while (!this.rounds.stopped && (await this.database.transaction((tx) => this.step(tx))));
+  private async redactAll(): Promise<void> {
+    while (!this.task.stopped && (await this.database.transaction((tx) => this.redactNext(tx))));
   }
 
-  /** @returns false where there was nothing to do */
-  private async step(tx: EntityManager): Promise<boolean> {
-    // The lock decides who works; it goes with the transaction, so nothing is left behind by a process that dies.
+  /** @returns false where nothing is left */
+  private async redactNext(tx: EntityManager): Promise<boolean> {
+    // The row lock gives the work to one instance, and ends with the transaction of a process that crashes.
     const [next]: [(Position & { user_id: string; side: Side })?] = await tx.query(
       'SELECT user_id, side, at::text, id FROM audit_redactions LIMIT 1 FOR UPDATE SKIP LOCKED',
     );
@@ -95,7 +94,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
     return true;
   }
 
-  /** @returns the oldest entry of the batch, or nothing where there are no older ones */
+  /** @returns the oldest entry of the batch, undefined where there are no older ones */
   private async redactBatch(
     tx: EntityManager,
     userId: string,

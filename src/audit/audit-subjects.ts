@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ALONG_THE_INDEX, Position } from './keyset-position.js';
 
-/** An entry as the person it is about may see it. */
+/** An entry as its data subject may see it. */
 export interface SubjectEntry {
   id: string;
   at: Date;
@@ -16,25 +16,24 @@ export interface SubjectEntry {
   after: Record<string, unknown> | null;
 }
 
-/** Entries that are read at a time. */
 const PAGE_ROWS = 1000;
-/** An entry, and its time with the microseconds. */
 interface Row {
+  /** With microseconds. */
   instant: string;
   entry: SubjectEntry;
 }
 
 const OLDEST: Position = { at: '-infinity', id: '0' };
 
-/** The audit log from the side of one person. */
+/** The audit entries of one data subject. */
 @Injectable()
 export class AuditSubjects {
   constructor(private readonly database: DataSource) {}
 
   /**
-   * What was done to the person and by the person, oldest first, page by page: it may be long. Of everybody else nothing
-   * shows: not who the administrator was or where they sat, nor to whom the person, as an administrator, did what and why.
-   * @param until a moment, as PostgreSQL writes it
+   * Entries about the user and by the user, oldest first, in pages. Data of other persons is left out: the id and address
+   * of an administrator, and the targets and reasons of what the user did as an administrator.
+   * @param until a timestamp in PostgreSQL's text format
    */
   async *entriesOf(userId: string, until: string): AsyncGenerator<SubjectEntry[], void> {
     for (let after: Position | null = OLDEST; after;) {

@@ -9,7 +9,7 @@ export interface AuditEntry {
   actorId: string | null;
   targetId: string | null;
   reason?: string;
-  /** State before and after, without secrets and without the values of personal fields. */
+  /** Without secrets and without the values of personal fields. */
   before?: Record<string, unknown>;
   after?: Record<string, unknown>;
 }
@@ -24,7 +24,7 @@ const RECORD: Statement = {
 export class AuditService {
   constructor(private readonly statements: PreparedStatements) {}
 
-  /** Writes the entry in the caller's transaction: the change and its record stand or fall together. */
+  /** Writes the entry in the caller's transaction. */
   async record(tx: EntityManager, entry: AuditEntry, context: RequestContext | null): Promise<void> {
     await this.statements.run(tx, ...this.recording(entry, context));
   }

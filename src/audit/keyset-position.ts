@@ -1,11 +1,11 @@
-/** An entry in the order of all audit lists, as PostgreSQL writes it: a `Date` would lose the microseconds. */
+/** A keyset position in all audit lists, in PostgreSQL's text format: a `Date` would lose the microseconds. */
 export interface Position {
   at: string;
   id: string;
 }
 
 /**
- * For a transaction that reads somebody's audit in pieces: where statistics are old, the planner would rather read and sort
- * the whole of it for each. A sort that cannot be avoided then looks expensive enough to compile, which takes longer than it.
+ * For a transaction that reads an audit page by page: with old statistics the planner would read and sort all of it for each
+ * page. JIT is off because a sort that remains then looks expensive enough to compile.
  */
 export const ALONG_THE_INDEX = 'SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off';

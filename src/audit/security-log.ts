@@ -7,7 +7,7 @@ import { type Logger, withoutRedaction } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { KeyRing } from '../crypto/key-ring.js';
 
-/** Answers that refuse an authentication, on whatever route. Others count where the error says that a token was forged. */
+/** Errors that refuse an authentication, on any route. Other errors count when a token was forged. */
 const REFUSALS = new Set<ErrorType>([
   'invalid_credentials',
   'account_disabled',
@@ -19,24 +19,23 @@ const REFUSALS = new Set<ErrorType>([
   'provider_email_unverified',
 ]);
 
-/** Limits that end attempts to sign in; the others bound what anybody may ask for. */
+/** Rate limits on sign-ins. */
 const SIGN_IN_LIMITS = new Set(['loginPair', 'loginAddress', 'loginIp', 'signIns', 'tokenPerIp']);
 
-/** Of one client in an interval; what exceeds them is summed up in one more. */
+/** Of one client in an interval; one more line counts the rest. */
 const MAX_LINES = 10;
 const INTERVAL_MS = 1000;
 const MAX_CLIENT_ENTRIES = 10_000;
-/** Stands for the clients beyond. */
+/** The key of all clients above MAX_CLIENT_ENTRIES. */
 const OTHER_CLIENTS = 'others';
 
 const isRefusal = ({ type, extras }: AppError, exceededLimit = '') =>
   REFUSALS.has(type) || extras.forged === true || SIGN_IN_LIMITS.has(exceededLimit);
 
-/** One log line for every refused authentication (ASVS 16.3), so that attacks can be found and blocked by client. */
+/** Logs every refused authentication (OWASP ASVS 16.3), so that attacks can be detected and blocked by client. */
 @Injectable()
 export class SecurityLog implements OnApplicationShutdown {
   private readonly lines: Logger;
-  /** Events of each client in this interval. */
   private readonly counts = new Map<string, number>();
   private timer: NodeJS.Timeout | null = null;
 
@@ -47,7 +46,7 @@ export class SecurityLog implements OnApplicationShutdown {
     this.lines = withoutRedaction(logger);
   }
 
-  /** Writes down what the error filters and handlers have noted as `refusal` or `securityEvent`. */
+  /** Logs the `refusal` or `securityEvent` that error filters and handlers put into the request's context. */
   watch(fastify: FastifyInstance): void {
     fastify.addHook('onResponse', (request, _reply, done) => {
       const { refusal, exceededLimit, securityEvent } = request.context ?? {};
@@ -78,7 +77,7 @@ export class SecurityLog implements OnApplicationShutdown {
     );
   }
 
-  /** @returns false where the event is only summed up */
+  /** @returns false where the event is only counted */
   private count(client: string): boolean {
     const key = this.counts.has(client) || this.counts.size < MAX_CLIENT_ENTRIES ? client : OTHER_CLIENTS;
     const events = (this.counts.get(key) ?? 0) + 1;
@@ -96,7 +95,7 @@ export class SecurityLog implements OnApplicationShutdown {
     this.counts.clear();
   }
 
-  /** Tells attempts at one account from those at another, to nobody who does not hold the key. */
+  /** A keyed hash: it groups attempts by account without showing the address. */
   private hash(email: string): string {
     return this.keyRing.sign('security-log', email).toString('base64url').slice(0, 22);
   }

@@ -1,53 +1,59 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Injectable, OnModuleInit } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { hasFailedInvalidation } from './pending-invalidation.js';
-import { UserCaches } from './user-caches.js';
 import { NotificationListener } from '../database/notification-listener.js';
+import { hasNote, writeNote } from '../redis/ephemeral-notes.js';
 
 const CHANNEL = 'user_cache';
-/** Ids in one notification; PostgreSQL takes 8000 bytes. */
+/** A notification of PostgreSQL holds 8000 bytes. */
 const MAX_IDS_ENTRIES = 200;
-/** Milliseconds in which a notification reaches the others, and for which an answer is held back at most until it is sent. */
+/** How long a notification takes to reach the other instances, and how long a response waits for it at most. */
 const DELIVERY_MS = 15;
 const MAX_WAIT_MS = 100;
+/** Kept for longer than the TTL of any entry. */
+const FAILURE_NOTE = 'cache:invalidation_failed';
+const FAILURE_NOTE_SECONDS = 10_800;
+
+type Query = (sql: string, values: unknown[]) => Promise<unknown[]>;
+
+/** Persists that invalidation failed, so the next process starts with an untrusted cache. */
+export function persistFailedInvalidation(query: Query): Promise<void> {
+  return writeNote(query, FAILURE_NOTE, FAILURE_NOTE_SECONDS);
+}
 
 /**
- * Where a change cannot be told to the cache, the other instances are told by way of PostgreSQL: their way to Redis may be
- * open, and an old value would be served there. It is a second net; a notification that is lost is made up for by the
- * relay, and by this instance once it reaches Redis again.
+ * Sends failed invalidations to the other instances through PostgreSQL, since they may still reach Redis. A lost
+ * notification is made up for by the relay, and by this instance once it reaches Redis again.
  */
 @Injectable()
-export class CacheInvalidationBroadcaster implements OnModuleInit {
-  private waiting = new Set<string>();
+export class CacheInvalidationBroadcaster {
+  private readonly queue = new Set<string>();
   private sending: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: DataSource,
-    listener: NotificationListener,
-    private readonly caches: UserCaches,
-  ) {
-    caches.onInvalidationFailed((ids) => this.broadcast(ids));
-    listener.on(CHANNEL, (payload) => void caches.invalidate(payload.split(',')));
+    private readonly listener: NotificationListener,
+  ) {}
+
+  onInvalidation(listener: (userIds: string[]) => void): void {
+    this.listener.on(CHANNEL, (payload) => listener(payload.split(',')));
   }
 
-  async onModuleInit(): Promise<void> {
-    // Where the database does not say so, nobody knows.
-    const doubted = await hasFailedInvalidation((sql, values) => this.database.query(sql, values)).catch(() => true);
-    if (doubted) this.caches.invalidateAll();
-  }
-
-  private async broadcast(userIds: string[]): Promise<void> {
-    for (const id of userIds) this.waiting.add(id);
-    // What others have added meanwhile goes along; their own turn then finds nothing left to send.
+  async broadcast(userIds: string[]): Promise<void> {
+    for (const id of userIds) this.queue.add(id);
     this.sending = this.sending.then(() => this.send());
     await Promise.race([this.sending.then(() => sleep(DELIVERY_MS)), sleep(MAX_WAIT_MS, undefined, { ref: false })]);
   }
 
+  /** True also where PostgreSQL does not answer. */
+  hasFailedInvalidation(): Promise<boolean> {
+    return hasNote((sql, values) => this.database.query(sql, values), FAILURE_NOTE).catch(() => true);
+  }
+
   private async send(): Promise<void> {
-    while (this.waiting.size > 0) {
-      const ids = [...this.waiting].slice(0, MAX_IDS_ENTRIES);
-      for (const id of ids) this.waiting.delete(id);
+    while (this.queue.size > 0) {
+      const ids = [...this.queue].slice(0, MAX_IDS_ENTRIES);
+      for (const id of ids) this.queue.delete(id);
       await this.database.query('SELECT pg_notify($1, $2)', [CHANNEL, ids.join(',')]).catch(() => undefined);
     }
   }

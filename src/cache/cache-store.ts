@@ -1,43 +1,47 @@
-/** The right to write one entry; void as soon as anybody else has touched the entry. */
+/** A lease or a lock: the right to write one entry, in one generation. Null: the store did not answer. */
 export interface CacheToken {
   id: string;
-  /** What the entry has to be marked with to count; null where the store was not there to say. */
   generation: string | null;
 }
 
 /**
- * Where cached values stand. Nobody simply writes: a reader that missed asks for a lease and a writer makes a claim, and each
- * may fill the entry only while its own token still stands there. So an old value never replaces a new one, however late
- * its command arrives.
+ * Cached values that are never older than a change that was answered. Readers hold leases (Nishtala et al., "Scaling
+ * Memcache at Facebook", NSDI 2013), writers hold locks. The states of one entry:
+ *
+ * ```mermaid
+ * stateDiagram-v2
+ *   empty --> lease: acquireLease
+ *   lease --> value: setWithLease, own lease
+ *   lease --> empty: invalidate, lost lock's commitWrite, 5 s
+ *   value --> empty: invalidate, lost lock's commitWrite, TTL, new generation
+ *   value --> lease: acquireLease after a new generation
+ *   any --> locked: lockForWrite
+ *   locked --> value: commitWrite, own lock
+ *   locked --> empty: commitWrite without a value, 15 s
+ *   locked --> contested: invalidate, lost lock's commitWrite
+ *   contested --> empty: 15 s
+ * ```
+ *
+ * A contested entry matches no lock: which of two overlapping writers committed last is unknown.
  */
 export interface CacheStore {
-  /** The value, null where there is none, undefined where the store cannot be asked just now. */
-  read(key: string): Promise<string | null | undefined>;
+  /** The value, null where there is none, undefined where the store cannot or must not be asked. */
+  get(key: string): Promise<string | null | undefined>;
 
-  /** For a reader, before it reads the database: null where somebody else is at this entry. */
+  /** For a reader, before its query. Null where the entry is in use. */
   acquireLease(key: string): Promise<CacheToken | null>;
 
-  /** @param ttl milliseconds */
-  setWithLease(key: string, lease: CacheToken, value: string, ttl: number): Promise<void>;
+  setWithLease(key: string, lease: CacheToken, value: string, ttlMs: number): Promise<void>;
 
-  /**
-   * For a writer, before its change is committed: from now on nobody reads the entry or fills it. Should the process die,
-   * the claim runs out and the next reader goes to the database. Never rejects.
-   */
+  /** For a writer, before its commit. Never rejects. */
   lockForWrite(key: string): Promise<CacheToken>;
 
-  /**
-   * For a writer, after the commit. Where the claim did not stand all the while, the entry is emptied instead. Never rejects.
-   * @param value null empties the entry in any case
-   */
-  commitWrite(key: string, claim: CacheToken, value: string | null, ttl: number): Promise<void>;
+  /** For a writer, after its commit. A null empties the entry. Never rejects. */
+  commitWrite(key: string, lock: CacheToken, value: string | null, ttlMs: number): Promise<void>;
 
-  /**
-   * Empties entries whose rows have changed, whoever changed them. Never rejects.
-   * @returns false where that has to be made up for later
-   */
+  /** Never rejects. @returns false where the store did not answer; this process then bypasses the entries and retries */
   invalidate(keys: string[]): Promise<boolean>;
 
-  /** What was cached before this process began may be out of date: from now on it is not read. */
+  /** Starts a new generation: voids all values, and the tokens in use. */
   invalidateAll(): void;
 }

@@ -3,77 +3,66 @@ import { afterCommit } from '../database/transaction.js';
 import { cacheReads } from '../common/logging/metrics.js';
 import type { CacheStore } from './cache-store.js';
 
-/** Milliseconds that the store may take for a look-up: past SLOW it is asked for nothing more, past QUICK nobody waits for it. */
+/** After a slower read the store is asked for nothing more. */
 const SLOW_READ_MS = 25;
-const QUICK_READ_MS = 5;
 
-/** Where the value stands, under its kind and its user. */
 export const entryKey = (name: string, userId: string) => `user:${name}:${userId}`;
 
 /**
- * One kind of value per user, read through and written through. Values are kept as JSON text, never as objects: the
- * serializer of the Redis store would revive strings that look like functions.
+ * One kind of value for each user, read through and written through. Values are JSON text, never objects: the serializer of
+ * cache-manager's Redis store revives strings that look like functions.
  */
 export class EntityCache<T> {
-  private readonly changing = new WeakMap<QueryRunner, Map<string, () => T | null>>();
+  private readonly changes = new WeakMap<QueryRunner, Map<string, () => T | null>>();
 
   constructor(
     private readonly store: CacheStore | null,
     private readonly name: string,
-    private readonly ttl: number,
+    private readonly ttlMs: number,
   ) {}
 
-  /** The cached value, else what `load` reads; see `text`. */
   async get<N extends T | null>(id: string, load: (kept: boolean) => Promise<N>): Promise<T | N> {
     return JSON.parse(await this.getJson(id, load)) as T | N;
   }
 
   /**
-   * The cached value as JSON text, else that of what `load` reads from the database, which is then kept; a null is not.
-   * @param load told whether its value will be kept; then nothing serves that was read before the call
+   * The value as JSON text, from the cache or else from `load`, whose result is cached unless it is null.
+   * @param load called with true where its result will be cached; then it must query the database
    */
   async getJson(id: string, load: (kept: boolean) => Promise<T | null>): Promise<string> {
-    const key = this.key(id);
+    const key = entryKey(this.name, id);
     const started = performance.now();
-    const cached = await this.store?.read(key);
+    const cached = await this.store?.get(key);
     const took = performance.now() - started;
-    const result = cached === undefined ? 'bypass' : cached === null ? 'miss' : 'hit';
-    cacheReads.add(this.name, result);
+    cacheReads.add(this.name, cached === undefined ? 'bypass' : cached === null ? 'miss' : 'hit');
     if (typeof cached === 'string') return cached;
-    // The lease comes before the query: a change that the query does not see yet takes it away.
+    // The lease comes before the query: a change that the query does not see ends the lease.
     const lease = cached === null && took < SLOW_READ_MS ? await this.store!.acquireLease(key) : null;
     const value = await load(lease !== null);
     const text = JSON.stringify(value);
-    if (lease && value !== null) {
-      const filling = this.store!.setWithLease(key, lease, text, this.ttl);
-      if (took < QUICK_READ_MS) await filling;
-    }
+    if (lease && value !== null) await this.store!.setWithLease(key, lease, text, this.ttlMs);
     return text;
   }
 
   /**
-   * Called in the transaction that changes the value. Nothing waits for the store until the commit; then the entry holds
-   * the new value.
-   * @param fresh the value as committed, read from a row that the transaction holds; null where it is not at hand
+   * Called in the transaction that changes the value. It locks the entry without delaying the transaction; after the commit
+   * the entry holds the new value.
+   * @param fresh the value as committed, from a row that the transaction has locked; null empties the entry
    */
   writeThrough(tx: EntityManager, id: string, fresh: () => T | null): void {
-    if (!this.store) return;
-    const open = this.changing.get(tx.queryRunner!) ?? new Map<string, () => T | null>();
-    this.changing.set(tx.queryRunner!, open);
-    const known = open.has(id);
-    open.set(id, fresh);
-    if (known) return;
-    const { store } = this;
-    const key = this.key(id);
-    const claim = store.lockForWrite(key);
+    const { store, ttlMs } = this;
+    if (!store) return;
+    const changes = this.changes.get(tx.queryRunner!) ?? new Map<string, () => T | null>();
+    this.changes.set(tx.queryRunner!, changes);
+    const locked = changes.has(id);
+    changes.set(id, fresh);
+    if (locked) return;
+    const key = entryKey(this.name, id);
+    const lock = store.lockForWrite(key);
     afterCommit(tx, async () => {
-      const value = open.get(id)!();
-      open.delete(id);
-      await store.commitWrite(key, await claim, value === null ? null : JSON.stringify(value), this.ttl);
+      const value = changes.get(id)!();
+      changes.delete(id);
+      await store.commitWrite(key, await lock, value === null ? null : JSON.stringify(value), ttlMs);
     });
-  }
-
-  key(id: string): string {
-    return entryKey(this.name, id);
   }
 }

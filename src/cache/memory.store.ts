@@ -3,43 +3,39 @@ import { Cache, createCache, memoryStore } from 'cache-manager';
 import type { CacheStore, CacheToken } from './cache-store.js';
 
 const MAX_ENTRIES = 1000;
-/** Milliseconds: how long a change made past the service, by a script or by hand, can go unseen. */
+/** How long a change made past the service, by a script or by hand, can go unseen. */
 const MAX_AGE_MS = 2000;
 
-/**
- * Values in the memory of this process, for the embedded database, which one process serves. Should a second one share it,
- * each tells the other of its changes.
- */
+/** Values in this process, for the embedded database. A second process that shares it is notified of each change. */
 export class MemoryStore implements CacheStore {
-  // Purged by size and when read: a timer an entry, the default, would be the larger part of the work.
+  // Purged by size and on read: a timer for each entry, the default, would cost more than the cache saves.
   private readonly cache: Cache = createCache(memoryStore({ max: MAX_ENTRIES, ttl: MAX_AGE_MS, ttlAutopurge: false }));
   private readonly leases = new Map<string, string>();
 
   constructor(private readonly onChanged: (keys: string[]) => Promise<void>) {}
 
-  async read(key: string): Promise<string | null> {
+  async get(key: string): Promise<string | null> {
     return (await this.cache.get<string>(key)) ?? null;
   }
 
   async acquireLease(key: string): Promise<CacheToken> {
     if (this.leases.size > MAX_ENTRIES) this.leases.clear();
-    const word = randomUUID();
-    this.leases.set(key, word);
-    return { id: word, generation: null };
+    const id = randomUUID();
+    this.leases.set(key, id);
+    return { id, generation: null };
   }
 
-  async setWithLease(key: string, lease: CacheToken, value: string, ttl: number): Promise<void> {
+  async setWithLease(key: string, lease: CacheToken, value: string): Promise<void> {
     if (this.leases.get(key) !== lease.id) return;
     this.leases.delete(key);
-    await this.cache.set(key, value, Math.min(ttl, MAX_AGE_MS));
+    await this.cache.set(key, value);
   }
 
-  async lockForWrite(key: string): Promise<CacheToken> {
-    await this.invalidate([key]);
+  async lockForWrite(): Promise<CacheToken> {
     return { id: '', generation: null };
   }
 
-  /** The value is left to the next reader: of two writers nobody here knows who committed last. */
+  /** Caches no value: without locks, which of two writers committed last is unknown. */
   async commitWrite(key: string): Promise<void> {
     await this.invalidate([key]);
     await this.onChanged([key]);
@@ -51,6 +47,6 @@ export class MemoryStore implements CacheStore {
     return true;
   }
 
-  /** Nothing here is older than the process. */
+  // No entry is older than the process.
   invalidateAll(): void {}
 }

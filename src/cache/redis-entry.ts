@@ -1,35 +1,47 @@
-import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
-import type { CacheToken } from './cache-store.js';
+// An entry in Redis is a JSON string: `lease:<id>`, `lock:<id>` or `<VALUE_KIND>:<generation>:<signed JSON>`.
 
-/** Where the mark stands that an entry has to bear to count. */
-export const GENERATION_KEY = 'user:cache:mark';
+/** Holds the current generation, a random string. Deleting it voids every cached value and every write in flight. */
+export const GENERATION_KEY = 'user:cache:generation';
 
-const GENERATION_PATTERN = /^"[0-9a-f-]{36}"$/;
+/** Names the version of cached values. Raise it when the fields of a cached profile or of preferences change. */
+export const VALUE_KIND = 'value.v2';
 
-export const isGeneration = (text: string) => GENERATION_PATTERN.test(text);
+export const valuePrefix = (generation: string) => `${VALUE_KIND}:${generation}:`;
 
-/**
- * What an entry that holds a value begins with. The number is the version of what is cached: raise it when the fields of a
- * cached profile or of preferences change, so that releases beside each other do not serve each other's entries.
- */
-export const VALUE_KIND = 'value.v1';
+const READ_GENERATION = `
+redis.call('SETNX', KEYS[2], ARGV[3])
+local generation = redis.call('GET', KEYS[2])`;
 
-/** cache-manager's store would take strings for anything that its serializer once wrote; ours cannot be mistaken. */
-export const quote = (word: string) => JSON.stringify(word);
+/** ARGV: lease, its TTL, a generation if there is none. Returns the generation, or nil where the entry is in use. */
+export const ACQUIRE_LEASE = `${READ_GENERATION}
+local held = redis.call('GET', KEYS[1]) or ''
+local current = '"${VALUE_KIND}:' .. generation .. ':'
+for _, prefix in ipairs({'"lease:', '"lock:', current}) do
+  if string.sub(held, 1, #prefix) == prefix then return nil end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return generation`;
 
-export function newGeneration(): string {
-  return quote(randomUUID());
-}
+/** ARGV: own lease, value, its TTL. */
+export const SET_WITH_LEASE = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end`;
 
-/** What an entry begins with that counts while this mark stands. */
-export const valuePrefix = (mark: string) => `${VALUE_KIND}:${mark.slice(1, -1)}:`;
+/** ARGV: lock, its TTL, a generation if there is none. Returns the generation. */
+export const LOCK_FOR_WRITE = `${READ_GENERATION}
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return generation`;
 
-export function entryOf({ generation }: CacheToken, signedValue: string): string {
-  return quote(valuePrefix(generation!) + signedValue);
-}
-
-/** From now on nothing counts that is cached of any user, nor what is on its way there. */
-export async function startNewGeneration(redis: Redis): Promise<void> {
-  await redis.set(GENERATION_KEY, newGeneration());
-}
+/** ARGV: value or an empty string, its TTL, the TTL of a lock, own locks. Another writer's lock becomes contested. */
+export const COMMIT_WRITE = `
+local own = {}
+for index = 4, #ARGV do own[ARGV[index]] = true end
+for _, key in ipairs(KEYS) do
+  local held = redis.call('GET', key)
+  if held and own[held] and ARGV[1] ~= '' then
+    redis.call('SET', key, ARGV[1], 'PX', ARGV[2])
+  elseif held and not own[held] and string.sub(held, 1, 6) == '"lock:' then
+    redis.call('SET', key, '"lock:"', 'PX', ARGV[3])
+  elseif held then
+    redis.call('DEL', key)
+  end
+end`;

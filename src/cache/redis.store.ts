@@ -1,216 +1,150 @@
 import { randomUUID } from 'node:crypto';
-import { Cache, createCache } from 'cache-manager';
-import { redisInsStore } from 'cache-manager-ioredis-yet';
+import { redisInsStore, type RedisStore as Reader } from 'cache-manager-ioredis-yet';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../common/logging/logger.js';
-import type { CacheStore, CacheToken } from './cache-store.js';
 import { CircuitBreaker, RedisUnavailable } from '../redis/circuit-breaker.js';
 import type { EntrySigner } from '../redis/entry-signer.js';
-import {
-  entryOf,
-  isGeneration,
-  GENERATION_KEY,
-  newGeneration,
-  quote,
-  valuePrefix,
-  startNewGeneration,
-} from './redis-entry.js';
-import { LOCK_FOR_WRITE, SET_WITH_LEASE, LEASE, COMMIT_WRITE } from './redis-scripts.js';
+import type { CacheStore, CacheToken } from './cache-store.js';
+import * as entries from './redis-entry.js';
 
-/** Milliseconds. A lease outlives the query of its reader, a claim the transaction of its writer. */
+/** A lease outlives its reader's query, a lock its writer's transaction. */
 const LEASE_MS = 5000;
 const WRITE_LOCK_MS = 15_000;
-/** Entries that are emptied one by one after an outage; of more, all that is cached is given up. */
-const MAX_PENDING_ENTRIES = 1000;
-/** Entries that one script empties; Redis serves nobody else meanwhile. */
-const CHUNK_ENTRIES = 200;
+/** Entries invalidated one by one after an outage; more end the generation. */
+const MAX_PENDING_ENTRIES = 500;
 const RETRY_MS = 1000;
 
-/** Entries that this process has to empty, each with those claims of its own that may still stand there. */
-type PendingInvalidations = Map<string, string[]>;
-
-const NOTHING: [unknown, string | null] = [null, null];
-
 /**
- * Values in Redis, through cache-manager over the one connection. What could not be told to Redis is made up for: those
- * entries are emptied before they are read again, and after a lost connection, when Redis may be another or an older one,
- * everything is void.
+ * Values in Redis. An invalidation that Redis has not acknowledged stays pending: this process bypasses the entry until a
+ * retry succeeds. A lost connection makes the generation pending, since Redis may come back with older data.
  */
 export class RedisStore implements CacheStore {
-  private readonly cache: Cache;
-  private pendingInvalidations: PendingInvalidations = new Map();
-  private inFlightInvalidations: PendingInvalidations = new Map();
-  /** Entries that are being emptied, and how many times over. */
-  private readonly invalidating = new Map<string, number>();
-  /** How often all that is cached came into doubt, and up to which of those it has been voided. */
-  private requestedGenerations = 0;
-  private startedGenerations = 0;
-  private reconciling = false;
+  private readonly reader: Reader;
+  /** By key, the own locks that may still stand there. A retry that succeeds removes only the array that it started with. */
+  private readonly pendingInvalidations = new Map<string, string[]>();
   private retry: NodeJS.Timeout | undefined;
 
-  /** @param onMissed told of entries that may be out of date while this process cannot reach Redis; others may */
+  /** @param onInvalidationFailed called with keys whose old values other processes may still serve */
   constructor(
     private readonly breaker: CircuitBreaker,
     private readonly signer: EntrySigner,
     private readonly logger: Logger,
-    private readonly onMissed: (keys: string[]) => Promise<void>,
+    private readonly onInvalidationFailed: (keys: string[]) => Promise<void>,
   ) {
-    const redis = breaker.redis!;
-    // The library only reads; what is written is for the scripts.
-    this.cache = createCache(redisInsStore({ get: (key: string) => breaker.read(key) } as unknown as Redis));
-    redis.on('close', () => (this.requestedGenerations += 1));
-    redis.on('ready', () => void this.reconcile());
-    breaker.onRecovery(() => void this.reconcile());
+    // cache-manager only reads; all writes go through the scripts.
+    this.reader = redisInsStore({ get: (key: string) => breaker.read(key) } as unknown as Redis);
+    breaker.redis!.on('close', () => this.addPending(entries.GENERATION_KEY));
+    breaker.redis!.on('ready', () => void this.reconcile());
   }
 
-  async read(key: string): Promise<string | null | undefined> {
-    if (this.isUntrusted(key)) return undefined;
-    const reading = Promise.all([this.cache.store.get<unknown>(key), this.breaker.read(GENERATION_KEY)]);
-    const found = await reading.catch((error: unknown) => {
-      // The library fails on what is no JSON; such an entry, whoever wrote it, is none.
-      if (error instanceof SyntaxError) return NOTHING;
+  async get(key: string): Promise<string | null | undefined> {
+    if ([key, entries.GENERATION_KEY].some((name) => this.pendingInvalidations.has(name))) return undefined;
+    const reads = Promise.all([this.reader.get<unknown>(key), this.breaker.read(entries.GENERATION_KEY)]);
+    const found = await reads.catch((error: unknown) => {
+      // cache-manager throws on an entry that is not JSON; that is a miss.
+      if (error instanceof SyntaxError) return [null, null] as const;
       this.report(error);
       return null;
     });
-    // Asked again: it may have come into doubt during the wait.
-    if (found === null || this.isUntrusted(key)) return undefined;
-    const [entry, mark] = found;
-    if (typeof entry !== 'string' || !mark) return null;
-    const prefix = valuePrefix(mark);
+    if (found === null) return undefined;
+    const [entry, generation] = found;
+    if (typeof entry !== 'string' || generation === null) return null;
+    const prefix = entries.valuePrefix(generation);
     return entry.startsWith(prefix) ? this.signer.open(key, entry.slice(prefix.length)) : null;
   }
 
   async acquireLease(key: string): Promise<CacheToken | null> {
-    const word = quote(`lease:${randomUUID()}`);
-    const mark = await this.attempt(
-      (redis) => redis.eval(LEASE, 2, key, GENERATION_KEY, word, LEASE_MS, newGeneration()) as Promise<string | null>,
-      null,
-    );
-    return mark !== null && isGeneration(mark) ? { id: word, generation: mark } : null;
+    const lease = await this.acquire('lease', entries.ACQUIRE_LEASE, key, LEASE_MS);
+    return lease.generation === null ? null : lease;
   }
 
-  async setWithLease(key: string, lease: CacheToken, value: string, ttl: number): Promise<void> {
-    const entry = this.entry(key, lease, value, ttl);
-    await this.attempt((redis) => redis.eval(SET_WITH_LEASE, 1, key, lease.id, entry, ttl), null);
+  async setWithLease(key: string, lease: CacheToken, value: string, ttlMs: number): Promise<void> {
+    const entry = this.toEntry(key, lease.generation!, value, ttlMs);
+    await this.attempt((redis) => redis.eval(entries.SET_WITH_LEASE, 1, key, lease.id, entry, ttlMs));
   }
 
-  async lockForWrite(key: string): Promise<CacheToken> {
-    const word = quote(`claim:${randomUUID()}`);
-    const mark = await this.attempt(
-      (redis) =>
-        redis.eval(LOCK_FOR_WRITE, 2, key, GENERATION_KEY, word, WRITE_LOCK_MS, newGeneration()) as Promise<string>,
-      null,
-    );
-    return { id: word, generation: mark !== null && isGeneration(mark) ? mark : null };
+  lockForWrite(key: string): Promise<CacheToken> {
+    return this.acquire('lock', entries.LOCK_FOR_WRITE, key, WRITE_LOCK_MS);
   }
 
-  async commitWrite(key: string, claim: CacheToken, value: string | null, ttl: number): Promise<void> {
-    const entry = value === null || claim.generation === null ? '' : this.entry(key, claim, value, ttl);
-    const settled = await this.attempt(async (redis) => {
-      await redis.eval(COMMIT_WRITE, 1, key, entry, ttl, WRITE_LOCK_MS, claim.id);
-      return true;
-    }, false);
-    if (settled) return;
-    this.addPending(new Map([[key, [claim.id]]]));
-    await this.onMissed([key]);
-  }
-
-  async invalidate(keys: string[]): Promise<boolean> {
-    // Not read any more from this moment on, however long Redis takes.
-    for (const key of keys) this.invalidating.set(key, (this.invalidating.get(key) ?? 0) + 1);
-    const entries: PendingInvalidations = new Map(keys.map((key) => [key, []]));
-    const emptied = await this.invalidateNow(entries);
-    if (!emptied) this.addPending(entries);
-    for (const key of keys) {
-      const others = this.invalidating.get(key)! - 1;
-      if (others > 0) this.invalidating.set(key, others);
-      else this.invalidating.delete(key);
-    }
-    return emptied;
-  }
-
-  invalidateAll(): void {
-    this.requestedGenerations += 1;
-    void this.reconcile();
-  }
-
-  private entry(key: string, token: CacheToken, value: string, ttl: number): string {
-    return entryOf(token, this.signer.sign(key, value, Date.now() + ttl));
-  }
-
-  private async invalidateNow(missed: PendingInvalidations): Promise<boolean> {
-    const entries = [...missed];
-    const chunks: (typeof entries)[] = [];
-    for (let start = 0; start < entries.length; start += CHUNK_ENTRIES)
-      chunks.push(entries.slice(start, start + CHUNK_ENTRIES));
-    return this.attempt(async (redis) => {
-      const emptying = chunks.map((chunk) => {
-        const keys = chunk.map(([key]) => key);
-        const claims = chunk.flatMap(([, own]) => own);
-        return redis.eval(COMMIT_WRITE, keys.length, ...keys, '', 0, WRITE_LOCK_MS, ...claims);
-      });
-      await Promise.all(emptying);
-      return true;
-    }, false);
-  }
-
-  private isUntrusted(key: string): boolean {
-    const { pendingInvalidations, inFlightInvalidations, invalidating } = this;
-    if (this.startedGenerations < this.requestedGenerations) return true;
-    // Nearly always empty; then the key need not even be hashed.
-    const any = pendingInvalidations.size > 0 || inFlightInvalidations.size > 0 || invalidating.size > 0;
-    return any && (pendingInvalidations.has(key) || inFlightInvalidations.has(key) || invalidating.has(key));
-  }
-
-  private addPending(entries: PendingInvalidations): void {
-    for (const [key, claims] of entries)
-      this.pendingInvalidations.set(key, [...(this.pendingInvalidations.get(key) ?? []), ...claims]);
-    if (this.pendingInvalidations.size > MAX_PENDING_ENTRIES) {
-      this.requestedGenerations += 1;
-      this.pendingInvalidations.clear();
-    }
+  async commitWrite(key: string, { id, generation }: CacheToken, value: string | null, ttlMs: number): Promise<void> {
+    const entry = value === null || generation === null ? '' : this.toEntry(key, generation, value, ttlMs);
+    if (await this.commit([key], entry, ttlMs, [id])) return;
+    this.addPending(key, id);
     this.scheduleReconcile();
+    await this.onInvalidationFailed([key]);
   }
 
-  /** Until it has succeeded, whatever it is about goes past Redis. */
-  private async reconcile(): Promise<void> {
-    if (this.reconciling) return;
-    this.reconciling = true;
-    const { requestedGenerations } = this;
-    if (this.startedGenerations < requestedGenerations) {
-      const voided = await this.attempt((redis) => startNewGeneration(redis).then(() => true), false);
-      if (voided) this.startedGenerations = requestedGenerations;
-    }
-    // Set apart: what is missed from here on may be a later change of the same entry.
-    const mending = this.pendingInvalidations;
-    [this.inFlightInvalidations, this.pendingInvalidations] = [mending, new Map()];
-    const emptied = mending.size === 0 || (await this.invalidateNow(mending));
-    this.inFlightInvalidations = new Map();
-    if (!emptied) this.addPending(mending);
-    this.reconciling = false;
-    if (this.startedGenerations < this.requestedGenerations || this.pendingInvalidations.size > 0)
-      this.scheduleReconcile();
+  invalidate(keys: string[]): Promise<boolean> {
+    // Pending before Redis is asked: the entries are not read from this moment on.
+    for (const key of keys) this.addPending(key);
+    return this.reconcile(keys);
+  }
+
+  /** Without its key the generation is over; the next lease or lock starts another. */
+  invalidateAll(): void {
+    void this.invalidate([entries.GENERATION_KEY]);
+  }
+
+  private addPending(key: string, ...locks: string[]): void {
+    this.pendingInvalidations.set(key, [...(this.pendingInvalidations.get(key) ?? []), ...locks]);
+  }
+
+  /** @returns false where Redis did not acknowledge, and a retry is scheduled */
+  private async reconcile(keys = [...this.pendingInvalidations.keys()]): Promise<boolean> {
+    const started = keys.map((key) => [key, this.pendingInvalidations.get(key)!] as const);
+    const locks = started.flatMap(([, own]) => own);
+    const done = keys.length === 0 || (await this.commit(keys, '', 0, locks));
+    if (!done) this.scheduleReconcile();
+    else
+      for (const [key, own] of started)
+        if (this.pendingInvalidations.get(key) === own) this.pendingInvalidations.delete(key);
+    return done;
   }
 
   private scheduleReconcile(): void {
+    if (this.pendingInvalidations.size > MAX_PENDING_ENTRIES) {
+      this.pendingInvalidations.clear();
+      this.addPending(entries.GENERATION_KEY);
+    }
     this.retry ??= setTimeout(() => {
       this.retry = undefined;
       void this.reconcile();
     }, RETRY_MS).unref();
   }
 
-  /** Never rejects: without Redis there is no cache, and everything else goes on. */
-  private async attempt<T, F>(command: (redis: Redis) => Promise<T>, otherwise: F): Promise<T | F> {
+  private async acquire(kind: 'lease' | 'lock', script: string, key: string, ttlMs: number): Promise<CacheToken> {
+    const id = JSON.stringify(`${kind}:${randomUUID()}`);
+    const generation = await this.attempt((redis) =>
+      redis.eval(script, 2, key, entries.GENERATION_KEY, id, ttlMs, randomUUID()),
+    );
+    return { id, generation: generation as string | null };
+  }
+
+  private async commit(keys: string[], entry: string, ttlMs: number, locks: string[]): Promise<boolean> {
+    const values = [...keys, entry, ttlMs, WRITE_LOCK_MS, ...locks];
+    const done = await this.attempt((redis) =>
+      redis.eval(entries.COMMIT_WRITE, keys.length, ...values).then(() => true),
+    );
+    return done ?? false;
+  }
+
+  private toEntry(key: string, generation: string, value: string, ttlMs: number): string {
+    return JSON.stringify(entries.valuePrefix(generation) + this.signer.sign(key, value, Date.now() + ttlMs));
+  }
+
+  /** Never rejects: null where Redis is unavailable or refuses. */
+  private async attempt<T>(command: (redis: Redis) => Promise<T>): Promise<T | null> {
     try {
       return await this.breaker.run(command);
     } catch (error) {
       this.report(error);
-      return otherwise;
+      return null;
     }
   }
 
   private report(error: unknown): void {
-    // The message alone: the error carries the command with its values.
+    // Only the message: the error carries the command with its values.
     if (!(error instanceof RedisUnavailable)) this.logger.warn({ reason: String(error) }, 'Redis refused a command');
   }
 }

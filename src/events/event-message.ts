@@ -1,7 +1,7 @@
 import type { Message } from 'kafkajs';
 import type { EventType } from './user-events.js';
 
-/** A row of the outbox on its way to the broker, columns by their own names. */
+/** A row of the outbox to publish, by column names. */
 export interface PendingEvent {
   id: string;
   event_id: string;
@@ -14,29 +14,29 @@ export interface PendingEvent {
   timestamp: string;
 }
 
-/** Raised when what an event says changes its shape; `docs/asyncapi.yaml` describes this one. */
+/** Raise it when the shape of an event changes; `docs/asyncapi.yaml` describes this version. */
 export const SCHEMA_VERSION = 1;
 
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
-/** Bytes of a value beyond which the broker would drop the connection instead of refusing the message. */
+/** The broker drops the connection for a larger value instead of refusing the message. */
 const MAX_VALUE_BYTES = 32 * 1024 * 1024;
 
 /**
- * The message of an event. The same row always makes the same message, so a replay tells nothing new.
- * @throws Error for an event that cannot be written down
+ * The same row always makes the same message, so a replay repeats messages exactly.
+ * @throws Error for an event that the broker would refuse
  */
 export function toMessage(event: PendingEvent): Message {
   const { event_id, event_type, user_id, payload, traceparent, timestamp } = event;
   if (!payload.startsWith('{') || !TIMESTAMP.test(timestamp)) throw new Error('no event can be made of this row');
-  // Put together as text: nothing of it has to be escaped, and parsing the payload would only be undone again.
-  const said = payload.length > 2 ? `${payload.slice(1, -1)},` : '';
+  // Built as text: nothing needs escaping, and the payload is JSON already.
+  const fields = payload.length > 2 ? `${payload.slice(1, -1)},` : '';
   const value =
-    `{"event_type":"${event_type}","user_id":"${user_id}",${said}` +
+    `{"event_type":"${event_type}","user_id":"${user_id}",${fields}` +
     `"timestamp":"${timestamp}","event_id":"${event_id}","schema_version":${SCHEMA_VERSION}}`;
   if (value.length > MAX_VALUE_BYTES) throw new Error('larger than any broker takes');
   return {
-    // The key chooses the partition: all events of a user stand in one, in order.
+    // The key chooses the partition: all events of a user are in one, in order.
     key: user_id,
     value,
     headers: {

@@ -12,13 +12,13 @@ export const eventsPublished = new Counter({
 
 export const eventsParked = new Counter({
   name: 'events_parked_total',
-  help: 'Events the broker refused for what they are; any increase needs somebody to look at outbox_events.last_error',
+  help: 'Events that the broker refused for good; the reason is in outbox_events.last_error',
   registers,
 });
 
 export const publishErrors = new Counter({
   name: 'event_publish_errors_total',
-  help: 'Batches that could not be handed to the broker and are tried again',
+  help: 'Batches that failed and are retried',
   registers,
 });
 
@@ -30,18 +30,18 @@ export const relayActive = new Gauge({
 
 export const outboxPending = new Gauge({
   name: 'outbox_pending_events',
-  help: 'Events that wait to be published, counted up to 10,000',
+  help: 'Events not published yet, counted up to 10,000',
   registers,
 });
 
 export const outboxAge = new Gauge({
   name: 'outbox_oldest_pending_seconds',
-  help: 'Age of the event that has waited longest',
+  help: 'Age of the oldest event not published yet',
   registers,
 });
 
 export const outboxParked = new Gauge({
   name: 'outbox_parked_events',
-  help: 'Events set aside because the broker refuses them',
+  help: 'Events that the broker refused for good',
   registers,
 });

@@ -6,7 +6,7 @@ import { PendingEvent, toMessage } from './event-message.js';
 import { FencedSockets, kafkaConfig, nameKafka, REQUEST_TIMEOUT_MS } from './kafka.js';
 import { PartitionAckTracker } from './partition-ack-tracker.js';
 
-/** What the broker says of an event that it will never take; everything else is about its own state, and passes. */
+/** Errors of the broker about the event itself; all others are about the broker's state, and pass. */
 const NON_RETRIABLE_ERRORS = new Set([
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
@@ -15,22 +15,25 @@ const NON_RETRIABLE_ERRORS = new Set([
   'INVALID_TIMESTAMP',
 ]);
 
-/** Characters of the values in one request; a broker drops the connection of one that is too large. */
+/** Characters of the values in one request; the broker drops the connection of a larger one. */
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+const CLOSE_TIMEOUT_MS = 1000;
 
 interface Item {
   event: PendingEvent;
   message: Message;
 }
 
-/** What became of a batch; filled while it is sent, so that a failure half-way loses nothing. */
-export interface Outcome {
+/** Events that are in neither list were not acknowledged. */
+export interface PublishResult {
   published: PendingEvent[];
   parked: { event: PendingEvent; reason: string }[];
+  /** Why the broker took no more, if it did not take all. */
+  error: Error | null;
 }
 
-/** The word of a refusal anywhere in the chain of causes, or null. */
-function refusal(error: unknown): string | null {
+/** The type of a non-retriable error anywhere in the chain of causes, or null. */
+function findRefusal(error: unknown): string | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { type } = cause as Error & { type?: string };
     if (type !== undefined && NON_RETRIABLE_ERRORS.has(type)) return type;
@@ -39,17 +42,17 @@ function refusal(error: unknown): string | null {
 }
 
 /**
- * Hands events to the broker, through Nest's client and an idempotent producer. After any failure the producer is thrown
- * away: the library takes its sequence numbers back for a whole request although some partitions may have been written, and
- * the broker would take the next, different messages under those numbers for repetitions and drop them.
+ * Sends events to the broker through Nest's Kafka client and an idempotent producer. After any failure the producer is
+ * discarded: kafkajs rolls its sequence numbers back for a whole request although some partitions may have been written, and
+ * the broker would drop the next messages under those numbers as duplicates.
  */
 export class EventPublisher {
   private client: ClientKafka | null = null;
   private sockets: FencedSockets | null = null;
   private topicWarned = false;
-  private readonly placements = new PartitionAckTracker();
+  private readonly acknowledgements = new PartitionAckTracker();
 
-  /** @param fence asked before every byte that leaves; false once this process may no longer be the relay */
+  /** @param fence called before every byte that is sent; false once this process may no longer be the relay */
   constructor(
     private readonly settings: Settings,
     private readonly logger: Logger,
@@ -57,34 +60,35 @@ export class EventPublisher {
   ) {}
 
   /**
-   * Publishes events in their order. A batch that the broker refuses is halved until the event at fault stands alone; that
-   * one is parked, and later events of its user are left out of the outcome.
-   * @throws Error where the broker cannot take anything just now; `outcome` then tells how far it came
+   * Publishes events in their order. Never rejects. A request that the broker refuses is halved until the event at fault is
+   * alone; that one is parked, and later events of its user are skipped.
    */
-  async publish(events: PendingEvent[], outcome: Outcome): Promise<void> {
-    const stuck = new Set<string>();
-    const setAside = (event: PendingEvent, reason: string) => {
-      outcome.parked.push({ event, reason });
-      stuck.add(event.user_id);
+  async publish(events: PendingEvent[]): Promise<PublishResult> {
+    const result: PublishResult = { published: [], parked: [], error: null };
+    const parkedUsers = new Set<string>();
+    const park = (event: PendingEvent, reason: string) => {
+      result.parked.push({ event, reason });
+      parkedUsers.add(event.user_id);
     };
-    const parts = this.compose(events, setAside);
-    for (let part = parts.shift(); part; part = parts.shift()) {
-      const items = part.filter(({ event }) => !stuck.has(event.user_id));
+    const requests = this.compose(events, park);
+    for (let request = requests.shift(); request && !result.error; request = requests.shift()) {
+      const items = request.filter(({ event }) => !parkedUsers.has(event.user_id));
       if (items.length === 0) continue;
       try {
         await this.send(items.map(({ message }) => message));
-        outcome.published.push(...items.map(({ event }) => event));
+        result.published.push(...items.map(({ event }) => event));
       } catch (error) {
-        const reason = refusal(error);
-        if (reason === null) throw error;
+        const refusal = findRefusal(error);
         const middle = Math.ceil(items.length / 2);
-        if (middle < items.length) parts.unshift(items.slice(0, middle), items.slice(middle));
-        else setAside(items[0]!.event, reason);
+        if (refusal === null) result.error = error as Error;
+        else if (middle < items.length) requests.unshift(items.slice(0, middle), items.slice(middle));
+        else park(items[0]!.event, refusal);
       }
     }
+    return result;
   }
 
-  /** Lets go of the brokers without waiting for anything that is still on its way. */
+  /** Drops the connections to the brokers, with everything in flight. */
   abort(): void {
     this.sockets?.destroy();
     void this.client?.close().catch(() => undefined);
@@ -94,43 +98,43 @@ export class EventPublisher {
 
   async close(): Promise<void> {
     const { client } = this;
-    const timer = setTimeout(() => this.abort(), 1000);
+    const timer = setTimeout(() => this.abort(), CLOSE_TIMEOUT_MS);
     await client?.close().catch(() => undefined);
     clearTimeout(timer);
     this.abort();
   }
 
-  /** The messages in their order, in parts of bounded size. */
-  private compose(events: PendingEvent[], setAside: (event: PendingEvent, reason: string) => void): Item[][] {
-    const parts: Item[][] = [[]];
+  /** The messages in their order, in requests of bounded size. */
+  private compose(events: PendingEvent[], park: (event: PendingEvent, reason: string) => void): Item[][] {
+    const requests: Item[][] = [[]];
     let size = 0;
     for (const event of events) {
       try {
         const message = toMessage(event);
         size += message.value!.length;
         if (size > MAX_REQUEST_BYTES) {
-          parts.push([]);
+          requests.push([]);
           size = message.value!.length;
         }
-        parts.at(-1)!.push({ event, message });
+        requests.at(-1)!.push({ event, message });
       } catch (error) {
-        setAside(event, String(error));
+        park(event, String(error));
       }
     }
-    return parts;
+    return requests;
   }
 
   private async send(messages: Message[]): Promise<void> {
     const { topic } = this.settings.kafka;
     try {
       const producer = await this.connect();
-      this.placements.begin();
+      this.acknowledgements.reset();
       const written = await producer.sendBatch({
         acks: -1,
         timeout: REQUEST_TIMEOUT_MS - 500,
         topicMessages: [{ topic, messages }],
       });
-      this.placements.requireComplete(written);
+      this.acknowledgements.requireComplete(written);
     } catch (error) {
       this.abort();
       throw error;
@@ -139,7 +143,7 @@ export class EventPublisher {
 
   private async connect(): Promise<Producer> {
     if (this.client) return this.client.producer;
-    // With the first event: hundreds of files that would hold up every start.
+    // Loaded with the first event: hundreds of files that would slow down every start.
     const [nest, { Partitioners }] = await Promise.all([import('@nestjs/microservices'), import('kafkajs')]);
     const sockets: FencedSockets = new FencedSockets(() => this.sockets === sockets && this.fence());
     this.sockets = sockets;
@@ -149,20 +153,20 @@ export class EventPublisher {
       producer: {
         idempotent: true,
         maxInFlightRequests: 1,
-        // kafkajs's own choice of the partition: murmur2 of the key, as Java's.
-        createPartitioner: this.placements.watch(Partitioners.DefaultPartitioner),
+        // murmur2 of the key, as the Java client chooses.
+        createPartitioner: this.acknowledgements.watch(Partitioners.DefaultPartitioner),
       },
     });
     this.client = client;
     await client.connect().catch((error: Error) => {
       throw nameKafka(this.settings, error);
     });
-    await this.makeTopic(client);
+    await this.createTopic(client);
     return client.producer;
   }
 
-  /** Where the account may not do this, somebody else has to; the broker may also make topics by itself. */
-  private async makeTopic(client: ClientKafka): Promise<void> {
+  /** A failure is only logged: the topic may exist already, or the broker may create it. */
+  private async createTopic(client: ClientKafka): Promise<void> {
     const { topic, topicPartitions: numPartitions, topicReplication: replicationFactor } = this.settings.kafka;
     const admin = client.unwrap<{ admin(): Admin }>().admin();
     try {

@@ -3,7 +3,7 @@ import type { Admin } from 'kafkajs';
 import { Settings } from '../config/settings.js';
 import { kafkaConfig } from './kafka.js';
 
-/** Asks the brokers whether they are there, over a connection that is kept while they are. */
+/** Pings the brokers over a connection that stays open while they answer. */
 @Injectable()
 export class KafkaHealthIndicator implements OnApplicationShutdown {
   readonly configured: boolean;
@@ -13,13 +13,13 @@ export class KafkaHealthIndicator implements OnApplicationShutdown {
     this.configured = settings.kafka.brokers.length > 0;
   }
 
-  /** @throws Error where no broker answers; it may take a few seconds to find that out */
+  /** @throws Error where no broker answers, after a few seconds */
   async ping(): Promise<void> {
-    const asked = (this.admin ??= this.connect());
+    const current = (this.admin ??= this.connect());
     try {
-      await (await asked).describeCluster();
+      await (await current).describeCluster();
     } catch (error) {
-      if (this.admin === asked) this.drop();
+      if (this.admin === current) this.drop();
       throw error;
     }
   }
@@ -35,7 +35,7 @@ export class KafkaHealthIndicator implements OnApplicationShutdown {
     return admin;
   }
 
-  /** Not awaited: the library waits for what is still on its way. */
+  /** Not awaited: kafkajs waits for requests in flight. */
   private drop(): void {
     this.admin?.then((admin) => admin.disconnect()).catch(() => undefined);
     this.admin = null;

@@ -3,14 +3,13 @@ import { connect as connectTls } from 'node:tls';
 import type { ISocketFactory, KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import type { Settings } from '../config/settings.js';
 
-/** Milliseconds. */
 const CONNECT_TIMEOUT_MS = 1000;
 export const REQUEST_TIMEOUT_MS = 3000;
 
-/** The library is loaded with the first use, not for one word. */
+/** A value of kafkajs, which is only loaded on first use. */
 const SILENT: logLevel.NOTHING = 0;
 
-/** Client options for the configured brokers. Failures are fast (times in milliseconds): the relay retries on its own terms. */
+/** Options that fail fast: the relay does its own retries. */
 export function kafkaConfig({ kafka }: Settings): KafkaConfig {
   const { mechanism, ...login } = kafka.sasl ?? {};
   const sasl = mechanism ? ({ mechanism: mechanism.toLowerCase(), ...login } as SASLOptions) : undefined;
@@ -27,23 +26,23 @@ export function kafkaConfig({ kafka }: Settings): KafkaConfig {
   };
 }
 
-/** Says in the message of a failed connection which server it was, and by which variable it is found. */
+/** Adds the server and its variable to the message of a failed connection. */
 export function nameKafka({ kafka }: Settings, error: Error & { broker?: string }): Error {
   const { message, broker = kafka.brokers.join() } = error;
   return Object.assign(error, { message: `Kafka (KAFKA_BOOTSTRAP_SERVERS, ${broker}): ${message}` });
 }
 
 /**
- * Connections to the brokers that carry a byte only while `open()` says so, asked at the last moment before the byte leaves.
- * A process that was frozen wakes up in the middle of anything, a retry inside the library included.
+ * Connections to the brokers with a fence (Kleppmann, Designing Data-Intensive Applications, chapter 8): each write first
+ * checks that this process is still the leader, since a process may freeze and resume anywhere, even in a retry of kafkajs.
  */
 export class FencedSockets {
   private readonly sockets = new Set<Socket>();
 
-  constructor(private readonly open: () => boolean) {}
+  constructor(private readonly fence: () => boolean) {}
 
   readonly factory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-    // The types promise an object; the library passes on what it was configured with.
+    // kafkajs passes its `ssl` option, which its types do not allow for.
     const tls = ssl as unknown as object | boolean | undefined;
     const servername = isIP(host) ? {} : { servername: host };
     const socket = tls
@@ -52,8 +51,8 @@ export class FencedSockets {
     socket.setKeepAlive(true, 60_000);
     const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
     socket.write = ((...args: unknown[]) => {
-      if (this.open()) return write(...args);
-      // With an error: the library does not notice a plain close.
+      if (this.fence()) return write(...args);
+      // With an error: kafkajs does not notice a plain close.
       socket.destroy(new Error('the right to publish has run out'));
       return false;
     }) as Socket['write'];
@@ -62,7 +61,6 @@ export class FencedSockets {
     return socket;
   };
 
-  /** Drops every connection at once, with what still waits to be sent. */
   destroy(): void {
     for (const socket of this.sockets) socket.destroy(new Error('the connection is given up'));
   }

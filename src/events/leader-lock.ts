@@ -9,21 +9,20 @@ import type { Settings } from '../config/settings.js';
 const RELAY_LOCK_KEY = 7_205_761;
 const REPLAY_LOCK_KEY = 7_205_762;
 
-/** Times in milliseconds. A session that says nothing for longer than SILENCE is ended by PostgreSQL itself, and its lock with it. */
-const HEARTBEAT_MS = 400;
+/** PostgreSQL ends a session that is silent for longer, which releases the lock. */
 const MAX_SILENCE_MS = 1500;
-/** How long after a query that was answered its sender may rely on still holding the lock. */
+const HEARTBEAT_MS = 400;
+/** How long after sending a query that was answered the holder may assume that it still holds the lock. */
 export const LEASE_MS = 1000;
-/** How long PostgreSQL may take to connect, and to answer a query. */
+/** For a connection, and for each query. */
 const TIMEOUT_MS = 3000;
 
 const SESSION = `
   SET synchronous_commit = off; SET idle_session_timeout = ${MAX_SILENCE_MS}; SET statement_timeout = ${TIMEOUT_MS - 500}; SET lock_timeout = ${TIMEOUT_MS - 500}`;
 
 /**
- * The advisory lock that makes one instance the relay, on a connection of its own. What the relay reads and writes goes over
- * this very connection: a relay that lost the lock cannot mark anything any more. PostgreSQL ends the session of a holder
- * that is frozen or cut off, so that the next can take over.
+ * Leader election by an advisory lock on its own connection. The relay runs its statements on this connection too, so a
+ * relay that lost the lock cannot write. PostgreSQL ends the session of a leader that is frozen or cut off.
  */
 export class LeaderLock {
   private readonly client: Client;
@@ -50,7 +49,7 @@ export class LeaderLock {
   }
 
   /**
-   * On the direct address: a pooler in transaction mode would leave the lock on a connection that anybody uses.
+   * Connects directly: a pooler in transaction mode would leave the lock on a connection that other clients use.
    * @param onLost called once when the connection breaks before `close`
    */
   static async connect(settings: Settings, onLost: () => void): Promise<LeaderLock> {
@@ -58,7 +57,7 @@ export class LeaderLock {
     try {
       await lock.client.connect();
       await lock.query(SESSION);
-      // Linux only; the silence limit covers what this would find a little earlier.
+      // Linux only; elsewhere the silence limit applies a little later.
       await lock.query(`SET tcp_user_timeout = ${MAX_SILENCE_MS}`).catch(() => undefined);
       const [row] = await lock.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
       if (row!.pid !== (lock.client as Client & { processID: number }).processID)
@@ -74,12 +73,16 @@ export class LeaderLock {
     return !this.closed;
   }
 
-  /** True while nobody else can hold the lock, as far as this process can know without asking. */
-  get isLeaseValid(): boolean {
-    return this.held && !this.closed && performance.now() - this.confirmed < LEASE_MS;
+  get isHeld(): boolean {
+    return this.held && !this.closed;
   }
 
-  /** @throws Error where the server takes no writes: it may no longer be the primary, and its lock is not the primary's */
+  /** True while no other instance can have acquired the lock: PostgreSQL keeps it longer than a lease. */
+  get isLeaseValid(): boolean {
+    return this.isHeld && performance.now() - this.confirmed < LEASE_MS;
+  }
+
+  /** @throws Error where the server is read-only: it may be a former primary, whose locks mean nothing */
   async tryAcquire(): Promise<boolean> {
     const [row] = await this.query<{ locked: boolean; read_only: string }>(
       `SELECT pg_try_advisory_lock(${RELAY_LOCK_KEY}) AS locked, current_setting('transaction_read_only') AS read_only`,
@@ -89,7 +92,7 @@ export class LeaderLock {
     return this.held;
   }
 
-  /** Keeps replays out while events are on their way; false where one is rewriting the history just now. */
+  /** Keeps replays out while events are in flight; false while a replay runs. */
   async enterCycle(): Promise<boolean> {
     const [row] = await this.query<{ locked: boolean }>(
       `SELECT pg_try_advisory_lock_shared(${REPLAY_LOCK_KEY}) AS locked`,
@@ -102,8 +105,8 @@ export class LeaderLock {
   }
 
   /**
-   * One after the other, in the order of the calls.
-   * @throws Error of the server, or where it does not answer, in which case the connection is given up
+   * Runs queries one at a time, in the order of the calls.
+   * @throws Error of the server, or of a time-out, which closes the connection
    */
   query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]> {
     const result = this.queue.then(() => this.send<Row>(text, values));
@@ -111,7 +114,7 @@ export class LeaderLock {
     return result;
   }
 
-  /** Ends the session, which releases the lock. */
+  /** Releases the lock. */
   async close(): Promise<void> {
     this.closed = true;
     clearInterval(this.timer);
@@ -128,17 +131,15 @@ export class LeaderLock {
       this.confirmed = Math.max(this.confirmed, sent);
       return rows;
     } catch (error) {
-      // Another connection may lead to the primary; this one would hold the lock and mark nothing.
-      if (sqlState(error) === READ_ONLY) this.giveUp();
+      // A new connection may reach the primary.
+      if (sqlState(error) === READ_ONLY) {
+        this.lose();
+        this.socket.destroy();
+      }
       throw error;
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  private giveUp(): void {
-    this.lose();
-    this.socket.destroy();
   }
 
   private lose(): void {
@@ -153,5 +154,5 @@ export class LeaderLock {
   }
 }
 
-/** SQL that lets a replay rewrite the history while no event is on its way; for `pg_advisory_xact_lock`. */
+/** Waits until no event is in flight and keeps the relay out until the transaction ends. */
 export const LOCK_OUT_RELAY = `SELECT pg_advisory_xact_lock(${REPLAY_LOCK_KEY})`;

@@ -1,7 +1,7 @@
 import { Check, Column, Entity, Generated, Index, PrimaryGeneratedColumn } from 'typeorm';
 import type { EventType } from './user-events.js';
 
-/** An event that waits for, or has been given to, the broker; written in the transaction of the change it tells of. */
+/** An event, written in the transaction of the change that it describes. */
 @Entity('outbox_events')
 @Check('outbox_events_type_check', `event_type IN ('user.created', 'user.updated', 'user.deleted')`)
 @Index('idx_outbox_pending', ['id'], { where: '((published_at IS NULL) AND (parked_at IS NULL))' })
@@ -9,7 +9,7 @@ import type { EventType } from './user-events.js';
 @Index('idx_outbox_subject', ['userId'], { where: `((event_type)::text = 'user.created'::text)` })
 @Index('idx_outbox_created_at', ['createdAt'])
 export class OutboxEvent {
-  /** Order of publication; per user it is the order of commit, since the user's row is locked first. */
+  /** The order of publication: for each user the order of commits, since the user's row is locked first. */
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',
     generatedIdentity: 'ALWAYS',
@@ -21,7 +21,7 @@ export class OutboxEvent {
   @Generated('uuid')
   eventId: string;
 
-  // No foreign key: the event outlives the user it is about.
+  // No foreign key: the event outlives its user.
   @Column({ name: 'user_id', type: 'uuid' })
   userId: string;
 
@@ -42,7 +42,7 @@ export class OutboxEvent {
   @Column({ name: 'published_at', type: 'timestamptz', nullable: true })
   publishedAt: Date | null;
 
-  /** Set when the broker refused the event for what it is; such an event is shown, not retried. */
+  /** Set when the broker refused the event for good. Parked events are not retried. */
   @Column({ name: 'parked_at', type: 'timestamptz', nullable: true })
   parkedAt: Date | null;
 

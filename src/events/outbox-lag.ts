@@ -2,22 +2,21 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { outboxAge, outboxParked, outboxPending } from './event-metrics.js';
 
-/** Milliseconds for which a reading serves: several scrapers, or an eager one, cost no more than one. */
+/** Several scrapers share one measurement. */
 const MAX_AGE_MS = 2000;
-/** Rows up to which counting goes; what matters beyond is the age. */
 const MAX_COUNTED_ROWS = 10_000;
 
-/** How far the topic is behind the database, as every instance can tell. */
+/** How far the topic is behind the database. Every instance reports it. */
 @Injectable()
 export class OutboxLag {
-  private readUntil = 0;
+  private measuredUntil = 0;
 
   constructor(private readonly database: DataSource) {}
 
-  /** Sets the gauges. Both indexes it walks hold only what waits. */
+  /** Sets the gauges, by two partial indexes that hold only pending and parked events. */
   async measure(): Promise<void> {
-    if (performance.now() < this.readUntil) return;
-    this.readUntil = performance.now() + MAX_AGE_MS;
+    if (performance.now() < this.measuredUntil) return;
+    this.measuredUntil = performance.now() + MAX_AGE_MS;
     const [row] = await this.database.query<[{ pending: number; age: number; parked: number }]>(
       `SELECT count(*)::int AS pending, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8 AS age,
               (SELECT count(*)::int FROM outbox_events WHERE parked_at IS NOT NULL) AS parked

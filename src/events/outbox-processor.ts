@@ -1,16 +1,17 @@
-import { persistFailedInvalidation } from '../cache/pending-invalidation.js';
+import { persistFailedInvalidation } from '../cache/cache-invalidation-broadcaster.js';
 import type { UserCaches } from '../cache/user-caches.js';
 import type { Logger } from '../common/logging/logger.js';
 import type { PendingEvent } from './event-message.js';
 import { eventsParked, eventsPublished } from './event-metrics.js';
-import type { EventPublisher, Outcome } from './event-publisher.js';
-import { BATCH_ROWS, markPublished, park, readBatch } from './outbox-queue.js';
+import type { EventPublisher, PublishResult } from './event-publisher.js';
 import type { LeaderLock } from './leader-lock.js';
 
-const NOTHING: Promise<PendingEvent[]> = Promise.resolve([]);
+/** Beyond, kafkajs spends more on grouping by partition than larger batches save. */
+export const BATCH_ROWS = 1000;
+
 const idsOf = (events: PendingEvent[]) => events.map(({ id }) => id);
 
-/** Takes waiting events from the outbox to the broker, for whoever holds the lock of the relay. */
+/** Reads pending events, publishes, acknowledges and parks them. All statements go through the connection of the lock. */
 export class OutboxProcessor {
   constructor(
     private readonly publisher: EventPublisher,
@@ -19,49 +20,79 @@ export class OutboxProcessor {
   ) {}
 
   /**
-   * Publishes what there is. While one full batch is sent, the one before is marked and the next is read.
-   * @param goOn asked before each batch
+   * Publishes until no event is pending. While a full batch is sent, the one before is acknowledged and the next is read.
+   * @param mayContinue called before each batch
+   * @throws Error where the broker or the lock's connection fails
    */
-  async run(lock: LeaderLock, goOn: () => boolean): Promise<void> {
+  async publishPending(lock: LeaderLock, mayContinue: () => boolean): Promise<void> {
     let batch = await readBatch(lock, []);
-    let marking: Promise<void> = Promise.resolve();
-    let marked: PendingEvent[] = [];
+    let acknowledged = Promise.resolve();
+    let unmarked: PendingEvent[] = [];
     try {
-      while (batch.length > 0 && goOn()) {
-        const outcome: Outcome = { published: [], parked: [] };
-        const sending = this.publisher.publish(batch, outcome);
-        // What has come since a batch that was not full waits for the next look: the more of it goes together.
-        const ahead = batch.length < BATCH_ROWS ? NOTHING : readBatch(lock, idsOf([...marked, ...batch]));
-        ahead.catch(() => undefined);
-        try {
-          await sending;
-        } finally {
-          await marking;
-          marked = outcome.published;
-          marking = this.finish(lock, outcome);
-          marking.catch(() => undefined);
-        }
-        // What was read ahead may hold later events of a user whose event has just been parked.
-        const stale = outcome.parked.length > 0;
-        if (stale) await marking;
-        batch = stale ? await readBatch(lock, []) : await ahead;
+      while (batch.length > 0 && mayContinue()) {
+        // Events that arrive while a batch is not full wait for the next call: larger batches cost less.
+        const full = batch.length === BATCH_ROWS;
+        const next = full ? readBatch(lock, idsOf([...unmarked, ...batch])) : Promise.resolve([]);
+        next.catch(() => undefined);
+        const result = await this.publisher.publish(batch);
+        await acknowledged;
+        unmarked = result.published;
+        acknowledged = this.acknowledge(lock, result);
+        acknowledged.catch(() => undefined);
+        if (result.error) throw result.error;
+        // A batch read before an event was parked may hold later events of the same user.
+        const stale = result.parked.length > 0;
+        if (stale) await acknowledged;
+        batch = await (stale ? readBatch(lock, []) : next);
       }
     } finally {
-      await marking;
+      await acknowledged;
     }
   }
 
-  private async finish(lock: LeaderLock, { published, parked }: Outcome): Promise<void> {
-    // Before the mark: should this process die in between, the next relay does both again.
-    const told = await this.caches.invalidate([...new Set(published.map(({ user_id }) => user_id))]);
-    if (!told) await persistFailedInvalidation((sql, values) => lock.query(sql, values));
-    if (published.length > 0) await markPublished(lock, idsOf(published));
-    for (const { event_type } of published) eventsPublished.inc({ event_type });
-    for (const { event, reason } of parked) {
-      if (!(await park(lock, event, reason))) continue;
-      eventsParked.inc();
-      const { event_id, event_type, user_id } = event;
-      this.logger.error({ alert: 'event_parked', event_id, event_type, user_id, reason }, 'an event was set aside');
-    }
+  async hasPending(lock: LeaderLock): Promise<boolean> {
+    const rows = await lock.query('SELECT FROM outbox_events WHERE published_at IS NULL AND parked_at IS NULL LIMIT 1');
+    return rows.length > 0;
   }
+
+  private async acknowledge(lock: LeaderLock, { published, parked }: PublishResult): Promise<void> {
+    // Before the events are marked: after a crash in between, the next relay does both again.
+    const invalidated = await this.caches.invalidate([...new Set(published.map(({ user_id }) => user_id))]);
+    if (!invalidated) await persistFailedInvalidation((sql, values) => lock.query(sql, values));
+    if (published.length > 0)
+      await lock.query('UPDATE outbox_events SET published_at = now() WHERE id = ANY ($1::bigint[])', [
+        idsOf(published),
+      ]);
+    for (const { event_type } of published) eventsPublished.inc({ event_type });
+    for (const { event, reason } of parked) await this.park(lock, event, reason);
+  }
+
+  /** Leaves an event that an erasure has rewritten since it was read: it is published in its new form. */
+  private async park(lock: LeaderLock, event: PendingEvent, reason: string): Promise<void> {
+    const { id, event_id, event_type, user_id, payload } = event;
+    const rows = await lock.query(
+      'UPDATE outbox_events SET parked_at = now(), last_error = $3 WHERE id = $1 AND payload::text = $2 RETURNING id',
+      [id, payload, reason.slice(0, 500)],
+    );
+    if (rows.length === 0) return;
+    eventsParked.inc();
+    this.logger.error({ alert: 'event_parked', event_id, event_type, user_id, reason }, 'an event was set aside');
+  }
+}
+
+/**
+ * The next events in the order of their ids, which for each user is the order of commits. Events behind a parked one of the
+ * same user wait with it.
+ * @param excluded ids of events that are sent but not marked
+ */
+export function readBatch(lock: LeaderLock, excluded: string[]): Promise<PendingEvent[]> {
+  return lock.query<PendingEvent>(
+    `SELECT id, event_id, user_id, event_type, payload::text, traceparent,
+            to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS timestamp
+       FROM outbox_events AS event
+      WHERE published_at IS NULL AND parked_at IS NULL AND id <> ALL ($1::bigint[])
+        AND NOT EXISTS (SELECT FROM outbox_events AS stuck WHERE stuck.user_id = event.user_id AND stuck.parked_at IS NOT NULL)
+      ORDER BY id LIMIT ${BATCH_ROWS}`,
+    [excluded],
+  );
 }

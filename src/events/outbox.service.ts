@@ -24,13 +24,13 @@ export class OutboxService {
   constructor(
     private readonly statements: PreparedStatements,
     private readonly settings: Settings,
-    private readonly bell: RelayWakeup,
+    private readonly wakeup: RelayWakeup,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /**
-   * Writes the event in the transaction of the change it tells of. The caller must hold the lock on the user's row by then:
-   * that makes the order of ids the order of commits, user by user.
+   * Writes the event in the caller's transaction, which must have locked the user's row: that makes the order of ids the
+   * order of commits, for each user.
    */
   async add(tx: EntityManager, event: UserEvent, context: RequestContext | null): Promise<void> {
     await this.statements.run(tx, ...this.adding(tx, event, context));
@@ -43,7 +43,7 @@ export class OutboxService {
   }
 
   private announce({ type, userId }: UserEvent): void {
-    if (this.settings.kafka.brokers.length > 0) return this.bell.notify();
+    if (this.settings.kafka.brokers.length > 0) return this.wakeup.notify();
     this.logger.info({ event_type: type, user_id: userId }, 'no Kafka is configured: the event stays in the outbox');
   }
 }

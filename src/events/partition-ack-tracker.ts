@@ -1,17 +1,15 @@
 import type { ICustomPartitioner, RecordMetadata } from 'kafkajs';
 
-/** Where the producer put the messages of one request, to tell whether the broker has acknowledged all of it. */
+/** Records the partitions of one request, to check that the broker has acknowledged all of them. */
 export class PartitionAckTracker {
   private readonly partitions = new Set<number>();
   private readonly counts = new Set<number>();
 
-  /** A new request. */
-  begin(): void {
+  reset(): void {
     this.partitions.clear();
     this.counts.clear();
   }
 
-  /** The partitioner, whose choices are noted. */
   watch(partitioner: ICustomPartitioner): ICustomPartitioner {
     return () => {
       const choose = partitioner();
@@ -25,8 +23,9 @@ export class PartitionAckTracker {
   }
 
   /**
-   * Where a partition's leader moves while the library retries, it may take the new leader for served and leave messages out
-   * without an error; where partitions were added meanwhile, a retry regroups the messages. Both count as failures.
+   * When a partition's leader moves during a retry, kafkajs may skip its messages without an error; when partitions are
+   * added, a retry regroups the messages.
+   * @throws Error in both cases
    */
   requireComplete(written: RecordMetadata[]): void {
     const acknowledged = new Set(written.map(({ partition }) => partition));

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { UserCaches } from '../cache/user-caches.js';
 import type { Logger } from '../common/logging/logger.js';
@@ -5,38 +6,37 @@ import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
 import { publishErrors, relayActive } from './event-metrics.js';
 import { EventPublisher } from './event-publisher.js';
-import { OutboxProcessor } from './outbox-processor.js';
-import { anyPending } from './outbox-queue.js';
-import { OutboxCleanup } from './outbox-cleanup.js';
-import { RelayWakeup } from './relay-wakeup.js';
 import { LEASE_MS, LeaderLock } from './leader-lock.js';
+import { OutboxCleanup } from './outbox-cleanup.js';
+import { OutboxProcessor } from './outbox-processor.js';
+import { RelayWakeup } from './relay-wakeup.js';
 
-/** Milliseconds. How often a relay looks for events by itself, and the others for the lock. */
+/** How often the leader looks for events without a wake-up, and the other instances for the lock. */
 const POLL_MS = 500;
-/** From the begin of one look to the next under load: events that gather meanwhile cost the broker and PostgreSQL as much as one. */
+/** Between the starts of two cycles under load: events that gather share a request to the broker and a commit. */
 const MIN_CYCLE_MS = 50;
-/** How long a new relay holds back where its predecessor may have left something on its way to the broker. */
-const HANDOVER_MS = LEASE_MS + 500;
-/** A round ends after this long, so that a replay finds its turn. */
+/** A longer cycle would hold up a replay. */
 const MAX_CYCLE_MS = 1000;
+/** How long a new leader waits where its predecessor may have a request on its way to the broker. */
+const HANDOVER_MS = LEASE_MS + 500;
 const MAX_BACKOFF_MS = 1000;
-/** After this long without a broker the lock is offered to the other instances, whose way there may be open. */
+/** After this long without a broker the lock is released: another instance may reach one. */
 const MAX_FAILING_MS = 15_000;
 
 /**
- * Publishes the outbox: one relay at a time over all instances, every event at least once and, per user, in order. An event
- * is marked only after the broker has acknowledged it, and whoever is relay next begins with the oldest unmarked one; so
- * what a consumer sees for the first time is always in order, and what it sees again it knows by its `event_id`. That such
- * repetitions do not trail behind newer events is what the lease of the lock and the pause of the successor are for.
+ * Publishes the outbox (transactional outbox; Richardson, Microservices Patterns, chapter 3). One instance leads at a time.
+ * Each event is published at least once and, for each user, in order: an event is marked after the broker has acknowledged
+ * it, and a new leader starts at the oldest unmarked event, so a consumer sees first deliveries in order and recognises
+ * repeated ones by `event_id`. The lease and the hand-over pause keep repeated deliveries from trailing behind newer events.
  */
 @Injectable()
 export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly publisher: EventPublisher;
-  private readonly drain: OutboxProcessor;
-  private readonly sweep: OutboxCleanup;
-  private lock: LeaderLock | null = null;
+  private readonly processor: OutboxProcessor;
+  private readonly cleanup: OutboxCleanup;
+  private readonly shutdown = new AbortController();
   private running: Promise<void> | undefined;
-  private stopping = false;
+  private lock: LeaderLock | null = null;
   private lossReported = false;
   private failures = 0;
   private failingSince = 0;
@@ -44,112 +44,112 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly settings: Settings,
     @Inject(LOGGER) private readonly logger: Logger,
-    private readonly bell: RelayWakeup,
+    private readonly wakeup: RelayWakeup,
     caches: UserCaches,
   ) {
     this.publisher = new EventPublisher(settings, logger, () => this.lock?.isLeaseValid ?? false);
-    this.drain = new OutboxProcessor(this.publisher, caches, logger);
-    this.sweep = new OutboxCleanup(settings.outboxRetentionDays, logger);
+    this.processor = new OutboxProcessor(this.publisher, caches, logger);
+    this.cleanup = new OutboxCleanup(settings.outboxRetentionDays, logger);
   }
 
   onApplicationBootstrap(): void {
     if (this.settings.kafka.brokers.length > 0) this.running = this.run();
   }
 
-  /** Ends after the batch that is on its way, a few seconds at the most. */
+  /** Waits for the batch that is being published, a few seconds at most. */
   async onApplicationShutdown(): Promise<void> {
-    this.stopping = true;
-    this.bell.wake();
+    this.shutdown.abort();
+    this.wakeup.wake();
     await this.running;
+  }
+
+  private get stopping(): boolean {
+    return this.shutdown.signal.aborted;
   }
 
   private async run(): Promise<void> {
     while (!this.stopping) {
       try {
-        await this.runAsLeader();
+        this.lock ??= await this.connect();
+        if (this.lock.isHeld) await this.publishCycle(this.lock);
+        else await this.tryToLead(this.lock);
       } catch (error) {
-        if (!this.lossReported)
-          this.logger.warn({ err: error }, 'lost the connection that decides which instance publishes the events');
-        this.lossReported = true;
+        if (this.mayRetry()) await this.backOff(error);
+        else await this.giveUp(error);
       }
-      await this.sleep(POLL_MS);
     }
+    await this.stopLeading();
   }
 
-  /** Waits for the lock, and publishes as long as it is held. */
-  private async runAsLeader(): Promise<void> {
-    const lock = await LeaderLock.connect(this.settings, () => {
-      this.bell.wake();
+  private connect(): Promise<LeaderLock> {
+    return LeaderLock.connect(this.settings, () => {
+      this.wakeup.wake();
       this.publisher.abort();
     });
-    try {
-      while (!(await lock.tryAcquire())) {
-        this.lossReported = false;
-        await this.sleep(POLL_MS);
-        if (this.stopping) return;
-      }
-      this.lossReported = false;
-      this.lock = lock;
-      this.bell.local = true;
-      relayActive.set(1);
-      this.logger.info('this instance publishes the events now');
-      if (await anyPending(lock)) await this.sleep(HANDOVER_MS);
-      await this.publishWhileHeld(lock);
-    } finally {
-      this.lock = null;
-      this.bell.local = false;
-      relayActive.set(0);
-      await this.publisher.close();
-      await lock.close();
-    }
   }
 
-  private async publishWhileHeld(lock: LeaderLock): Promise<void> {
+  private async tryToLead(lock: LeaderLock): Promise<void> {
+    const acquired = await lock.tryAcquire();
+    this.lossReported = false;
+    if (!acquired) return this.sleep(POLL_MS);
+    this.wakeup.local = true;
+    relayActive.set(1);
     this.failures = 0;
-    while (!this.stopping) {
-      try {
-        await this.publishCycle(lock);
-      } catch (error) {
-        await this.backOff(lock, error);
-      }
-    }
+    this.logger.info('this instance publishes the events now');
+    if (await this.processor.hasPending(lock)) await this.sleep(HANDOVER_MS);
   }
 
-  /** Publishes what there is and what comes, for the length of a round. */
+  /** Publishes what is pending, and waits for more. */
   private async publishCycle(lock: LeaderLock): Promise<void> {
+    const started = performance.now();
     if (!(await lock.enterCycle())) return this.sleep(POLL_MS);
-    const end = performance.now() + MAX_CYCLE_MS;
     try {
-      while (!this.stopping && performance.now() < end) {
-        const begun = performance.now();
-        await this.drain.run(lock, () => !this.stopping && performance.now() < end);
-        if (this.failures > 0) this.logger.info('events are published again');
-        this.failures = 0;
-        await this.sweep.runWhenDue(lock);
-        await this.bell.wait(Math.min(POLL_MS, Math.max(0, end - performance.now())));
-        await this.sleep(begun + MIN_CYCLE_MS - performance.now());
-      }
+      await this.processor.publishPending(lock, () => !this.stopping && performance.now() < started + MAX_CYCLE_MS);
+      if (this.failures > 0) this.logger.info('events are published again');
+      this.failures = 0;
+      await this.cleanup.runWhenDue(lock);
     } finally {
       await lock.leaveCycle();
     }
+    await this.wakeup.wait(POLL_MS);
+    await this.sleep(started + MIN_CYCLE_MS - performance.now());
   }
 
-  /** @throws Error where this instance should no longer be the relay */
-  private async backOff(lock: LeaderLock, error: unknown): Promise<void> {
-    if (!lock.isConnected) throw error;
+  /** While the lock is held and a broker was there not long ago. */
+  private mayRetry(): boolean {
+    if (!this.lock?.isHeld) return false;
+    return this.failures === 0 || performance.now() - this.failingSince < MAX_FAILING_MS;
+  }
+
+  private async backOff(error: unknown): Promise<void> {
     publishErrors.inc();
     if (this.failures === 0) {
       this.failingSince = performance.now();
       this.logger.warn({ err: error }, 'events cannot be published; they wait in the outbox');
     }
     this.failures += 1;
-    if (performance.now() - this.failingSince > MAX_FAILING_MS) throw error;
     await this.sleep(Math.min(100 * 2 ** this.failures, MAX_BACKOFF_MS));
   }
 
-  /** Not woken by events, only by the end. */
-  private async sleep(time: number): Promise<void> {
-    for (const end = performance.now() + time; !this.stopping && performance.now() < end;)
-      await this.bell.wait(end - performance.now());
+  private async giveUp(error: unknown): Promise<void> {
+    if (!this.lossReported)
+      this.logger.warn({ err: error }, 'lost the connection that decides which instance publishes the events');
+    this.lossReported = true;
+    await this.stopLeading();
+    await this.sleep(POLL_MS);
+  }
+
+  private async stopLeading(): Promise<void> {
+    const { lock } = this;
+    this.lock = null;
+    this.wakeup.local = false;
+    relayActive.set(0);
+    await this.publisher.close();
+    await lock?.close();
+  }
+
+  /** Ends early only at shutdown. */
+  private async sleep(ms: number): Promise<void> {
+    if (ms > 0) await sleep(ms, undefined, { signal: this.shutdown.signal }).catch(() => undefined);
   }
 }

@@ -2,12 +2,12 @@ import type { DataSource } from 'typeorm';
 import { LOCK_OUT_RELAY } from './leader-lock.js';
 
 export interface ReplayScope {
-  /** The first event at or after this moment is the first to be repeated. */
+  /** The replay starts with the first event at or after this moment. */
   since: Date;
   userId?: string;
 }
 
-/** Ids of the first and the last event that go out again; null where there is none. */
+/** Ids of the first and the last event of a replay. */
 export interface ReplayRange {
   first: string;
   last: string;
@@ -15,9 +15,10 @@ export interface ReplayRange {
 }
 
 /**
- * Makes events that were published, or parked, wait once more. They keep their ids, so the relay repeats them in order and
- * before whatever is new; from the first one on all go again, by id and not by time, so that the newest stays the last word.
- * All at once, and while no event is on its way: between parts of it the relay would publish the new before the old.
+ * Makes published and parked events pending again. They keep their ids, so the relay repeats them in order and before new
+ * events. The range goes by id, not by time, and has no end, so that the newest event is also the last one. One statement
+ * while no event is in flight: between two, the relay would publish new events before old ones.
+ * @returns null where there is nothing to replay
  */
 export async function replay(database: DataSource, { since, userId }: ReplayScope): Promise<ReplayRange | null> {
   return database.transaction(async (tx) => {
@@ -37,9 +38,9 @@ export async function replay(database: DataSource, { since, userId }: ReplayScop
 }
 
 export interface ReplayProgress {
-  /** Events that still wait to be published. */
+  /** Events not published yet. */
   waiting: number;
-  /** Events that wait for a parked one of their user, which a replay from an earlier moment would bring up. */
+  /** Events behind a parked one of the same user, which a replay from an earlier moment would include. */
   stuck: number;
   parked: number;
 }

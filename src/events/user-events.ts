@@ -1,7 +1,7 @@
 export const EVENT_TYPES = ['user.created', 'user.updated', 'user.deleted'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
-/** What consumers learn of a change. Names of changed fields travel, their values never do. */
+/** Events carry the names of changed fields, never their values. */
 export type UserEvent =
   | { type: 'user.created'; userId: string; email: string; name: string }
   | { type: 'user.updated'; userId: string; updatedFields: string[] }

@@ -7,14 +7,13 @@ import { KafkaHealthIndicator } from '../events/kafka.health-indicator.js';
 import { AvatarStorage } from '../users/avatars/avatar-storage.js';
 import { DatabaseHealthIndicator } from './database.health-indicator.js';
 
-/** Milliseconds that one check may take. */
 const TIMEOUT_MS = 1000;
-/** Milliseconds for which probes share one answer. */
+/** Requests within this time share one result. */
 const MAX_AGE_MS = 1000;
 
 export type DependencyName = 'database' | 'redis' | 'kafka' | 'storage';
 
-/** One indicator a dependency. What is not configured is named by what stands in for it, and is never down. */
+/** A dependency that is not configured reports its substitute and is never down. */
 @Injectable()
 export class DependenciesHealthIndicator {
   constructor(

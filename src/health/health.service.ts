@@ -12,7 +12,6 @@ import { UserCountsService } from './user-counts.service.js';
 
 const UNKNOWN = { active_users: null, total_users: null, oauth_providers: null };
 
-/** Milliseconds; the report never waits longer for the counts. */
 const COUNTS_TIMEOUT_MS = 1000;
 
 @Injectable()
@@ -43,7 +42,7 @@ export class HealthService {
     };
   }
 
-  /** @throws AppError `database_unavailable` while the process should get no requests */
+  /** @throws AppError `database_unavailable` while the process must not get requests */
   async requireReady(): Promise<void> {
     if (this.lifecycle.draining) throw new AppError('database_unavailable');
     const { database } = await this.dependencies.databaseUp();

@@ -6,19 +6,19 @@ import { DataSource } from 'typeorm';
 import { registry } from '../common/logging/metrics.js';
 import { OutboxLag } from '../events/outbox-lag.js';
 
-/** Milliseconds; metrics come without what the database would have to say when it does not answer. */
+/** After this long the metrics are sent without those of the database. */
 const TIMEOUT_MS = 1000;
 
 const connections = new Gauge({
   name: 'database_pool_connections',
-  help: 'Connections of the pool by what they do',
+  help: 'Connections of the pool by state',
   labelNames: ['state'] as const,
   registers: [registry],
 });
 
 const waiting = new Gauge({
   name: 'database_pool_waiting',
-  help: 'Requests that wait for a connection',
+  help: 'Requests waiting for a connection',
   registers: [registry],
 });
 
@@ -31,7 +31,7 @@ export class MetricsService {
     private readonly lag: OutboxLag,
   ) {}
 
-  /** Everything, in the Prometheus text format; what is not counted as it happens is read now. */
+  /** In the Prometheus text format. Gauges of the pool and of the outbox are measured now. */
   async report(): Promise<string> {
     const pool = (this.database.driver as unknown as { master: Pool }).master;
     connections.set({ state: 'idle' }, pool.idleCount);

@@ -7,9 +7,8 @@ export interface UserCounts {
   oauth_providers: { google: number; linkedin: number };
 }
 
-/** Milliseconds for which a result serves. */
 const MAX_AGE_MS = 60_000;
-/** Rows up to which counting is exact; beyond, the planner's statistics answer, which cost the same at any size. */
+/** Above, the planner's statistics are used: they cost the same at any size. */
 const MAX_EXACT_ROWS = 20_000;
 
 @Injectable()
@@ -19,7 +18,7 @@ export class UserCountsService {
 
   constructor(private readonly database: DataSource) {}
 
-  /** Shared by all callers for a minute; a failure is not kept. */
+  /** Shared by all callers for a minute. A failure is not cached. */
   async get(): Promise<UserCounts> {
     if (!this.counts || Date.now() > this.expires) {
       this.expires = Date.now() + MAX_AGE_MS;
@@ -58,7 +57,7 @@ export class UserCountsService {
       this.planned(`oauth_provider = 'google'`),
       this.planned(`oauth_provider = 'linkedin'`),
     ]);
-    // Before the first ANALYZE the planner guesses, and often less than what has been counted already.
+    // Before the first ANALYZE the planner often guesses less than was counted.
     const total = Math.max(all, MAX_EXACT_ROWS + 1);
     const share = (rows: number) => Math.round((total * rows) / Math.max(all, 1));
     return {
@@ -68,7 +67,7 @@ export class UserCountsService {
     };
   }
 
-  /** Rows that the planner expects. It never says less than one, which here is as good as none. */
+  /** The planner's estimate, which is never below one; one is taken for none. */
   private async planned(condition: string): Promise<number> {
     const [row] = await this.database.query<[{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }]>(
       `EXPLAIN (FORMAT JSON) SELECT FROM users WHERE ${condition}`,

@@ -21,12 +21,12 @@ import { lockAdministrators, requireAnotherAdmin } from '../users/last-admin.js'
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 
-/** Minutes for which a sign-in at a provider stands for the password that such an account does not have. */
+/** How recent a sign-in must be for an account without a password. */
 const RECENT_SIGN_IN_MINUTES = 10;
-/** Milliseconds from the comparison to the answer, as far as it may be waited for; the gateway gives up after ten seconds. */
+/** How long after the password check the response may wait for the audit; the gateway gives up after ten seconds. */
 const MAX_PAUSE_MS = 1000;
 
-/** Deletes an account on its owner's word: rows, sessions, picture, and what other tables say of the person. */
+/** Deletes an account at its owner's request: rows, sessions, picture, and personal data in other tables. */
 @Injectable()
 export class ErasureService {
   constructor(
@@ -61,7 +61,7 @@ export class ErasureService {
     await runInTransaction(this.database, async (tx) => {
       if (user.role === 'admin') await lockAdministrators(tx);
       const held = await this.users.lockOwn(tx, principal);
-      // Who has become an administrator has to stand in their line first.
+      // A user promoted since then needs the lock on administrators, which comes first.
       const promoted = held.role === 'admin' && user.role !== 'admin';
       if (promoted || held.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();
       if (held.passwordHash === null) await this.requireRecentSignIn(tx, sessionId);
@@ -70,7 +70,7 @@ export class ErasureService {
     });
   }
 
-  /** Wrong passwords count like failed sign-ins: a stolen access token must not be a way to guess. */
+  /** Counts as a sign-in attempt: a stolen access token must not allow password guessing. */
   private async requirePassword(
     user: User,
     password: string | undefined,
@@ -92,7 +92,7 @@ export class ErasureService {
       throw new AppError('recent_sign_in_required');
   }
 
-  private async remove(tx: EntityManager, user: User, context: RequestContext, answerBy: number): Promise<void> {
+  private async remove(tx: EntityManager, user: User, context: RequestContext, deadline: number): Promise<void> {
     await this.sessions.revokeAllOf(tx, user.id, 'account_deleted');
     this.caches.removed(tx, user.id);
     await this.avatars.removeAfterCommit(tx, user.profilePictureUrl);
@@ -100,7 +100,7 @@ export class ErasureService {
     await this.outbox.add(tx, userDeleted(user.id), context);
     await this.audit.record(tx, { action: 'user.deleted', actorId: user.id, targetId: user.id }, null);
     await this.users.remove(tx, user);
-    await this.auditRedactions.redact(tx, user.id, answerBy);
+    await this.auditRedactions.redact(tx, user.id, deadline);
     afterCommit(tx, async () => {
       await this.mailer.erase(user.id).finally(() => this.mailer.send(accountDeletedMail(user)));
     });

@@ -27,13 +27,13 @@ export class ExportService {
   ) {}
 
   /**
-   * Everything held on the user (GDPR articles 15 and 20), from the tables themselves, never from a cache: an `ExportBody` in
-   * pieces. The audit is the last and may be long, so it is read while it is sent.
+   * All data of the user (GDPR articles 15 and 20), from the tables, never from a cache: an `ExportBody` as a stream. The
+   * audit comes last and is read while it is sent, since it may be long.
    */
   async export(principal: Principal): Promise<Readable> {
     const { userId, sessionId } = principal;
     const [sections, moment] = await runInTransaction(this.database, async (tx) => {
-      // Whatever changes something of a user holds this lock, so all sections are of one moment.
+      // Every change of a user takes this lock, so all sections are consistent.
       const user = await this.users.lockOwn(tx, principal);
       const [{ now }] = await tx.query<[{ now: string }]>('SELECT clock_timestamp()::text AS now');
       const preferences = await this.preferences.read(tx, userId);
@@ -49,10 +49,10 @@ export class ExportService {
       return [read, now] as const;
     });
     const pages = this.audit.entriesOf(userId, moment);
-    // Before the answer begins: what fails now still has a status of its own.
+    // Before the response starts: an error still has its status.
     const { value: first = [] } = await pages.next();
     const file = Readable.from(write(sections, first, pages));
-    // The status is sent by then, and whoever reads only sees the connection end.
+    // The status is already sent; the client only sees the connection close.
     file.on('error', (error) => this.logger.error({ err: error, user_id: userId }, 'an export broke off'));
     return file;
   }

@@ -18,7 +18,7 @@ export class PrivacyController {
 
   @Get('export')
   @Header('content-disposition', 'attachment; filename="meetinity-export.json"')
-  @ApiOperation({ summary: 'Everything the service holds on you, as a file' })
+  @ApiOperation({ summary: 'Export your data as a file' })
   @ApiOkResponse({ type: ExportBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
   async export(@CurrentUser() user: Principal): Promise<StreamableFile> {
@@ -28,8 +28,8 @@ export class PrivacyController {
   @Delete()
   @HttpCode(204)
   @ApiOperation({
-    summary: 'Delete the account for good',
-    description: 'Asks for the password or, where the account has none, for a sign-in of the last ten minutes.',
+    summary: 'Delete the account permanently',
+    description: 'Needs the password or, for an account without one, a sign-in within the last ten minutes.',
   })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'invalid_credentials', 'recent_sign_in_required')

@@ -10,7 +10,7 @@ import type { Identity } from '../users/identities/identity.entity.js';
 import { ProfileBody } from '../users/profile.dto.js';
 
 export class EraseBody {
-  @ApiPropertyOptional({ description: 'Required where the account has a password', example: 'securepassword' })
+  @ApiPropertyOptional({ description: 'Required if the account has a password', example: 'securepassword' })
   @OptionalField()
   @IsString()
   @CodePointLength(0, 1024)
@@ -21,15 +21,15 @@ const nullable = { type: String, nullable: true } as const;
 const values = { type: Object, nullable: true } as const;
 
 export class ExportedProfileBody extends ProfileBody {
-  @ApiPropertyOptional({ description: 'A former spelling of the address, by which the account is found too' })
+  @ApiPropertyOptional({ description: 'A former spelling of the address, which still finds the account' })
   email_legacy?: string;
 }
 
 export class ExportedIdentityBody extends IdentityBody {
-  @ApiProperty({ description: 'The account at the provider' }) provider_user_id: string;
+  @ApiProperty({ description: 'Id of the account at the provider' }) provider_user_id: string;
 }
 
-/** Sessions that have ended are kept for a while, so they are part of what is held. */
+/** Includes ended sessions, which are kept for a while. */
 export class ExportedSessionBody extends SessionBody {
   @ApiProperty({ ...nullable, format: 'date-time' }) revoked_at: string | null;
   @ApiProperty(nullable) revoked_reason: string | null;
@@ -38,9 +38,9 @@ export class ExportedSessionBody extends SessionBody {
 export class ExportedEntryBody {
   @ApiProperty({ example: '42' }) id: string;
   @ApiProperty({ format: 'date-time' }) at: string;
-  @ApiProperty({ ...nullable, format: 'uuid', description: 'The user, or null for anybody else' }) actor_id:
+  @ApiProperty({ ...nullable, format: 'uuid', description: 'The user, or null for another person' }) actor_id:
     string | null;
-  @ApiProperty({ ...nullable, format: 'uuid', description: 'The user, or null for anybody else' }) target_id:
+  @ApiProperty({ ...nullable, format: 'uuid', description: 'The user, or null for another person' }) target_id:
     string | null;
   @ApiProperty({ example: 'profile.updated' }) action: string;
   @ApiProperty(nullable) reason: string | null;
@@ -50,7 +50,6 @@ export class ExportedEntryBody {
   @ApiProperty(values) after: Record<string, unknown> | null;
 }
 
-/** Everything the service holds on a user, for the user. */
 export class ExportBody {
   @ApiProperty({ format: 'date-time' }) exported_at: string;
   @ApiProperty({ type: ExportedProfileBody }) profile: ExportedProfileBody;

@@ -34,7 +34,6 @@ export class CircuitBreaker {
   private slowUntil = 0;
   private probeTimer: NodeJS.Timeout | undefined;
   private reading: Reading | undefined;
-  private readonly listeners: (() => void)[] = [];
 
   constructor(
     /** null: not configured, every call is refused. */
@@ -86,11 +85,6 @@ export class CircuitBreaker {
       });
     });
     return { places, values };
-  }
-
-  /** Called each time Redis answers again after an outage, when what it holds may be out of date. */
-  onRecovery(listener: () => void): void {
-    this.listeners.push(listener);
   }
 
   stop(): void {
@@ -146,7 +140,6 @@ export class CircuitBreaker {
     this.opened = false;
     this.slowMs = 0;
     this.logger.info('Redis answers again');
-    for (const listener of this.listeners) listener();
   }
 
   private withTimeout<T>(answer: Promise<T>): Promise<T> {

@@ -20,16 +20,16 @@ export async function checkCaches(redisUrl: string, people: Person[], rows: Rows
   const findings: CacheFindings = { entries: 0, others: 0, stale: [] };
   const redis = new Redis(redisUrl);
   try {
-    const mark = unquote(await redis.get(GENERATION_KEY));
+    const generation = await redis.get(GENERATION_KEY);
     for (const [kind, prefix] of Object.entries(PREFIXES) as [keyof typeof PREFIXES, string][])
       for await (const keys of redis.scanStream({ match: `${prefix}*`, count: 500 }) as AsyncIterable<string[]>)
         for (const key of keys) {
           const [value, ttl] = await Promise.all([redis.get(key), redis.ttl(key)]);
           if (value === null) continue;
-          const text = unquote(value)!;
+          const text = unquote(value);
           if (ttl < 0) findings.stale.push(`${key}: never expires`);
-          const current = `${VALUE_KIND}:${mark}:`;
-          if (/^(lease|claim):/.test(text) || (text.startsWith(`${VALUE_KIND}:`) && !text.startsWith(current))) {
+          const current = `${VALUE_KIND}:${generation}:`;
+          if (/^(lease|lock):/.test(text) || (text.startsWith(`${VALUE_KIND}:`) && !text.startsWith(current))) {
             findings.others += 1;
             continue;
           }
@@ -67,6 +67,6 @@ function parse(text: string): Record<string, unknown> | null {
 }
 
 /** Strings are stored as JSON, quotes and all. */
-function unquote(value: string | null): string | null {
-  return value === null ? null : value.startsWith('"') ? (JSON.parse(value) as string) : value;
+function unquote(value: string): string {
+  return value.startsWith('"') ? (JSON.parse(value) as string) : value;
 }

@@ -13,16 +13,13 @@ import { relay } from './rows/relay.js';
 import { routes } from './rows/routes.js';
 
 const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows, ...refused];
+const ids = definitions.map(({ id }) => id);
 
 const values = prepareBench({
   call: 'npm run bench --',
   does: 'measures the service against the platform itself doing the same work; a whole table goes into docs/benchmarks.md',
   options: {
-    row: wordsOption(
-      'ROW',
-      'only these rows',
-      definitions.map(({ id }) => id),
-    ),
+    row: wordsOption('ROW', 'only these rows', ids),
     seconds: withDefault(numberOption('length of one measurement', 1, 600), 8),
     minutes: withDefault(numberOption('length of the long ones', 0.1, 600, true), 10),
     json: textOption('FILE', 'writes the table as data too'),

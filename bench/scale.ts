@@ -10,6 +10,7 @@ import { createScaleStage } from './scale/stage.js';
 import { toLines, toTable } from './scale/table.js';
 
 const all = [...routeRows, ...jobRows];
+const ids = all.map(({ id }) => id);
 const toCounts = (list: string) => list.split(',').map(Number);
 const areCounts = (list: string) => toCounts(list).every((count) => Number.isInteger(count) && count >= 5000);
 const values = prepareBench({
@@ -21,11 +22,7 @@ const values = prepareBench({
       '10000,1000000,5000000',
     ),
     rounds: withDefault(numberOption('rounds of measurements', 0, 1000), 5),
-    row: wordsOption(
-      'ROW',
-      'only these rows',
-      all.map(({ id }) => id),
-    ),
+    row: wordsOption('ROW', 'only these rows', ids),
     keep: textOption('FOLDER', 'keeps the databases there, and uses those that are there'),
     plans: flag('writes docs/plans, at the largest size'),
     json: textOption('FILE', 'writes the table as data too'),

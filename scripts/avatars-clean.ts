@@ -7,7 +7,7 @@ const COMMAND = {
   does:
     'lists stored pictures older than a day that no profile shows\n' +
     '  The database must be the one the pictures belong to: with another, all of them look unused.',
-  options: { delete: flag('removes them'), yes },
+  options: { delete: flag('deletes them'), yes },
 };
 
 async function clean(remove: boolean): Promise<void> {

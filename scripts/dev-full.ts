@@ -1,4 +1,4 @@
-// The service from its sources, on PostgreSQL, Redis and Kafka of its own.
+// Runs the service from its sources with its own PostgreSQL, Redis and Kafka.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -20,7 +20,7 @@ async function serve(): Promise<number> {
   let exitCode = 0;
   const { environment, stop } = await (await import('./services/by-hand.js')).startByHand();
   if (!ending) {
-    // Told to end when this process is gone, however it went: its servers are gone then too.
+    // Stops the service when this process and its servers are gone, even after SIGKILL.
     const follow = 'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGTERM"))';
     const main = path.join(import.meta.dirname, '..', 'src', 'main.ts');
     child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', '--import', follow, main], {
@@ -39,7 +39,7 @@ async function serve(): Promise<number> {
 await runCommand('dev:full', () => {
   readArguments({
     call: 'npm run dev:full --',
-    does: 'runs the service from its sources on PostgreSQL, Redis and Kafka of its own, until Ctrl-C',
+    does: 'runs the service from its sources, with its own PostgreSQL, Redis and Kafka, until Ctrl-C',
     options: {},
   });
   return serve();

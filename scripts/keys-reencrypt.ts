@@ -49,7 +49,7 @@ await runCommand('keys:reencrypt', () => {
   readArguments({
     call: 'npm run keys:reencrypt --',
     does:
-      'moves every encrypted value to the first key of ENCRYPTION_KEYS, beside the running service\n' +
+      're-encrypts every value with the first key of ENCRYPTION_KEYS, while the service runs\n' +
       '  Every instance must know that key. Exit code 0: no value needs the old keys; tokens may, see docs/operations.md.',
     options: {},
   });

@@ -8,16 +8,16 @@ const migrator = () => import('../src/database/migrator.js');
 const call = (name: string) => `node scripts/run.mjs migrate ${name}`;
 
 const commands = {
-  run: { does: 'runs what is pending', call: call('run'), options: {} },
+  run: { does: 'runs pending migrations', call: call('run'), options: {} },
   revert: { does: 'takes back the last migration, with the data it holds', call: call('revert'), options: { yes } },
   'down-all': { does: 'takes back all migrations: deletes all data', call: call('down-all'), options: { yes } },
   check: {
-    does: 'exit code 1 if one is pending, or if entities and schema differ',
+    does: 'exit code 1 if a migration is pending, or if entities and schema differ',
     call: call('check'),
     options: {},
   },
   generate: {
-    does: 'writes migrations/<time>-<Name>.ts from what the entities say and the schema does not',
+    does: 'writes migrations/<time>-<Name>.ts with the differences between entities and schema',
     call: call('generate'),
     options: {
       name: operand(

@@ -1,4 +1,4 @@
-// Runs scripts/<name>.ts directly where the development tools are installed, else what the build made of it.
+// Runs scripts/<name>.ts if the development dependencies are installed, else its build in dist/.
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';

@@ -15,17 +15,17 @@ const MAX_USERS = 20_000_000;
 const COMMAND = {
   call: 'npm run seed --',
   does:
-    'fills the database with realistic members; a second run goes on where the first one ended\n' +
+    'fills the database with realistic members; a second run continues where the first one ended\n' +
     '  With NODE_ENV=production it needs --yes and SEED_PRODUCTION=yes in the environment.',
   options: {
-    users: required(numberOption('how many members of this seed the database shall have', 1, MAX_USERS)),
-    seed: withDefault(numberOption('another number makes other members', 0, Number.MAX_SAFE_INTEGER), 1),
+    users: required(numberOption('number of members of this seed that the database shall have', 1, MAX_USERS)),
+    seed: withDefault(numberOption('another number generates other members', 0, Number.MAX_SAFE_INTEGER), 1),
     yes: { ...yes, help: 'also where the database holds users whom this seed did not make' },
   },
 };
 type Wanted = Values<typeof COMMAND.options>;
 
-/** People are added in order, a batch a transaction, so those that are there come first: found by halving. */
+/** Binary search for the number of seeded users: they are added in order, one batch per transaction. */
 async function countSeeded(client: Client, seed: number): Promise<number> {
   let [low, high] = [0, MAX_USERS];
   while (low < high) {
@@ -38,7 +38,7 @@ async function countSeeded(client: Client, seed: number): Promise<number> {
 }
 
 async function confirmOthers(client: Client, seeded: number, agreed: boolean): Promise<void> {
-  // Stops counting at the first one too many.
+  // The limit stops the count at the first foreign user.
   const { rows } = await client.query('SELECT count(*)::int AS count FROM (SELECT FROM users LIMIT $1) u', [
     seeded + 1,
   ]);
@@ -77,7 +77,7 @@ async function seedUsers(client: Client, settings: Settings, from: number, to: n
     passwordHash: await bcrypt.hash(SEED_PASSWORD, settings.bcryptCost),
     cipher: new FieldCipher(settings.encryptionKeys),
   };
-  // A crash may lose the last batches, never half of one; the next run adds them again.
+  // A crash may lose the last batches, never part of one; the next run adds them again.
   await client.query('SET synchronous_commit = off');
   const progress = startProgress(from, to);
   let writing = Promise.resolve();
@@ -112,7 +112,7 @@ async function run(database: ScriptDatabase, { users, seed, yes: agreed }: Wante
     // Statistics for the planner, the visibility map for index-only scans, and the search index's pending entries.
     console.log('vacuum and analyze …');
     await client.query('VACUUM (ANALYZE) users, user_identities, user_preferences, user_sessions');
-    console.log(`${users - seeded} users added. No events were written: consumers do not learn of seeded users.`);
+    console.log(`${users - seeded} users added. No events were written: consumers do not receive seeded users.`);
     console.log(`password of those who have one: ${SEED_PASSWORD}`);
   } finally {
     await client.end();

@@ -33,8 +33,8 @@ const UNSEEN = {
   'a code point that is not assigned': '\u0378',
 };
 
-describe('one mailbox', () => {
-  it.each(Object.entries(UNSEEN))('has no second spelling by %s, wherever it stands', async (_, unseen) => {
+describe('an e-mail address', () => {
+  it.each(Object.entries(UNSEEN))('is refused with %s in any place', async (_, unseen) => {
     for (const spelling of [`ad${unseen}a@example.com`, `ada@exam${unseen}ple.com`, `${unseen}ada@example.com`]) {
       const { status, body } = await register(spelling);
       expect([spelling, status, body.error?.type]).toEqual([spelling, 400, 'validation_failed']);
@@ -47,7 +47,7 @@ describe('one mailbox', () => {
     ['decomposed letters', 'bu\u0308cher-one.example'],
     ['capitals', 'BÜCHER-ONE.example'],
     ['wide letters and another full stop', 'ｂücher-one\u3002example'],
-  ])('is one account, kept and shown with its A-label, where the domain is given in %s', async (_, domain) => {
+  ])('is stored and shown with the A-label of a domain given in %s', async (_, domain) => {
     const email = `ada@${domain}`;
     await service.sql(`DELETE FROM users WHERE email = 'ada@xn--bcher-one-q9a.example'`);
     const { status, body } = await register(email);
@@ -85,7 +85,7 @@ describe('one mailbox', () => {
     `${'a'.repeat(65)}@example.com`,
     `ada@${'ü'.repeat(60)}.example`,
     `${'a'.repeat(60)}@${`${'b'.repeat(60)}.`.repeat(3)}example.com`,
-  ])('is not %j', async (email) => {
+  ])('is refused: %j', async (email) => {
     const { status, body } = await register(email);
     expect([status, body.error?.type]).toEqual([400, 'validation_failed']);
   });
@@ -98,10 +98,10 @@ describe('one mailbox', () => {
   );
 });
 
-describe('an address that breaks the rule', () => {
+describe('an invalid address', () => {
   const ODD = ['ad\u200ba@example.com', 'ada@exam\u00adple.com', 'rené@example.com', 'ada@ex\u3164ample.com'];
 
-  it.each(ODD)('is answered like one that has no account: %j', async (email) => {
+  it.each(ODD)('is answered like an unknown one: %j', async (email) => {
     const unknown = uniqueEmail();
     for (const [path, body] of [
       ['/auth/login', { password: PASSWORD }],
@@ -118,7 +118,7 @@ describe('an address that breaks the rule', () => {
 });
 
 describe('an administrator', () => {
-  it('has an address in its one spelling too, by the command and by ADMIN_BOOTSTRAP_EMAIL', async () => {
+  it('is found by any spelling, in the command and in ADMIN_BOOTSTRAP_EMAIL', async () => {
     const { code, output } = await runScript('admin-create', ['--email', 'Root@Bücher.example']);
     expect([code, output]).toEqual([0, expect.stringContaining('root@xn--bcher-kva.example is an administrator')]);
     const rows = await service.sql(`UPDATE users SET role = 'user' WHERE role = 'admin' RETURNING email`);

@@ -15,7 +15,7 @@ describe('afterCommit', () => {
   const insert = `INSERT INTO audit_logs (action) VALUES ('spec.committed')`;
   const committed = async () => (await service.sql(`SELECT 1 FROM audit_logs WHERE action = 'spec.committed'`)).length;
 
-  it('acts once others can see the change, and before the caller goes on', async () => {
+  it('runs after the commit and before the caller continues', async () => {
     const seen: number[] = [];
     const result = await runInTransaction(service.database, async (tx) => {
       afterCommit(tx, async () => void seen.push(await committed()));
@@ -36,7 +36,7 @@ describe('afterCommit', () => {
     expect(hook).not.toHaveBeenCalled();
   });
 
-  it('does not fail what is committed already', async () => {
+  it('does not fail a committed transaction', async () => {
     const result = runInTransaction(service.database, async (tx) => {
       afterCommit(tx, () => Promise.reject(new Error('the cache is away')));
       return 'committed';
@@ -44,14 +44,14 @@ describe('afterCommit', () => {
     await expect(result).resolves.toBe('committed');
   });
 
-  it('refuses a transaction that would forget it', async () => {
+  it('refuses a transaction that would not run it', async () => {
     const plain = service.database.transaction(async (tx) => afterCommit(tx, async () => undefined));
     await expect(plain).rejects.toThrow('runInTransaction');
   });
 });
 
 describe('PostgresListener', () => {
-  it('hears what is notified, and again after its connection was killed', async () => {
+  it('receives notifications, and again after its connection was killed', async () => {
     const listener = new NotificationListener(service.settings, service.app.get(LOGGER));
     const heard: string[] = [];
     const connections: number[] = [];
@@ -74,7 +74,7 @@ describe('PostgresListener', () => {
     listener.onApplicationShutdown();
   });
 
-  it('tells the time of PostgreSQL, never behind it', async () => {
+  it('returns the time of PostgreSQL, never an earlier one', async () => {
     const listener = service.app.get(NotificationListener);
     const [{ server }] = await service.sql(`SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS server`);
     expect(listener.now()).toBeGreaterThanOrEqual(server);

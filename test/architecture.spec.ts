@@ -133,7 +133,7 @@ it('reads the whole tree', () => {
   expect(targets.filter((target) => target.startsWith('src/')).length).toBeGreaterThan(100);
 });
 
-it('finds nothing in code that keeps every rule', () => {
+it('accepts code that follows every rule', () => {
   const good = [
     user,
     file(
@@ -156,7 +156,7 @@ it('finds nothing in code that keeps every rule', () => {
 describe.each(Object.entries(cases))('%s', (_, { rule, broken }) => {
   it('holds in the tree', () => expect(rule(tree)).toEqual([]));
 
-  it('is noticed when broken', () => {
+  it('reports a violation', () => {
     for (const files of broken) expect(rule(files)).toHaveLength(1);
   });
 });

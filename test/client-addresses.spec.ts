@@ -35,7 +35,7 @@ async function start(values: Record<string, string>) {
 }
 
 describe('a proxy in front while TRUST_PROXY_HOPS is 0', () => {
-  it('does not make all clients one: neither failed sign-ins nor wrong tokens of some lock out the others', async () => {
+  it('does not let failed sign-ins or wrong tokens of some clients lock out others', async () => {
     const { app } = await start({ RATE_LIMIT_LOGIN_IP: '3', RATE_LIMIT_TOKEN_IP: '3' });
     const { email, password } = await app.member();
     const wrong = await times(8, () => login(app, uniqueEmail(), WRONG, PROXY, forwarded(newClient())));
@@ -51,7 +51,7 @@ describe('a proxy in front while TRUST_PROXY_HOPS is 0', () => {
     expect((await login(app, email, password, PROXY, forwarded(newClient()))).status).toBe(200);
   });
 
-  it('locks no pair of account and proxy, while the limit of the account stays', async () => {
+  it('locks no pair of account and proxy, and keeps the limit of the account', async () => {
     const { app } = await start({ RATE_LIMIT_LOGIN_PAIR: '3', RATE_LIMIT_LOGIN_ADDRESS: '6' });
     const { email, password } = await app.member();
     const attempt = (given: string) => login(app, email, given, PROXY, forwarded(newClient()));
@@ -61,7 +61,7 @@ describe('a proxy in front while TRUST_PROXY_HOPS is 0', () => {
     expect((await attempt(password)).status).toBe(429);
   });
 
-  it('is allowed fifty times what one client is', async () => {
+  it('gets fifty times the limit of a client', async () => {
     const { app } = await start({ RATE_LIMIT_TOKEN_IP: '2' });
     const guess = () =>
       app.request('POST', '/auth/email/verify', {
@@ -78,14 +78,14 @@ describe('a proxy in front while TRUST_PROXY_HOPS is 0', () => {
     expect(tally(answers)).toEqual({ 401: 5 });
   });
 
-  it('is not believed of a public address: the header is the client’s own', async () => {
+  it('is ignored from a public address', async () => {
     const app = apps[0]!;
     const peer = newClient();
     const answers = await times(5, () => login(app, uniqueEmail(), WRONG, peer, forwarded(newClient())));
     expect(tally(answers)).toEqual({ 401: 3, 429: 2 });
   });
 
-  it('gives one warning, which names the variable', async () => {
+  it('causes one warning that names the variable', async () => {
     const { app, lines } = await start({});
     for (const peer of [PROXY, newClient(), PROXY])
       await app.request('GET', '/health/live', { remoteAddress: peer, headers: forwarded(newClient()) });
@@ -100,7 +100,7 @@ describe('an entry of X-Forwarded-For', () => {
     ['an address with a port', (client: string, port: number) => `${client}:${port}`],
     ['an IPv6 address in brackets', (client: string) => `[2001:db8:${group(client)}::1]`],
     ['one with a port', (client: string, port: number) => `[2001:db8:${group(client)}::1]:${port}`],
-  ])('may be %s: clients stay apart, and a port does not make another client', async (_, entry) => {
+  ])('may be %s: addresses tell clients apart, ports do not', async (_, entry) => {
     const { app } = await start({ TRUST_PROXY_HOPS: '1', RATE_LIMIT_LOGIN_PAIR: '3' });
     const { email, password } = await app.member();
     const [one, other] = [newClient(), newClient()];
@@ -110,7 +110,7 @@ describe('an entry of X-Forwarded-For', () => {
     expect((await attempt(other, 1000, password)).status).toBe(200);
   });
 
-  it('that cannot be read is logged, a few times at most, and the peer’s address used', async () => {
+  it('that is invalid is logged a few times at most, and replaced by the peer address', async () => {
     const { app, lines } = await start({ TRUST_PROXY_HOPS: '1' });
     const values = ['unknown', '_hidden', '1.2.3', '', '300.1.1.1:80', '[10.1.1.1]', 'x'.repeat(5000)];
     for (const value of [...values, ...values])

@@ -87,7 +87,7 @@ describe('arguments of a command', () => {
     printed.mockRestore();
   });
 
-  it.each(['', 'nonsense', 'toString'])('name a command that there is: not %j', (word) => {
+  it.each(['', 'nonsense', 'toString'])('are refused without a known command: %j', (word) => {
     const { argv } = process;
     process.argv = ['node', 'script', ...(word ? [word] : [])];
     expect(() => chooseCommand('npm run it', { go: { does: 'goes' } })).toThrow(/\nusage: npm run it COMMAND/);
@@ -95,8 +95,8 @@ describe('arguments of a command', () => {
   });
 });
 
-describe('what destroys', () => {
-  it('goes on with --yes, and stops where it cannot ask', async () => {
+describe('a confirmation', () => {
+  it('passes with --yes, and fails without a terminal', async () => {
     await confirm(true, 'This deletes all.');
     // Standard input of the specs is no terminal.
     await expect(confirm(false, 'This deletes all.')).rejects.toThrow(/^This deletes all\. Nothing was done.*--yes/);

@@ -71,7 +71,7 @@ describe('the error body', () => {
     expect(answer.headers['x-request-id']).toBe(answer.body.request_id);
   });
 
-  it('names the methods of the address with 405', async () => {
+  it('lists the allowed methods with 405', async () => {
     const answer = await service.request('PATCH', '/users/profile?x=1');
     expect([answer.status, answer.headers.allow]).toEqual([405, 'DELETE, GET, HEAD, PUT']);
   });
@@ -80,13 +80,8 @@ describe('the error body', () => {
     ['headers beyond the limit', `GET / HTTP/1.1\r\nx-big: ${'a'.repeat(20_000)}`, 431, 'headers_too_large'],
     ['no host', 'GET /healthz HTTP/1.1\r\nConnection: close', 400, 'bad_request'],
     ['a method that is for proxies', 'CONNECT example.com:443 HTTP/1.1\r\nHost: x', 400, 'bad_request'],
-    [
-      'an expectation that nobody knows',
-      'GET /x HTTP/1.1\r\nHost: x\r\nExpect: x\r\nConnection: close',
-      404,
-      'not_found',
-    ],
-  ])('is the same where Node would answer by itself: %s', async (_, request, code, type) => {
+    ['an unknown expectation', 'GET /x HTTP/1.1\r\nHost: x\r\nExpect: x\r\nConnection: close', 404, 'not_found'],
+  ])('is the same for errors found by Node: %s', async (_, request, code, type) => {
     const answer = await new Promise<string>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => socket.write(`${request}\r\n\r\n`));
       let text = '';
@@ -98,7 +93,7 @@ describe('the error body', () => {
     expectErrorBody(JSON.parse(body!), code, type);
   });
 
-  it('says nothing of the cause of a 500', async () => {
+  it('hides the cause of a 500', async () => {
     const { access } = await service.member();
     await service.sql('ALTER TABLE users RENAME COLUMN bio TO biography');
     const answer = await service.get('/users/profile', access);
@@ -109,7 +104,7 @@ describe('the error body', () => {
 });
 
 describe('the request id', () => {
-  it('is taken over, or made where it is missing or not acceptable', async () => {
+  it('is taken from the request, or generated if it is missing or invalid', async () => {
     const given = await service.get('/healthz', undefined, { 'x-request-id': 'abc-1.2_3' });
     const made = await service.get('/healthz', undefined, { 'x-request-id': 'a b' });
     const long = await service.get('/healthz', undefined, { 'x-request-id': 'a'.repeat(129) });
@@ -118,7 +113,7 @@ describe('the request id', () => {
     expect(long.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('stands in the audit entry, and the trace context in the event', async () => {
+  it('is stored in the audit entry, and the trace context in the event', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const body = { email: 'traced@example.com', name: 'Traced', password: 'correct horse battery' };
     const { body: answer } = await service.request('POST', '/auth/register', {
@@ -134,7 +129,7 @@ describe('the request id', () => {
 });
 
 describe('the trace context', () => {
-  it('is taken over, or begins here, and is answered', async () => {
+  it('is taken from the request or generated, and returned', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     expect((await service.get('/healthz', undefined, { traceparent })).headers.traceparent).toBe(traceparent);
     const { headers } = await service.get('/nowhere');
@@ -142,14 +137,14 @@ describe('the trace context', () => {
   });
 });
 
-describe('an address', () => {
-  it.each(['a'.repeat(101), 'a'.repeat(8000)])('with a long parameter is for its route to judge', async (id) => {
+describe('a path', () => {
+  it.each(['a'.repeat(101), 'a'.repeat(8000)])('with a long parameter reaches its route', async (id) => {
     const { access } = await service.member();
     expectErrorBody((await service.get(`/users/${id}`)).body, 401, 'unauthenticated');
     expectErrorBody((await service.get(`/users/${id}`, access)).body, 400, 'validation_failed');
   });
 
-  it('with a slash at the end is another one', async () => {
+  it('with a trailing slash is not found', async () => {
     expectErrorBody((await service.post('/auth/login/', {})).body, 404, 'not_found');
   });
 });
@@ -169,11 +164,11 @@ describe('the client address', () => {
     return row.ip;
   }
 
-  it('is the peer where no proxy is trusted', async () => {
+  it('is the peer address if no proxy is trusted', async () => {
     expect(await addressSeen(service, '203.0.113.7')).toBe('10.0.0.9');
   });
 
-  it('is the right-most entry behind one proxy, whatever the client claims before it', async () => {
+  it('is the right-most entry of X-Forwarded-For behind one proxy', async () => {
     const proxied = await TestApp.start({ TRUST_PROXY_HOPS: '1' });
     expect(await addressSeen(proxied, '1.1.1.1, 203.0.113.7')).toBe('203.0.113.7');
     expect(await addressSeen(proxied, '1.1.1.1, garbage')).toBe('10.0.0.9');
@@ -182,7 +177,7 @@ describe('the client address', () => {
 });
 
 describe('headers', () => {
-  it('keep browsers from guessing, framing and caching, and name no framework', async () => {
+  it('forbid sniffing, framing and caching, and name no framework', async () => {
     const { headers } = await service.get('/healthz');
     expect(headers).toMatchObject({
       'x-content-type-options': 'nosniff',
@@ -194,7 +189,7 @@ describe('headers', () => {
     expect(headers['x-powered-by']).toBeUndefined();
   });
 
-  it('never say that a body is compressed', async () => {
+  it('never declare a compressed body', async () => {
     const encoding = await new Promise((resolve) => {
       httpRequest({ port, path: '/docs-json', headers: { 'accept-encoding': 'gzip, br' } }, (response) => {
         response.resume();
@@ -206,7 +201,7 @@ describe('headers', () => {
 });
 
 describe('every route', () => {
-  it('refuses a field it does not know and names it', async () => {
+  it('refuses an unknown field and names it', async () => {
     const { access } = await service.member();
     const { body: document } = await service.get('/docs-json');
     const withBody = Object.entries(document.paths as Record<string, Record<string, { requestBody?: any }>>).flatMap(
@@ -228,7 +223,7 @@ describe('every route', () => {
     }
   });
 
-  it('is closed without a token unless it is meant to be open', async () => {
+  it('needs a token unless it is declared public', async () => {
     const { body: document } = await service.get('/docs-json');
     for (const [path, operations] of Object.entries(document.paths as Record<string, Record<string, any>>))
       for (const [method, operation] of Object.entries(operations)) {

@@ -6,7 +6,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-it('preflights allow the configured origins only, with the headers that clients send', async () => {
+it('allows preflights of the configured origins only, with the headers that clients send', async () => {
   const preflight = (origin: string) =>
     service.request('OPTIONS', '/auth/login', {
       headers: {
@@ -29,7 +29,7 @@ it.each([
   ['an answer', '/health/live', 200],
   ['a refusal', '/users/profile', 401],
   ['an address where nothing is', '/nowhere', 404],
-])('the configured origins may read %s', async (_, path, status) => {
+])('lets the configured origins read %s', async (_, path, status) => {
   const answer = await service.get(path, undefined, { origin: 'https://app.example' });
   expect(answer.status).toBe(status);
   expect(answer.headers).toMatchObject({
@@ -41,7 +41,7 @@ it.each([
   expect(foreign.headers['access-control-allow-origin']).not.toBe('https://evil.example');
 });
 
-it('every origin is allowed where CORS_ORIGINS=*, and no cookies', async () => {
+it('allows every origin with CORS_ORIGINS=*, without credentials', async () => {
   const open = await TestApp.start({ CORS_ORIGINS: '*' });
   const { headers } = await open.get('/health/live', undefined, { origin: 'https://any.example' });
   expect(headers['access-control-allow-origin']).toBe('*');

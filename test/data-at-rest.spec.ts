@@ -54,7 +54,7 @@ describeWith('redis', 'what is stored', () => {
     return (await Promise.all(texts)).join('\n');
   }
 
-  it('holds neither phone number, birth date, password nor a token in clear: database, events, Redis, log', async () => {
+  it('contains no phone number, birth date, password or token in plain text: database, events, Redis, log', async () => {
     const member = await service.member({ password: PASSWORD });
     const { id, email } = member;
     const verification = await mailedToken(email, 'email_verification');

@@ -27,7 +27,7 @@ const farewell = message(
   Buffer.alloc(1),
 );
 
-describe('a connection that PostgreSQL ends in the moment it is made', () => {
+describe('a connection that PostgreSQL closes as it is opened', () => {
   let server: Server;
   const sockets = new Set<Socket>();
 
@@ -44,7 +44,7 @@ describe('a connection that PostgreSQL ends in the moment it is made', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('fails the request that got it, not the process', async () => {
+  it('fails its request, not the process', async () => {
     const url = `postgres://nobody@127.0.0.1:${(server.address() as AddressInfo).port}/none?sslmode=disable`;
     const pool = createPool(readSettings(testValues({ DATABASE_URL: url })), 1);
     pool.on('error', () => undefined);
@@ -55,7 +55,7 @@ describe('a connection that PostgreSQL ends in the moment it is made', () => {
   });
 });
 
-describe('a connection that PostgreSQL ends between two statements of a transaction', () => {
+describe('a connection that PostgreSQL closes between two statements of a transaction', () => {
   let service: TestApp;
   beforeAll(async () => {
     service = await TestApp.start();
@@ -82,7 +82,7 @@ describe('a connection that PostgreSQL ends between two statements of a transact
     ['a repository', (tx) => tx.findOne(User, { where: { email: 'nobody@example.com' } })],
     ['a nested transaction', (tx) => tx.transaction((inner) => inner.query('SELECT 1'))],
     ['a named statement', (tx) => service.app.get(PreparedStatements).run(tx, { name: 'one', text: 'SELECT 1' }, [])],
-  ])('is 503 to the client for %s', async (_, statement) => {
+  ])('gives 503 for %s', async (_, statement) => {
     const error = await afterTheEnd(statement);
     expect(error).toBeInstanceOf(Error);
     expect(databaseError(error)).toMatchObject({ type: 'database_unavailable' });

@@ -49,8 +49,8 @@ afterAll(async () => {
   await service.stopAndDrop();
 });
 
-describe('PostgreSQL that has no connection left', () => {
-  it('is neither down nor unready: requests are served over those that are open', async () => {
+describe('PostgreSQL without free connections', () => {
+  it('is neither down nor unready: requests use the open ones', async () => {
     const crowded = await TestApp.start({ DATABASE_URL: url });
     try {
       const { access } = await crowded.member();
@@ -68,8 +68,8 @@ describe('PostgreSQL that has no connection left', () => {
   });
 });
 
-describe('the connection of the probe', () => {
-  it('is kept from one look to the next, however long that is', async () => {
+describe('the connection of the health check', () => {
+  it('stays open between checks', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
     const probe = new DatabaseHealthIndicator(readSettings(testValues({ DATABASE_URL: url })));
     try {

@@ -65,7 +65,7 @@ afterAll(async () => {
 });
 
 describe('the role that the service runs under', () => {
-  it('is made by the first migration, and owns nothing', async () => {
+  it('is created by the first migration, and owns nothing', async () => {
     const { rows } = await asRuntime((client) =>
       client.query(
         `SELECT (SELECT count(*)::int FROM pg_class WHERE pg_has_role(relowner, 'MEMBER')) AS tables,
@@ -78,7 +78,7 @@ describe('the role that the service runs under', () => {
     expect(rows).toEqual([{ tables: 0, functions: 0, ...none }]);
   });
 
-  it('suffices for an account from registration to erasure', async () => {
+  it('is sufficient for an account from registration to erasure', async () => {
     expect((await service.get('/health/ready')).status).toBe(200);
     const member = await service.member();
     expect((await service.put('/users/profile', { bio: 'new' }, member.access)).status).toBe(200);
@@ -128,7 +128,7 @@ describe('the role that the service runs under', () => {
     await expect(attempt).rejects.toMatchObject({ code: '42501' });
   });
 
-  it('may not have entries blanked of an account that is there, nor of one that was not erased', async () => {
+  it('may not redact entries of an account that exists or was not erased', async () => {
     const { id } = await service.member();
     const redact = `SELECT audit_logs_redact($1, 'target', 'infinity', 9223372036854775807, 250)`;
     for (const person of [id, '00000000-0000-4000-8000-000000000009'])
@@ -140,13 +140,13 @@ describe('the role that the service runs under', () => {
 });
 
 describe('migrations as the owner', () => {
-  it('change no right where all are as they should be', async () => {
+  it('change no rights that are correct', async () => {
     const before = await rights();
     await prepare();
     expect(await rights()).toEqual(before);
   });
 
-  it('take back what the role was given beyond its needs, and give again what is missing', async () => {
+  it('revoke surplus rights and grant missing ones', async () => {
     const before = (await rights()).map(({ relname, relacl }) => ({ relname, relacl }));
     await asRole(addresses.DATABASE_OWNER_URL, async (client) => {
       await client.query(`GRANT UPDATE, TRUNCATE ON audit_logs TO ${quoted(RUNTIME)}`);
@@ -166,7 +166,7 @@ describe('migrations as the owner', () => {
     await prepare();
   });
 
-  it('are what the commands run as too', async () => {
+  it('use the same role as the commands', async () => {
     expect(await runScript('migrate', ['check'], { variables: addresses })).toMatchObject({ code: 0 });
     const created = await runScript('admin-create', ['--email', uniqueEmail()], { variables: addresses });
     expect(created).toMatchObject({ code: 0, stdout: expect.stringContaining('is an administrator') });
@@ -176,7 +176,7 @@ describe('migrations as the owner', () => {
   }, 60_000);
 });
 
-describe('a start in production', () => {
+describe('production', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-roles-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -194,7 +194,7 @@ describe('a start in production', () => {
       .filter((line) => line.includes('DATABASE_OWNER_URL'));
   }
 
-  it('warns once where the role of the service owns the audit, and not where another one does', async () => {
+  it('warns once at start if the role of the service owns the audit log', async () => {
     const { DATABASE_OWNER_URL: owner, DATABASE_URL } = addresses;
     expect(await warnings({ DATABASE_URL: owner })).toHaveLength(1);
     expect(await warnings(addresses)).toEqual([]);

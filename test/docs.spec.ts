@@ -17,7 +17,7 @@ it('the OpenAPI document passes the recommended rules of a public linter', async
   expect(String(stdout).split('\n').filter(Boolean)).toEqual([]);
 });
 
-it('names the errors that bodies, accounts and the database bring to a route', async () => {
+it('documents the errors of bodies, accounts and the database for each route', async () => {
   const { body } = await service.get('/docs-json');
   const errorsOf = (method: string, path: string) =>
     Object.values<{ description: string }>(body.paths[path][method].responses)
@@ -36,7 +36,7 @@ it('names the errors that bodies, accounts and the database bring to a route', a
   expect(errorsOf('get', '/health/live')).not.toMatch(/busy|unauthenticated|invalid_json/);
 });
 
-it('says of ids, bodies, errors and empty parameters what the service does', async () => {
+it('describes ids, bodies, errors and empty parameters as the service handles them', async () => {
   const { body: document } = await service.get('/docs-json');
   const { access } = await service.memberWithRole('admin');
   const operations = Object.entries<any>(document.paths).flatMap(([path, item]) =>
@@ -66,7 +66,7 @@ it('says of ids, bodies, errors and empty parameters what the service does', asy
     }
 });
 
-it('does not mind a device that is null, as it says', async () => {
+it('accepts a null device, as documented', async () => {
   const { body: document } = await service.get('/docs-json');
   const { nullable } = document.components.schemas.LoginBody.properties.device_info;
   const { email, password } = await service.member();
@@ -75,7 +75,7 @@ it('does not mind a device that is null, as it says', async () => {
 });
 
 describeWith('chromium', 'Swagger UI', () => {
-  it('registers somebody from the page, under the content security policy of the service', async () => {
+  it('registers a user from Swagger UI, under the content security policy of the service', async () => {
     await service.app.listen(0, '127.0.0.1');
     const { port } = service.app.getHttpServer().address() as { port: number };
     const browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox', '--disable-gpu'] });

@@ -79,7 +79,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('keeps data and port from one start to the next, and removes what a start killed half-way left', async () => {
+it('keeps data and port between starts, and removes the remains of a killed start', async () => {
   // 4 194 305 is above the highest process id of Linux.
   const abandoned = `${dataDir}.new-4194305-x`;
   mkdirSync(path.join(abandoned, 'cluster', 'base'), { recursive: true });
@@ -100,7 +100,7 @@ it('keeps data and port from one start to the next, and removes what a start kil
   }
 });
 
-it('takes over what a killed process left running, and stops it at its own end', async () => {
+it('adopts the server of a killed process, and stops it at the end', async () => {
   const { owner, server } = await own();
   await query(server.url, 'CREATE TABLE note AS SELECT 7 AS value');
   owner.kill('SIGKILL');
@@ -131,7 +131,7 @@ it('starts again after the server itself was killed, although another program ha
   await next.stop();
 });
 
-it('keeps what the log says of starts before, which may have been a moment ago and failed', async () => {
+it('appends to the log of earlier starts', async () => {
   await (await start()).stop();
   const log = path.join(dataDir, 'server.log');
   const first = readFileSync(log, 'utf8');
@@ -140,14 +140,14 @@ it('keeps what the log says of starts before, which may have been a moment ago a
   await next.stop();
 });
 
-it('says why it does not start, in its own words', async () => {
+it('reports the reason PostgreSQL gives for a failed start', async () => {
   await (await start()).stop();
   appendFileSync(path.join(dataDir, 'server.log'), '2026-01-01 00:00:00.000 UTC [1] FATAL:  of another start\n');
   const broken = startEmbeddedPostgres({ dataDir, flags: { shared_buffers: 'none' } });
   await expect(broken).rejects.toThrow(/does not start .*shared_buffers.*: set DATABASE_URL/);
 });
 
-it('is shared by processes that run at once, and stopped by the last of them', async () => {
+it('is shared by concurrent processes, and stopped by the last of them', async () => {
   const [one, two, { owner, server }] = await Promise.all([start(), start(), own()]);
   expect(new Set([one.pid, two.pid, server.pid]).size).toBe(1);
   await one.stop();
@@ -159,7 +159,7 @@ it('is shared by processes that run at once, and stopped by the last of them', a
 const obstacle = !asRoot ? 'this is one' : readable ? null : 'the folder is closed to it';
 
 describeUnless(obstacle, 'for an ordinary user', () => {
-  it('runs in its own name', async () => {
+  it('runs under its own account', async () => {
     chownSync(folder, UNPRIVILEGED_UID, UNPRIVILEGED_UID);
     const { owner, server } = await own({ uid: UNPRIVILEGED_UID, gid: UNPRIVILEGED_UID });
     expect(await answers(server.url)).toBe(true);

@@ -20,7 +20,7 @@ const nested = (levels: number) => '{"a":'.repeat(levels) + '"}]"' + '}'.repeat(
 const registration = (field: string) =>
   `{"email":"${uniqueEmail()}","name":"Ada","password":"correct horse battery",${field}}`;
 
-describe('a body that is nested without end', () => {
+describe('a deeply nested body', () => {
   it.each<['POST' | 'PUT', string, (value: string) => string]>([
     ['POST', '/auth/register', (value) => registration(`"device_info":${value}`)],
     ['POST', '/auth/register', (value) => registration(`"unknown":${value}`)],
@@ -33,13 +33,13 @@ describe('a body that is nested without end', () => {
       expect(await send(method, url, body(value))).toEqual([400, 'bad_request']);
   });
 
-  it('is told from one that has many brackets, side by side or in a text', async () => {
+  it('is distinguished from one with many brackets, side by side or in a text', async () => {
     const values = `{"a":"${'[{'.repeat(200)}\\"[","b":[${'[],'.repeat(100)}${nested(60)}]}`;
     expect(await send('POST', '/auth/register', registration(`"device_info":${values}`))).toMatchObject([201, {}]);
   });
 });
 
-describe('half a surrogate pair, which neither PostgreSQL nor UTF-8 can hold,', () => {
+describe('a lone surrogate', () => {
   it.each([
     ['a name', '"name":"a\\ud800b"'],
     ['a name, at its end', '"name":"a\\uDBFF"'],
@@ -56,7 +56,7 @@ describe('half a surrogate pair, which neither PostgreSQL nor UTF-8 can hold,', 
     expect(await send('POST', '/auth/register', `{${[field, ...rest].join()}}`)).toEqual([400, 'bad_request']);
   });
 
-  it('is told from whole pairs and from text about it', async () => {
+  it('is distinguished from whole pairs and escaped text', async () => {
     const bio = '"\\uD83D\\uDE00 \\ud83d\\ude00\\ud83d\\ude00 \\\\ud800 \\\\\\ud83d\\ude00 \\u00e9 \\n"';
     expect(await send('PUT', '/users/profile', `{"bio":${bio}}`)).toMatchObject([
       200,

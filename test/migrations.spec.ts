@@ -74,7 +74,7 @@ describe('migrations', () => {
     expect(pgDump(url)).toBe(firstDump);
   });
 
-  it('keep the rows while only indexes come and go', async () => {
+  it('keep the rows when only indexes change', async () => {
     const { dataSource } = await emptyDatabase();
     await migrate(dataSource);
     const before = await readCatalog(dataSource);
@@ -85,7 +85,7 @@ describe('migrations', () => {
     expect(await countUsers(dataSource)).toBe(200);
   });
 
-  it('take a password for proven where a reset, or the operator, shows whose it is', async () => {
+  it('mark a password as proven if a reset or the operator proves it', async () => {
     const { dataSource } = await emptyDatabase();
     await migrate(dataSource);
     await revertTo(
@@ -123,7 +123,7 @@ describe('migrations', () => {
     expect(await sources[0]!.query(`SELECT count(*)::int FROM migrations`)).toEqual([{ count: migrations.length }]);
   });
 
-  it('say what is pending, on an empty database too', async () => {
+  it('list pending migrations, on an empty database too', async () => {
     const { url, dataSource } = await emptyDatabase();
     expect(await pendingMigrations(dataSource)).toHaveLength(migrations.length);
     const lines: string[] = [];
@@ -145,7 +145,7 @@ describe('migrations', () => {
     expect(await readCatalog(dataSource)).toEqual(whole);
   });
 
-  it('let others write to the outbox while they wait to change its indexes', async () => {
+  it('do not block writes to the outbox while they wait to change its indexes', async () => {
     const { url, dataSource } = await emptyDatabase();
     await migrate(dataSource);
     const whole = await readCatalog(dataSource);
@@ -175,7 +175,7 @@ describe('migrations', () => {
     expect(await readCatalog(dataSource)).toEqual(whole);
   });
 
-  it('go on after being killed in the middle of an index', async () => {
+  it('continue after being killed while building an index', async () => {
     const { url, dataSource } = await emptyDatabase();
     await migrate(dataSource);
     const whole = await readCatalog(dataSource);
@@ -197,7 +197,7 @@ describe('migrations', () => {
 });
 
 describe('without pg_trgm', () => {
-  it('migrate, warn, search, and build the index once the extension is there', async () => {
+  it('migrate, warn, search, and build the index once the extension is available', async () => {
     const admin = await emptyDatabase();
     const [{ name }] = (await admin.dataSource.query('SELECT current_database() AS name')) as [{ name: string }];
     await scratch.admin(`CREATE ROLE ${ROLE} LOGIN PASSWORD 'limited'`);

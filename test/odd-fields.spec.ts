@@ -76,11 +76,11 @@ async function complaints(bodies: (route: BodyRoute) => string[]): Promise<strin
   return found;
 }
 
-describe('a text that is too long by one character', () => {
+describe('a text one character too long', () => {
   // Each is two code points, the second of which only chooses how the first one looks.
   const hearts = (characters: number) => '❤️'.repeat(characters / 2);
 
-  it('is refused by the name of its field, as PostgreSQL counts it', async () => {
+  it('is refused with its field, counted as PostgreSQL counts', async () => {
     for (const route of routes)
       for (const [field, { maxLength }] of Object.entries(route.fields)) {
         if (maxLength === undefined) continue;
@@ -99,7 +99,7 @@ describe('a text that is too long by one character', () => {
     );
   });
 
-  it('is told from one that just fits', async () => {
+  it('is distinguished from the longest allowed text', async () => {
     for (const name of ['😀'.repeat(255), `${hearts(254)}x`, 'x'.repeat(255)])
       expect(await service.put('/users/profile', { name }, target.access)).toMatchObject({
         status: 200,
@@ -126,7 +126,7 @@ describe('a text that is far too long', () => {
 });
 
 describe('a body of odd fields', () => {
-  it('is never a failure of the service, whichever field is odd', async () => {
+  it('never causes a 500 with any odd field', async () => {
     expect(routes.length).toBeGreaterThan(15);
     const found = await complaints((route) =>
       [...Object.keys(route.fields), 'unknown'].flatMap((name) =>
@@ -136,13 +136,13 @@ describe('a body of odd fields', () => {
     expect(found.slice(0, 9)).toEqual([]);
   }, 120_000);
 
-  it('is never a failure of the service, whatever the body is as a whole', async () => {
+  it('never causes a 500 with any kind of body', async () => {
     const wholes = 'null true 0 -0 1e400 "" [] [{}] {"":{}} {"a":1,"a":2} "constructor"'.split(' ');
     const poisoned = ['{"__proto__":{"a":1}}', '{"__proto__":1}', '{"constructor":{"prototype":{"a":1}}}'];
     expect(await complaints(() => [...wholes, ...poisoned])).toEqual([]);
   });
 
-  it('is refused by the name of the field where every object has one of that name', async () => {
+  it('is refused with the field if it is named like a property of every object', async () => {
     const { access } = admin;
     for (const route of routes)
       for (const name of INHERITED) {
@@ -153,7 +153,7 @@ describe('a body of odd fields', () => {
       }
   });
 
-  it('keeps what a device says of itself, under any other name', async () => {
+  it('keeps a device description under any other name', async () => {
     const { email, password } = await service.member();
     const device = JSON.parse('{"then":1,"prototype":{"name":[null,{"length":2}]},"toJSON":"x","":{"a":[[1.5]]}}');
     const { body: signedIn } = await service.post('/auth/login', { email, password, device_info: device });
@@ -178,7 +178,7 @@ describe('a query of odd parameters', () => {
     ),
   ];
 
-  it('is never a failure of the service', async () => {
+  it('never causes a 500', async () => {
     const { access } = admin;
     const found: string[] = [];
     for (const path of [
@@ -195,7 +195,7 @@ describe('a query of odd parameters', () => {
     expect(found.slice(0, 9)).toEqual([]);
   });
 
-  it('is refused by the name of the parameter where every object has one of that name', async () => {
+  it('is refused with the parameter if it is named like a property of every object', async () => {
     for (const name of [...INHERITED, '__proto__'])
       expect(await service.get(`/admin/users?${name}=1`, admin.access)).toMatchObject({
         status: 400,

@@ -102,20 +102,20 @@ describeUnless(noCertificates, 'a PostgreSQL with a certificate of a private aut
     );
   });
 
-  it('goes on without TLS where the server admits the account no other way', async () => {
+  it('continues without TLS if the server admits the account only so', async () => {
     expect(await connect(settingsOf({ DATABASE_URL: server.urlOf(RIGHT, {}, 'plain_only') }))).toBe('plain');
     const required = server.urlOf(RIGHT, { sslmode: 'require' }, 'plain_only');
     expect(await connect(settingsOf({ DATABASE_URL: required }))).toMatch(/pg_hba.conf rejects .* SSL encryption$/);
   });
 
-  it('shows the certificate of sslcert and sslkey', async () => {
+  it('sends the certificate of sslcert and sslkey', async () => {
     const { cert, key } = authority.issue('by_certificate');
     const parameters = { sslmode: 'require', sslcert: cert, sslkey: key };
     const url = server.urlOf(RIGHT, parameters, 'by_certificate');
     expect(await connect(settingsOf({ DATABASE_URL: url }))).toBe('encrypted');
   });
 
-  it('is spoken to in the same way by every connection of the service and by the scripts', async () => {
+  it('gets the same TLS settings from every connection of the service and of the scripts', async () => {
     const values = {
       DATABASE_URL: server.urlOf(RIGHT, { sslmode: 'verify-full', sslrootcert: authority.cert }),
       DATABASE_REPLICA_URL: server.urlOf(RIGHT, { sslmode: 'verify-full', sslrootcert: authority.cert }),
@@ -154,7 +154,7 @@ describe('a PostgreSQL without TLS', () => {
     return settingsOf({ DATABASE_URL: url.href });
   };
 
-  it.each(['disable', 'allow', 'prefer'])('is spoken to in the clear with sslmode %s', async (mode) => {
+  it.each(['disable', 'allow', 'prefer'])('is used without TLS with sslmode %s', async (mode) => {
     expect(await connect(await withMode(mode))).toBe('plain');
   });
 
@@ -162,7 +162,7 @@ describe('a PostgreSQL without TLS', () => {
     expect(await connect(await withMode(mode))).toMatch(/^PostgreSQL \(DATABASE_URL, .*\): it has no TLS/);
   });
 
-  it('that does not answer is named with its variable', async () => {
+  it('is named with its variable when it does not answer', async () => {
     const values = {
       DATABASE_URL: 'postgresql://u@127.0.0.1:1/none',
       DATABASE_DIRECT_URL: 'postgresql://u@127.0.0.1:2/none',

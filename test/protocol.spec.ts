@@ -59,14 +59,14 @@ describe('a request that takes longer than REQUEST_TIMEOUT_SECONDS to arrive', (
       'in pieces of its body',
       `POST /auth/login HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{"\r\n`,
     ],
-  ])('%s, is 408 with the one body of errors, and the connection ends', async (_, sent) => {
+  ])('%s, is 408 with an error body and closes the connection', async (_, sent) => {
     const { status, head, body } = await answerTo(sent);
     expect([status, body.error.type, body.error.code]).toEqual([408, 'request_timeout', 408]);
     expect(head).toMatch(/connection: close/i);
   });
 });
 
-describe('a method that nothing answers', () => {
+describe('an unknown method', () => {
   it.each(['QUERY', 'PROPFIND', 'PURGE', 'TRACE', 'LINK', 'FROB'])(
     'is 405 and says which are answered: %s',
     async (method) => {
@@ -76,7 +76,7 @@ describe('a method that nothing answers', () => {
     },
   );
 
-  it('is 405 with a body too, of whatever type', async () => {
+  it('is 405 with a body of any type', async () => {
     for (const type of ['application/json', 'text/plain']) {
       const { status, head } = await answerTo(
         `QUERY /auth/login HTTP/1.1\r\n${HOST}${CLOSE}Content-Type: ${type}\r\nContent-Length: 2\r\n\r\n{}`,
@@ -85,7 +85,7 @@ describe('a method that nothing answers', () => {
     }
   });
 
-  it.each(['QUERY', 'FROB'])('is 404 where nothing is at all: %s', async (method) => {
+  it.each(['QUERY', 'FROB'])('is 404 on an unknown path: %s', async (method) => {
     expect((await answerTo(`${method} /nothing/here HTTP/1.1\r\n${HOST}${CLOSE}\r\n`)).status).toBe(404);
   });
 });
@@ -93,7 +93,7 @@ describe('a method that nothing answers', () => {
 describe('HEAD', () => {
   const head = (url: string, token?: string) => service.request('HEAD' as 'GET', url, { token });
 
-  it('of any GET route changes no row', async () => {
+  it('changes no row on any GET route', async () => {
     const tables = await service.sql<{ name: string }>(
       `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1`,
     );
@@ -114,7 +114,7 @@ describe('HEAD', () => {
   });
 });
 
-it('an answer that is given while the process drains ends its connection', async () => {
+it('closes the connection after a response during shutdown', async () => {
   const draining = await TestApp.start();
   const { Lifecycle } = await import('../src/common/lifecycle.module.js');
   expect((await draining.get('/health/live')).headers.connection).not.toBe('close');

@@ -57,7 +57,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 describe('while PostgreSQL is read-only', () => {
-  it('reads answer as before', async () => {
+  it('answers reads', async () => {
     // The pool finds out first that its connections have ended.
     await until(async () => (await service.get('/users/profile', member.access)).status === 200);
     const during = await statusesOfReads();
@@ -66,7 +66,7 @@ describe('while PostgreSQL is read-only', () => {
     expect(Object.fromEntries(during)).toEqual(Object.fromEntries(before));
   });
 
-  it('reads of sessions not used for long keep their connections', async () => {
+  it('keeps connections on reads of sessions not used for long', async () => {
     await runWritable(url, `UPDATE user_sessions SET last_used = now() - interval '1 hour'`);
     const backends = async () =>
       (await service.sql(`SELECT pid FROM pg_stat_activity WHERE datname = current_database()`)).map(({ pid }) => pid);
@@ -75,7 +75,7 @@ describe('while PostgreSQL is read-only', () => {
     expect(await backends()).toEqual(expect.arrayContaining(earlier));
   });
 
-  it('every change is 503', async () => {
+  it('answers every change with 503', async () => {
     const { email, password, access, refresh } = member;
     const as = (token: string) => ({ token, remoteAddress: '127.0.0.1' });
     const calls: Record<string, () => Promise<Answer>> = {
@@ -102,7 +102,7 @@ describe('while PostgreSQL is read-only', () => {
     expect(found).toEqual(Object.fromEntries(Object.keys(calls).map((name) => [name, UNAVAILABLE])));
   });
 
-  it('no route is at a loss', async () => {
+  it('answers no route with 500', async () => {
     const lost: string[] = [];
     for (const { name, ask } of [...(await routes('get')), ...(await routes('others'))]) {
       const { status, body } = await ask();
@@ -112,7 +112,7 @@ describe('while PostgreSQL is read-only', () => {
     expect(lost).toEqual([]);
   });
 
-  it('the report says degraded, and the service stays ready', async () => {
+  it('reports degraded and stays ready', async () => {
     await until(async () => (await service.get('/health')).body.dependencies.database === 'read_only');
     const { status, body } = await service.get('/health');
     expect([status, body.status]).toEqual([200, 'degraded']);
@@ -120,8 +120,8 @@ describe('while PostgreSQL is read-only', () => {
   });
 });
 
-describe('when PostgreSQL takes writes again', () => {
-  it('connections made while it did not are renewed, idle ones too', async () => {
+describe('when PostgreSQL accepts writes again', () => {
+  it('renews connections opened during the outage, idle ones too', async () => {
     // All of the pool, each with the default of the time it was made at.
     await Promise.all(Array.from({ length: 10 }, () => service.sql('SELECT pg_sleep(0.2)')));
     await makeWritable(url);

@@ -47,7 +47,7 @@ describe('the documents', () => {
     expect(named.filter((file) => !existsSync(file))).toEqual([]);
   });
 
-  it('tell of every npm script, and of none that is not there', () => {
+  it('name every npm script and no unknown one', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
     const text = documents.map((name) => readFileSync(name, 'utf8')).join('\n');
     const told = matches(text, /npm run ([a-z][\w:-]*)/g);
@@ -91,7 +91,7 @@ describe('the table of routes', () => {
 const lacks = ['bash', 'curl', 'node'].find((name) => spawnSync('which', [name]).status !== 0);
 
 describeUnless(lacks ? `no ${lacks}` : null, 'the five minutes', () => {
-  it('go as the README says', async () => {
+  it('gives the results that the README shows', async () => {
     const service = await TestApp.start();
     await service.app.listen(0, '127.0.0.1');
     const { port } = service.app.getHttpServer().address() as { port: number };

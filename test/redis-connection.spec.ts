@@ -69,7 +69,7 @@ describeWith('redis', 'the connection to Redis', () => {
   it.each([
     ['an address', () => connect({ REDIS_URL: proxy.url })],
     ['a sentinel', () => withSentinels([])],
-  ])('that hangs is given up for a new one, to whom %s leads now', async (_, start) => {
+  ])('that hangs is replaced by a new one to the server that %s names now', async (_, start) => {
     const breaker = await start();
     proxy.freezeOpen();
     await expect(breaker.run((redis) => redis.get('spec:any'))).rejects.toThrow();
@@ -77,7 +77,7 @@ describeWith('redis', 'the connection to Redis', () => {
     expect(await breaker.run((redis) => redis.ping())).toBe('PONG');
   });
 
-  it('is found through the second sentinel where the first one accepts and says nothing', async () => {
+  it('is found through the second sentinel if the first one does not answer', async () => {
     const silent = await serve(() => '');
     const breaker = await withSentinels([silent]);
     expect(await breaker.run((redis) => redis.ping())).toBe('PONG');

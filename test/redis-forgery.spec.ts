@@ -71,7 +71,7 @@ describeWith('redis', 'write access to Redis', () => {
       expect(await adminPage(admin)).toBe('200');
     });
 
-    it('revives none that has ended, nor a role that was taken away', async () => {
+    it('restores no ended session and no removed role', async () => {
       const [member, admin] = [await service.member(), await service.memberWithRole('admin')];
       const entries = new Map([
         [member, await sessionEntry(member)],
@@ -85,7 +85,7 @@ describeWith('redis', 'write access to Redis', () => {
       expect(await adminPage(admin)).toBe('403 forbidden');
     });
 
-    it('ends none either', async () => {
+    it('ends no session', async () => {
       const [member, other] = [await service.member(), await service.member()];
       await sessionEntry(other);
       await service.post('/auth/logout', undefined, other.access);
@@ -96,8 +96,8 @@ describeWith('redis', 'write access to Redis', () => {
     });
   });
 
-  describe('of what is cached of a user', () => {
-    it.each(['profile', 'preferences'] as const)('puts nothing into the %s', async (kind) => {
+  describe('of cached users', () => {
+    it.each(['profile', 'preferences'] as const)('does not change the %s', async (kind) => {
       const [member, other] = [await service.member(), await service.member()];
       const [own, theirs] = [await userEntry(kind, member), await userEntry(kind, other)];
       const { body } = await service.get(`/users/${kind}`, member.access);
@@ -122,7 +122,7 @@ describeWith('redis', 'write access to Redis', () => {
       return Object.fromEntries((await oidc.authorize(body.auth_url)).searchParams) as never;
     }
 
-    it('starts none: a forged state is unknown, and so is one that was moved or used', async () => {
+    it('starts no sign-in: forged, moved and used states are unknown', async () => {
       const { code, state } = await codeOf();
       const entry = (await redis.get(`oauth:state:${state}`))!;
       const forged = { provider: 'google', redirectUri: 'https://evil.example', verifier: null, browser: null };
@@ -136,7 +136,7 @@ describeWith('redis', 'write access to Redis', () => {
       expect(word(await callback((await codeOf()).code, state))).toBe('400 invalid_state');
     });
 
-    it('opens no account: a forged code is unknown, and so is one that was moved or used', async () => {
+    it('signs in to no account: forged, moved and used codes are unknown', async () => {
       const exchange = (code: string) => service.post('/auth/oauth/exchange', { code });
       const answer = await new Browser(service).signIn('google', oidc, person(), FRONT_END);
       const code = new URL(String(answer.headers.location)).searchParams.get('code')!;

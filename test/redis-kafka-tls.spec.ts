@@ -50,7 +50,7 @@ describeUnless(noCertificates, 'servers with a certificate of a private authorit
       return breaker;
     }
 
-    it.each(['path', 'text'])('is reached with its authority, given as %s', async (form) => {
+    it.each(['path', 'text'])('is reached with its authority as %s', async (form) => {
       const breaker = connect('localhost', form === 'path' ? authority.cert : authority.pem);
       await until(() => breaker.redis!.status === 'ready');
       await until(() => breaker.available);
@@ -66,7 +66,7 @@ describeUnless(noCertificates, 'servers with a certificate of a private authorit
         /^Redis \(REDIS_URL, localhost:\d+\): (self-signed|unable to verify)/,
       ],
       ['another host name', '127.0.0.1', authority.cert, /^Redis \(REDIS_URL, 127.0.0.1:\d+\): .*altnames/],
-    ])('with %s is refused, and the log says why', async (_, host, ca, reason) => {
+    ])('with %s is refused, with the reason in the log', async (_, host, ca, reason) => {
       const breaker = connect(host, ca);
       await until(() => warn.mock.calls.some(([{ reason: found }]) => reason.test(found)));
       expect(breaker.available).toBe(false);
@@ -90,7 +90,7 @@ describeUnless(noCertificates, 'servers with a certificate of a private authorit
     }, 60_000);
     afterAll(() => server.stop());
 
-    it('takes the events of a service that knows the authority', async () => {
+    it('receives events with its authority', async () => {
       const service = await TestApp.start(values());
       await service.member();
       await until(async () => {
@@ -112,7 +112,7 @@ describeUnless(noCertificates, 'servers with a certificate of a private authorit
         () => values({ KAFKA_BOOTSTRAP_SERVERS: server.encrypted!.replace('localhost', '127.0.0.1') }),
         /^Kafka \(KAFKA_BOOTSTRAP_SERVERS, 127.0.0.1:\d+\): .*altnames/,
       ],
-    ])('with %s is refused, and the error says where and why', async (_, changed, reason) => {
+    ])('with %s is refused, with server and reason in the error', async (_, changed, reason) => {
       const settings = settingsOf(changed());
       const probe = new KafkaHealthIndicator(settings);
       await expect(probe.ping()).rejects.toThrow();

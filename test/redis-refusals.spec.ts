@@ -70,7 +70,7 @@ describeWith('redis', 'a Redis that refuses writes', () => {
     },
   );
 
-  it('because another one behind its name has become the primary is given up for that one', async () => {
+  it('because it was demoted is replaced by the new primary', async () => {
     const [host, port] = [new URL(first).hostname, new URL(first).port];
     await two.replicaof(host, port);
     await until(async () => (await two.info('replication')).includes('master_link_status:up'));

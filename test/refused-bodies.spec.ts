@@ -33,7 +33,7 @@ const limitsOf = ({ path }: BodyRoute) =>
   path.startsWith('/auth/') ? { entries: 200, bytes: 16 * 1024 } : { entries: 1000, bytes: 64 * 1024 };
 
 describe('a body on any route', () => {
-  it('may have so many keys and list entries in all, and not one more', async () => {
+  it('is refused with one key or list entry more than allowed', async () => {
     for (const route of routes) {
       const { entries } = limitsOf(route);
       const half = entries / 2;
@@ -49,7 +49,7 @@ describe('a body on any route', () => {
     }
   });
 
-  it('may have so many bytes, and not one more', async () => {
+  it('is refused with one byte more than allowed', async () => {
     for (const route of routes) {
       const { bytes } = limitsOf(route);
       const body = (length: number) => `{"x":"${'x'.repeat(length - 8)}"}`;
@@ -58,7 +58,7 @@ describe('a body on any route', () => {
     }
   });
 
-  it('gets an answer under 8 KiB when it is refused, with 20 details at most, whatever its fields are called', async () => {
+  it('is refused in less than 8 KiB and 20 details, with any field names', async () => {
     const names = ['\u0001', '<', 'é', '😀', 'x'].map((sign) => (index: number) => `${index}${sign.repeat(40)}`);
     for (const route of routes)
       for (const name of names) {
@@ -71,7 +71,7 @@ describe('a body on any route', () => {
       }
   });
 
-  it('is told of its unknown fields, and of nothing else while it has one', async () => {
+  it('is refused for its unknown fields first', async () => {
     for (const route of routes)
       expect([route.path, rulesOf(await send(route, '{"surprise":{"a":1}}'))]).toEqual([
         route.path,
@@ -79,7 +79,7 @@ describe('a body on any route', () => {
       ]);
   });
 
-  it('is told of a missing field that it is required, and nothing else of it', async () => {
+  it('is refused for a missing field with one detail', async () => {
     for (const route of routes)
       for (const value of [undefined, null])
         for (const name of route.required) {
@@ -92,7 +92,7 @@ describe('a body on any route', () => {
         }
   });
 
-  it('is told in a documented word what is wrong with a field', async () => {
+  it('is refused with a documented rule for each field', async () => {
     const values: unknown[] = [
       '',
       'x',
@@ -127,7 +127,7 @@ describe('a body on any route', () => {
     expect([...used].sort()).toEqual(expect.arrayContaining(['invalid_type', 'too_long', 'too_short', 'too_small']));
   });
 
-  it('is an object: null, a list and a text are none', async () => {
+  it('must be an object: null, a list and a text are refused', async () => {
     for (const route of routes)
       for (const whole of ['null', '[]', '"x"', '0'])
         expect([route.path, whole, rulesOf(await send(route, whole))]).toEqual([
@@ -137,7 +137,7 @@ describe('a body on any route', () => {
         ]);
   });
 
-  it('may be missing where the document says so', async () => {
+  it('may be missing where OpenAPI says so', async () => {
     expect(routes.filter(({ optional }) => optional).map(({ path }) => path)).toEqual(
       expect.arrayContaining(['/auth/logout', '/users/profile', '/users/preferences']),
     );
@@ -178,7 +178,7 @@ describe('text that is not UTF-8', () => {
     }
   });
 
-  it('is 415 where the charset says so, and fine where it says UTF-8', async () => {
+  it('is 415 with another charset, and accepted as UTF-8', async () => {
     const register = (charset: string) =>
       service.request('POST', '/auth/register', {
         payload: Buffer.from(registration(uniqueEmail())),
@@ -190,7 +190,7 @@ describe('text that is not UTF-8', () => {
       expect([charset, (await register(charset)).status]).toEqual([charset, 201]);
   });
 
-  it('is not a byte order mark', async () => {
+  it('does not include a byte order mark', async () => {
     const payload = `\ufeff${registration(uniqueEmail())}`;
     expect((await service.request('POST', '/auth/register', { payload, headers: JSON_TYPE })).status).toBe(201);
   });

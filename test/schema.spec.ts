@@ -122,13 +122,13 @@ describe('entities and schema', () => {
     expect(Object.keys(schema.indexes)).toEqual(expect.arrayContaining(SPECIFIED_INDEXES.split(/\s+/)));
   });
 
-  it('keeps no time without a zone', () => {
+  it('has no timestamp without a time zone', () => {
     expect(Object.values(schema.columns).join()).not.toContain('without time zone');
   });
 });
 
 describe('user search', () => {
-  it('asks for the very expression of the index, whatever the alias', async () => {
+  it('uses the expression of the index with any alias', async () => {
     const { rows } = (await migrated.transaction(async (tx) => {
       await tx.query('SET LOCAL enable_seqscan = off');
       const where = `WHERE ${userSearchText('u')} LIKE ${searchFold('$1')}`;
@@ -187,11 +187,11 @@ describe('the audit log', () => {
     `DELETE FROM audit_logs`,
     `TRUNCATE audit_logs`,
     `UPDATE audit_logs SET ip_address = NULL`,
-  ])('refuses %s with the setting that earlier versions heeded', async (statement) => {
+  ])('refuses %s with the setting of earlier versions', async (statement) => {
     await expect(redacting(statement)).rejects.toThrow('audit_logs is append-only');
   });
 
-  it('lets the function of erasures blank what identifies a person who was erased, and nothing else', async () => {
+  it('lets erasure redact what identifies an erased person, and nothing else', async () => {
     const redact = () =>
       migrated.query(`SELECT audit_logs_redact($1, 'actor', 'infinity', 9223372036854775807, 250)`, [actor]);
     await expect(redact()).rejects.toThrow('the account was not erased');

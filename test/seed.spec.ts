@@ -47,7 +47,7 @@ describe('npm run seed', () => {
     expect(await seed(url, '--users 300')).toMatchObject({ code: 0, output: expect.stringContaining('nothing to do') });
   });
 
-  it('encrypts what the service encrypts', async () => {
+  it('encrypts the same fields as the service', async () => {
     const cipher = new FieldCipher(testSettings(url).encryptionKeys);
     const rows = await dataSource.query<{ id: string; phone: string }[]>(
       'SELECT id, phone FROM users WHERE phone IS NOT NULL',
@@ -56,14 +56,14 @@ describe('npm run seed', () => {
     for (const { id, phone } of rows) expect(cipher.decrypt(id, 'phone', phone)).toMatch(/^\+\d{8,15}$/);
   });
 
-  it('makes the same people in two steps as in one', async () => {
+  it('makes the same users in two steps as in one', async () => {
     const other = await scratch.create();
     expect(await seed(other, '--users 120')).toMatchObject({ code: 0 });
     expect((await seed(other, '--users 300')).output).toContain('has 120 users already: going on from there');
     expect(await people(await scratch.connect(other))).toEqual(await people(dataSource));
   });
 
-  it('adds to a database with users of others only with --yes', async () => {
+  it('adds to a database with foreign users only with --yes', async () => {
     expect(await seed(url, '--users 10 --seed 2')).toMatchObject({
       code: 2,
       output: expect.stringContaining('--yes'),
@@ -72,7 +72,7 @@ describe('npm run seed', () => {
     expect(await people(dataSource)).toHaveLength(310);
   });
 
-  it('refuses production without the second word', async () => {
+  it('refuses production without SEED_PRODUCTION=yes', async () => {
     const production = {
       NODE_ENV: 'production',
       PUBLIC_BASE_URL: 'https://api.example',
@@ -82,7 +82,7 @@ describe('npm run seed', () => {
     expect((await seed(url, '--users 400 --yes', production)).output).toContain('SEED_PRODUCTION=yes');
   });
 
-  it('answers a wrong number with how it is used', async () => {
+  it('prints the usage for an invalid number', async () => {
     expect(await seed(url, '--users 0')).toMatchObject({ code: 2, output: expect.stringContaining('usage:') });
   });
 });

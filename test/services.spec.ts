@@ -6,7 +6,7 @@ import { runGuarded } from '../scripts/services/guard.js';
 import { freePorts, ready } from '../scripts/services/tools.js';
 
 describe('a guarded server', () => {
-  it('ends with its guard, which removes the folder', async () => {
+  it('stops with its guard, which removes the folder', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-guard-'));
     writeFileSync(path.join(folder, 'data'), '');
     const server = runGuarded(['sh', '-c', 'echo "pid $$"; exec sleep 600'], { folder });
@@ -20,14 +20,14 @@ describe('a guarded server', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  it('that fails to start is named by its last line', async () => {
+  it('reports its last line when it fails to start', async () => {
     const server = runGuarded(['sh', '-c', 'echo first; echo "port is taken" >&2; exit 3'], {});
     const never = () => Promise.reject(new Error('no answer'));
     await expect(ready(never, server)).rejects.toThrow('it ended: port is taken');
   });
 });
 
-it('takes the wanted port, or a free one where it is taken', async () => {
+it('uses the wanted port, or a free one if it is taken', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => other.once('listening', resolve));
   const taken = (other.address() as AddressInfo).port;

@@ -8,7 +8,7 @@ describe('network', () => {
     expect(read({ PORT: '9000', APP_PORT: '9001' }).port).toBe(9001);
   });
 
-  it('listens to this machine only, but to everybody in production', () => {
+  it('listens on the loopback address, in production on all addresses', () => {
     expect(read().host).toBe('127.0.0.1');
     expect(readProduction().host).toBe('0.0.0.0');
   });
@@ -19,7 +19,7 @@ describe('network', () => {
     expect(database.directUrl).toBe(database.url);
   });
 
-  it('keeps the direct address apart from the pooled one', () => {
+  it('separates the direct URL from the pooled one', () => {
     const urls = { DATABASE_URL: 'postgres://pooler/db', DATABASE_DIRECT_URL: 'postgres://primary/db' };
     expect(read(urls).database).toMatchObject({ url: 'postgresql://pooler/db', directUrl: 'postgresql://primary/db' });
   });
@@ -35,7 +35,7 @@ describe('network', () => {
       expect(refusal({ ...DEVELOPMENT, REDIS_URL: 'redis://cache', REDIS_SENTINELS })).toContain('a list of host:port');
   });
 
-  it('drops the slash at the end of what paths are put behind, and leaves whole addresses as they are', () => {
+  it('drops the trailing slash of base URLs, and keeps complete URLs unchanged', () => {
     const google = { OAUTH_GOOGLE_CLIENT_ID: 'id', OAUTH_GOOGLE_CLIENT_SECRET: 'secret' };
     const settings = read({
       ...google,
@@ -51,7 +51,7 @@ describe('network', () => {
     });
   });
 
-  it('does without the servers that no variable names', () => {
+  it('uses no servers without variables', () => {
     const settings = read();
     expect(settings.database.url).toBeNull();
     expect(settings.redis.url).toBeNull();
@@ -65,7 +65,7 @@ describe('Kafka', () => {
   const brokers = { KAFKA_BOOTSTRAP_SERVERS: 'k1:9092, k2:9092' };
   const login = { KAFKA_SASL_USERNAME: 'service', KAFKA_SASL_PASSWORD: 'secret' };
 
-  it('speaks plain text by default', () => {
+  it('uses plain text by default', () => {
     expect(read(brokers).kafka).toMatchObject({
       brokers: ['k1:9092', 'k2:9092'],
       topic: 'user.events',
@@ -78,13 +78,13 @@ describe('Kafka', () => {
     ['SSL', true, null],
     ['SASL_PLAINTEXT', false, 'SCRAM-SHA-512'],
     ['sasl_ssl', true, 'SCRAM-SHA-512'],
-  ])('speaks %s', (protocol, ssl, mechanism) => {
+  ])('supports %s', (protocol, ssl, mechanism) => {
     const sasl = { ...login, KAFKA_SASL_MECHANISM: 'scram-sha-512' };
     const { kafka } = read({ ...brokers, ...sasl, KAFKA_SECURITY_PROTOCOL: protocol });
     expect(kafka).toMatchObject({ ssl, sasl: mechanism && { mechanism, username: 'service', password: 'secret' } });
   });
 
-  it('wants a login where the protocol has one, and a mechanism it knows', () => {
+  it('requires a login with SASL, and a known mechanism', () => {
     const sasl: Values = { ...DEVELOPMENT, ...brokers, KAFKA_SECURITY_PROTOCOL: 'SASL_SSL' };
     expect(refusal(sasl)).toContain('KAFKA_SASL_PASSWORD');
     expect(refusal({ ...sasl, ...login, KAFKA_SASL_MECHANISM: 'GSSAPI' })).toContain('KAFKA_SASL_MECHANISM');

@@ -46,7 +46,7 @@ async function refused(names: string[], valueOf: (name: string) => unknown): Pro
 
 const inForm = (name: string, text: string) => (LISTS.includes(name) ? ['Plain', text] : text);
 
-it('every text that a body may have is a text that is shown, or is known to be none', () => {
+it('covers every text of a request body', () => {
   const names = new Set(routes.flatMap(({ fields }) => Object.keys(fields)));
   expect([...names].filter((name) => ![...LINES, ...LISTS, ...OTHERS, 'bio'].includes(name))).toEqual([]);
 });
@@ -66,7 +66,7 @@ describe('a text of one line', () => {
     ['an embedding', 'Ada\u202bLovelace'],
     ['an isolate', 'Ada\u2067Lovelace\u2069'],
     ['a tower of marks', `Ada${'\u0301\u0316'.repeat(40)}`],
-  ])('has no %s, whatever it is called', async (_, text) => {
+  ])('is refused with %s in every field', async (_, text) => {
     await refused([...LINES, ...LISTS], (name) => inForm(name, text));
   });
 
@@ -80,7 +80,7 @@ describe('a text of one line', () => {
     ['variation selectors', '\ufe0f\ufe0f\ufe0f'],
     ['an accent on nothing', '\u0301\u0301\u0301'],
     ['tags', '\u{e0061}\u{e0062}\u{e0063}'],
-  ])('does not consist of %s', async (_, text) => {
+  ])('is refused if it consists of %s', async (_, text) => {
     await refused([...LINES, ...LISTS], (name) => inForm(name, text));
   });
 
@@ -100,7 +100,7 @@ describe('a text of one line', () => {
     expect((await service.put('/users/preferences', { interests: [name] }, target.access)).status).toBe(200);
   });
 
-  it('is kept in NFC, trimmed, and counted so', async () => {
+  it('is stored in NFC and trimmed before it is counted', async () => {
     const [typed, kept] = [` ${'e\u0301'.repeat(255)} `, 'é'.repeat(255)];
     const { body } = await service.put(
       '/users/profile',
@@ -121,7 +121,7 @@ describe('a text of one line', () => {
 });
 
 describe('a biography', () => {
-  it('may have lines, each of whose ends is one character', async () => {
+  it('may have line breaks, which count as one character', async () => {
     const bio = 'One\r\nTwo\rThre\u0301e\u2028Four\n\tFive';
     expect((await service.put('/users/profile', { bio }, target.access)).body.bio).toBe(
       'One\nTwo\nThrée\nFour\n\tFive',
@@ -136,13 +136,13 @@ describe('a biography', () => {
     '\u200b',
     '\u2800\n\u3164',
     `a${'\u0301\u0316'.repeat(40)}`,
-  ])('is not %j', async (bio) => {
+  ])('is refused: %j', async (bio) => {
     expect((await service.put('/users/profile', { bio }, target.access)).status).toBe(400);
   });
 });
 
-describe('what a device says of itself', () => {
-  it('is cleaned and not refused: the odd name of a phone shuts nobody out', async () => {
+describe('a device description', () => {
+  it('is cleaned, not refused', async () => {
     const { email, password } = target;
     const device_info = { model: 'Ada\u2019s\u202e phone\n', os: ['A\u0007ndroid', { name: 'e\u0301' }], count: 2 };
     const { body } = await service.post('/auth/login', { email, password, device_info });

@@ -71,7 +71,7 @@ async function heldChange() {
   return { answer, release: () => lock.query('COMMIT') };
 }
 
-it('SIGTERM leaves requests under way their time, cuts one that never ends, and the process exits with 0', async () => {
+it('answers requests in flight after SIGTERM, aborts endless ones, and exits with 0', async () => {
   const [slow, endless] = [await heldChange(), await heldChange()];
   // Both have been taken up, not only sent.
   await sleep(500);
@@ -87,7 +87,7 @@ it('SIGTERM leaves requests under way their time, cuts one that never ends, and 
   expect(await ended).toEqual([0, null]);
 }, 60_000);
 
-it('SIGTERM gives a body that is on its way a few seconds, and one that does not come is told so instead of holding the end', async () => {
+it('waits a few seconds for a body after SIGTERM, then answers 408', async () => {
   const [slow, endless] = [register(), register()];
   await sleep(500);
   service.kill();
@@ -99,7 +99,7 @@ it('SIGTERM gives a body that is on its way a few seconds, and one that does not
   expect(await ended).toEqual([0, null]);
 }, 60_000);
 
-it('after SIGTERM requests on kept connections are answered, and each answer ends its connection', async () => {
+it('answers requests on open connections after SIGTERM, and closes each connection', async () => {
   const agents = Array.from({ length: 4 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
   const ask = (agent: Agent) =>
     new Promise<string>((resolve) => {

@@ -21,7 +21,7 @@ const answers = (port: number) =>
     () => false,
   );
 
-it('with APP_PORT=0 the links in mails name the port that was picked', async () => {
+it('uses the chosen port in mailed links with APP_PORT=0', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meetinity-start-'));
   const values = testValues({ DATABASE_URL: await workerDatabase(), DATA_DIR: folder, MAIL_DIR: folder });
   const service = startService(values, ['ignore', 'pipe', 'inherit']);
@@ -50,7 +50,7 @@ it('with APP_PORT=0 the links in mails name the port that was picked', async () 
   }
 });
 
-it('a log file that cannot be opened ends the start with one line, before a database is started', async () => {
+it('fails with one line if the log file cannot be opened, before it starts a database', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'meetinity-start-'));
   const service = startService(testValues({ DATA_DIR: folder, LOG_FILE: '/dev/null/log' }), ['ignore', 'pipe', 'pipe']);
   const [[code], stderr] = await Promise.all([once(service, 'exit'), text(service.stderr!)]);
@@ -59,7 +59,7 @@ it('a log file that cannot be opened ends the start with one line, before a data
   await rm(folder, { recursive: true });
 });
 
-it('names each address of a database that answers at none', async () => {
+it('names each address of an unreachable database', async () => {
   const resolver = `import dns from 'node:dns';
     const addresses = [1, 2].map((n) => ({ address: '127.0.0.' + n, family: 4 }));
     dns.lookup = (name, ...rest) => (rest[0].all ? rest[1](null, addresses) : rest.at(-1)(null, '127.0.0.1', 4));`;
@@ -72,7 +72,7 @@ it('names each address of a database that answers at none', async () => {
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^.*127\.0\.0\.1:1; .*127\.0\.0\.2:1\n$/)]);
 });
 
-it('ends in time although a connection is open that never asks for anything', async () => {
+it('stops in time with an idle connection open', async () => {
   const port = await freePort();
   const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port) });
   const service = startService(values, ['ignore', 'ignore', 'inherit']);
@@ -90,7 +90,7 @@ it('ends in time although a connection is open that never asks for anything', as
   }
 });
 
-it('a full disk under the log costs lines, not the service', async () => {
+it('keeps running when the disk of the log is full', async () => {
   const port = await freePort();
   const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port), LOG_FILE: '/dev/full' });
   const service = startService(values, ['ignore', openSync('/dev/full', 'w'), 'pipe']);

@@ -55,7 +55,7 @@ describe('every way in', () => {
     ['the way back from a provider', () => new Browser(here).signIn('google', oidc, person())],
     ['the way back of an app', inApp],
     ['an exchanged code', byExchange],
-  ])('%s answers the one shape of tokens, good for their session', async (_, enter) => {
+  ])('%s returns tokens of the same shape, valid for their session', async (_, enter) => {
     const { status, body, headers } = await enter();
     expect(Math.trunc(status / 100)).toBe(2);
     expect(headers['cache-control']).toBe('private, no-store');

@@ -11,27 +11,20 @@ declare module 'autocannon' {
     onResponse?(status: number, body: string, state: State): void;
   }
 
-  interface Client {
-    setHeaders(headers: Record<string, string>): void;
-  }
-
   interface Options {
     url: string;
     connections: number;
     duration: number;
     overallRate?: number;
-    /** Threads of its own that send the requests, which then hold no functions. */
+    /** Worker threads that send the requests, which then cannot contain functions. */
     workers?: number;
     timeout?: number;
     requests: Request[];
-    setupClient?(client: Client): void;
+    setupClient?(client: { setHeaders(headers: Record<string, string>): void }): void;
     verifyBody?(body: string): boolean;
   }
 
-  interface Result {
-    duration: number;
-    errors: number;
-    mismatches: number;
+  interface Result extends Record<'duration' | 'errors' | 'mismatches', number> {
     requests: { total: number };
     latency: { p50: number; p99: number };
     statusCodeStats: Record<string, { count: number }>;

@@ -1,18 +1,11 @@
 import { load, Measured, Script } from './load.js';
 import type { Target } from './process.js';
 import { median } from './quantiles.js';
-import type { Row, RunOptions } from './row.js';
+import { type Row, rowOfRatios, type RunOptions } from './row.js';
 
 function typical(runs: Measured[]): Measured {
-  const of = (field: 'rate' | 'p50' | 'p99' | 'cpuMicros' | 'requests') => median(runs.map((run) => run[field]));
-  return {
-    rate: of('rate'),
-    p50: of('p50'),
-    p99: of('p99'),
-    cpuMicros: of('cpuMicros'),
-    requests: of('requests'),
-    statuses: runs.at(-1)!.statuses,
-  };
+  const of = (field: 'rate' | 'p50' | 'p99' | 'cpuMicros') => median(runs.map((run) => run[field]));
+  return { rate: of('rate'), p50: of('p50'), p99: of('p99'), cpuMicros: of('cpuMicros') };
 }
 
 interface Side {
@@ -39,13 +32,8 @@ export async function compare(
     runs.push([a, b]);
   }
   const ratios = runs.map(([a, b]) => a.rate / b.rate);
-  const ratio = median(ratios);
   return {
-    name,
-    goal: `≥ ${goal}`,
-    met: ratio >= goal,
-    ratio,
-    ratios,
+    ...rowOfRatios(name, ratios, goal),
     service: typical(runs.map(([a]) => a)),
     reference: typical(runs.map(([, b]) => b)),
   };

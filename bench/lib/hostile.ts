@@ -75,13 +75,9 @@ export function hostileBodies(route: BodyRoute): Hostile[] {
   return Object.entries(found).map(([kind, body]) => ({ ...at, kind, body, session: !auth }));
 }
 
-const get = (kind: string, path: string, headers: Record<string, string> = {}, session = false): Hostile => ({
-  kind,
-  method: 'GET',
-  path,
-  headers,
-  session,
-});
+function get(kind: string, path: string, headers: Record<string, string> = {}, session = false): Hostile {
+  return { kind, method: 'GET', path, headers, session };
+}
 
 export function hostileHeads(): Hostile[] {
   const long = (text: string) => filled(text, HEAD_BYTES);

@@ -1,6 +1,7 @@
 import { ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { freePort } from '../../src/dev/free-port.js';
 
 /** A server under measurement, in a process of its own. */
 export interface Target {
@@ -14,36 +15,29 @@ interface Launch {
   name: string;
   args: string[];
   env: Record<string, string>;
-  port: number;
   /** Path that answers 200 once the server is up. */
   ready: string;
 }
 
-/** Starts `node ...args` and waits until it answers. Its log lines go to a pipe that is read and dropped, as a collector would. */
-export async function launch({ name, args, env, port, ready }: Launch): Promise<Target & { startedInMs: number }> {
+/** Starts `node ...args` on a free port and waits until it answers. Its log goes to a pipe that is read and discarded. */
+export async function launch({ name, args, env, ready }: Launch): Promise<Target & { startedInMs: number }> {
+  const port = await freePort();
   const begun = performance.now();
   const child = spawn(process.execPath, args, {
     // Without a developer's .env: it may name real servers.
-    env: { PATH: process.env.PATH, ENV_FILE: '', ...env },
+    env: { PATH: process.env.PATH, ENV_FILE: '', ...env, APP_PORT: String(port), PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let last = '';
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (last = String(chunk)));
   const url = `http://127.0.0.1:${port}`;
-  while (!(await answers(url + ready))) {
+  while (!(await fetch(url + ready).catch(() => null))?.ok) {
     if (child.exitCode !== null) throw new Error(`${name} ended at start: ${last.trim()}`);
     if (performance.now() - begun > 60_000) throw new Error(`${name} does not answer`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   const startedInMs = performance.now() - begun;
   return { name, url, pid: child.pid!, startedInMs, stop: () => end(child) };
-}
-
-async function answers(url: string): Promise<boolean> {
-  return fetch(url).then(
-    ({ ok }) => ok,
-    () => false,
-  );
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Measured } from './load.js';
+import { median } from './quantiles.js';
 import type { Stage } from './stage.js';
 
 export interface RunOptions {
@@ -25,4 +26,10 @@ export interface RowDefinition {
   /** Word for `--row`. */
   id: string;
   run(stage: Stage, options: RunOptions): Promise<Row[]>;
+}
+
+/** A row whose figure is the median of ratios. @param minRatio the goal */
+export function rowOfRatios(name: string, ratios: number[], minRatio: number, note?: string): Row {
+  const ratio = median(ratios);
+  return { name, goal: `≥ ${minRatio}`, met: ratio >= minRatio, ratio, ratios, note };
 }

@@ -3,7 +3,6 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from '../../src/config/settings.js';
-import { freePort } from '../../src/dev/free-port.js';
 import { launch, stopOnSignal, Target } from './process.js';
 
 type Values = Record<string, string>;
@@ -57,14 +56,7 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
   const running: Target[] = [];
 
   async function start(name: string, args: string[], env: Values, ready: string) {
-    const port = await freePort();
-    const target = await launch({
-      name,
-      args,
-      env: { ...env, APP_PORT: String(port), PORT: String(port) },
-      port,
-      ready,
-    });
+    const target = await launch({ name, args, env, ready });
     running.push(target);
     return target;
   }

@@ -53,20 +53,8 @@ export async function wrk(
   const [script, list] = [join(folder, 'script.lua'), join(folder, 'tokens')];
   writeFileSync(script, SCRIPT);
   writeFileSync(list, tokens.join('\n'));
-  const args = [
-    '--cpu-list',
-    cores,
-    'wrk',
-    '-t1',
-    `-c${connections}`,
-    `-d${seconds}s`,
-    '--timeout',
-    '10s',
-    '-s',
-    script,
-    target.url + path,
-  ];
-  const child = spawn('taskset', args, {
+  const flags = `--cpu-list ${cores} wrk -t1 -c${connections} -d${seconds}s --timeout 10s -s`.split(' ');
+  const child = spawn('taskset', [...flags, script, target.url + path], {
     env: { PATH: process.env.PATH, BENCH_TOKENS: list },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

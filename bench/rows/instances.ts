@@ -2,7 +2,7 @@ import { createMembers } from '../lib/members.js';
 import { EVERY_CORE, pin, redisPid } from '../lib/pin.js';
 import { cpuSeconds, Target } from '../lib/process.js';
 import { median } from '../lib/quantiles.js';
-import type { Row, RowDefinition } from '../lib/row.js';
+import { type Row, type RowDefinition, rowOfRatios } from '../lib/row.js';
 import type { Stage } from '../lib/stage.js';
 import { requireWrk, wrk } from '../lib/wrk.js';
 
@@ -76,17 +76,15 @@ async function gainOfReference(stage: Stage, load: Load): Promise<number> {
 }
 
 function compared(name: string, from: Spread[], to: Spread[], reference: number): Row {
-  const ratios = ratiosOf(from, to);
   const of = (spreads: Spread[], figure: keyof Spread) => median(spreads.map((measured) => measured[figure]));
   const change = (figure: keyof Spread) => `${of(from, figure).toFixed(0)} → ${of(to, figure).toFixed(0)}`;
-  return {
+  const load = of(to, 'generator').toFixed(0);
+  return rowOfRatios(
     name,
-    goal: `≥ ${MIN_RATIO}`,
-    met: median(ratios) >= MIN_RATIO,
-    ratio: median(ratios),
-    ratios,
-    note: `${change('rate')} requests/s; CPU per request ${change('cpu')} µs, of the load ${of(to, 'generator').toFixed(0)} µs; two of the bare reference on two cores ÷ one on one: ${reference.toFixed(2)}`,
-  };
+    ratiosOf(from, to),
+    MIN_RATIO,
+    `${change('rate')} requests/s; CPU per request ${change('cpu')} µs, of the load ${load} µs; two of the bare reference on two cores ÷ one on one: ${reference.toFixed(2)}`,
+  );
 }
 
 /**

@@ -32,13 +32,7 @@ export const processRows: RowDefinition[] = [
       const headers = (index: number) => ({ authorization: `Bearer ${members[index % members.length]!.access}` });
       const check = (body: string) => 'email' in (JSON.parse(body) as object);
       const read = { method: 'GET' as const, path: '/users/profile', headers, check };
-      const write = {
-        method: 'PUT' as const,
-        path: '/users/profile',
-        headers,
-        check,
-        body: () => ({ bio: randomUUID() }),
-      };
+      const write = { ...read, method: 'PUT' as const, body: () => ({ bio: randomUUID() }) };
       const mixed = (seconds: number) =>
         Promise.all([
           load(service, read, { seconds, connections: 8, overallRate: READ_ATTEMPTS }),

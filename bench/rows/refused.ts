@@ -84,7 +84,7 @@ async function worstFirst(service: Target, requests: Hostile[], member: BenchMem
 }
 
 /**
- * Milliseconds of each answer meanwhile.
+ * Latencies of the profile during the flood, milliseconds.
  * @param overallRate of the connections together, requests a second
  */
 async function flood(service: Target, hostile: Hostile, member: BenchMember, overallRate: number): Promise<number[]> {

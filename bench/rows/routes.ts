@@ -17,7 +17,7 @@ function read(members: BenchMember[], path: string): Script {
   return { method: 'GET', path, headers: bearer(members), check: isProfile };
 }
 
-/** A token is taken for a request and its child put back; those whose answer the end of a run cuts off are not used again. */
+/** Each request uses a token up and adds its successor; tokens of requests that the end of a run cuts off are not used again. */
 function refresh(members: BenchMember[], path: string): Script {
   const free = members.map((member) => member.refresh);
   return {
@@ -43,71 +43,40 @@ function update(members: BenchMember[], path: string): Script {
   };
 }
 
+type MakeScript = (members: BenchMember[], path: string) => Script;
+
+/** Service and reference with members of their own: both use refresh tokens up. */
+function compared(
+  id: string,
+  name: string,
+  goal: number,
+  script: MakeScript,
+  [ours, theirs]: [string, string],
+  without?: 'redis',
+): RowDefinition {
+  const run: RowDefinition['run'] = async (stage, options) => {
+    const prepare = async (path: string, label: string) =>
+      script(await createMembers(stage.settings, USERS, `${id}-${label}`), path);
+    const [service, bare] = [await stage.service({ without }), await stage.bare()];
+    const row = await compare(
+      name,
+      { target: service, script: await prepare(ours, 'service') },
+      { target: bare, script: await prepare(theirs, 'bare') },
+      goal,
+      options,
+    );
+    await Promise.all([service.stop(), bare.stop()]);
+    return [row];
+  };
+  return { id, run };
+}
+
 export const routes: RowDefinition[] = [
-  {
-    id: 'profile-cached',
-    run: async (stage, options) => {
-      const members = await createMembers(stage.settings, USERS, 'cached');
-      const [service, bare] = [await stage.service(), await stage.bare()];
-      const row = await compare(
-        'GET /users/profile, cache warm',
-        { target: service, script: read(members, '/users/profile') },
-        { target: bare, script: read(members, '/cached') },
-        0.85,
-        options,
-      );
-      await Promise.all([service.stop(), bare.stop()]);
-      return [row];
-    },
-  },
-  {
-    id: 'profile-stored',
-    run: async (stage, options) => {
-      const members = await createMembers(stage.settings, USERS, 'stored');
-      const [service, bare] = [await stage.service({ without: 'redis' }), await stage.bare()];
-      const row = await compare(
-        'GET /users/profile, Redis absent',
-        { target: service, script: read(members, '/users/profile') },
-        { target: bare, script: read(members, '/stored') },
-        0.75,
-        options,
-      );
-      await Promise.all([service.stop(), bare.stop()]);
-      return [row];
-    },
-  },
-  {
-    id: 'refresh',
-    run: async (stage, options) => {
-      const ours = await createMembers(stage.settings, USERS, 'refresh-service');
-      const theirs = await createMembers(stage.settings, USERS, 'refresh-bare');
-      const [service, bare] = [await stage.service(), await stage.bare()];
-      const row = await compare(
-        'POST /auth/refresh',
-        { target: service, script: refresh(ours, '/auth/refresh') },
-        { target: bare, script: refresh(theirs, '/refresh') },
-        0.75,
-        options,
-      );
-      await Promise.all([service.stop(), bare.stop()]);
-      return [row];
-    },
-  },
-  {
-    id: 'profile-update',
-    run: async (stage, options) => {
-      const ours = await createMembers(stage.settings, USERS, 'update-service');
-      const theirs = await createMembers(stage.settings, USERS, 'update-bare');
-      const [service, bare] = [await stage.service(), await stage.bare()];
-      const row = await compare(
-        'PUT /users/profile (row, outbox, audit, cache)',
-        { target: service, script: update(ours, '/users/profile') },
-        { target: bare, script: update(theirs, '/profile') },
-        0.7,
-        options,
-      );
-      await Promise.all([service.stop(), bare.stop()]);
-      return [row];
-    },
-  },
+  compared('profile-cached', 'GET /users/profile, cache warm', 0.85, read, ['/users/profile', '/cached']),
+  compared('profile-stored', 'GET /users/profile, Redis absent', 0.75, read, ['/users/profile', '/stored'], 'redis'),
+  compared('refresh', 'POST /auth/refresh', 0.75, refresh, ['/auth/refresh', '/refresh']),
+  compared('profile-update', 'PUT /users/profile (row, outbox, audit, cache)', 0.7, update, [
+    '/users/profile',
+    '/profile',
+  ]),
 ];

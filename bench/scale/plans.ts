@@ -40,10 +40,8 @@ function plansIn(log: string): string[] {
 
 /** Writes a file a row with the plans of its statements, in the order they were first sent. */
 export async function writePlans(size: Size, rows: ScaleRow[], serverLog: string): Promise<void> {
-  await alterDatabase(
-    size,
-    Object.entries(EXPLAIN).map(([name, value]) => `SET ${name} = ${value}`),
-  );
+  const set = Object.entries(EXPLAIN).map(([name, value]) => `SET ${name} = ${value}`);
+  await alterDatabase(size, set);
   mkdirSync(FOLDER, { recursive: true });
   const site = await openSite(size);
   try {
@@ -66,9 +64,7 @@ export async function writePlans(size: Size, rows: ScaleRow[], serverLog: string
     }
   } finally {
     await site.close();
-    await alterDatabase(
-      size,
-      Object.keys(EXPLAIN).map((name) => `RESET ${name}`),
-    );
+    const reset = Object.keys(EXPLAIN).map((name) => `RESET ${name}`);
+    await alterDatabase(size, reset);
   }
 }

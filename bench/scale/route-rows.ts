@@ -1,107 +1,29 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { SEED_PASSWORD } from '../../scripts/seed/people.js';
+import type { BenchMember } from '../lib/members.js';
 import { send } from './http.js';
 import type { ScaleRow, Site } from './row.js';
 
 const MEASURED_ATTEMPTS = 60;
 const PAGE_ATTEMPTS = 20;
 
-type Keyed = Omit<ScaleRow, 'kind' | 'members'>;
+type Request = (member: BenchMember, next: BenchMember) => [method: string, path: string, body?: unknown];
 
-const keyed: Keyed[] = [
-  {
-    id: 'profile-cached',
-    name: 'GET /users/profile, cache warm',
-    tasks: async ({ service }, members) => {
-      for (const { access } of members) await send(service, 'GET', '/users/profile', { token: access });
-      return members.map(
-        ({ access }) =>
-          () =>
-            send(service, 'GET', '/users/profile', { token: access }),
-      );
-    },
+/** One request for each member. @param on with Redis, or `plain` without it */
+const keyed = (id: string, name: string, on: 'service' | 'plain', request: Request, warmUp = false): ScaleRow => ({
+  id,
+  name,
+  kind: 'keyed',
+  members: MEASURED_ATTEMPTS,
+  tasks: async (site, members) => {
+    const tasks = members.map((member, index) => () => {
+      const [method, path, body] = request(member, members[(index + 1) % members.length]!);
+      return send(site[on], method, path, { token: member.access, body });
+    });
+    if (warmUp) for (const task of tasks) await task();
+    return tasks;
   },
-  {
-    id: 'profile-stored',
-    name: 'GET /users/profile, Redis absent',
-    tasks: ({ plain }, members) =>
-      members.map(
-        ({ access }) =>
-          () =>
-            send(plain, 'GET', '/users/profile', { token: access }),
-      ),
-  },
-  {
-    id: 'refresh',
-    name: 'POST /auth/refresh',
-    tasks: ({ service }, members) =>
-      members.map(
-        ({ refresh }) =>
-          () =>
-            send(service, 'POST', '/auth/refresh', { body: { refresh_token: refresh } }),
-      ),
-  },
-  {
-    id: 'profile-update',
-    name: 'PUT /users/profile',
-    tasks: ({ service }, members) =>
-      members.map(
-        ({ access }) =>
-          () =>
-            send(service, 'PUT', '/users/profile', { token: access, body: { bio: randomUUID() } }),
-      ),
-  },
-  {
-    id: 'login',
-    name: 'POST /auth/login at bcrypt cost 4 (1 ms)',
-    tasks: ({ service }, members) =>
-      members.map(
-        ({ email }) =>
-          () =>
-            send(service, 'POST', '/auth/login', { body: { email, password: SEED_PASSWORD } }),
-      ),
-  },
-  {
-    id: 'sessions',
-    name: 'GET /users/sessions',
-    tasks: ({ plain }, members) =>
-      members.map(
-        ({ access }) =>
-          () =>
-            send(plain, 'GET', '/users/sessions', { token: access }),
-      ),
-  },
-  {
-    id: 'preferences',
-    name: 'GET /users/preferences, not cached',
-    tasks: ({ plain }, members) =>
-      members.map(
-        ({ access }) =>
-          () =>
-            send(plain, 'GET', '/users/preferences', { token: access }),
-      ),
-  },
-  {
-    id: 'member-card',
-    name: 'GET /users/{id}, not cached',
-    tasks: ({ plain }, members) =>
-      members.map(
-        ({ access }, index) =>
-          () =>
-            send(plain, 'GET', `/users/${members[(index + 1) % members.length]!.id}`, { token: access }),
-      ),
-  },
-  {
-    id: 'verify',
-    name: 'GET /auth/verify, Redis absent',
-    tasks: ({ plain }, members) =>
-      members.map(
-        ({ access }) =>
-          () =>
-            send(plain, 'GET', '/auth/verify', { token: access }),
-      ),
-  },
-];
+});
 
 const asAdmin = ({ plain, admin }: Site, query: string) =>
   send(plain, 'GET', `/admin/users?${query}`, { token: admin.access });
@@ -118,7 +40,23 @@ const FREQUENT = 'example.com';
 const absent = () => `zqx${randomBytes(4).toString('hex')}`;
 
 export const routeRows: ScaleRow[] = [
-  ...keyed.map((row) => ({ ...row, kind: 'keyed' as const, members: MEASURED_ATTEMPTS })),
+  keyed('profile-cached', 'GET /users/profile, cache warm', 'service', () => ['GET', '/users/profile'], true),
+  keyed('profile-stored', 'GET /users/profile, Redis absent', 'plain', () => ['GET', '/users/profile']),
+  keyed('refresh', 'POST /auth/refresh', 'service', ({ refresh }) => [
+    'POST',
+    '/auth/refresh',
+    { refresh_token: refresh },
+  ]),
+  keyed('profile-update', 'PUT /users/profile', 'service', () => ['PUT', '/users/profile', { bio: randomUUID() }]),
+  keyed('login', 'POST /auth/login at bcrypt cost 4 (1 ms)', 'service', ({ email }) => [
+    'POST',
+    '/auth/login',
+    { email, password: SEED_PASSWORD },
+  ]),
+  keyed('sessions', 'GET /users/sessions', 'plain', () => ['GET', '/users/sessions']),
+  keyed('preferences', 'GET /users/preferences, not cached', 'plain', () => ['GET', '/users/preferences']),
+  keyed('member-card', 'GET /users/{id}, not cached', 'plain', (_, next) => ['GET', `/users/${next.id}`]),
+  keyed('verify', 'GET /auth/verify, Redis absent', 'plain', () => ['GET', '/auth/verify']),
   repeated('list-first', 'admin list, page 1', 'list', () => 'limit=10'),
   repeated('list-1000', 'admin list, page 1000', 'list', () => `limit=10&page=${randomInt(981, 1000)}`),
   {

@@ -2,7 +2,6 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.js';
-import { freePort } from '../../src/dev/free-port.js';
 import type { Settings } from '../../src/config/settings.js';
 import { launch, stopOnSignal, Target } from '../lib/process.js';
 import { prepareDatabase, SECRETS } from './database.js';
@@ -56,10 +55,8 @@ export async function createScaleStage(counts: number[], keep: string | undefine
   };
   stopOnSignal(stop);
 
-  async function start(name: string, values: Record<string, string>): Promise<Target> {
-    const port = await freePort();
-    const env = { ...values, APP_PORT: String(port) };
-    const target = await launch({ name, args: ['dist/src/main.js'], env, port, ready: '/ready' });
+  async function start(name: string, env: Record<string, string>): Promise<Target> {
+    const target = await launch({ name, args: ['dist/src/main.js'], env, ready: '/ready' });
     running.push(target);
     return target;
   }

@@ -1,23 +1,23 @@
 import { parseArgs } from 'node:util';
 
-/** The command was called in a way that it does not know: exit code 2. */
+/** Wrong arguments: exit code 2. */
 export class UsageError extends Error {}
 
 export interface Option<T> {
   help: string;
   /** Name of its value in the usage text; a flag has none. */
   value?: string;
-  /** Given by its place, without a name. */
+  /** Positional, without a name. */
   operand?: boolean;
   required?: boolean;
-  /** May be given several times. */
+  /** May be repeated. */
   repeats?: boolean;
-  /** @throws UsageError where what was given is too little, too much or of the wrong form */
+  /** @throws UsageError for too few, too many or invalid values */
   read(given: string[], name: string): T;
 }
 
 export interface Command<O extends Record<string, Option<unknown>>> {
-  /** How it is called, such as `npm run seed --`. */
+  /** The command line, such as `npm run seed --`. */
   call: string;
   does: string;
   options: O;
@@ -25,15 +25,15 @@ export interface Command<O extends Record<string, Option<unknown>>> {
 
 export type Values<O> = { [K in keyof O]: O[K] extends Option<infer T> ? T : never };
 
-/** True if given. */
+/** True if present. */
 export function flag(help: string): Option<boolean> {
   return { help, read: (given) => given.length > 0 };
 }
 
-/** For a command that destroys something, or does what cannot be undone; see `confirm`. */
+/** For a command that deletes data or cannot be undone; see `confirm`. */
 export const yes = flag('does it without asking');
 
-/** @param isValid what else than an empty text is refused */
+/** @param isValid refuses a text; an empty one is refused anyway */
 export function textOption(
   value: string,
   help: string,
@@ -47,7 +47,7 @@ export function textOption(
   return { value, help, read };
 }
 
-/** Some of several words. */
+/** One or more words of a list. */
 export function wordsOption(value: string, help: string, allowed: string[]): Option<string[] | undefined> {
   const read = (given: string[], name: string) => {
     const unknown = given.find((word) => !allowed.includes(word));
@@ -57,7 +57,7 @@ export function wordsOption(value: string, help: string, allowed: string[]): Opt
   return { value, help: `${help}; one of ${allowed.join(', ')}`, repeats: true, read };
 }
 
-/** @param fraction whether it need not be whole */
+/** @param fraction allows decimals */
 export function numberOption(help: string, min: number, max: number, fraction = false): Option<number | undefined> {
   const read = ([given]: string[], name: string) => {
     if (given === undefined) return undefined;
@@ -87,8 +87,8 @@ export function operand<T>(option: Option<T>): Option<Exclude<T, undefined>> {
 }
 
 /**
- * What was given, checked. Prints the usage and ends the process for `--help`, before anything else has happened.
- * @throws UsageError for whatever the command does not know
+ * Parses and checks the arguments. For `--help` it prints the usage and exits.
+ * @throws UsageError for unknown or invalid arguments
  */
 export function readArguments<O extends Record<string, Option<unknown>>>(
   command: Command<O>,
@@ -102,7 +102,7 @@ export function readArguments<O extends Record<string, Option<unknown>>>(
   }
 }
 
-/** The first argument, one of the commands' names, and the rest. Ends the process for `--help` in its place. */
+/** Splits the arguments into a command's name and the rest. For `--help` it prints the commands and exits. */
 export function chooseCommand<N extends string>(
   call: string,
   commands: Record<N, { does: string }>,
@@ -122,7 +122,7 @@ function parse<O extends Record<string, Option<unknown>>>(options: O, args: stri
     name,
     { type: value === undefined ? ('boolean' as const) : ('string' as const), multiple: true },
   ]);
-  // Asked for anywhere, also behind a mistake: whoever asks wants to know how it is called.
+  // In any place, even after an invalid argument.
   if (args.some(isHelp)) onHelp();
   const { values, positionals } = parseStrictly(args, Object.fromEntries(known));
   const operands = entries.filter(([, option]) => option.operand);
@@ -141,7 +141,7 @@ function parseStrictly(args: string[], options: Record<string, { type: 'string' 
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    // What Node adds is advice on quoting.
+    // Drops Node's advice on quoting.
     throw new UsageError((error as Error).message.split(/\. |\n/)[0]);
   }
 }

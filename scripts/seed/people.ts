@@ -138,7 +138,7 @@ function addSession(rows: Rows, random: Random, userId: string, wanted: Date, to
     copyLine([
       random.uuid(),
       userId,
-      // The SHA-256 of nothing that exists: nobody can use a seeded session.
+      // Not the SHA-256 of any token: seeded sessions cannot be used.
       random.hex(64),
       counter,
       counter > 0 ? lastUsed : null,

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-/** Repeatable randomness: the same numbers for the same text, whatever was drawn elsewhere. Generator: sfc32. */
+/** Seeded random numbers (sfc32): the same text gives the same sequence, independent of other sequences. */
 export class Random {
   private readonly state: Uint32Array;
 

@@ -7,15 +7,15 @@ export type ServiceName = 'postgres' | 'redis' | 'kafka';
 
 export interface ServicesOptions {
   want?: ServiceName[];
-  /** Servers to use instead of starting any: URLs of PostgreSQL and Redis, `host:port,…` of Kafka. */
+  /** Running servers to use: URLs of PostgreSQL and Redis, `host:port,…` of Kafka. */
   given?: Partial<Record<ServiceName, string>>;
-  /** Wanted ports; without them, or where they are taken, free ones. */
+  /** Preferred ports; otherwise, or if they are taken, free ones. */
   ports?: Partial<Record<ServiceName, number>>;
-  /** Where PostgreSQL keeps its data; without it in a temporary folder that goes at the end. */
+  /** PostgreSQL's data folder; by default a temporary one that is removed at the end. */
   dataDir?: string;
-  /** Else a PostgreSQL in a temporary folder does not care for a power cut. */
+  /** Turns fsync on in a temporary folder, where it is off by default. */
   durable?: boolean;
-  /** Ways into Kafka for proxies, see `Detour`. */
+  /** Number of Kafka listeners for proxies, see `Detour`. */
   detours?: number;
   log: Log;
 }
@@ -24,12 +24,12 @@ export interface Services {
   postgres: PostgresService | null;
   redis: RedisService | null;
   kafka: KafkaService | null;
-  /** What was wanted and cannot be had here. */
+  /** Wanted servers that are not available on this machine. */
   missing: { name: ServiceName; reason: string }[];
   stop(): Promise<void>;
 }
 
-/** Starts the wanted servers side by side. With `CI=true` one that cannot be had is an error. */
+/** Starts the wanted servers in parallel. With `CI=true` a missing one is an error. */
 export async function startServices(options: ServicesOptions): Promise<Services> {
   const { want = ['postgres', 'redis', 'kafka'], given = {}, ports = {}, dataDir, durable, detours } = options;
   const missing: Services['missing'] = [];
@@ -60,7 +60,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   };
   if (missing.length > 0 && process.env.CI === 'true') {
     await stop();
-    throw new Error(missing.map(({ name, reason }) => `${name} cannot be had: ${reason}`).join('; '));
+    throw new Error(missing.map(({ name, reason }) => `${name} is not available: ${reason}`).join('; '));
   }
   return { postgres, redis, kafka, missing, stop };
 }

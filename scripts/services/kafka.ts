@@ -20,7 +20,7 @@ export interface KafkaService {
 }
 
 /**
- * Another way in, for a proxy that cuts and delays: clients are told to come to port `advertised`, where nobody listens
+ * Another way in, for a proxy that cuts and delays: brokers advertise port `advertised`, on which nothing listens
  * until a proxy does, and it passes them on to `target`.
  */
 export interface Detour {

@@ -124,5 +124,5 @@ describe('commands', () => {
     expect(await applied()).toHaveLength(before - 1);
     expect(await run('scripts/migrate run')).toMatchObject({ code: 0 });
     expect(await applied()).toHaveLength(before);
-  });
+  }, 60_000);
 });

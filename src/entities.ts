@@ -1,6 +1,6 @@
 import { AuditLog } from './audit/audit-log.entity.js';
 import { AuditRedaction } from './audit/audit-redaction.entity.js';
-import { OneTimeToken } from './auth/one-time-token.entity.js';
+import { OneTimeToken } from './auth/email/one-time-token.entity.js';
 import { EphemeralValue } from './redis/ephemeral-value.entity.js';
 import { OutboxEvent } from './events/outbox-event.entity.js';
 import { Preferences } from './preferences/preferences.entity.js';

@@ -83,7 +83,7 @@ describe('an account whose address was never confirmed', () => {
   it('has its owner told, with a link for a new password', async () => {
     const squatter = await member(service, false);
     await signIn(person({ email: squatter.email }));
-    expect((await mailTo(squatter.email, 'account_linked')).text).toContain('what stood in its profile was removed');
+    expect((await mailTo(squatter.email, 'account_linked')).text).toContain('We have therefore cleared its profile');
     const token = await mailedToken(squatter.email, 'account_linked');
     expect((await service.post('/auth/password/reset', { token, password: NEXT })).status).toBe(204);
     const login = await service.post('/auth/login', { email: squatter.email, password: NEXT });
@@ -127,7 +127,7 @@ describe('an account that is confirmed and has an unproven password', () => {
     expect((await identitiesOf(service, squatter.id)).map(({ provider }) => provider)).toEqual(['google']);
     expect((await eventsOf(service, squatter.id)).at(-1)).toEqual(['user.updated', ['has_password', 'oauth_provider']]);
     const mail = await mailTo(squatter.email, 'account_linked');
-    expect(mail.text).toMatch(/profile was kept.*empty it/s);
+    expect(mail.text).toMatch(/profile was kept.*clear it/s);
     expect(linkIn(mail).pathname).toBe('/auth/password/reset');
   });
 

@@ -53,7 +53,7 @@ describe('/users/identities', () => {
     expect((await auditOf(service, owner.id)).filter(({ action }) => action === 'identity.unlinked')).toHaveLength(2);
     await mailTo(owner.email, 'account_unlinked', 2);
     const subjects = (await mailsTo(owner.email, 'account_unlinked')).map(({ subject }) => subject).sort();
-    expect(subjects).toEqual(['Google no longer opens your account', 'LinkedIn no longer opens your account']);
+    expect(subjects).toEqual(['Google was unlinked from your account', 'LinkedIn was unlinked from your account']);
     const gone = await service.delete('/users/identities/google', owner.access);
     expect([gone.status, gone.body.error.type]).toEqual([404, 'not_found']);
   });

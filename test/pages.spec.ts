@@ -84,7 +84,7 @@ describe('the pages', () => {
     await service.sql(`DELETE FROM one_time_tokens WHERE token_hash = $1`, [tokenHash(token)]);
     for (const path of [pathOf(reset), '/auth/password/reset', '/auth/email/verify?token=a&token=b']) {
       const page = await service.get(path, undefined, BROWSER);
-      expect([page.status, /does not work any more/.test(page.text)]).toEqual([400, true]);
+      expect([page.status, /no longer works/.test(page.text)]).toEqual([400, true]);
       const body = await service.get(path);
       expect([body.status, body.body.error.type]).toEqual([400, 'invalid_or_expired_token']);
     }
@@ -119,7 +119,7 @@ describe('the pages', () => {
     const token = verify.searchParams.get('token')!;
     const wrong = await submit('/auth/pages/email-verify', { token, password: 'not that one' });
     expect([wrong.status, wrong.text]).toEqual([401, expect.stringContaining(`value="${token}"`)]);
-    expect(wrong.text).toMatch(/role="alert".*not the password of the account/s);
+    expect(wrong.text).toMatch(/role="alert".*The password is wrong/s);
     expect((await submit('/auth/pages/email-verify', { token, password: '' })).status).toBe(200);
   });
 
@@ -164,7 +164,7 @@ describeWith('chromium', 'in a browser', () => {
   afterEach(() => page.close());
   afterAll(() => browser.close());
 
-  it('somebody who forgot the password sets a new one', async () => {
+  it('set a new password after it was forgotten', async () => {
     const { email, password, reset } = await links();
     await page.goto(reset.href);
     expect(await page.title()).toBe('Set a new password – Meetinity');
@@ -172,12 +172,12 @@ describeWith('chromium', 'in a browser', () => {
     expect(await page.evaluate(`getComputedStyle(document.querySelector('main')).borderRadius`)).toBe('12px');
     expect(await page.getByLabel('Account').inputValue()).toBe(email);
     await page.getByLabel('New password').fill('password');
-    await page.getByLabel('The same again').fill('password');
+    await page.getByLabel('Repeat the password').fill('password');
     await page.getByRole('button').click();
     expect(await page.getByRole('alert').textContent()).toContain('10,000 most common');
     expect(await page.getByLabel('Account').inputValue()).toBe(email);
     await page.getByLabel('New password').fill(NEXT);
-    await page.getByLabel('The same again').fill(NEXT);
+    await page.getByLabel('Repeat the password').fill(NEXT);
     await page.getByRole('button').click();
     expect(await page.getByRole('status').textContent()).toContain('sign in');
     expect(page.url()).not.toContain('token');
@@ -187,10 +187,10 @@ describeWith('chromium', 'in a browser', () => {
     expect(complaints.filter((text) => !text.includes('400'))).toEqual([]);
   });
 
-  it('a new member confirms the address, and finds that said afterwards', async () => {
+  it('confirm the address of a new user, and show it as confirmed afterwards', async () => {
     const { email, password, verify } = await links();
     await page.goto(verify.href);
-    await page.getByLabel('Password of the account').fill(password);
+    await page.getByLabel('Your password').fill(password);
     await page.getByRole('button', { name: 'Confirm the address' }).click();
     expect(await page.getByRole('heading').textContent()).toBe('Your address is confirmed');
     expect(complaints).toEqual([]);

@@ -121,7 +121,7 @@ describe('POST /auth/password/reset', () => {
     );
     // The address was never confirmed, so what was written into the account goes too.
     expect(events).toEqual([{ payload: { updated_fields: ['is_verified', 'name'] } }]);
-    expect((await mailTo(member.email, 'password_changed')).text).toContain('what stood in its profile was removed');
+    expect((await mailTo(member.email, 'password_changed')).text).toContain('We have therefore cleared its profile');
   });
 
   it('refuses a used link with another password', async () => {

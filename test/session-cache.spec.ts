@@ -124,9 +124,9 @@ describeWith('redis', 'the cache of live sessions', () => {
       const member = await there.member();
       let write = () => undefined as void;
       const cache = there.app.get(SessionCache);
-      const remember = cache.remember.bind(cache);
+      const store = cache.store.bind(cache);
       const held = new Promise<void>((resolve) => (write = resolve));
-      const spy = jest.spyOn(cache, 'remember').mockImplementation((session) => held.then(() => remember(session)));
+      const spy = jest.spyOn(cache, 'store').mockImplementation((session) => held.then(() => store(session)));
       // Deaf, so that only the mark in Redis stands against the late write.
       const deaf = jest.spyOn(cache as never as { addRevoked(): void }, 'addRevoked').mockReturnValue();
       expect(await statusOn(there, member)).toBe(200);

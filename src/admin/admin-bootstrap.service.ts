@@ -2,7 +2,7 @@ import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { AccountEviction } from '../auth/account-eviction.js';
-import { OneTimeTokens } from '../auth/one-time-tokens.js';
+import { OneTimeTokens } from '../auth/email/one-time-tokens.js';
 import { requireGoodPassword } from '../auth/passwords/password-rules.js';
 import { afterCommit, runInTransaction } from '../database/transaction.js';
 import { canonicalEmail } from '../common/dto/email-address.js';

@@ -16,11 +16,11 @@ export interface AccessClaims {
   sid: string;
   iat: number;
   exp: number;
-  /** A MAC over the other claims, under a key that the gateway does not have. */
+  /** MAC of the other claims, with a key that the gateway does not have. */
   jti: string;
 }
 
-/** Tokens remembered as genuine, about a kilobyte each. */
+/** Verified tokens, about a kilobyte each. */
 const MAX_KNOWN_ENTRIES = 5000;
 const PURPOSE = 'access-token';
 
@@ -33,10 +33,10 @@ interface TokenSubject {
   role: string;
 }
 
-/** A string secret would be turned into a key on every call: fifty times the cost of the signature itself. */
+/** A string would be turned into a key on every call, at fifty times the cost of the signature. */
 const toKey = (secret: string): KeyObject => createSecretKey(Buffer.from(secret));
 
-/** Said once for all tokens: options given with each one are merged anew each time, a tenth of the cost of the signature. */
+/** Set once: merging options per call costs a tenth of the signature. */
 export function accessTokenOptions({ jwt: { secret } }: Settings): JwtModuleOptions {
   return {
     secret: toKey(secret) as never,
@@ -45,20 +45,18 @@ export function accessTokenOptions({ jwt: { secret } }: Settings): JwtModuleOpti
   };
 }
 
-/** The text that `jti` authenticates: the JSON of all other claims, their names sorted. */
+/** The text that `jti` authenticates: JSON of the other claims, sorted by name. */
 function boundText(claims: object): string {
   const others = Object.entries(claims).filter(([name]) => name !== 'jti');
   return JSON.stringify(Object.fromEntries(others.sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
-/** Signs and checks access tokens, HS256. */
 @Injectable()
 export class AccessTokens {
   private readonly keys: KeyObject[];
   private readonly settings: Settings['jwt'];
-  // A token comes with request after request, and whether it is genuine never changes; whether it is expired does. By
-  // signature, the shortest part that tells tokens apart.
-  private readonly known = new Map<string, { token: string; claims: Readonly<AccessClaims> }>();
+  // By signature, the shortest unique part. A verified token stays genuine; only its expiry is checked again.
+  private readonly verified = new Map<string, { token: string; claims: Readonly<AccessClaims> }>();
 
   constructor(
     private readonly jwt: JwtService,
@@ -71,7 +69,7 @@ export class AccessTokens {
     this.settings = settings;
   }
 
-  /** @param sessionSeconds how long the session lives: no access token outlives it */
+  /** @param sessionSeconds until the session expires; the token does not outlive it */
   sign(user: TokenSubject, sessionId: string, sessionSeconds: number): { token: string; expiresIn: number } {
     const { id, email, name, role } = user;
     const iat = Math.floor(Date.now() / 1000);
@@ -83,7 +81,7 @@ export class AccessTokens {
 
   /** @throws AppError `unauthenticated` for a token that is forged, malformed or expired */
   verify(token: string): Readonly<AccessClaims> {
-    const known = this.known.get(signatureOf(token));
+    const known = this.verified.get(signatureOf(token));
     if (known?.token === token && known.claims.exp * 1000 > Date.now()) return known.claims;
     let expired = false;
     for (const key of this.keys) {
@@ -91,19 +89,19 @@ export class AccessTokens {
         const { header, payload } = this.jwt.verify<{ header: object; payload: AccessClaims }>(token, {
           secret: key as never,
         });
-        // The library takes a token without an end, and one whose header demands what it does not know (RFC 7515 §4.1.11).
+        // The library accepts a token without `exp`, and one with critical headers (RFC 7515 §4.1.11).
         const whole = !('crit' in header) && Number.isInteger(payload.exp) && payload.user_id === payload.sub;
         if (whole && isUUID(payload.sid) && isUUID(payload.sub) && this.isOurs(payload))
-          return this.remember(token, payload);
+          return this.cacheVerified(token, payload);
       } catch (error) {
-        // The next key may have signed it.
+        // It may be signed with the next key.
         expired ||= error instanceof TokenExpiredError;
       }
     }
     throw invalidAccessToken(!expired);
   }
 
-  /** The signature alone does not say so: the gateway holds the secret too. */
+  /** The signature alone proves nothing: the gateway has the secret too. */
   private isOurs(claims: AccessClaims): boolean {
     const { jti, iat, exp } = claims;
     if (typeof jti === 'string' && this.ring.verify(PURPOSE, boundText(claims), Buffer.from(jti, 'base64url')))
@@ -111,9 +109,9 @@ export class AccessTokens {
     return this.settings.binding === 'accept' && exp - iat <= this.settings.accessSeconds;
   }
 
-  private remember(token: string, claims: AccessClaims): AccessClaims {
-    if (this.known.size >= MAX_KNOWN_ENTRIES) this.known.delete(this.known.keys().next().value!);
-    this.known.set(signatureOf(token), { token, claims });
+  private cacheVerified(token: string, claims: AccessClaims): AccessClaims {
+    if (this.verified.size >= MAX_KNOWN_ENTRIES) this.verified.delete(this.verified.keys().next().value!);
+    this.verified.set(signatureOf(token), { token, claims });
     return claims;
   }
 }

@@ -11,9 +11,9 @@ import { IdentitiesService } from '../users/identities/identities.service.js';
 import { changedFields } from '../users/profile.dto.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { OneTimeTokens } from './one-time-tokens.js';
+import { OneTimeTokens } from './email/one-time-tokens.js';
 
-/** Everything in a row that a member writes; the name, which is never absent, is replaced. */
+/** The columns that users write; the name is required, so it is replaced. */
 const BLANK_PROFILE: Partial<User> = {
   profilePictureUrl: null,
   bio: null,
@@ -27,7 +27,7 @@ const BLANK_PROFILE: Partial<User> = {
   gender: null,
 };
 
-/** Takes an account from its maker, who may be a squatter, for the owner of its address. */
+/** Hands an account, which a squatter may have registered, to the owner of its address. */
 @Injectable()
 export class AccountEviction {
   constructor(
@@ -42,11 +42,11 @@ export class AccountEviction {
   ) {}
 
   /**
-   * Closes every way in, and takes the address for confirmed. The profile goes only with an address that was never confirmed:
-   * then the owner cannot have written it.
-   * @param user held by the caller's transaction, `mayBeSquatted`
-   * @param changes what the owner brings along, such as a password
-   * @returns API names of what changed
+   * Removes every way to sign in and marks the address as confirmed. The profile is cleared only if the address was never
+   * confirmed, because then the owner cannot have written it.
+   * @param user locked by the caller, `mayBeSquatted`
+   * @param changes of the owner, such as a new password
+   * @returns API names of the changed fields
    */
   async evict(
     tx: EntityManager,

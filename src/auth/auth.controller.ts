@@ -13,7 +13,7 @@ import { Throttle } from '../rate-limit/throttle.guard.js';
 import { ApiErrors, CurrentUser, Public } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
-import { ACCEPTED, AcceptedBody } from './links.dto.js';
+import { ACCEPTED, AcceptedBody } from './email/links.dto.js';
 import { LoginBody, LogoutBody, RefreshBody, RegisterBody, TokenBody } from './auth.dto.js';
 import { LoginService } from './login.service.js';
 import { LogoutService } from './logout.service.js';
@@ -37,7 +37,7 @@ export class AuthController {
   @ApiOperation({
     summary: 'Create an account and sign in',
     description:
-      'Mails a link that confirms the address. Where that is required before the first sign-in, the answer is 202, the same for an address that is taken.',
+      'Mails a confirmation link. Where the address must be confirmed before the first sign-in, the answer is 202, also for a taken address.',
   })
   @ApiCreatedResponse({ type: TokenBody })
   @ApiAcceptedResponse({ type: AcceptedBody })
@@ -62,14 +62,14 @@ export class AuthController {
     return this.logins.login(body, context);
   }
 
-  // Not throttled: a forged token costs no query, and a limit by address would lock out whoever shares it.
+  // Not throttled: a forged token costs no query, and a limit by IP address would block the clients that share it.
   @Public()
   @Post('refresh')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Exchange a refresh token for new tokens',
     description:
-      'Each token works once; a repetition shortly after gives the same successor, a later one ends the session.',
+      'Each token works once. Repeated shortly after, it gives the same successor; later, it ends the session.',
   })
   @ApiOkResponse({ type: TokenBody })
   @ApiErrors('validation_failed', 'invalid_json', 'invalid_refresh_token', 'refresh_token_reused', 'busy')
@@ -81,7 +81,7 @@ export class AuthController {
   @Post('logout')
   @HttpCode(204)
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'End this session, or all of them' })
+  @ApiOperation({ summary: 'End this session, or all sessions' })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'unauthenticated')
   logout(@CurrentUser() user: Principal, @Body() body: LogoutBody, @Context() context: RequestContext): Promise<void> {

@@ -7,20 +7,20 @@ import { AccountEmailField, EmailField } from '../users/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
 import { PasswordField } from './passwords/password.dto.js';
 
-/** Bytes of the JSON that a client may say of its device. */
+/** Of JSON. */
 const DEVICE_INFO_BYTES = 2048;
 
-/** Texts are shown in lists of sessions. They are cleaned and not refused: a phone's odd name must not shut its owner out. */
-function toShown(value: unknown): unknown {
+/** Texts are cleaned rather than refused: an odd device name must not prevent a sign-in. */
+function clean(value: unknown): unknown {
   if (typeof value === 'string') return toLine(value, DEVICE_INFO_BYTES);
-  if (Array.isArray(value)) return value.map(toShown);
+  if (Array.isArray(value)) return value.map(clean);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, toShown(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, clean(inner)]));
 }
 
 const fitsDeviceInfo = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '') <= DEVICE_INFO_BYTES;
 
-/** Requests that open a session may describe the device; without it the user agent stands in. */
+/** `device_info` defaults to the user agent. */
 export class DeviceBody {
   @ApiPropertyOptional({
     type: Object,
@@ -29,7 +29,7 @@ export class DeviceBody {
     example: { model: 'Pixel 9', os: 'Android 16' },
   })
   // Cleaning takes time by the length: what the checks below refuse is left as it is.
-  @Transform(({ value }) => (isObject(value) && fitsDeviceInfo(value) ? toShown(value) : value))
+  @Transform(({ value }) => (isObject(value) && fitsDeviceInfo(value) ? clean(value) : value))
   @IsOptional()
   @IsObject()
   @Satisfies(fitsDeviceInfo, 'too_large', `must be at most ${DEVICE_INFO_BYTES} bytes of JSON`)
@@ -63,15 +63,15 @@ export class LogoutBody {
 }
 
 export class RefreshBody {
-  @ApiProperty({ description: 'The newest refresh token of the session' })
+  @ApiProperty({ description: 'The latest refresh token of the session' })
   @IsString()
   refresh_token: string;
 }
 
-/** What every way in answers: registration, sign-in, refresh, a provider. Times in seconds. */
+/** The answer of every sign-in: registration, password, refresh, provider. Times in seconds. */
 export class TokenBody {
   @ApiProperty() access_token: string;
-  @ApiProperty({ description: 'The same as access_token, under the name of older clients' }) token: string;
+  @ApiProperty({ description: 'Same as access_token, for older clients' }) token: string;
   @ApiProperty({ enum: ['Bearer'] }) token_type: string;
   @ApiProperty({ example: 86_400 }) expires_in: number;
   @ApiProperty() refresh_token: string;

@@ -12,10 +12,10 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountEviction } from './account-eviction.js';
 import { AccessTokens, accessTokenOptions } from './access-tokens.js';
-import { DuplicateRegistrationNotifier } from './duplicate-registration-notifier.js';
+import { DuplicateRegistrationNotifier } from './email/duplicate-registration-notifier.js';
 import { AuthController } from './auth.controller.js';
-import { EmailController } from './email.controller.js';
-import { EmailVerificationService } from './email-verification.service.js';
+import { EmailController } from './email/email.controller.js';
+import { EmailVerificationService } from './email/email-verification.service.js';
 import { ExpiredRowsCleanup } from './expired-rows-cleanup.js';
 import { JwtGuard } from './jwt.guard.js';
 import { LockNotice } from './passwords/lock-notice.js';
@@ -23,8 +23,8 @@ import { LoginService } from './login.service.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
 import { LogoutService } from './logout.service.js';
 import { PasswordUpdater } from './passwords/password-updater.js';
-import { OneTimeToken } from './one-time-token.entity.js';
-import { OneTimeTokens } from './one-time-tokens.js';
+import { OneTimeToken } from './email/one-time-token.entity.js';
+import { OneTimeTokens } from './email/one-time-tokens.js';
 import { PagesController } from './pages/pages.controller.js';
 import { PasswordChangeService } from './passwords/password-change.service.js';
 import { PasswordController } from './passwords/password.controller.js';
@@ -67,7 +67,6 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     { provide: APP_GUARD, useExisting: JwtGuard },
     { provide: APP_GUARD, useClass: WriteLimitGuard },
   ],
-  // What asks for the password again counts the wrong ones too.
   exports: [SignInService, LoginThrottle, OneTimeTokens, AccountEviction],
 })
 export class AuthModule {

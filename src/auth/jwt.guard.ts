@@ -15,13 +15,13 @@ function bearer(header: string | undefined): string | null {
   return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : null;
 }
 
-/** Open to everybody; checked beside the handler, or before it. */
+/** No check, a check alongside the handler, or one before it. */
 type Kind = 'public' | 'alongside' | 'checked';
 
 /** Every route that is not `@Public()` needs an access token of a session that is still live. */
 @Injectable()
 export class JwtGuard implements CanActivate {
-  // What decorators say never changes, and reading it costs as much as the check of a known token.
+  // Cached, because reading decorators costs as much as checking a known token.
   private readonly kinds = new Map<unknown, Kind>();
 
   constructor(
@@ -65,12 +65,12 @@ export class JwtGuard implements CanActivate {
   /** @throws AppError `unauthenticated` */
   async authenticate(token: string | null): Promise<Principal> {
     const { sid, sub, exp } = this.verify(token);
-    // The role of this moment, not the one the token was made with.
+    // The current role, not the one in the token.
     const { role } = await this.requireLive(sid, sub);
     return { userId: sub, sessionId: sid, role, expires: exp };
   }
 
-  /** Who sends a public request with an access token; null without one that is good. */
+  /** The user of a public request; null without a valid access token. */
   async identify(authorization: string | undefined): Promise<Principal | null> {
     try {
       return await this.authenticate(bearer(authorization));
@@ -83,7 +83,7 @@ export class JwtGuard implements CanActivate {
   private claimant(token: string | null): Claimant {
     const { sid, sub } = this.verify(token);
     const live = this.requireLive(sid, sub);
-    // The handler waits for it; should that fail first, this rejection must not count as nobody's.
+    // The handler awaits it; if the handler fails first, this rejection must not be an unhandled one.
     live.catch(() => undefined);
     return { userId: sub, live };
   }

@@ -11,10 +11,11 @@ import { authResults } from '../common/logging/metrics.js';
 import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
+import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { ConcurrentModificationError, retryOnConflict } from './retry-on-conflict.js';
 import type { LoginBody, TokenBody } from './auth.dto.js';
-import { EmailVerificationService } from './email-verification.service.js';
+import { EmailVerificationService } from './email/email-verification.service.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
 import { SignInService } from './sign-in.service.js';
 
@@ -35,57 +36,59 @@ export class LoginService {
   ) {}
 
   /**
-   * The same answer in the same time for an unknown address, a wrong password, an account without one, and, where addresses must
-   * be confirmed first, one that is not.
+   * Answers alike, in the same time, for an unknown address, a wrong password, an account without a password and an
+   * unconfirmed address where confirmation is required.
    * @throws AppError `invalid_credentials`, `account_disabled`, `rate_limited`, `busy`
    */
   async login(body: LoginBody, context: RequestContext): Promise<TokenBody> {
     context.attemptedEmail = body.email;
-    const place = await this.requirePlace(body.email, context);
+    const count = await this.countSignIn(body.email, context);
     try {
-      return await retryOnConflict((answerBy) => this.attempt(body, context, answerBy));
+      return await retryOnConflict((deadline) => this.attempt(body, context, deadline));
     } catch (error) {
-      await place?.refund();
+      await count?.refund();
       throw error;
     }
   }
 
-  /** Sign-ins that succeed cost as much as others; counted before the comparison, whose cost is what the limit bounds. */
-  private async requirePlace(email: string, context: RequestContext): Promise<RateLimitResult | null> {
+  /** A successful sign-in costs a comparison too, so it is limited before the comparison. */
+  private async countSignIn(email: string, context: RequestContext): Promise<RateLimitResult | null> {
     if (!this.limits.enabled) return null;
-    const place = await this.limits.consume('signIns', [mailboxOf(email), clientKey(context)]);
-    if (place.allowed) return place;
-    await place.refund();
-    this.limits.show(context, place);
-    throw this.limits.toError('signIns', context, place.resetsIn);
+    const count = await this.limits.consume('signIns', [mailboxOf(email), clientKey(context)]);
+    if (count.allowed) return count;
+    await count.refund();
+    this.limits.show(context, count);
+    throw this.limits.toError('signIns', context, count.resetsIn);
   }
 
-  private async attempt(body: LoginBody, context: RequestContext, answerBy: number): Promise<TokenBody> {
+  private async attempt(body: LoginBody, context: RequestContext, deadline: number): Promise<TokenBody> {
     const user = await this.users.findByEmail(body.email);
-    const passwordHash = user?.passwordHash ?? null;
-    const owner = hashOwner(context, body.email);
-    const isUnconfirmed = this.settings.requireEmailVerification && user !== null && !user.isVerified;
-    let spelling: string | null = null;
-    const compare = async (limit: number) => {
-      spelling = await this.hasher.match(body.password, passwordHash, limit, owner);
-      const matches = spelling !== null;
-      if (matches && isUnconfirmed) this.verification.resendAfterSignIn(body.email);
-      return matches && !isUnconfirmed;
-    };
-    const subject = { email: body.email, passwordGeneration: user?.passwordGeneration ?? 0 };
-    const matches = await this.throttle.check(subject, context, compare, answerBy);
-    if (!user || !matches) throw this.refused('invalid_credentials');
+    const spelling = await this.matchPassword(body, user, context, deadline);
+    if (!user || spelling === null) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
-    // A hash of another cost or spelling is renewed while the password is at hand.
-    const renewed = await this.hasher.rehashIfNeeded(spelling, passwordHash, owner);
-    const changes = renewed ? { passwordHash: renewed } : {};
+    const rehashed = await this.hasher.rehashIfNeeded(spelling, user.passwordHash, hashOwner(context, body.email));
     const session = await runInTransaction(this.database, async (tx) => {
-      if (!(await this.users.recordLogin(tx, user, changes))) throw new ConcurrentModificationError();
+      const isUnchanged = await this.users.recordLogin(tx, user, rehashed ? { passwordHash: rehashed } : {});
+      if (!isUnchanged) throw new ConcurrentModificationError();
       await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
       return this.signIn.issueSession(tx, user, context, body.device_info);
     });
     authResults.inc({ action: 'login', result: 'ok' });
     return this.signIn.toTokenResponse(user, session);
+  }
+
+  /** @returns the Unicode spelling of the password that the hash was made of; null if the sign-in is to be refused */
+  private matchPassword({ email, password }: LoginBody, user: User | null, context: RequestContext, deadline: number) {
+    const subject = { email, passwordGeneration: user?.passwordGeneration ?? 0 };
+    const isUnconfirmed = this.settings.requireEmailVerification && user?.isVerified === false;
+    return this.throttle.check(subject, context, deadline, async (timeoutMs) => {
+      const hash = user?.passwordHash ?? null;
+      const spelling = await this.hasher.match(password, hash, timeoutMs, hashOwner(context, email));
+      if (spelling === null || !isUnconfirmed) return spelling;
+      // Counted like a wrong password, so that the limit does not reveal that it was right.
+      this.verification.resendAfterSignIn(email);
+      return null;
+    });
   }
 
   private refused(type: 'invalid_credentials' | 'account_disabled'): AppError {

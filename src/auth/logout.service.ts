@@ -22,7 +22,7 @@ export class LogoutService {
       const ended = all
         ? (await this.sessions.revokeAllOf(tx, userId, 'logout')).length > 0
         : await this.sessions.revoke(tx, sessionId, 'logout');
-      // Ended a moment ago by something else, which may have been the erasure of the account: nothing is written of it then.
+      // Another request ended it first, perhaps by erasing the account: then nothing is recorded.
       if (!ended) return;
       const action = all ? 'session.closed_all' : 'session.closed';
       await this.audit.record(tx, { action, actorId: userId, targetId: userId }, context);

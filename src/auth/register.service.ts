@@ -13,9 +13,9 @@ import { userCreated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { DuplicateRegistrationNotifier } from './duplicate-registration-notifier.js';
+import { DuplicateRegistrationNotifier } from './email/duplicate-registration-notifier.js';
 import type { RegisterBody, TokenBody } from './auth.dto.js';
-import { EmailVerificationService } from './email-verification.service.js';
+import { EmailVerificationService } from './email/email-verification.service.js';
 import { requireGoodPassword } from './passwords/password-rules.js';
 import { SignInService } from './sign-in.service.js';
 
@@ -35,7 +35,7 @@ export class RegisterService {
   ) {}
 
   /**
-   * @returns null where the address must be confirmed first; then nothing tells whether it was taken
+   * @returns null if the address must be confirmed first; the answer is then the same for a taken address
    * @throws AppError `weak_password`, `email_taken`, `busy`
    */
   async register(body: RegisterBody, context: RequestContext): Promise<TokenBody | null> {
@@ -75,7 +75,7 @@ export class RegisterService {
     await this.preferences.createDefaults(tx, user.id);
     await this.outbox.add(tx, userCreated(user), context);
     await this.audit.record(tx, { action: 'user.registered', actorId: user.id, targetId: user.id }, context);
-    await this.verification.start(tx, user);
+    await this.verification.sendFirstLink(tx, user);
     return user;
   }
 }

@@ -3,20 +3,20 @@ import { MAX_WAIT_MS } from '../crypto/password-hasher.js';
 
 const MAX_ATTEMPTS = 2;
 
-/** Thrown in the transaction: the account has another hash by now than the one that was compared, or is deactivated or gone. */
+/** Thrown in a transaction: since the password was compared, its hash was replaced or the account deactivated or deleted. */
 export class ConcurrentModificationError extends Error {}
 
 /**
- * Reads, compares and writes; once more where the account changed in between. A sign-in at the same moment may only have renewed
- * the hash, and then the password is as right as before.
- * @param attempt told by when, on the clock of `performance`, it needs the result of its comparison
- * @throws AppError `busy` where the account changes time and again
+ * Runs an attempt again if the account changed while its password was compared. A parallel sign-in may only have renewed
+ * the hash, which leaves the password right.
+ * @param attempt gets the deadline of its comparison, in the time of `performance.now()`
+ * @throws AppError `busy` if the account keeps changing
  */
-export async function retryOnConflict<T>(attempt: (answerBy: number) => Promise<T>): Promise<T> {
-  const answerBy = performance.now() + MAX_WAIT_MS;
+export async function retryOnConflict<T>(attempt: (deadline: number) => Promise<T>): Promise<T> {
+  const deadline = performance.now() + MAX_WAIT_MS;
   for (let count = 0; count < MAX_ATTEMPTS; count += 1) {
     try {
-      return await attempt(answerBy);
+      return await attempt(deadline);
     } catch (error) {
       if (!(error instanceof ConcurrentModificationError)) throw error;
     }

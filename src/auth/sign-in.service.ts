@@ -7,7 +7,7 @@ import type { User } from '../users/user.entity.js';
 import { AccessTokens } from './access-tokens.js';
 import type { TokenBody } from './auth.dto.js';
 
-/** The last step of every way in: a session, and the tokens that open it. */
+/** The last step of every sign-in: the session and its tokens. */
 @Injectable()
 export class SignInService {
   constructor(
@@ -25,7 +25,7 @@ export class SignInService {
     return this.sessions.issue(tx, user.id, context, deviceInfo ?? { user_agent: context.userAgent });
   }
 
-  /** @param user as it stands after the commit */
+  /** @param user after the commit */
   toTokenResponse(user: User, session: IssuedSession): TokenBody {
     const { token, expiresIn } = this.accessTokens.sign(user, session.id, session.expiresIn);
     return {

@@ -5,7 +5,7 @@ import type { Principal } from '../common/http/request-context.js';
 import { JwtGuard } from './jwt.guard.js';
 import { toVerified, VerifiedBody, VerifyBody } from './verify.dto.js';
 
-/** For other services: is this token good at this moment, session and user included? */
+/** Token introspection for other services; the session and the user are checked too. */
 @ApiTags('auth')
 @Controller('auth/verify')
 export class VerifyController {

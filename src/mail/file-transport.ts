@@ -7,13 +7,13 @@ import type { Settings } from '../config/settings.js';
 import type { Mail, MailKind } from './mail.js';
 import { loadLibrary, type MailTransport, toOptions } from './transports.js';
 
-/** Sent to an account that is gone already. */
-const FAREWELL: MailKind = 'account_deleted';
-/** Milliseconds for which a farewell is kept, and the mark of an erasure: longer than any mail is on its way. */
+/** Sent after the account is deleted. */
+const ERASURE_NOTICE: MailKind = 'account_deleted';
+/** For which erasure notices and marks are kept: longer than any mail waits in the queue. */
 const MAX_AGE_MS = 86_400_000;
 const CLEANUP_INTERVAL_MS = 3_600_000;
 
-/** Where there is no mail server: each message becomes a file that mail programs open, named after time, kind and user. */
+/** Writes each message to an .eml file, for use without a mail server. */
 export class FileTransport implements MailTransport {
   private readonly directory: string;
   private readonly cleanup: PeriodicTask;
@@ -35,9 +35,9 @@ export class FileTransport implements MailTransport {
     const moment = new Date().toISOString().replaceAll(':', '-');
     const file = join(this.directory, `${moment}-${mail.kind}-${mail.userId}-${randomUUID().slice(0, 8)}.eml`);
     await writeFile(file, message as Buffer, { mode: 0o600 });
-    // Looked at once the file is there: a later erasure finds the file, an earlier one has left its mark.
-    if (mail.kind !== FAREWELL && (await exists(this.markOf(mail.userId)))) return rm(file, { force: true });
-    // A link opens an account, so in production it stands in no log.
+    // Checked after the write: a later erasure finds the file, an earlier one has left its mark.
+    if (mail.kind !== ERASURE_NOTICE && (await exists(this.markOf(mail.userId)))) return rm(file, { force: true });
+    // A link gives access to the account, so it is not logged in production.
     const link = this.settings.production ? undefined : (mail.link ?? undefined);
     this.logger.info({ mail: mail.kind, user_id: mail.userId, file, link }, 'mail written to a file');
   }
@@ -60,9 +60,9 @@ export class FileTransport implements MailTransport {
   private async removeOld(): Promise<void> {
     if (!(await exists(this.directory))) return;
     for await (const { name } of await opendir(this.directory)) {
-      if (!name.endsWith('.erased') && !name.includes(`-${FAREWELL}-`)) continue;
+      if (!name.endsWith('.erased') && !name.includes(`-${ERASURE_NOTICE}-`)) continue;
       const file = join(this.directory, name);
-      // Another instance may have been quicker.
+      // Another instance may have deleted it.
       const found = await stat(file).catch(() => null);
       if (found && found.mtimeMs < Date.now() - MAX_AGE_MS) await rm(file, { force: true });
     }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Settings } from '../config/settings.js';
 
-/** Where mailed links lead: pages of the front end, or, where none is configured, small pages of the service itself. */
+/** URLs of mailed links: pages of the front end or, if none is configured, of the service itself. */
 @Injectable()
 export class MailLinks {
   private readonly resetPage: string;

@@ -12,13 +12,13 @@ export type MailKind =
 
 export interface Mail {
   kind: MailKind;
-  /** Whom it is about; the log names this and never the address. */
+  /** Logged in place of the address. */
   userId: string;
-  /** A bare address: no display name, so no text of a user stands in a header. */
+  /** Without a display name, so that no user's text is in a header. */
   to: string;
   subject: string;
   text: string;
   html: string;
-  /** The link it carries, for the development log. */
+  /** For the development log. */
   link: string | null;
 }

@@ -9,18 +9,17 @@ import type { Mail, MailKind } from './mail.js';
 import { FileTransport } from './file-transport.js';
 import { MailTransport, SmtpTransport, SmtpUtf8Missing } from './transports.js';
 
-/** Messages sent at once, and connections to the mail server. */
+/** Parallel messages, and connections to the mail server. */
 const MAX_CONCURRENT_ENTRIES = 3;
-/** Messages that may wait, retries included; beyond, new ones are dropped and counted. */
+/** Waiting messages, with retries; beyond, new ones are dropped and counted. */
 const MAX_QUEUED_ENTRIES = 1000;
 
-/** Makes the message when its turn comes; null where there is nothing to send. */
+/** Creates the message when it is to be sent; null if there is nothing to send. */
 type Compose = () => Promise<Mail | null> | Mail | null;
 
 interface Job {
   kind: MailKind;
   compose: Compose;
-  /** Once made. */
   mail?: Mail | null;
   messageId: string;
   attempt: number;
@@ -30,15 +29,15 @@ interface SendError {
   name?: string;
   message: string;
   code?: string;
-  /** Of the system or of TLS, where `code` is the library's. */
+  /** The code of the system or of TLS, if `code` is the library's. */
   originalCode?: string;
   responseCode?: number;
 }
 
-/** Node's codes for a certificate that does not pass; their messages name hosts and issuers, never a recipient. */
+/** Node's codes for an invalid certificate; these messages name hosts and issuers, never a recipient. */
 const CERTIFICATE_CODES = /CERT|SIGNATURE|CRL|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE/;
 
-/** RFC 5321 §4.2.1: a 5yz reply says that the same command fails again. A refused login may be put right meanwhile. */
+/** A 5yz reply is permanent (RFC 5321 §4.2.1), except a refused login, which the operator may correct. */
 const isFinal = (error: SendError) =>
   error instanceof SmtpUtf8Missing || ((error.responseCode ?? 0) >= 500 && error.code !== 'EAUTH');
 
@@ -49,12 +48,12 @@ function explain(error: SendError): string | undefined {
 }
 
 /**
- * Sends mail beside the requests: nothing here makes an answer wait or fail. The queue is in memory, so a crash loses what
- * is in it; every message is one that its reader can ask for again.
+ * Sends mail in the background: no answer waits for it or fails with it. The queue is in memory, so a crash loses it; every
+ * message can be requested again.
  */
 @Injectable()
 export class Mailer implements OnApplicationShutdown {
-  /** Milliseconds: between the tries of one message, and how long a shutdown waits for what is queued. */
+  /** Milliseconds between the attempts of a message, and for which a shutdown waits for the queue. */
   readonly timing = { retryDelays: [1000, 5000, 30_000, 120_000, 600_000], drainLimit: 5000 };
   private readonly transport: MailTransport;
   private readonly domain: string;
@@ -72,15 +71,15 @@ export class Mailer implements OnApplicationShutdown {
       ? new SmtpTransport(mail.smtpUrl, mail.from, MAX_CONCURRENT_ENTRIES)
       : new FileTransport(settings, logger);
     if (production && !mail.smtpUrl)
-      logger.warn(`SMTP_URL is not set: mail is written to ${mail.directory} and reaches nobody`);
+      logger.warn(`SMTP_URL is not set: mail is written to ${mail.directory} and not delivered`);
   }
 
-  /** Queues a message; call it after the commit of what it tells of. */
+  /** Queues a message; call it after the commit. */
   send(mail: Mail): void {
     this.sendLater(mail.kind, () => mail);
   }
 
-  /** Queues a message that is yet to be made, by look-ups that must not show in the time of the answer. */
+  /** Queues a message that needs look-ups, whose time must not show in the answer. */
   sendLater(kind: MailKind, compose: Compose): void {
     if (this.queue.size + this.delayed.size >= MAX_QUEUED_ENTRIES) {
       mails.inc({ kind, result: 'dropped' });
@@ -90,7 +89,7 @@ export class Mailer implements OnApplicationShutdown {
     this.enqueue({ kind, compose, messageId: `<${randomUUID()}@${this.domain}>`, attempt: 1 });
   }
 
-  /** Call it once the account is gone: removes what is kept of mail to the user, except the farewell that follows. */
+  /** Deletes stored mail to an erased user, except the notice of the erasure that follows. */
   erase(userId: string): Promise<void> {
     return this.transport.erase(userId);
   }
@@ -111,32 +110,32 @@ export class Mailer implements OnApplicationShutdown {
     clearTimeout(this.delayed.get(job));
     this.delayed.delete(job);
     this.queue.push(() => this.attempt(job));
-    this.observe();
+    this.updateMetrics();
   }
 
   private async attempt(job: Job): Promise<void> {
     try {
-      // A retry sends what was made, under the same Message-ID: a second copy can be told from a second message.
+      // A retry has the same Message-ID, which marks a duplicate.
       if (job.mail === undefined) job.mail = await job.compose();
       if (!job.mail) return;
       await this.transport.send(job.mail, job.messageId);
       mails.inc({ kind: job.kind, result: 'sent' });
       this.logger.debug({ mail: job.kind, user_id: job.mail.userId }, 'mail sent');
     } catch (error) {
-      this.failed(job, error as SendError);
+      this.handleFailure(job, error as SendError);
     } finally {
-      this.observe();
+      this.updateMetrics();
     }
   }
 
-  private failed(job: Job, error: SendError): void {
+  private handleFailure(job: Job, error: SendError): void {
     const delay = this.draining || isFinal(error) ? undefined : this.timing.retryDelays[job.attempt - 1];
     const { kind, attempt, mail } = job;
     mails.inc({ kind, result: delay === undefined ? 'failed' : 'retried' });
-    // Not the error itself: mail servers repeat the address in what they say.
+    // Not the error itself: servers repeat the address in their replies.
     const { name, code, originalCode = code, responseCode } = error;
-    const told = { error: originalCode ?? name, reason: explain(error), smtp_status: responseCode };
-    const facts = { mail: kind, user_id: mail?.userId, attempt, ...told };
+    const reason = { error: originalCode ?? name, reason: explain(error), smtp_status: responseCode };
+    const facts = { mail: kind, user_id: mail?.userId, attempt, ...reason };
     if (delay === undefined) return this.logger.error(facts, 'mail given up');
     this.logger.warn(facts, 'mail not sent, to be tried again');
     job.attempt += 1;
@@ -144,7 +143,7 @@ export class Mailer implements OnApplicationShutdown {
     this.delayed.set(job, setTimeout(() => this.enqueue(job), jittered).unref());
   }
 
-  private observe(): void {
+  private updateMetrics(): void {
     mailsWaiting.set(this.queue.size + this.delayed.size);
   }
 }

@@ -3,7 +3,6 @@ import { toLine } from '../common/dto/text.js';
 import type { Provider } from '../config/settings.auth.js';
 import type { Mail, MailKind } from './mail.js';
 
-/** As people know them. */
 const PROVIDER_NAMES = { google: 'Google', linkedin: 'LinkedIn' } as const;
 
 export interface Recipient {
@@ -22,8 +21,7 @@ interface Content {
 }
 
 /**
- * A name as it may stand in a mail. Anybody can register anybody's address under any name, so what mail programs could turn
- * into a link is left out, and no name can add a line.
+ * The name for a greeting, null if mail programs could turn it into a link: anyone can register any address under any name.
  */
 export function greetingName(name: string): string | null {
   const shown = toLine(name, MAX_GREETING_CHARS);
@@ -82,34 +80,32 @@ function compose(kind: MailKind, to: Recipient, content: Content): Mail {
 }
 
 const CLEARED =
-  'This address had never been confirmed, so the account may have been made by another person:' +
-  ' what stood in its profile was removed.';
+  'This address had never been confirmed, so another person may have created the account. We have therefore cleared its profile.';
 
-/** Why a password was removed, and the way to the next one. */
-const SET_ANEW =
-  'Nothing shows that the owner of this mailbox chose the password of the account, so it was removed and all devices were' +
-  ' signed out. The link sets a new one; it works once, for one hour. Later, ask for another from the sign-in page.';
+const PASSWORD_REMOVED =
+  'We could not tell whether you chose the password of this account, so we removed it and signed out all devices. Use the link' +
+  ' below to set a new one. It works once, within one hour; after that, request a new link on the sign-in page.';
 
 export function passwordResetMail(to: Recipient, link: string): Mail {
   return compose('password_reset', to, {
     subject: 'Set a new password',
     paragraphs: [
-      'Somebody, we hope you, asked for a new password for your Meetinity account. The link works once, for one hour.',
+      'We received a request to reset the password of your Meetinity account. The link works once, within one hour.',
     ],
     action: { label: 'Set a new password', link },
-    closing: 'If it was not you, do nothing: your password stays as it is.',
+    closing: 'If you did not request this, ignore this message. Your password stays the same.',
   });
 }
 
-/** @param cleared whether the profile went, because the address had never been confirmed */
+/** @param cleared whether the profile was cleared, because the address had never been confirmed */
 export function passwordChangedMail(to: Recipient, cleared = false): Mail {
   return compose('password_changed', to, {
     subject: 'Your password was changed',
     paragraphs: [
-      'The password of your Meetinity account was changed a moment ago, and other devices were signed out.',
+      'The password of your Meetinity account was just changed, and your other devices were signed out.',
       ...(cleared ? [CLEARED] : []),
     ],
-    closing: 'If it was not you, ask for a new password at once from the sign-in page.',
+    closing: 'If you did not do this, reset your password on the sign-in page right away.',
   });
 }
 
@@ -117,103 +113,100 @@ export function verificationMail(to: Recipient, link: string): Mail {
   return compose('email_verification', to, {
     subject: 'Confirm your e-mail address',
     paragraphs: [
-      'This address was used to make a Meetinity account. Please confirm that it is yours. The link works for 24 hours.',
+      'This address was used to create a Meetinity account. Please confirm that it is yours. The link works for 24 hours.',
     ],
     action: { label: 'Confirm this address', link },
-    closing: 'If you did not make an account, do not confirm it.',
+    closing: 'If you did not create an account, ignore this message.',
   });
 }
 
-/** For the owner of an address that somebody tried to register again. */
 export function alreadyRegisteredMail(to: Recipient, resetLink: string): Mail {
   return compose('already_registered', to, {
     subject: 'You already have an account',
     paragraphs: [
-      'Somebody, we hope you, tried to register with this address. There is an account with it already, so nothing was changed.',
-      'Sign in as usual, or set a new password if you do not know it. The link works once, for one hour.',
+      'Someone tried to register with this address. You already have an account, so nothing was changed.',
+      'Sign in as usual, or use the link to set a new password. It works once, within one hour.',
     ],
     action: { label: 'Set a new password', link: resetLink },
-    closing: 'If it was not you, do nothing.',
+    closing: 'If this was not you, ignore this message.',
   });
 }
 
-/** What an eviction took; the link sets a new password, null where there was none. */
+/** The result of an account eviction; the link sets a new password, null if there was none. */
 export interface Eviction {
   cleared: boolean;
   resetLink: string | null;
 }
 
-/** @param eviction null where the account kept everything */
+/** @param eviction null if the account kept everything */
 export function accountLinkedMail(to: Recipient, linked: Provider, eviction: Eviction | null): Mail {
   const provider = PROVIDER_NAMES[linked];
   const { cleared, resetLink } = eviction ?? { cleared: false, resetLink: null };
   const kept =
-    'The profile was kept. Should it not be yours, empty it in the settings of your profile, or delete the account there and' +
-    ` sign in with ${provider} again.`;
+    'The profile was kept. If it is not yours, clear it in your profile settings, or delete the account there and sign in with' +
+    ` ${provider} again.`;
   return compose('account_linked', to, {
-    subject: `Your account can now be opened with ${provider}`,
+    subject: `You can now sign in with ${provider}`,
     paragraphs: [
-      `A ${provider} account with this e-mail address was linked to your Meetinity account and signs you in from now on.`,
-      ...(resetLink ? [SET_ANEW] : []),
+      `A ${provider} account with this e-mail address was linked to your Meetinity account. You can use it to sign in.`,
+      ...(resetLink ? [PASSWORD_REMOVED] : []),
       ...(eviction ? [cleared ? CLEARED : kept] : []),
     ],
     ...(resetLink ? { action: { label: 'Set a new password', link: resetLink } } : {}),
-    closing: 'If it was not you, remove the link in your account and change your password.',
+    closing: 'If you did not do this, unlink it in your account settings and change your password.',
   });
 }
 
 export function accountUnlinkedMail(to: Recipient, unlinked: Provider): Mail {
   const provider = PROVIDER_NAMES[unlinked];
   return compose('account_unlinked', to, {
-    subject: `${provider} no longer opens your account`,
-    paragraphs: [`The ${provider} account that was linked to your Meetinity account was removed from it a moment ago.`],
-    closing: 'If it was not you, set a new password from the sign-in page, which signs out all devices.',
+    subject: `${provider} was unlinked from your account`,
+    paragraphs: [
+      `The ${provider} account was just unlinked from your Meetinity account. You can no longer use it to sign in.`,
+    ],
+    closing: 'If you did not do this, reset your password on the sign-in page. That signs out all devices.',
   });
 }
 
-/** At most one an hour: the attempts of an attacker must not fill the mailbox. */
+/** Sent at most once an hour, so that an attacker cannot fill the mailbox. */
 export function signInLockedMail(to: Recipient, ipAddress: string, at: Date): Mail {
   return compose('sign_in_locked', to, {
     subject: 'Too many wrong passwords for your account',
     paragraphs: [
-      `Somebody typed too many wrong passwords for your Meetinity account, the last one from ${ipAddress} on ` +
-        `${at.toUTCString()}. Sign-ins from there are refused for a while. Devices that are signed in stay so.`,
+      `There were too many sign-in attempts with a wrong password, the last one from ${ipAddress} on ` +
+        `${at.toUTCString()}. Sign-ins from there are blocked for a while. Your devices stay signed in.`,
     ],
     closing:
-      'If it was you, wait a quarter of an hour or ask for a new password. If not, nobody got in, and there is nothing to do.',
+      'If this was you, wait 15 minutes or reset your password. If not, there is nothing to do: no one signed in.',
   });
 }
 
-/** At most one an hour, as above. */
+/** Sent at most once an hour, too. */
 export function refreshTokenReusedMail(to: Recipient): Mail {
   return compose('refresh_token_reused', to, {
     subject: 'A device was signed out of your account',
     paragraphs: [
-      'One of the devices that are signed in to your Meetinity account was signed out a moment ago, because its session was used from two places. The session may have been copied.',
+      'One of your devices was just signed out of your Meetinity account, because its session was used in two places and may have been copied.',
       'Sign in again on that device. Your other devices stay signed in.',
     ],
-    closing: 'If you cannot explain it, set a new password from the sign-in page, which signs out all devices.',
+    closing: 'If you cannot explain this, reset your password on the sign-in page. That signs out all devices.',
   });
 }
 
-/** For the owner of an address whose account may have been made by another person. */
+/** For the owner of an address whose account a squatter may have created. */
 export function firstAdministratorMail(to: Recipient, resetLink: string): Mail {
   return compose('first_administrator', to, {
-    subject: 'You are an administrator now',
-    paragraphs: [
-      'The operator of this Meetinity service has named this address as an administrator, and your account is one now.',
-      SET_ANEW,
-    ],
+    subject: 'You are now an administrator',
+    paragraphs: ['The operator of this Meetinity service has made your account an administrator.', PASSWORD_REMOVED],
     action: { label: 'Set a new password', link: resetLink },
-    closing: 'If you know nothing of this, tell the operator.',
+    closing: 'If you did not expect this, contact the operator.',
   });
 }
 
-/** For an address that nothing is kept of any more once this is sent. */
 export function accountDeletedMail(to: Recipient): Mail {
   return compose('account_deleted', to, {
     subject: 'Your account was deleted',
-    paragraphs: ['Your Meetinity account was deleted a moment ago, as you asked, with everything that belonged to it.'],
-    closing: 'If it was not you, somebody knew your password: change it wherever else you use it.',
+    paragraphs: ['As you requested, your Meetinity account and all of its data were just deleted.'],
+    closing: 'If you did not do this, someone else knew your password: change it wherever else you use it.',
   });
 }

@@ -46,18 +46,18 @@ export class ErasureService {
 
   /** @throws AppError `invalid_credentials`, `validation_failed`, `recent_sign_in_required`, `last_admin`, `rate_limited`, `busy` */
   async erase(principal: Principal, password: string | undefined, context: RequestContext): Promise<void> {
-    await retryOnConflict((compareBy) => this.attempt(principal, password, context, compareBy));
+    await retryOnConflict((deadline) => this.attempt(principal, password, context, deadline));
   }
 
   private async attempt(
     principal: Principal,
     password: string | undefined,
     context: RequestContext,
-    compareBy: number,
+    deadline: number,
   ): Promise<void> {
     const { userId, sessionId } = principal;
     const user = await this.users.getOwn(userId);
-    if (user.passwordHash !== null) await this.requirePassword(user, password, context, compareBy);
+    if (user.passwordHash !== null) await this.requirePassword(user, password, context, deadline);
     await runInTransaction(this.database, async (tx) => {
       if (user.role === 'admin') await lockAdministrators(tx);
       const held = await this.users.lockOwn(tx, principal);
@@ -66,7 +66,7 @@ export class ErasureService {
       if (promoted || held.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();
       if (held.passwordHash === null) await this.requireRecentSignIn(tx, sessionId);
       if (held.role === 'admin' && held.isActive) await requireAnotherAdmin(tx, userId);
-      await this.remove(tx, held, context, compareBy + MAX_PAUSE_MS);
+      await this.remove(tx, held, context, deadline + MAX_PAUSE_MS);
     });
   }
 
@@ -75,16 +75,17 @@ export class ErasureService {
     user: User,
     password: string | undefined,
     context: RequestContext,
-    compareBy: number,
+    deadline: number,
   ): Promise<void> {
     if (password === undefined) {
       const details = [{ field: 'password', rule: 'required' as const, message: 'password is required' }];
       throw new AppError('validation_failed', { details });
     }
     const owner = hashOwner(context, user.email);
-    const compare = async (limit: number) =>
-      (await this.hasher.match(password, user.passwordHash, limit, owner)) !== null;
-    if (!(await this.throttle.check(user, context, compare, compareBy))) throw new AppError('invalid_credentials');
+    const spelling = await this.throttle.check(user, context, deadline, (timeoutMs) =>
+      this.hasher.match(password, user.passwordHash, timeoutMs, owner),
+    );
+    if (spelling === null) throw new AppError('invalid_credentials');
   }
 
   private async requireRecentSignIn(tx: EntityManager, sessionId: string): Promise<void> {

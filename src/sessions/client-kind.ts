@@ -1,4 +1,4 @@
-/** The first that fits counts: browsers name their ancestors too. */
+/** The first match counts: browsers also name those they are compatible with. */
 const FAMILIES = [
   ['edge', /\bEdg(e|A|iOS)?\//],
   ['opera', /\b(OPR|OPT|OPiOS|Opera)\//],
@@ -20,7 +20,7 @@ const PLATFORMS = [
 const nameOf = (table: readonly (readonly [string, RegExp])[], userAgent: string) =>
   table.find(([, pattern]) => pattern.test(userAgent))?.[0] ?? 'unknown';
 
-/** Browser family and platform, without versions: an update in the middle of a session is no other client. */
+/** Browser family and platform, without versions: an updated browser is the same client. */
 export function clientKind(userAgent: string | null): string {
   return `${nameOf(FAMILIES, userAgent ?? '')} on ${nameOf(PLATFORMS, userAgent ?? '')}`;
 }

@@ -4,7 +4,7 @@ import { deleteExpiredRows } from '../database/expired-rows.js';
 const ENDED = { table: 'user_sessions', key: 'id', before: `now() - interval '30 days'` };
 
 /**
- * Ended sessions are kept for a month, for people to look into.
+ * Keeps ended sessions for 30 days, for inspection.
  * @returns how many rows were deleted
  */
 export async function deleteExpiredSessions(tx: EntityManager, maxRows: number): Promise<number> {

@@ -8,7 +8,6 @@ import { UsersService } from '../users/users.service.js';
 import { SessionsBody, toSession } from './sessions.dto.js';
 import { SessionsService } from './sessions.service.js';
 
-/** A user looks at the devices that are signed in, and signs others out. */
 @Injectable()
 export class OwnSessionsService {
   constructor(
@@ -23,7 +22,7 @@ export class OwnSessionsService {
     return { sessions: sessions.map((session) => toSession(session, sessionId)) };
   }
 
-  /** @throws AppError `not_found`, for a session of somebody else too */
+  /** @throws AppError `not_found`, also for another user's session */
   async end(principal: Principal, sessionId: string, context: RequestContext): Promise<void> {
     const { userId } = principal;
     await runInTransaction(this.database, async (tx) => {

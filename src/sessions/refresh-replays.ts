@@ -9,7 +9,7 @@ import { refreshTokenReusedMail } from '../mail/messages.js';
 import type { User } from '../users/user.entity.js';
 import { SessionsService } from './sessions.service.js';
 
-/** What follows when a refresh token is presented again, by its owner or by a thief who has copied it. */
+/** Handles a refresh token that is presented again, by its owner or by a thief. */
 @Injectable()
 export class RefreshReplays {
   constructor(
@@ -20,8 +20,8 @@ export class RefreshReplays {
     private readonly mailer: Mailer,
   ) {}
 
-  /** Reuse means that the token leaked, and owner and thief look alike: revoke the session (RFC 9700 §4.14.2). */
-  async endReused(sessionId: string, user: User, context: RequestContext): Promise<void> {
+  /** Reuse means that the token leaked, and owner and thief look alike: revokes the session (RFC 9700 §4.14.2). */
+  async revokeOnReuse(sessionId: string, user: User, context: RequestContext): Promise<void> {
     const ended = await runInTransaction(this.database, async (tx) => {
       if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused'))) return false;
       await this.audit.record(tx, entryOf('session.revoked', 'refresh_token_reused', sessionId, user), context);
@@ -31,7 +31,7 @@ export class RefreshReplays {
       this.mailer.send(refreshTokenReusedMail(user));
   }
 
-  /** A phone may have left the Wi-Fi between two tries, and so may a thief: the log tells, and the audit once an hour and session. */
+  /** A phone may have left the Wi-Fi between two attempts: logs each, and audits one per hour and session. */
   async recordOtherNetwork(sessionId: string, user: User, context: RequestContext): Promise<void> {
     context.securityEvent = 'refresh_token_repeated';
     if (!(await this.limits.consume('otherNetworkNotice', [sessionId])).allowed) return;

@@ -13,7 +13,6 @@ import { RefreshReplays } from './refresh-replays.js';
 import { RefreshClaim, RefreshTokens } from './refresh-tokens.js';
 import type { IssuedSession } from './sessions.service.js';
 
-/** The user as it stands, and of the session what the next token needs. */
 type RotatedRow = Record<string, unknown> & { id: string; session_seconds: number };
 
 interface CurrentRow extends RotatedRow {
@@ -45,7 +44,7 @@ const swapReturning = (userColumns: string): Statement => ({
           RETURNING ${userColumns}, ${SECONDS_LEFT}`,
 });
 
-/** Exchanges a refresh token for its successor (RFC 9700 §4.14.2), each token once. */
+/** Exchanges each refresh token once for its successor (RFC 9700 §4.14.2). */
 @Injectable()
 export class RefreshTokenRotation {
   private readonly userColumns: string;
@@ -64,18 +63,18 @@ export class RefreshTokenRotation {
   }
 
   /**
-   * Each rotation starts the session's life anew: it ends after `refreshSeconds` without one.
-   * @throws AppError `invalid_refresh_token`, `refresh_token_reused` (the session is ended then), `busy`
+   * Each rotation extends the session by `refreshSeconds`.
+   * @throws AppError `invalid_refresh_token`, `refresh_token_reused` (the session is revoked then), `busy`
    */
   async rotate(token: string, context: RequestContext): Promise<Rotated> {
-    const claim = this.tokens.read(token);
+    const claim = this.tokens.verify(token);
     if (!claim) throw new AppError('invalid_refresh_token', { forged: true });
     const child = this.tokens.make(claim.sessionId, claim.counter + 1);
     const row = await this.swap(claim, token, child, context);
-    return row ? this.rotated(claim, child, row) : this.replayed(claim, token, context);
+    return row ? this.toRotated(claim, child, row) : this.handleReplay(claim, token, context);
   }
 
-  /** Of any number of callers with one token, one finds the counter as the token says; the check and the change are one. */
+  /** Compares and swaps in one statement: of parallel callers with one token, one succeeds. */
   private async swap(
     { sessionId, counter, legacy }: RefreshClaim,
     token: string,
@@ -90,33 +89,33 @@ export class RefreshTokenRotation {
     return row;
   }
 
-  /** The token is genuine but not the current one. */
-  private async replayed(claim: RefreshClaim, token: string, context: RequestContext): Promise<Rotated> {
-    const current = await this.current(claim.sessionId);
-    // Not behind, and yet not swapped: signed with a key that has leaked, or the database was set back to an older state.
+  /** For a genuine token that is not the current one. */
+  private async handleReplay(claim: RefreshClaim, token: string, context: RequestContext): Promise<Rotated> {
+    const current = await this.findCurrent(claim.sessionId);
+    // Current or newer, yet not swapped: forged with a leaked key, or the database was restored from a backup.
     if (!current || current.session_counter <= claim.counter) throw new AppError('invalid_refresh_token');
     const live = this.tokens.find(claim.sessionId, current.session_counter, current.session_hash);
-    // Once a session has left the old rule, only the very token that it was exchanged for counts, to end it too: the others can
-    // be computed by all who hold JWT_SECRET. Before, so can the live one.
+    // Legacy tokens can be computed with JWT_SECRET. After the switch only the one that was exchanged is trusted, even to revoke
+    // the session.
     if (claim.legacy && !live?.legacy && current.session_legacy !== tokenHash(token))
       throw new AppError('invalid_refresh_token', { forged: true });
     const isParent = current.session_counter === claim.counter + 1;
     const user = this.users.fromRow(current);
-    // Within the grace a retry comes from the client that has rotated, which a thief may not be.
+    // Within the grace period only the client that rotated may retry.
     const sameClient = clientKind(current.session_agent) === clientKind(context.userAgent);
     if (!isParent || !current.within_grace || !sameClient) {
-      await this.replays.endReused(claim.sessionId, user, context);
+      await this.replays.revokeOnReuse(claim.sessionId, user, context);
       throw new AppError('refresh_token_reused');
     }
-    // While keys are rotated the winner may have signed with one that is not known here yet; another instance can tell.
+    // During a key rotation the winner may have signed with a key that this instance does not know yet.
     if (!live) throw new AppError('busy', { retryAfter: 1 });
     const { session_ip: ip } = current;
     if (ip !== null && ipPrefix(ip) !== ipPrefix(context.ipAddress))
       await this.replays.recordOtherNetwork(claim.sessionId, user, context);
-    return this.rotated(claim, live.token, current);
+    return this.toRotated(claim, live.token, current);
   }
 
-  private async current(sessionId: string): Promise<CurrentRow | undefined> {
+  private async findCurrent(sessionId: string): Promise<CurrentRow | undefined> {
     const rows: CurrentRow[] = await this.database.query(
       `SELECT ${this.userColumns}, s.refresh_token AS session_hash, s.legacy_token AS session_legacy,
               s.user_agent AS session_agent, host(s.ip_address) AS session_ip, s.counter AS session_counter,
@@ -128,7 +127,7 @@ export class RefreshTokenRotation {
     return rows[0];
   }
 
-  private rotated({ sessionId }: RefreshClaim, child: string, row: RotatedRow): Rotated {
+  private toRotated({ sessionId }: RefreshClaim, child: string, row: RotatedRow): Rotated {
     const session = { id: sessionId, refreshToken: child, expiresIn: row.session_seconds };
     return { session, user: this.users.fromRow(row) };
   }

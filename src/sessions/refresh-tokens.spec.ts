@@ -22,7 +22,8 @@ function oldRule(secret: string, counter: number): string {
 }
 
 it('reads back the session and the counter it was made of', () => {
-  for (const counter of [0, 1, 999_999_999]) expect(tokens.read(tokens.make(session, counter))).toEqual(claim(counter));
+  for (const counter of [0, 1, 999_999_999])
+    expect(tokens.verify(tokens.make(session, counter))).toEqual(claim(counter));
 });
 
 it('makes the same token on every instance, and another one for every step', () => {
@@ -38,25 +39,25 @@ it('carries 256 bits that cannot be guessed and nothing that has to be escaped i
 it('refuses the signature of a token for another session or another step', () => {
   const [id, counter, signature] = tokens.make(session, 1).split('.');
   const [other] = tokens.make(randomUUID(), 1).split('.');
-  expect(tokens.read(`${other}.${counter}.${signature}`)).toBeNull();
-  expect(tokens.read(`${id}.2.${signature}`)).toBeNull();
-  expect(tokens.read(`${id}.01.${signature}`)).toBeNull();
+  expect(tokens.verify(`${other}.${counter}.${signature}`)).toBeNull();
+  expect(tokens.verify(`${id}.2.${signature}`)).toBeNull();
+  expect(tokens.verify(`${id}.01.${signature}`)).toBeNull();
 });
 
 it('refuses a token under another key, accepts each key of the list and signs with the first', () => {
   const old = tokensOf(['k0']).make(session, 3);
-  expect(tokens.read(old)).toBeNull();
+  expect(tokens.verify(old)).toBeNull();
   const rotated = tokensOf(['k1', 'k0']);
-  expect(rotated.read(old)).toEqual(claim(3));
+  expect(rotated.verify(old)).toEqual(claim(3));
   expect(rotated.make(session, 3)).toBe(tokens.make(session, 3));
   expect(rotated.find(session, 3, tokenHash(old))).toEqual({ token: old, legacy: false });
   expect(tokens.find(session, 3, tokenHash(old))).toBeNull();
 });
 
 it('marks what JWT_SECRET alone could make, and makes it only where told to', () => {
-  expect(tokens.read(oldRule('secret', 3))).toEqual(claim(3, true));
-  expect(tokens.read(oldRule('former', 3))).toBeNull();
-  expect(tokensOf(['k1'], { previousSecret: 'former' }).read(oldRule('former', 3))).toEqual(claim(3, true));
+  expect(tokens.verify(oldRule('secret', 3))).toEqual(claim(3, true));
+  expect(tokens.verify(oldRule('former', 3))).toBeNull();
+  expect(tokensOf(['k1'], { previousSecret: 'former' }).verify(oldRule('former', 3))).toEqual(claim(3, true));
   expect(tokens.make(session, 3)).not.toBe(oldRule('secret', 3));
   expect(tokensOf(['k1'], { binding: 'accept' }).make(session, 3)).toBe(oldRule('secret', 3));
 });
@@ -69,4 +70,4 @@ it.each([
   ['a token on two lines', `${tokens.make(session, 1)}\n`],
   ['a negative counter', tokens.make(session, -1)],
   ['a counter without end', tokens.make(session, 10 ** 12)],
-])('refuses %s', (_, token) => expect(tokens.read(token)).toBeNull());
+])('refuses %s', (_, token) => expect(tokens.verify(token)).toBeNull());

@@ -3,11 +3,11 @@ import { Settings } from '../config/settings.js';
 import { KeyRing } from '../crypto/key-ring.js';
 import { deriveKey, hmacSha256, equalInConstantTime, tokenHash } from '../crypto/tokens.js';
 
-/** What a refresh token says once its signature holds. */
+/** The content of a verified refresh token. */
 export interface RefreshClaim {
   sessionId: string;
   counter: number;
-  /** Made of `JWT_SECRET`, as earlier releases did. The gateway can make such a token too, so alone it proves nothing. */
+  /** Signed with `JWT_SECRET`, as by earlier releases. The gateway can sign such tokens too, so alone it proves nothing. */
   legacy: boolean;
 }
 
@@ -16,9 +16,8 @@ const FORM = /^([A-Za-z0-9_-]{22})\.(\d{1,9})\.([A-Za-z0-9_-]{43})$/;
 const PURPOSE = 'refresh-token';
 
 /**
- * Refresh tokens are deterministic: `<session>.<counter>.<HMAC-SHA-256>` under a key derived from `ENCRYPTION_KEYS`. Every
- * instance computes the same child for the same parent, so parallel and retried refreshes agree, and a forged token is
- * refused without a query.
+ * Refresh tokens are deterministic: `<session>.<counter>.<HMAC-SHA-256>`, with a key derived from `ENCRYPTION_KEYS`. So
+ * parallel and retried refreshes get the same successor from every instance, and a forged token is refused without a query.
  */
 @Injectable()
 export class RefreshTokens {
@@ -35,15 +34,15 @@ export class RefreshTokens {
     return signed(bodyOf(sessionId, counter), this.keys[0]!.key);
   }
 
-  /** Finds the token of that session and count by its hash, under whichever key it was signed; null where the key is unknown. */
+  /** Recomputes a token from its hash with each key; null if the key is unknown. */
   find(sessionId: string, counter: number, hash: string): { token: string; legacy: boolean } | null {
     const body = bodyOf(sessionId, counter);
     const candidates = this.keys.map(({ key, legacy }) => ({ token: signed(body, key), legacy }));
     return candidates.find(({ token }) => tokenHash(token) === hash) ?? null;
   }
 
-  /** @returns null for anything this service did not sign */
-  read(token: string): RefreshClaim | null {
+  /** @returns null if this service did not sign it */
+  verify(token: string): RefreshClaim | null {
     const match = FORM.exec(token);
     if (!match) return null;
     const [, session, counter, given] = match as unknown as [string, string, string, string];

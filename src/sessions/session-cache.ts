@@ -10,7 +10,7 @@ import { NotificationListener } from '../database/notification-listener.js';
 
 export type Role = Principal['role'];
 
-/** A live session as PostgreSQL knew it. Times in milliseconds of PostgreSQL's clock. */
+/** A live session as read from PostgreSQL. Times in milliseconds of PostgreSQL's clock. */
 export interface LiveSession {
   sessionId: string;
   userId: string;
@@ -19,32 +19,31 @@ export interface LiveSession {
   expires: number;
 }
 
-/** Stands in Redis in place of a session that has ended; it never comes back to life. */
+/** Replaces the entry of a session that has ended. */
 const REVOKED = 'revoked';
 
-/** Seconds for which an entry may answer. */
+/** Lifetime of an entry. */
 const TTL_SECONDS = 60;
-/** Seconds for which an id stays suspect at least: longer than any entry that was made before the notification may answer. */
+/** At least for so long a revoked id is kept: longer than any entry written before the notification lives. */
 const RECENTLY_REVOKED_SECONDS = 90;
-/** Suspect ids kept one by one; past that everything older than this moment is suspect. */
+/** Revoked ids kept; beyond, no entry older than that moment is trusted. */
 const MAX_REVOKED_ENTRIES = 50_000;
-/** Milliseconds in which a notification reaches the other instances; measured 0.1, and 17 on a host with five times its load. */
+/** In which a notification reaches the other instances; measured: 0.1, and 17 on a host under five times its load. */
 const NOTIFICATION_MS = 25;
 
 const key = (sessionId: string) => `session:${sessionId}`;
 
 /**
- * Live sessions in Redis, so that the check on every request seldom costs a query. PostgreSQL stays the truth, whatever
- * Redis holds: an entry says as of when it is true, and it only answers where this process would have heard of any
- * revocation since then. Redis may be cut, flushed, set back to an older
- * state or written to by others without reviving a session.
+ * Caches live sessions in Redis, so that the check on every request seldom needs a query. PostgreSQL stays authoritative: an
+ * entry has the time of its read and counts only if this process has been notified of every revocation since. So Redis can be
+ * unreachable, flushed, restored or forged without reviving a session.
  */
 @Injectable()
 export class SessionCache implements OnApplicationShutdown {
   private recentlyRevoked = new Set<string>();
   private earlierRevoked = new Set<string>();
   private trustedFrom = 0;
-  private readonly turn = setInterval(() => this.forget(), RECENTLY_REVOKED_SECONDS * 1000).unref();
+  private readonly rotationTimer = setInterval(() => this.rotateRevoked(), RECENTLY_REVOKED_SECONDS * 1000).unref();
 
   constructor(
     private readonly breaker: CircuitBreaker,
@@ -56,33 +55,33 @@ export class SessionCache implements OnApplicationShutdown {
   }
 
   onApplicationShutdown(): void {
-    clearInterval(this.turn);
+    clearInterval(this.rotationTimer);
   }
 
-  /** @returns the role where the session is live, `revoked` where it has ended, null where PostgreSQL has to say */
+  /** @returns the role of a live session; `revoked`; null if PostgreSQL must be asked */
   async find(sessionId: string, userId: string): Promise<Role | 'revoked' | null> {
-    if (!this.usable(sessionId, userId)) return null;
+    if (!this.isUsable(sessionId, userId)) return null;
     const value = await this.breaker.read(key(sessionId)).catch(() => null);
-    const answer = value === null ? null : this.validateEntry(value, sessionId, userId);
-    cacheReads.add('session', answer === null ? 'miss' : 'hit');
-    return answer;
+    const found = value === null ? null : this.validateEntry(value, sessionId, userId);
+    cacheReads.add('session', found === null ? 'miss' : 'hit');
+    return found;
   }
 
-  /** Remembers what PostgreSQL said. Never rejects. */
-  async remember({ sessionId, userId, role, asOf, expires }: LiveSession): Promise<void> {
-    if (!this.usable(sessionId, userId)) return;
+  /** Caches a row read from PostgreSQL. Never rejects. */
+  async store({ sessionId, userId, role, asOf, expires }: LiveSession): Promise<void> {
+    if (!this.isUsable(sessionId, userId)) return;
     const entry = this.signer.sign(
       key(sessionId),
       `${userId} ${role} ${asOf}`,
       Math.min(expires, asOf + TTL_SECONDS * 1000),
     );
-    // NX: the row may have been read before a revocation whose mark stands here by now.
+    // NX: the row may have been read before a revocation that is stored here now.
     await this.breaker
       .run((redis) => redis.set(key(sessionId), entry, 'EX', TTL_SECONDS, 'NX'))
-      .catch((error: unknown) => this.report(error));
+      .catch((error: unknown) => this.logError(error));
   }
 
-  /** Called once the end of these sessions is committed; afterwards no instance takes them for live. Never rejects. */
+  /** Call it after the commit; when it resolves, no instance considers these sessions live. Never rejects. */
   async revoked(sessionIds: readonly string[]): Promise<void> {
     for (const id of sessionIds) this.addRevoked(id);
     if (!this.breaker.redis) return;
@@ -94,13 +93,13 @@ export class SessionCache implements OnApplicationShutdown {
         ),
       );
     } catch (error) {
-      this.report(error);
-      // Other instances may still reach Redis and find the old entry there until the notification is with them.
+      this.logError(error);
+      // Other instances may reach Redis and use the old entry until they are notified.
       await sleep(Math.max(0, NOTIFICATION_MS - (performance.now() - start)));
     }
   }
 
-  private usable(sessionId: string, userId: string): boolean {
+  private isUsable(sessionId: string, userId: string): boolean {
     return this.breaker.available && this.listener.connected && !this.isRecentlyRevoked(sessionId, userId);
   }
 
@@ -109,12 +108,12 @@ export class SessionCache implements OnApplicationShutdown {
   }
 
   private validateEntry(entry: string, sessionId: string, userId: string): Role | 'revoked' | null {
-    // The age is not left to Redis: a write delayed by a frozen network starts its time to live late.
+    // Redis' TTL is not enough: the TTL of a delayed write starts late.
     const value = this.signer.open(key(sessionId), entry, this.listener.now());
     if (value === null || value === REVOKED) return value;
     const [owner, role, asOf] = value.split(' ');
     const { since } = this.listener;
-    // Asked again after the wait for Redis: the connection may have broken, or the revocation arrived, meanwhile.
+    // Checked again: during the read the connection may have broken or the revocation arrived.
     if (since === null || this.isRecentlyRevoked(sessionId, userId)) return null;
     if (Number(asOf) < Math.max(since, this.trustedFrom)) return null;
     return owner === userId ? (role as Role) : null;
@@ -135,12 +134,12 @@ export class SessionCache implements OnApplicationShutdown {
     );
   }
 
-  private forget(): void {
+  private rotateRevoked(): void {
     this.earlierRevoked = this.recentlyRevoked;
     this.recentlyRevoked = new Set();
   }
 
-  private report(error: unknown): void {
+  private logError(error: unknown): void {
     if (!(error instanceof RedisUnavailable)) this.logger.error({ err: error }, 'Redis refused a session entry');
   }
 }

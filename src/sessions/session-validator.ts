@@ -25,7 +25,7 @@ const TOUCH: Statement = {
   text: `UPDATE user_sessions SET last_used = now() WHERE id = $1 AND last_used < now() - interval '1 minute'`,
 };
 
-/** The check behind every request: is this session live, and who is its user? */
+/** Checks on every request that the session is live and its user active. */
 @Injectable()
 export class SessionValidator {
   private readonly findLive: Statement;
@@ -38,24 +38,24 @@ export class SessionValidator {
     this.findLive = findLive(users.columns('u'));
   }
 
-  /** @returns the role of the user as it is now; null where the session has ended or the user is not active */
+  /** @returns the user's current role; null if the session has ended or the user is not active */
   async validate(sessionId: string, userId: string): Promise<LiveSession | null> {
     const cached = await this.cache.find(sessionId, userId);
     if (cached !== null) return cached === 'revoked' ? null : { role: cached };
-    return this.read(sessionId, userId);
+    return this.validateInDatabase(sessionId, userId);
   }
 
-  private async read(sessionId: string, userId: string): Promise<LiveSession | null> {
+  private async validateInDatabase(sessionId: string, userId: string): Promise<LiveSession | null> {
     const [row] = await this.statements.run<LiveRow>(null, this.findLive, [sessionId, userId]);
     if (!row) return null;
     const { role, session_stale: stale, session_as_of: asOf, session_expires: expires } = row;
-    // Neither is awaited: they are for later requests, and this one does not depend on them.
-    void this.cache.remember({ sessionId, userId, role, asOf, expires });
+    // Not awaited: later requests profit, and this one does not depend on them.
+    void this.cache.store({ sessionId, userId, role, asOf, expires });
     if (stale) this.touch(sessionId);
     return { role, account: row };
   }
 
-  /** `last_used` is for people to look at; once a minute is enough. */
+  /** `last_used` is only shown, so once a minute is enough. */
   private touch(sessionId: string): void {
     this.statements.run(null, TOUCH, [sessionId]).catch(() => undefined);
   }

@@ -2,7 +2,7 @@ import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedCo
 import type { Relation } from 'typeorm';
 import { User } from '../users/user.entity.js';
 
-/** One signed-in device. `refresh_token` is the SHA-256 of the current refresh token, in hex. */
+/** A signed-in device. `refresh_token` is the SHA-256 of the current refresh token, in hex. */
 @Entity('user_sessions')
 @Check('user_sessions_counter_check', `counter >= 0`)
 @Check('user_sessions_revoked_check', `(revoked_at IS NULL) = (revoked_reason IS NULL)`)
@@ -24,14 +24,14 @@ export class Session {
   @Column({ name: 'refresh_token', type: 'varchar', length: 500 })
   refreshToken: string;
 
-  /** Rotations so far; a refresh token carries the count it was made at. */
+  /** Rotations so far; part of the refresh token. */
   @Column({ type: 'integer', default: 0 })
   counter: number;
 
   @Column({ name: 'rotated_at', type: 'timestamptz', nullable: true })
   rotatedAt: Date | null;
 
-  /** SHA-256 of the last refresh token made of `JWT_SECRET`, as earlier releases did, that was exchanged. */
+  /** SHA-256 of the last exchanged refresh token that was signed with `JWT_SECRET`, as by earlier releases. */
   @Column({ name: 'legacy_token', type: 'varchar', length: 64, nullable: true })
   legacyToken: string | null;
 

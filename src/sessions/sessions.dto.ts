@@ -8,10 +8,13 @@ export class SessionBody {
   @ApiProperty({ type: String, nullable: true, example: '192.0.2.1' }) ip_address: string | null;
   @ApiProperty({ type: String, nullable: true }) user_agent: string | null;
   @ApiProperty({ format: 'date-time' }) created_at: string;
-  @ApiProperty({ format: 'date-time', description: 'By the hour' }) last_used: string;
-  @ApiProperty({ format: 'date-time', description: 'By the day; a refresh moves it from the next day on' })
+  @ApiProperty({ format: 'date-time', description: 'Truncated to the hour' }) last_used: string;
+  @ApiProperty({
+    format: 'date-time',
+    description: 'Truncated to the day; a refresh moves it on the next day at the earliest',
+  })
   expires_at: string;
-  @ApiProperty({ description: 'The session of this request' }) current: boolean;
+  @ApiProperty({ description: 'True for the session of this request' }) current: boolean;
 }
 
 export class SessionsBody {
@@ -21,15 +24,15 @@ export class SessionsBody {
 const dayOf = (time: Date) => time.toISOString().slice(0, 10);
 
 /**
- * The end as of the beginning of the day (UTC): one that moved with each refresh would tell who has copied a refresh token
- * when to use it within the grace.
+ * The expiry as of the start of the day (UTC): if it moved with each refresh, a thief of a refresh token could see when to
+ * replay it within the grace period.
  */
-function shownEnd({ rotatedAt, previousExpiresAt, expiresAt }: Session): Date {
+function shownExpiry({ rotatedAt, previousExpiresAt, expiresAt }: Session): Date {
   const rotatedToday = rotatedAt !== null && dayOf(rotatedAt) === dayOf(new Date());
   return (rotatedToday && previousExpiresAt) || expiresAt;
 }
 
-/** @param currentId the session that asks */
+/** @param currentId the session of the request */
 export function toSession(session: Session, currentId: string | null): SessionBody {
   return {
     id: session.id,
@@ -38,7 +41,7 @@ export function toSession(session: Session, currentId: string | null): SessionBo
     user_agent: session.userAgent,
     created_at: session.createdAt.toISOString(),
     last_used: `${session.lastUsed.toISOString().slice(0, 13)}:00:00.000Z`,
-    expires_at: `${dayOf(shownEnd(session))}T00:00:00.000Z`,
+    expires_at: `${dayOf(shownExpiry(session))}T00:00:00.000Z`,
     current: session.id === currentId,
   };
 }

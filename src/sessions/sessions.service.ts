@@ -11,7 +11,7 @@ import { SessionCache } from './session-cache.js';
 import { Session } from './session.entity.js';
 import { UsersService } from '../users/users.service.js';
 
-/** Live sessions a user can have; the oldest makes room. */
+/** Live sessions per user; beyond, the oldest is revoked. */
 const MAX_SESSIONS_ROWS = 20;
 
 export type RevocationReason =
@@ -29,11 +29,11 @@ export type RevocationReason =
 export interface IssuedSession {
   id: string;
   refreshToken: string;
-  /** Seconds that the refresh token is good for. */
+  /** Seconds until the refresh token expires. */
   expiresIn: number;
 }
 
-/** Signed-in devices, opened and ended in the caller's transaction, which `runInTransaction` must have opened. */
+/** Issues and revokes sessions in the caller's transaction, which `runInTransaction` must have opened. */
 @Injectable()
 export class SessionsService {
   constructor(
@@ -44,7 +44,6 @@ export class SessionsService {
     private readonly settings: Settings,
   ) {}
 
-  /** Opens a session; past the limit the oldest of the user ends. */
   async issue(
     tx: EntityManager,
     userId: string,
@@ -54,7 +53,7 @@ export class SessionsService {
     const id = randomUUID();
     const refreshToken = this.tokens.make(id, 0);
     const expiresIn = this.settings.jwt.refreshSeconds;
-    // Two sign-ins at once would each count the sessions without the other's; the user's row puts them in line.
+    // Serializes parallel sign-ins, which would otherwise not count each other's session.
     await this.users.lockOnly(tx, userId);
     await tx.insert(Session, {
       id,
@@ -65,7 +64,7 @@ export class SessionsService {
       userAgent: context.userAgent,
       expiresAt: () => `now() + interval '${expiresIn} seconds'`,
     });
-    await this.end(
+    await this.revokeWhere(
       tx,
       'too_many_sessions',
       `id IN (SELECT id FROM user_sessions
@@ -76,7 +75,7 @@ export class SessionsService {
     return { id, refreshToken, expiresIn };
   }
 
-  /** The live sessions of a user, the one used last first. */
+  /** The user's live sessions, the last used first. */
   async listLive(userId: string): Promise<Session[]> {
     return this.rows
       .createQueryBuilder('session')
@@ -85,12 +84,11 @@ export class SessionsService {
       .getMany();
   }
 
-  /** Those that have ended too, as far as they are kept; the latest first. */
+  /** Includes ended sessions that are still stored; the newest first. */
   listAll(tx: EntityManager, userId: string): Promise<Session[]> {
     return tx.find(Session, { where: { userId }, order: { createdAt: 'DESC', id: 'ASC' } });
   }
 
-  /** True where somebody signed in to this session not longer ago than that. */
   async openedWithin(tx: EntityManager, sessionId: string, seconds: number): Promise<boolean> {
     const rows = await tx.query<unknown[]>(
       'SELECT 1 FROM user_sessions WHERE id = $1 AND created_at > now() - make_interval(secs => $2)',
@@ -100,26 +98,30 @@ export class SessionsService {
   }
 
   /**
-   * Ends one session.
-   * @param owner where given, only a session of this user
-   * @returns false where there is no such live session
+   * @param owner only a session of this user, if given
+   * @returns false if there is no such live session
    */
   async revoke(tx: EntityManager, sessionId: string, reason: RevocationReason, owner?: string): Promise<boolean> {
-    const ended = await this.end(tx, reason, 'id = $2 AND user_id = coalesce($3, user_id)', [sessionId, owner]);
+    const ended = await this.revokeWhere(tx, reason, 'id = $2 AND user_id = coalesce($3, user_id)', [sessionId, owner]);
     return ended.length > 0;
   }
 
   /**
-   * Ends every session of the user, but for the one named.
+   * Revokes the user's sessions, except `keep`.
    * @returns their ids
    */
   async revokeAllOf(tx: EntityManager, userId: string, reason: RevocationReason, keep?: string): Promise<string[]> {
-    return this.end(tx, reason, 'user_id = $2 AND id IS DISTINCT FROM $3', [userId, keep]);
+    return this.revokeWhere(tx, reason, 'user_id = $2 AND id IS DISTINCT FROM $3', [userId, keep]);
   }
 
-  /** The only way a session ends: whoever ends one cannot forget the caches. */
-  private async end(tx: EntityManager, reason: RevocationReason, where: string, values: unknown[]): Promise<string[]> {
-    // Locked in the order of ids: two that end the sessions of one user at once would deadlock otherwise.
+  /** Every revocation runs through here, so that none forgets the cache. */
+  private async revokeWhere(
+    tx: EntityManager,
+    reason: RevocationReason,
+    where: string,
+    values: unknown[],
+  ): Promise<string[]> {
+    // Locked in the order of ids, or parallel revocations of one user's sessions could deadlock.
     const [rows]: [{ id: string }[]] = await tx.query(
       `UPDATE user_sessions SET revoked_at = now(), revoked_reason = $1
          FROM (SELECT id AS ended FROM user_sessions

@@ -4,8 +4,8 @@ import { AppError } from '../../common/errors.js';
 const CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
 
 /**
- * A client's own PKCE challenge (RFC 7636), always S256: the SHA-256 of a verifier that it shows when the sign-in ends.
- * @returns null where there is none
+ * The client's own PKCE challenge (RFC 7636), always S256.
+ * @returns null if absent
  * @throws AppError `validation_failed`
  */
 export function readChallenge(value: unknown): string | null {
@@ -15,7 +15,7 @@ export function readChallenge(value: unknown): string | null {
   throw new AppError('validation_failed', { details: [{ field: 'code_challenge', rule: 'invalid_format', message }] });
 }
 
-/** A verifier without a challenge does not fit either: the sign-in is not the one that its client started (RFC 9700, §2.1.1). */
+/** A verifier without a challenge is refused too: the client started another sign-in (RFC 9700 §2.1.1). */
 export function fitsChallenge(challenge: string | null, verifier: string | undefined): boolean {
   return verifier === undefined ? challenge === null : hash('sha256', verifier, 'base64url') === challenge;
 }

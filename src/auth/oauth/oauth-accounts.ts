@@ -17,19 +17,19 @@ import { UsersService } from '../../users/users.service.js';
 import { OAuthLinking } from './oauth-linking.js';
 import type { ProviderAccount } from './provider-account.js';
 
-/** A user whose row is locked and who is active, and the identity that opens it. */
+/** An active user, whose row is locked, and the identity that signs in. */
 export interface SignedInAccount {
   user: User;
   identity: Identity;
 }
 
-/** Races are lost to sign-ins that have committed by then, so the second try finds what they left; more are for bad luck. */
+/** A lost race was won by a sign-in that has committed, so the second attempt usually finds its rows. */
 const MAX_ATTEMPTS = 4;
 
-/** What was read was gone by the time it was locked. */
+/** The row that was read was gone when it was to be locked. */
 class ConflictError extends Error {}
 
-/** Which user a provider account opens: known by the provider's own id first, then by a verified address, else new. */
+/** Finds the user of a provider account: by the provider's id, then by a verified address, or else creates one. */
 @Injectable()
 export class OAuthAccounts {
   constructor(
@@ -43,13 +43,13 @@ export class OAuthAccounts {
   ) {}
 
   /**
-   * Finds, links or creates the user and runs `finish`, all in one transaction; it may be run again where a race was lost.
+   * Finds, links or creates the user and runs `finish` in one transaction, again if a race was lost.
    * @throws AppError `provider_email_unverified`, `account_disabled`, `busy`
    */
   async signIn<T>(
     account: ProviderAccount,
     context: RequestContext,
-    finish: (tx: EntityManager, opened: SignedInAccount) => Promise<T>,
+    finish: (tx: EntityManager, signedIn: SignedInAccount) => Promise<T>,
   ): Promise<T> {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       try {
@@ -57,21 +57,21 @@ export class OAuthAccounts {
           finish(tx, await this.resolve(tx, account, context)),
         );
       } catch (error) {
-        if (!lostRace(error)) throw error;
+        if (!isLostRace(error)) throw error;
       }
     }
     throw new AppError('busy', { retryAfter: 1 });
   }
 
   /**
-   * The user of an identity that opened one a moment ago.
-   * @returns null where either is gone by now
+   * Locks the user of an identity.
+   * @returns null if either is gone
    * @throws AppError `account_disabled`
    */
   async load(tx: EntityManager, identityId: string): Promise<SignedInAccount | null> {
     const found = await this.identities.find(tx, { id: identityId });
     const user = found && (await this.users.findAndLock(tx, found.userId));
-    // Read again under the lock: unlinking takes the same lock.
+    // Read again under the lock, which unlinking takes too.
     const identity = user && (await this.identities.find(tx, { id: identityId }));
     if (!identity) return null;
     if (!user.isActive) throw new AppError('account_disabled');
@@ -86,11 +86,11 @@ export class OAuthAccounts {
     const key = { provider: account.provider, providerUserId: account.subject };
     const known = await this.identities.find(tx, key);
     if (known) {
-      const opened = await this.load(tx, known.id);
-      if (!opened) throw new ConflictError();
-      const { user } = opened;
-      // Linked when unproven passwords still stayed: now that the provider vouches for the owner again, it goes.
-      if (account.verifiedEmail !== user.email || !mayBeSquatted(user)) return opened;
+      const signedIn = await this.load(tx, known.id);
+      if (!signedIn) throw new ConflictError();
+      const { user } = signedIn;
+      // Linked by a release that kept unproven passwords: removed now that the provider vouches for the owner again.
+      if (account.verifiedEmail !== user.email || !mayBeSquatted(user)) return signedIn;
       return { user, identity: await this.linking.link(tx, user, account, context) };
     }
     const { verifiedEmail } = account;
@@ -126,8 +126,8 @@ export class OAuthAccounts {
   }
 }
 
-/** The unique indexes decide between sign-ins at the same time, on the address and on the provider's id. */
-function lostRace(error: unknown): boolean {
+/** Unique indexes on the address and on the provider's id decide between parallel sign-ins. */
+function isLostRace(error: unknown): boolean {
   if (error instanceof AppError) return error.type === 'email_taken';
   return error instanceof ConflictError || isUniqueViolation(error, 'user_identities_provider_subject_key');
 }

@@ -7,6 +7,7 @@ import { AppError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { randomToken, tokenHash } from '../../crypto/tokens.js';
 import type { IssuedSession } from '../../sessions/sessions.service.js';
+import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import type { TokenBody } from '../auth.dto.js';
 import { fitsChallenge } from './code-challenge.js';
@@ -14,10 +15,10 @@ import { OAuthAccounts, SignedInAccount } from './oauth-accounts.js';
 import type { ExchangeBody } from './oauth.dto.js';
 import { SignInService } from '../sign-in.service.js';
 
-/** Time the front end has to come back with the code, seconds. */
+/** Lifetime of a code. */
 const CODE_SECONDS = 60;
 
-/** The last step of the redirect flow: a code that may stand in an address, for tokens that may not. */
+/** The last step of the redirect flow: exchanges a code, which may appear in a URL, for tokens, which must not. */
 @Injectable()
 export class OAuthExchangeService {
   constructor(
@@ -29,8 +30,7 @@ export class OAuthExchangeService {
     private readonly audit: AuditService,
   ) {}
 
-  /** @param challenge that the verifier has to fit */
-  async issue(identityId: string, challenge: string | null): Promise<string> {
+  async issueCode(identityId: string, challenge: string | null): Promise<string> {
     const code = randomToken();
     await this.store.put(key(code), [identityId, challenge].join(' ').trimEnd(), CODE_SECONDS);
     return code;
@@ -41,28 +41,27 @@ export class OAuthExchangeService {
     const [identityId, challenge = null] = (await this.store.consume(key(body.code)))?.split(' ') ?? [];
     if (!identityId || !fitsChallenge(challenge, body.code_verifier)) throw new AppError('invalid_code');
     const { user, session } = await runInTransaction(this.database, async (tx) => {
-      const opened = await this.accounts.load(tx, identityId);
-      if (!opened) throw new AppError('invalid_code');
-      return { user: opened.user, session: await this.open(tx, opened, context, body.device_info) };
+      const signedIn = await this.accounts.load(tx, identityId);
+      if (!signedIn) throw new AppError('invalid_code');
+      return this.openSession(tx, signedIn, context, body.device_info);
     });
     return this.signIn.toTokenResponse(user, session);
   }
 
-  /** Opens the session of a user who has come in through a provider. */
-  async open(
+  async openSession(
     tx: EntityManager,
     { user, identity: { provider } }: SignedInAccount,
     context: RequestContext,
     deviceInfo?: Record<string, unknown>,
-  ): Promise<IssuedSession> {
+  ): Promise<{ user: User; session: IssuedSession }> {
     await this.users.recordLogin(tx, user);
     const entry = { action: 'session.opened', actorId: user.id, targetId: user.id, after: { provider } };
     await this.audit.record(tx, entry, context);
-    return this.signIn.issueSession(tx, user, context, deviceInfo);
+    return { user, session: await this.signIn.issueSession(tx, user, context, deviceInfo) };
   }
 }
 
-/** Hashed: who reads the store must not be able to use what is in it. */
+/** Hashed, so that a reader of the store cannot use the codes in it. */
 function key(code: string): string {
   return `oauth:exchange:${tokenHash(code)}`;
 }

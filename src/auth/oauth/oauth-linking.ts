@@ -14,7 +14,7 @@ import { mayBeSquatted } from '../../users/password-proof.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { AccountEviction } from '../account-eviction.js';
-import { OneTimeTokens } from '../one-time-tokens.js';
+import { OneTimeTokens } from '../email/one-time-tokens.js';
 import type { ProviderAccount } from './provider-account.js';
 
 @Injectable()
@@ -31,19 +31,19 @@ export class OAuthLinking {
   ) {}
 
   /**
-   * Lets a provider account open an existing user who has the same address.
+   * Links a provider account to the existing user with the same address.
    * @param user locked and active
-   * @param account its address is verified by the provider and is the user's
+   * @param account has the user's address, verified by the provider
    */
   async link(tx: EntityManager, user: User, account: ProviderAccount, context: RequestContext): Promise<Identity> {
     const { provider, subject, verifiedEmail } = account;
     const before = { ...user };
-    // The provider vouches for the person who is here now; the account may have been made by a squatter, who waits inside.
+    // The provider vouches for the person who signs in now; a squatter may have created the account and still be signed in.
     const squatted = mayBeSquatted(user);
     const mirror = mirrorOf({ provider, providerUserId: subject });
     const fields = squatted
-      ? await this.eviction.evict(tx, user, 'account_linked', { ...broughtBy(account, user), ...mirror }, context)
-      : await this.mirror(tx, user, mirror, context);
+      ? await this.eviction.evict(tx, user, 'account_linked', { ...profileFrom(account, user), ...mirror }, context)
+      : await this.writeMirror(tx, user, mirror, context);
     const identity = await this.identities.add(tx, {
       userId: user.id,
       provider,
@@ -60,8 +60,8 @@ export class OAuthLinking {
     return identity;
   }
 
-  /** The first identity is the one that the row names. */
-  private async mirror(tx: EntityManager, user: User, mirror: Partial<User>, context: RequestContext) {
+  /** `users.oauth_*` shows the first identity. */
+  private async writeMirror(tx: EntityManager, user: User, mirror: Partial<User>, context: RequestContext) {
     if (user.oauthProvider !== null) return [];
     await this.users.change(tx, user, mirror);
     const fields = ['oauth_provider'];
@@ -70,7 +70,7 @@ export class OAuthLinking {
   }
 }
 
-/** As for a new person, where the profile goes. */
-function broughtBy({ name, picture }: ProviderAccount, { isVerified }: User): Partial<User> {
+/** The provider's name and picture replace the profile of a squatter. */
+function profileFrom({ name, picture }: ProviderAccount, { isVerified }: User): Partial<User> {
   return isVerified ? {} : { name, profilePictureUrl: picture };
 }

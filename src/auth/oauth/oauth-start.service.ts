@@ -6,7 +6,7 @@ import { readChallenge } from './code-challenge.js';
 import { OAuthStates } from './oauth-states.js';
 import { ProviderClient } from './provider-client.js';
 
-/** What a client may ask for in the query of a start. */
+/** The query of a start, unchecked. */
 export interface StartOptions {
   redirectUri: unknown;
   challenge: unknown;
@@ -21,22 +21,22 @@ export class OAuthStartService {
   ) {}
 
   /**
-   * @param markBrowser gives the browser a secret to show at the callback; null for a client that keeps the state itself
-   * @throws AppError `redirect_not_allowed`, before anything else is looked at, `validation_failed`, `provider_not_configured`
+   * @param setBrowserSecret sets the cookie that the callback requires; null for a client that keeps the state itself
+   * @throws AppError `redirect_not_allowed`, `validation_failed`, `provider_not_configured`
    */
-  async start(provider: Provider, options: StartOptions, markBrowser: (() => string) | null) {
-    const course = { provider, redirectUri: this.allowed(options.redirectUri) };
+  async start(provider: Provider, options: StartOptions, setBrowserSecret: (() => string) | null) {
+    const target = { provider, redirectUri: this.requireAllowed(options.redirectUri) };
     const challenge = readChallenge(options.challenge);
     this.client.requireConfigured(provider);
-    const browserSecret = markBrowser && markBrowser();
-    const state = this.states.create(course, browserSecret);
-    const { url, ...secrets } = await this.client.authorization(provider, state);
-    await this.states.save(state, { ...course, ...secrets, challenge }, browserSecret);
+    const browserSecret = setBrowserSecret && setBrowserSecret();
+    const state = this.states.create(target, browserSecret);
+    const { url, ...secrets } = await this.client.startAuthorization(provider, state);
+    await this.states.save(state, { ...target, ...secrets, challenge }, browserSecret);
     return { auth_url: url, state };
   }
 
-  /** Character for character: whatever tries to understand an address can be talked round. */
-  private allowed(redirectUri: unknown): string | null {
+  /** Compares exact strings (RFC 9700 §4.1.3): a URL parser can be tricked. */
+  private requireAllowed(redirectUri: unknown): string | null {
     if (redirectUri === undefined) return null;
     const entry = this.settings.oauth.redirectAllowlist.find((allowed) => allowed === redirectUri);
     if (entry === undefined) throw new AppError('redirect_not_allowed');

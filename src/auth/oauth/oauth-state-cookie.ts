@@ -5,12 +5,12 @@ import { STATE_SECONDS } from './oauth-states.js';
 
 const SECRET = /^[A-Za-z0-9_-]{43}$/;
 
-/** Secrets that are looked at; a browser has one, and a few more where several tabs started at the same moment. */
+/** Cookies that are read; a browser has one, and more only if several tabs started at once. */
 const MAX_SECRET_ENTRIES = 10;
 
 /**
- * Knows the browser that started a sign-in by a cookie: without it, an attacker could start one, stop before the end and have
- * the victim's browser finish it, which would then be signed in as the attacker (RFC 9700, §4.7).
+ * Binds a sign-in to the browser that started it. Without it an attacker could have a victim's browser finish the attacker's
+ * sign-in (login CSRF, RFC 9700 §4.7).
  */
 export class OAuthStateCookie {
   private readonly secure: boolean;
@@ -18,21 +18,24 @@ export class OAuthStateCookie {
 
   constructor(publicBaseUrl: string) {
     this.secure = publicBaseUrl.startsWith('https:');
-    // The prefix keeps sub-domains and plain HTTP from setting it (RFC 6265bis, §4.1.3); it demands Secure and this path.
+    // The prefix keeps sub-domains and plain HTTP from setting it (RFC 6265bis, §4.1.3); it requires Secure and Path=/.
     this.prefix = this.secure ? '__Host-oauth' : 'oauth';
   }
 
-  /** The browser's secrets; none where it has not started a sign-in. */
-  recognise(cookies: string | undefined): string[] {
-    return this.ours(cookies).map(([, secret]) => secret);
+  /** Empty if the browser has not started a sign-in. */
+  readSecrets(cookies: string | undefined): string[] {
+    return this.readCookies(cookies).map(([, secret]) => secret);
   }
 
   /**
-   * Gives the browser a secret, or keeps the one it has. Each new one has a name of its own: of two tabs that start at the
-   * same moment, neither may overwrite the other's.
+   * Sets a secret, or renews the one that the browser has. Each cookie has its own name, so that two tabs starting at once do
+   * not overwrite each other's.
    */
-  mark(reply: FastifyReply, cookies: string | undefined): string {
-    const [name, secret] = this.ours(cookies)[0] ?? [`${this.prefix}-${randomToken().slice(0, 8)}`, randomToken()];
+  setSecret(reply: FastifyReply, cookies: string | undefined): string {
+    const [name, secret] = this.readCookies(cookies)[0] ?? [
+      `${this.prefix}-${randomToken().slice(0, 8)}`,
+      randomToken(),
+    ];
     const attributes = {
       path: '/',
       httpOnly: true,
@@ -44,7 +47,7 @@ export class OAuthStateCookie {
     return secret;
   }
 
-  private ours(cookies = ''): [name: string, secret: string][] {
+  private readCookies(cookies = ''): [name: string, secret: string][] {
     return Object.entries(parseCookie(cookies))
       .filter((pair): pair is [string, string] => pair[0].startsWith(this.prefix) && SECRET.test(pair[1] ?? ''))
       .slice(0, MAX_SECRET_ENTRIES);

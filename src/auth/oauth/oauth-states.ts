@@ -4,7 +4,7 @@ import { EphemeralStore } from '../../redis/ephemeral.store.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { randomToken, tokenHash } from '../../crypto/tokens.js';
 
-/** Time a person has to sign in at the provider, seconds. */
+/** Time to sign in at the provider. */
 export const STATE_SECONDS = 600;
 
 /** Each half of a browser's state. */
@@ -12,41 +12,41 @@ const HALF_BYTES = 16;
 
 const STATE = /^[A-Za-z0-9_-]{43}$/;
 
-/** A sign-in that was started and waits for the provider's answer. */
+/** A started sign-in, kept until the provider redirects back. */
 export interface AuthorizationRequest {
   provider: Provider;
-  /** Where the browser goes in the end; null answers it in JSON. */
+  /** The front end's address; null answers the callback in JSON. */
   redirectUri: string | null;
-  /** Worthless without the code that only the provider's answer carries, and without our client secret. */
+  /** PKCE towards the provider. */
   verifier: string | null;
-  /** What the provider writes into the id token (OpenID Connect Core 1.0, §3.1.2.1). */
+  /** For the id token (OpenID Connect Core 1.0 §3.1.2.1). */
   nonce: string;
-  /** PKCE of the client towards this service: what it shows in the end has to fit. */
+  /** PKCE of the client towards this service. */
   challenge: string | null;
-  /** SHA-256 of the browser's secret; null where the client itself holds the state, as the mobile app does. */
+  /** SHA-256 of the browser's secret; null if the client keeps the state itself, as the mobile app does. */
   browser: string | null;
 }
 
-/** Where a browser's sign-in was started from and leads to. */
-export type Course = Pick<AuthorizationRequest, 'provider' | 'redirectUri'>;
+/** The provider that the browser is sent to, and the address it returns to. */
+export type RedirectTarget = Pick<AuthorizationRequest, 'provider' | 'redirectUri'>;
 
-/** The `state` of OAuth 2.0 (RFC 6749, §10.12): for one use, one provider and, in the redirect flow, one browser. */
+/** OAuth's `state` (RFC 6749 §10.12): valid once, for one provider and, in the redirect flow, for one browser. */
 @Injectable()
 export class OAuthStates {
   constructor(private readonly store: EphemeralStore) {}
 
-  /** A browser's state carries a MAC of its course, so that the browser can be sent home when nothing is stored any more. */
-  create(course: Course, browserSecret: string | null): string {
+  /** A browser's state contains a MAC of its target, which still finds the way back when the stored state is gone. */
+  create(target: RedirectTarget, browserSecret: string | null): string {
     if (browserSecret === null) return randomToken();
     const random = randomBytes(HALF_BYTES);
-    return Buffer.concat([random, courseMac(random, course, browserSecret)]).toString('base64url');
+    return Buffer.concat([random, targetMac(random, target, browserSecret)]).toString('base64url');
   }
 
-  /** True where one of the browser's secrets started the state on this course. */
-  followsCourse(state: unknown, course: Course, browserSecrets: string[]): boolean {
+  /** True if this browser created the state for this target. */
+  isFor(target: RedirectTarget, state: unknown, browserSecrets: string[]): boolean {
     if (typeof state !== 'string' || !STATE.test(state)) return false;
     const bytes = Buffer.from(state, 'base64url');
-    const expected = (secret: string) => courseMac(bytes.subarray(0, HALF_BYTES), course, secret);
+    const expected = (secret: string) => targetMac(bytes.subarray(0, HALF_BYTES), target, secret);
     return browserSecrets.some((secret) => expected(secret).equals(bytes.subarray(HALF_BYTES)));
   }
 
@@ -60,8 +60,8 @@ export class OAuthStates {
   }
 
   /**
-   * Uses the state up, also where it turns out to belong to another browser.
-   * @returns null for one that is unknown, used, expired, or of another provider or browser
+   * Uses the state up, even if it belongs to another browser.
+   * @returns null if it is unknown, used, expired, or of another provider or browser
    */
   async consume(state: unknown, provider: Provider, browserSecrets: string[]): Promise<AuthorizationRequest | null> {
     if (typeof state !== 'string' || !STATE.test(state)) return null;
@@ -74,8 +74,8 @@ export class OAuthStates {
   }
 }
 
-/** The key is the browser's alone: to everybody else the whole state is random. */
-function courseMac(random: Buffer, { provider, redirectUri }: Course, browserSecret: string): Buffer {
+/** Only the browser has the key: to others the whole state is random. */
+function targetMac(random: Buffer, { provider, redirectUri }: RedirectTarget, browserSecret: string): Buffer {
   const message = JSON.stringify([random.toString('hex'), provider, redirectUri]);
   return createHmac('sha256', browserSecret).update(message).digest().subarray(0, HALF_BYTES);
 }

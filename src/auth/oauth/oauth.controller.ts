@@ -29,9 +29,13 @@ const CALLBACK_ERRORS = [
 
 function ApiStartQuery() {
   const pattern = '^[A-Za-z0-9_-]{43}$';
-  const description = 'PKCE (RFC 7636) S256 of a verifier that the exchange, or the POST callback, then has to carry';
+  const description = 'PKCE (RFC 7636, S256): the exchange, or the POST callback, must then send the verifier';
   return applyDecorators(
-    ApiQuery({ name: 'redirect_uri', required: false, description: 'An address of the allow-list, to end up at' }),
+    ApiQuery({
+      name: 'redirect_uri',
+      required: false,
+      description: 'An address of the front end, from the allow-list',
+    }),
     ApiQuery({ name: 'code_challenge', required: false, description, schema: { type: 'string', pattern } }),
   );
 }
@@ -41,7 +45,7 @@ const startOptions = (query: Record<string, unknown>) => ({
   challenge: query.code_challenge,
 });
 
-/** True for a script that asks for JSON; a browser that opens a page names HTML too. */
+/** A browser that opens a page also accepts HTML. */
 function wantsJson(accept = ''): boolean {
   return accept.includes('application/json') && !accept.includes('text/html');
 }
@@ -57,7 +61,7 @@ export class OAuthController {
     private readonly browser: OAuthStateCookie,
   ) {}
 
-  /** HEAD has no effect (RFC 9110, §9.2.1): a link preview uses no state up. Without this, the handlers of GET would answer. */
+  /** Without this route the handlers of GET would answer HEAD, and a link preview would use the state up. */
   @Head(eachProvider('oauth/{provider}', 'oauth/{provider}/callback', '{provider}/callback'))
   @ApiExcludeEndpoint()
   head(): void {}
@@ -67,9 +71,9 @@ export class OAuthController {
   @ApiOperation({
     summary: 'Sign in at a provider',
     description:
-      'Sends the browser to the provider and binds the sign-in to it by a cookie. With `Accept: application/json` the ' +
-      'address is given instead and no cookie set: the client then keeps `state`, compares it with what comes back and ' +
-      'finishes by POST, or carries a `code_challenge` and a `redirect_uri` and exchanges the code there.',
+      'Redirects to the provider and binds the sign-in to the browser by a cookie. With `Accept: application/json` it ' +
+      'answers the URL and sets no cookie: the client then keeps `state`, compares it with the one of the callback and ' +
+      'finishes by POST; or it sends a `code_challenge` and a `redirect_uri` and exchanges the code.',
   })
   @ApiStartQuery()
   @ApiResponse({ status: 302, description: 'To the provider' })
@@ -83,15 +87,15 @@ export class OAuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AuthUrlBody | undefined> {
     if (wantsJson(accept)) return this.starts.start(provider, startOptions(query), null);
-    const mark = () => this.browser.mark(reply, cookies);
-    const { auth_url } = await this.starts.start(provider, startOptions(query), mark);
+    const setSecret = () => this.browser.setSecret(reply, cookies);
+    const { auth_url } = await this.starts.start(provider, startOptions(query), setSecret);
     void reply.status(302).header('location', auth_url);
   }
 
   @Throttle('oauthPerIp')
   @Post(eachProvider('{provider}'))
   @HttpCode(200)
-  @ApiOperation({ summary: 'The address of the provider, for an app that opens it itself' })
+  @ApiOperation({ summary: 'The URL of the provider, for an app that opens it itself' })
   @ApiStartQuery()
   @ApiOkResponse({ type: AuthUrlBody })
   @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
@@ -106,11 +110,11 @@ export class OAuthController {
   @ThrottleInvalidTokens()
   @Get(eachProvider('oauth/{provider}/callback', '{provider}/callback'))
   @ApiOperation({
-    summary: 'Where the provider sends the browser back to',
+    summary: 'Callback: the provider redirects the browser here',
     description:
-      'Answers tokens. Where the start named a `redirect_uri`, redirects there with `provider`, `state` and either `code`, ' +
-      'to be exchanged within 60 seconds, or `error`, one of the error types below. It ends the sign-in only of the ' +
-      'browser that started it; of a start that was answered in JSON only where it carried a challenge and a redirect.',
+      'Answers tokens. If the start named a `redirect_uri`, redirects there with `provider`, `state` and either `code`, ' +
+      'to be exchanged within 60 seconds, or `error`, one of the error types below. Only the browser that started the ' +
+      'sign-in can finish it here; a start answered in JSON, only if it had a `code_challenge` and a `redirect_uri`.',
   })
   @ApiQuery({ name: 'code', required: false })
   @ApiQuery({ name: 'state', required: false })
@@ -126,16 +130,16 @@ export class OAuthController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenBody | undefined> {
     const { code, state, error } = query;
-    const answer = { provider, code, state, error, browserSecrets: this.browser.recognise(cookies) };
-    const end = await this.callbacks.finishInBrowser(answer, context);
-    if (!('location' in end)) return end;
-    void reply.status(302).header('location', end.location);
+    const params = { provider, code, state, error, browserSecrets: this.browser.readSecrets(cookies) };
+    const result = await this.callbacks.finishInBrowser(params, context);
+    if (!('location' in result)) return result;
+    void reply.status(302).header('location', result.location);
   }
 
   @ThrottleInvalidTokens()
   @Post(eachProvider('{provider}/callback'))
   @HttpCode(200)
-  @ApiOperation({ summary: 'Finish a sign-in with what the provider gave the app' })
+  @ApiOperation({ summary: 'Finish a sign-in with the parameters of the provider’s redirect' })
   @ApiOkResponse({ type: TokenBody })
   @ApiErrors('validation_failed', 'invalid_json', ...CALLBACK_ERRORS)
   finishInApp(
@@ -144,17 +148,17 @@ export class OAuthController {
     @Headers('cookie') cookies: string | undefined,
     @Context() context: RequestContext,
   ): Promise<TokenBody> {
-    const answer = { provider, code, state, browserSecrets: this.browser.recognise(cookies) };
-    return this.callbacks.finish(answer, codeVerifier, context);
+    const params = { provider, code, state, browserSecrets: this.browser.readSecrets(cookies) };
+    return this.callbacks.finish(params, codeVerifier, context);
   }
 
   @ThrottleInvalidTokens()
   @Post('oauth/exchange')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Tokens for the code of the redirect' })
+  @ApiOperation({ summary: 'Exchange the code of the redirect for tokens' })
   @ApiOkResponse({ type: TokenBody })
   @ApiErrors('validation_failed', 'invalid_json', 'invalid_code', 'account_disabled', 'rate_limited')
-  redeem(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<TokenBody> {
+  exchange(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<TokenBody> {
     return this.exchanges.exchange(body, context);
   }
 }

@@ -3,11 +3,11 @@ import { IsString, Matches } from 'class-validator';
 import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
 import { DeviceBody } from '../auth.dto.js';
 
-/** Codes of the providers are a few hundred characters at most. */
+/** Providers' codes have a few hundred characters. */
 const MAX_CODE_CHARS = 4096;
 
 const CODE_VERIFIER = {
-  description: 'Where the start carried a `code_challenge`: what that is the SHA-256 of (RFC 7636)',
+  description: 'Required if the start had a `code_challenge` (RFC 7636)',
   minLength: 43,
   maxLength: 128,
 };
@@ -15,22 +15,21 @@ const CODE_VERIFIER = {
 /** RFC 7636, §4.1. */
 const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/;
 
-/** Nothing has to be said to start a sign-in. */
 export class StartBody {}
 
 export class AuthUrlBody {
   @ApiProperty({ example: 'https://accounts.google.com/o/oauth2/v2/auth?response_type=code&state=…' }) auth_url: string;
-  @ApiProperty({ description: 'Compare it with the state that comes back' }) state: string;
+  @ApiProperty({ description: 'Compare it with the state of the callback' }) state: string;
 }
 
 export class CallbackBody {
-  @ApiProperty({ description: 'As the provider gave it', maxLength: MAX_CODE_CHARS })
+  @ApiProperty({ description: 'As the provider returned it', maxLength: MAX_CODE_CHARS })
   @IsString()
   @CodePointLength(0, MAX_CODE_CHARS)
   code: string;
 
-  // Optional to the validator only: a missing state is answered like a wrong one.
-  @ApiProperty({ description: 'As the provider gave it back' })
+  // A missing state is answered like a wrong one, with `invalid_state`.
+  @ApiProperty({ description: 'As the provider returned it' })
   @OptionalField()
   @IsString()
   state?: string;
@@ -42,7 +41,7 @@ export class CallbackBody {
 }
 
 export class ExchangeBody extends DeviceBody {
-  @ApiProperty({ description: 'From the query of the redirect; good for 60 seconds and one use' })
+  @ApiProperty({ description: 'From the query of the redirect; valid once, for 60 seconds' })
   @IsString()
   @CodePointLength(0, MAX_CODE_CHARS)
   code: string;

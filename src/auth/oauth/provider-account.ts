@@ -3,12 +3,12 @@ import { AppError } from '../../common/errors.js';
 import { toLine } from '../../common/dto/text.js';
 import type { Provider } from '../../config/settings.auth.js';
 
-/** Who signed in at the provider, reduced to what this service uses. */
+/** The claims of a provider that this service uses. */
 export interface ProviderAccount {
   provider: Provider;
-  /** The provider's own id of the account (`sub`); never reused, unlike an address. */
+  /** The provider's `sub`; never reused, unlike an address. */
   subject: string;
-  /** In its one spelling or an older account's; null where the provider has not verified it or it cannot be one of ours. */
+  /** Canonical, or in the spelling of an older account; null if not verified by the provider or not acceptable here. */
   verifiedEmail: string | null;
   /** 1 to 255 characters. */
   name: string;
@@ -22,8 +22,8 @@ const MAX_EMAIL_CHARS = 254;
 const MAX_PICTURE_CHARS = 2048;
 
 /**
- * Reads the standard claims of a userinfo answer (OpenID Connect Core 1.0, §5.1 and §5.3).
- * @throws AppError `provider_unavailable` for an answer that names nobody
+ * Reads the standard claims of a userinfo answer (OpenID Connect Core 1.0 §5.1, §5.3).
+ * @throws AppError `provider_unavailable` if `sub` is missing or malformed
  */
 export function toAccount(provider: Provider, answer: unknown): ProviderAccount {
   const claims = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
@@ -41,8 +41,7 @@ export function toAccount(provider: Provider, answer: unknown): ProviderAccount 
 }
 
 /**
- * Without control characters and halves of surrogate pairs, which no name has and PostgreSQL partly refuses; empty for
- * anything but a string.
+ * Removes control characters and lone surrogates, some of which PostgreSQL refuses; empty for anything but a string.
  */
 function text(value: unknown): string {
   return typeof value === 'string' ? value.replace(/[\p{Cc}\p{Cs}]/gu, '').trim() : '';
@@ -51,8 +50,7 @@ function text(value: unknown): string {
 function readEmail({ email, email_verified: verified }: Record<string, unknown>): string | null {
   // LinkedIn has sent the flag as a string.
   if (typeof email !== 'string' || (verified !== true && verified !== 'true')) return null;
-  // A mailbox whose name only looks like that of a member (`ｖictim@`) may be another person's: never taken for theirs.
-  // Nor is one of which something would have to be left out.
+  // A look-alike of a user's mailbox (`ｖictim@`) may be another person's, so an address that would have to be changed is refused.
   if (email.normalize('NFKC') !== email.normalize('NFC') || text(email) !== email.trim()) return null;
   const spelling = canonicalEmail(email) ?? legacyEmail(email);
   return spelling.length <= MAX_EMAIL_CHARS && isKnownSpelling(spelling) ? spelling : null;

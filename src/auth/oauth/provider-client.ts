@@ -20,8 +20,8 @@ import {
 type SignInSecrets = Pick<AuthorizationRequest, 'verifier' | 'nonce'>;
 
 /**
- * Talks to the providers through their Passport strategies. Not by way of a guard: the state is checked before the provider
- * is asked anything, and a start may be answered in JSON instead of a redirect.
+ * Calls the providers through their Passport strategies. Not through a Passport guard: the state is checked before the
+ * provider is called, and a start can be answered in JSON instead of a redirect.
  */
 @Injectable()
 export class ProviderClient {
@@ -44,11 +44,11 @@ export class ProviderClient {
     if (!this.strategies[provider]) throw new AppError('provider_not_configured');
   }
 
-  /** The provider's page that asks the person, and the PKCE verifier and the nonce that belong to it. */
-  async authorization(provider: Provider, state: string): Promise<SignInSecrets & { url: string }> {
+  /** The URL of the provider's consent page, with its PKCE verifier and nonce. */
+  async startAuthorization(provider: Provider, state: string): Promise<SignInSecrets & { url: string }> {
     const request: StrategyRequest = { query: { state }, verifier: null };
-    const outcome = await this.run(provider, request);
-    if (!('url' in outcome)) throw new Error('the strategy did not lead to the provider');
+    const outcome = await this.runStrategy(provider, request);
+    if (!('url' in outcome)) throw new Error('the strategy did not redirect to the provider');
     const nonce = randomToken();
     const url = new URL(outcome.url);
     url.searchParams.set('nonce', nonce);
@@ -56,30 +56,32 @@ export class ProviderClient {
   }
 
   /**
-   * Turns the code that the provider gave the browser into the account it stands for.
-   * @throws AppError `oauth_failed` where the provider refuses the code, `provider_unavailable` where it is down, late or unclear
+   * Exchanges the provider's code for the account.
+   * @throws AppError `oauth_failed` if the provider refuses the code, `provider_unavailable` if it fails, times out or answers
+   * nonsense
    */
-  async account(
+  async fetchAccount(
     provider: Provider,
     code: string,
     { verifier, nonce }: SignInSecrets,
     { requestId }: RequestContext,
   ): Promise<ProviderAccount> {
     try {
-      const outcome = await this.run(provider, { query: { code }, verifier });
+      const outcome = await this.runStrategy(provider, { query: { code }, verifier });
       if ('url' in outcome) throw new Error('the strategy did not read the code');
-      const carried = nonceOf(outcome.idToken);
-      if (carried !== undefined && carried !== nonce) throw new ProviderRefusal(200, 'nonce of another sign-in');
+      const idTokenNonce = nonceOf(outcome.idToken);
+      if (idTokenNonce !== undefined && idTokenNonce !== nonce)
+        throw new ProviderRefusal(200, 'nonce of another sign-in');
       return outcome.account;
     } catch (error) {
       const refused = error instanceof ProviderRefusal && error.final;
-      const facts = { request_id: requestId, provider, reason: describe(error) };
+      const facts = { request_id: requestId, provider, reason: describeError(error) };
       this.logger.warn(facts, 'the sign-in at the provider failed');
       throw new AppError(refused ? 'oauth_failed' : 'provider_unavailable');
     }
   }
 
-  private run(provider: Provider, request: StrategyRequest): Promise<StrategyOutcome> {
+  private runStrategy(provider: Provider, request: StrategyRequest): Promise<StrategyOutcome> {
     const strategy = this.strategies[provider];
     if (!strategy) throw new AppError('provider_not_configured');
     return runStrategy(strategy, request, AbortSignal.timeout(this.timeoutMs));
@@ -87,8 +89,8 @@ export class ProviderClient {
 }
 
 /**
- * The nonce that an id token carries. Its signature is not checked: it came from the provider itself, over TLS (OpenID Connect
- * Core 1.0, §3.1.3.7, 6).
+ * The nonce of an id token. Its signature is not checked: the token came from the provider over TLS (OpenID Connect Core 1.0
+ * §3.1.3.7, item 6).
  */
 function nonceOf(idToken: unknown): unknown {
   try {
@@ -99,8 +101,8 @@ function nonceOf(idToken: unknown): unknown {
   }
 }
 
-/** What kind of failure it was, without the provider's words: a JSON parser quotes what it could not read. */
-function describe(error: unknown): string {
+/** Names the failure without quoting the provider, as a JSON parser's message would. */
+function describeError(error: unknown): string {
   if (!(error instanceof Error) || error instanceof SyntaxError) return 'unreadable answer';
   const { code } = (error.cause ?? {}) as { code?: unknown };
   return [error.name, error.message, typeof code === 'string' ? code : ''].filter(Boolean).join(' ');

@@ -1,4 +1,4 @@
-// oxlint-disable no-underscore-dangle -- the names are those of passport-oauth2, which means them for subclasses
+// oxlint-disable no-underscore-dangle -- passport-oauth2 documents `_oauth2` as protected, for subclasses
 import { PassportStrategy } from '@nestjs/passport';
 import type { OAuth2 } from 'oauth';
 import { Strategy as GoogleBase } from 'passport-google-oauth20';
@@ -20,17 +20,17 @@ interface SignedIn {
   idToken: unknown;
 }
 
-/** Parameters of `verify` in passport-oauth2 that make it pass the whole answer of the token endpoint. */
+/** Parameters of `verify` with which passport-oauth2 passes the whole response of the token endpoint. */
 const CALLBACK_ARITY = 5;
 
-/** What a strategy is run with in place of an HTTP request; of a real one Passport reads the query alone. */
+/** Stands in for the HTTP request, of which Passport reads only the query. */
 export interface StrategyRequest {
   query: { code?: string; state?: string };
-  /** PKCE (RFC 7636): written at the start, read at the callback; null towards a provider without it. */
+  /** PKCE (RFC 7636): written at the start, read at the callback; null for a provider without it. */
   verifier: string | null;
 }
 
-/** Where Passport would keep the state. It is kept around the strategies, so this only hands the values over. */
+/** The state is kept by OAuthStates, so Passport's store only passes the values through. */
 const passThroughStateStore = {
   store(request: StrategyRequest, verifier: string | undefined, _state: unknown, _meta: unknown, done: Done): void {
     request.verifier = verifier ?? null;
@@ -54,13 +54,13 @@ function commonOptions(settings: ProviderSettings) {
   };
 }
 
-/** Passport's registry holds one strategy a name for the whole process; each application here has strategies of its own. */
+/** Passport's registry is global to the process; each application here has its own strategies. */
 const noRegistry = { use: () => undefined };
 
 export class GoogleStrategy extends PassportStrategy(GoogleBase, undefined, CALLBACK_ARITY) {
   constructor(settings: ProviderSettings) {
     super({ ...commonOptions(settings), pkce: true });
-    // The default is the query string, and with it the logs of every proxy on the way.
+    // By default the access token is sent in the query string, which proxies log.
     this._oauth2.useAuthorizationHeaderforGET(true);
   }
 
@@ -73,9 +73,9 @@ export class GoogleStrategy extends PassportStrategy(GoogleBase, undefined, CALL
   }
 }
 
-/** The package still asks the retired `/v2/me`; LinkedIn speaks OpenID Connect now and tells all in one answer. */
+/** The package still calls the retired `/v2/me`; LinkedIn now has an OpenID Connect userinfo endpoint. */
 export class LinkedinStrategy extends PassportStrategy(LinkedinBase, undefined, CALLBACK_ARITY) {
-  // Of passport-oauth2, which the types of the package leave out.
+  // Missing in the package's types.
   declare private readonly _oauth2: OAuth2;
   private readonly userinfoUrl: string;
 
@@ -98,12 +98,12 @@ export class LinkedinStrategy extends PassportStrategy(LinkedinBase, undefined, 
   }
 }
 
-/** The ends a Passport strategy can come to (passport-strategy, "Augmented Methods"), without the failures. */
+/** The successful outcomes of a Passport strategy (passport-strategy, "Augmented Methods"). */
 export type StrategyOutcome = SignedIn | { url: string };
 
 /**
- * Runs a strategy for one sign-in. Passport itself runs a copy for each request; this copy has a deadline for all its calls
- * together besides.
+ * Runs a copy of the strategy for one sign-in, as Passport does for each request, with one deadline for all its calls.
+ * `_request` is private in oauth 0.10.2, which sends every call through it and has no option for a timeout or size limit.
  */
 export function runStrategy(
   strategy: GoogleStrategy | LinkedinStrategy,

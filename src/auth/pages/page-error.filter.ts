@@ -9,10 +9,10 @@ import { errorPage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
 
 const CORRIGIBLE = new Set<ErrorType>(['weak_password', 'validation_failed', 'invalid_credentials']);
 
-/** What a page shows again: no link of ours holds more. */
+/** Of the values that a page shows again. */
 const [MAX_TOKEN_CHARS, MAX_EMAIL_CHARS] = [64, 254];
 
-/** Shows errors of the pages as pages; who does not ask for HTML gets the body that all errors have. */
+/** Answers errors as pages, or with the usual body to a client that does not accept HTML. */
 @Catch()
 export class PageErrorFilter implements ExceptionFilter {
   constructor(@Inject(LOGGER) private readonly logger: Logger) {}
@@ -24,7 +24,7 @@ export class PageErrorFilter implements ExceptionFilter {
     request.context.refusal = error;
     if (error.status >= 500) this.logger.error({ err: thrown, request_id: request.id }, error.type);
     void reply.status(error.status).headers(errorHeaders(error));
-    // The handler may have announced HTML already, so the type is said either way.
+    // Set either way, because the handler may have set it to HTML.
     if (request.headers.accept?.includes('text/html'))
       void reply
         .headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_CSP })
@@ -32,7 +32,7 @@ export class PageErrorFilter implements ExceptionFilter {
     else void reply.header('content-type', 'application/json; charset=utf-8').send(errorBody(error, request.id));
   }
 
-  /** What can be put right in the form shows the form again. */
+  /** Errors that can be corrected show the form again. */
   private render(error: AppError, request: FastifyRequest): Html {
     const { token, email } = (request.body ?? {}) as { token?: unknown; email?: unknown };
     if (!CORRIGIBLE.has(error.type) || typeof token !== 'string' || token.length > MAX_TOKEN_CHARS)
@@ -40,6 +40,6 @@ export class PageErrorFilter implements ExceptionFilter {
     const shown = { token, email: typeof email === 'string' && email.length <= MAX_EMAIL_CHARS ? email : '' };
     const messages = (error.extras.details ?? []).map(({ message }) => message);
     if (request.routeOptions.url?.endsWith('/password-reset')) return resetPage(shown, messages);
-    return verifyPage(shown, messages.length > 0 ? messages : ['That is not the password of the account']);
+    return verifyPage(shown, messages.length > 0 ? messages : ['The password is wrong']);
   }
 }

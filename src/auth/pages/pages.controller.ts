@@ -7,7 +7,7 @@ import { AppError } from '../../common/errors.js';
 import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { Settings } from '../../config/settings.js';
-import { EmailVerificationService } from '../email-verification.service.js';
+import { EmailVerificationService } from '../email/email-verification.service.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { donePage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
 import { PasswordResetService } from '../passwords/password-reset.service.js';
@@ -16,14 +16,14 @@ import { ResetFormBody, VerifyFormBody } from '../passwords/password.dto.js';
 const HTML = { content: { 'text/html': { schema: { type: 'string' as const } } } };
 const FORM = 'application/x-www-form-urlencoded';
 
-const PASSWORD_SET = 'You can sign in with it now. Other devices were signed out.';
+const PASSWORD_SET = 'You can now sign in with it. Your other devices were signed out.';
 
-/** A link may come with a tracker's additions or twice the same name; anything but one text is no token. */
+/** A repeated parameter is an array, which is no token. */
 const asToken = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /**
- * Small pages behind mailed links, for where there is no front end. The forms need no token against forgery: they act by the
- * secret in the form alone, a browser adds nothing to it, and who knows the secret needs no forgery.
+ * Pages behind mailed links, for use without a front end. The forms need no CSRF token: their only credential is the one-time
+ * token in the form, which an attacker does not have.
  */
 @ApiTags('pages')
 @Public()
@@ -40,7 +40,7 @@ export class PagesController {
   @Get('password/reset')
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('content-security-policy', PAGE_CSP)
-  @ApiOperation({ summary: 'Page: the form behind a mailed link for a new password' })
+  @ApiOperation({ summary: 'Page: form to set a new password' })
   @ApiQuery({ name: 'token', type: String })
   @ApiOkResponse(HTML)
   @ApiErrors('invalid_or_expired_token', 'rate_limited')
@@ -55,7 +55,7 @@ export class PagesController {
   @RouteConfig({ forms: true })
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('content-security-policy', PAGE_CSP)
-  @ApiOperation({ summary: 'Page: what the form for a new password posts' })
+  @ApiOperation({ summary: 'Page: result of the form to set a new password' })
   @ApiConsumes(FORM)
   @ApiOkResponse(HTML)
   @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'rate_limited', 'busy')
@@ -71,7 +71,7 @@ export class PagesController {
   @Get('email/verify')
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('content-security-policy', PAGE_CSP)
-  @ApiOperation({ summary: 'Page: the button behind a mailed link that confirms an address' })
+  @ApiOperation({ summary: 'Page: form to confirm an address' })
   @ApiQuery({ name: 'token', type: String })
   @ApiOkResponse(HTML)
   @ApiErrors('invalid_or_expired_token', 'rate_limited')
@@ -86,7 +86,7 @@ export class PagesController {
   @RouteConfig({ forms: true })
   @Header('content-type', 'text/html; charset=utf-8')
   @Header('content-security-policy', PAGE_CSP)
-  @ApiOperation({ summary: 'Page: what the button that confirms an address posts' })
+  @ApiOperation({ summary: 'Page: result of the form to confirm an address' })
   @ApiConsumes(FORM)
   @ApiOkResponse(HTML)
   @ApiErrors('validation_failed', 'invalid_or_expired_token', 'invalid_credentials', 'rate_limited', 'busy')

@@ -18,11 +18,11 @@ button{margin-top:1.5rem;width:100%;font:inherit;font-weight:600;padding:.7rem;b
 @media(prefers-color-scheme:dark){body{background:#0f172a;color:#f1f5f9}main{background:#1e293b}.hint{color:#cbd5e1}input{background:#0f172a;color:inherit}a{color:#93c5fd}}
 `;
 
-/** In one piece: white space that a formatter adds inside the element would change the hash. */
+/** On one line: white space added by a formatter would change the hash. */
 const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
-/** The pages run no script and load nothing; their one style sheet is named by its hash (CSP Level 3). */
+/** Allows no script and no resource, only the style sheet by its hash (CSP Level 3). */
 export const PAGE_CSP =
   `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; ` +
   `base-uri 'none'; frame-ancestors 'none'`;
@@ -56,9 +56,8 @@ function errorList(messages: string[]): Html | null {
 }
 
 /**
- * The form for a new password. Addresses are relative: the service may stand under a prefix. The account stands there for
- * password managers, which file the new password under it.
- * @param messages what was wrong with the last try
+ * URLs are relative, because the service may run under a path prefix. The account is shown for password managers.
+ * @param messages errors of the last submission
  */
 export function resetPage({ token, email }: { token: string; email: string }, messages: string[] = []): Html {
   const described = messages.length > 0 ? 'rules errors' : 'rules';
@@ -79,26 +78,26 @@ export function resetPage({ token, email }: { token: string; email: string }, me
           aria-describedby="${described}"
         />
         <p class="hint" id="rules">
-          12 characters or more; or 8 with three of lower case, upper case, digits and other characters.
+          At least 12 characters; or 8 with three of: lower case, upper case, digits, other characters.
         </p>
-        <label for="repeat">The same again</label>
+        <label for="repeat">Repeat the password</label>
         <input id="repeat" name="password_repeat" type="password" autocomplete="new-password" required />
         <button type="submit">Set the password</button>
       </form>`,
   );
 }
 
-/** Opening the link confirms nothing: mail scanners open links too. The button does. */
+/** The button confirms, not the link: mail scanners open links. */
 export function verifyPage({ token, email }: { token: string; email: string }, messages: string[] = []): Html {
   return page(
     'Confirm your e-mail address',
     html`${errorList(messages)}
-      <p>Confirm that the address this link was mailed to is yours.</p>
+      <p>Please confirm that this e-mail address is yours.</p>
       <form method="post" action="../pages/email-verify">
         <input type="hidden" name="token" value="${token}" />
         <label for="email">Account</label>
         <input id="email" name="email" type="email" autocomplete="username" readonly value="${email}" />
-        <label for="password">Password of the account, if you chose one (optional)</label>
+        <label for="password">Your password, if you chose one (optional)</label>
         <input
           id="password"
           name="password"
@@ -106,13 +105,15 @@ export function verifyPage({ token, email }: { token: string; email: string }, m
           autocomplete="current-password"
           aria-describedby="${messages.length > 0 ? 'why errors' : 'why'}"
         />
-        <p class="hint" id="why">It shows that you made the account yourself, so that the password stays good.</p>
+        <p class="hint" id="why">
+          It proves that you created the account yourself, so that you can keep your password.
+        </p>
         <button type="submit">Confirm the address</button>
       </form>`,
   );
 }
 
-/** @param appUrl where to go on, null where there is no front end */
+/** @param appUrl null if there is no front end */
 export function donePage(title: string, text: string, appUrl: string | null): Html {
   return page(
     title,
@@ -124,8 +125,8 @@ export function donePage(title: string, text: string, appUrl: string | null): Ht
 export function errorPage({ type, message }: AppError): Html {
   if (type === 'invalid_or_expired_token')
     return page(
-      'This link does not work any more',
-      html`<p role="alert">It was used already, or it is too old. Ask for a new one where you sign in.</p>`,
+      'This link no longer works',
+      html`<p role="alert">It has already been used or has expired. Request a new one on the sign-in page.</p>`,
     );
-  return page('That did not work', html`<p role="alert">${message}.</p>`);
+  return page('Something went wrong', html`<p role="alert">${message}.</p>`);
 }

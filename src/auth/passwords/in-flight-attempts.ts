@@ -1,49 +1,49 @@
-interface Gate {
+interface Entry {
   running: number;
   waiting: Set<() => void>;
 }
 
-/** Lets those who were refused because of others still under way wait for how it ends for them. */
+/** Password checks in progress by key. A request over the limit waits for them: one that succeeds refunds its slot. */
 export class InFlightAttempts {
-  private readonly gates = new Map<string, Gate>();
+  private readonly entries = new Map<string, Entry>();
 
-  enter(key: string): void {
-    const gate = this.gates.get(key) ?? { running: 0, waiting: new Set() };
-    gate.running += 1;
-    this.gates.set(key, gate);
+  start(key: string): void {
+    const entry = this.entries.get(key) ?? { running: 0, waiting: new Set() };
+    entry.running += 1;
+    this.entries.set(key, entry);
   }
 
-  /** How many are under way beside the caller, who has entered. */
-  others(key: string): number {
-    return this.gates.get(key)!.running - 1;
+  /** The number of attempts besides the caller's, which must have started. */
+  countOthers(key: string): number {
+    return this.entries.get(key)!.running - 1;
   }
 
-  /** @param freed whether a place became free; the last one to leave lets everybody look again */
-  leave(key: string, freed: boolean): void {
-    const gate = this.gates.get(key)!;
-    gate.running -= 1;
-    const woken = gate.running === 0 ? [...gate.waiting] : [...gate.waiting].slice(0, freed ? 1 : 0);
-    if (gate.running === 0) this.gates.delete(key);
+  /** @param refunded wakes one waiting request; the end of the last attempt wakes all */
+  finish(key: string, refunded: boolean): void {
+    const entry = this.entries.get(key)!;
+    entry.running -= 1;
+    const woken = entry.running === 0 ? [...entry.waiting] : [...entry.waiting].slice(0, refunded ? 1 : 0);
+    if (entry.running === 0) this.entries.delete(key);
     for (const wake of woken) {
-      gate.waiting.delete(wake);
+      entry.waiting.delete(wake);
       wake();
     }
   }
 
-  /** Waits for a change. @returns false at once where nobody is under way, and after `limit` milliseconds */
-  async changed(key: string, limit: number): Promise<boolean> {
-    const gate = this.gates.get(key);
-    if (!gate || limit <= 0) return false;
+  /** @returns false at once if no attempt is running, and after `timeoutMs` */
+  async waitForRefund(key: string, timeoutMs: number): Promise<boolean> {
+    const entry = this.entries.get(key);
+    if (!entry || timeoutMs <= 0) return false;
     return new Promise((resolve) => {
       const wake = () => {
         clearTimeout(timer);
         resolve(true);
       };
       const timer = setTimeout(() => {
-        gate.waiting.delete(wake);
+        entry.waiting.delete(wake);
         resolve(false);
-      }, limit);
-      gate.waiting.add(wake);
+      }, timeoutMs);
+      entry.waiting.add(wake);
     });
   }
 }

@@ -8,7 +8,7 @@ import { Mailer } from '../../mail/mailer.js';
 import { signInLockedMail } from '../../mail/messages.js';
 import { UsersService } from '../../users/users.service.js';
 
-/** Records that wrong passwords have locked the way into an account, and tells its owner. */
+/** Audits a lock after wrong passwords and notifies the owner by mail. */
 @Injectable()
 export class LockNotice {
   constructor(
@@ -19,7 +19,7 @@ export class LockNotice {
     private readonly audit: AuditService,
   ) {}
 
-  /** Whether there is an account is looked up after the answer, so that the time of the answer does not tell. */
+  /** The account is looked up after the answer, so that the time does not reveal whether there is one. */
   notify(email: string, context: RequestContext): void {
     this.mailer.sendLater('sign_in_locked', () => this.compose(email, context));
   }

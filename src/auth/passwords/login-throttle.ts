@@ -13,35 +13,34 @@ interface Subject {
   passwordGeneration: number;
 }
 
-/** A count that a wrong password adds to. */
+/** A limit that a wrong password counts towards. */
 interface Counter {
   name: LimitName;
   parts: string[];
   factor: number;
 }
 
-/** One password that is compared: what it counts for, in the order of the counters. */
 interface Attempt {
   email: string;
   context: RequestContext;
   counters: Counter[];
-  /** The pair of account and client, null where clients cannot be told apart. */
+  /** Account and client; null where clients cannot be told apart. */
   pair: string[] | null;
-  turn: string;
+  inFlightKey: string;
 }
 
-const refundAll = (taken: RateLimitResult[]) => Promise.all(taken.map((one) => one.refund()));
+const refundAll = (counts: RateLimitResult[]) => Promise.all(counts.map((one) => one.refund()));
 
 /**
- * Counts wrong passwords by address, by client and by the pair of both. The count is taken before the password is compared
- * and given back when it was right: fifty guesses at once are not fifty guesses.
+ * Limits wrong passwords by address, by client and by the pair of both. An attempt is counted before the password is
+ * compared and refunded if it was right, so parallel guesses cannot exceed the limit.
  *
- * The generation of the password is part of the keys, so a reset starts from zero: on every instance, and without Redis. It
- * is 0 without an account and for every new one, and does not change with the hash, so the counts tell nothing of either.
+ * The keys contain the password's generation: a reset starts new counts on every instance, without Redis. The generation is
+ * 0 without an account and for a new one, and a rehash does not change it, so the counts reveal neither.
  */
 @Injectable()
 export class LoginThrottle {
-  private readonly turnstile = new InFlightAttempts();
+  private readonly inFlight = new InFlightAttempts();
 
   constructor(
     private readonly limits: RateLimits,
@@ -49,32 +48,33 @@ export class LoginThrottle {
   ) {}
 
   /**
-   * Compares where the limits allow one more try.
-   * @param compare true for the right password; told how many milliseconds it has
-   * @param answerBy when the result is needed, on the clock of `performance`
-   * @throws AppError `rate_limited`, for the right password too
+   * Compares a password if the limits allow another attempt.
+   * @param deadline in the time of `performance.now()`
+   * @param compare gets the milliseconds left; resolves to null for a wrong password
+   * @returns what `compare` found
+   * @throws AppError `rate_limited`, also for the right password
    */
-  async check(
+  async check<T>(
     subject: Subject,
     context: RequestContext,
-    compare: (limit: number) => Promise<boolean>,
-    answerBy: number,
-  ): Promise<boolean> {
+    deadline: number,
+    compare: (timeoutMs: number) => Promise<T | null>,
+  ): Promise<T | null> {
     context.attemptedEmail = subject.email;
-    if (!this.limits.enabled) return compare(answerBy - performance.now());
+    if (!this.limits.enabled) return compare(deadline - performance.now());
     const attempt = this.attemptOf(subject, context);
-    const { turn } = attempt;
-    const taken = await this.take(attempt, answerBy);
+    const counts = await this.consumeAll(attempt, deadline);
     let wrong = false;
     try {
-      wrong = !(await compare(answerBy - performance.now()));
-      return !wrong;
+      const found = await compare(deadline - performance.now());
+      wrong = found === null;
+      return found;
     } finally {
-      await this.settle(attempt, taken, wrong).finally(() => this.turnstile.leave(turn, !wrong));
+      await this.recordResult(attempt, counts, wrong).finally(() => this.inFlight.finish(attempt.inFlightKey, !wrong));
     }
   }
 
-  /** The caller's own count comes first: it is the one that the answer shows. */
+  /** The caller's own counter comes first: its state is sent as `RateLimit-*`. */
   private attemptOf({ email, passwordGeneration }: Subject, context: RequestContext): Attempt {
     const client = clientKey(context);
     const account = [mailboxOf(email), String(passwordGeneration)];
@@ -83,47 +83,47 @@ export class LoginThrottle {
     const byClient = { name: 'loginIp' as const, parts: [client], factor: clientFactor(context) };
     const byAddress = { name: 'loginAddress' as const, parts: account, factor: 1 };
     const counters = byPair ? [byPair, byClient, byAddress] : [byClient, byAddress];
-    return { email, context, counters, pair, turn: JSON.stringify(pair ?? account) };
+    return { email, context, counters, pair, inFlightKey: JSON.stringify(pair ?? account) };
   }
 
-  /** Counts the try in all limits or in none. */
-  private async take(attempt: Attempt, answerBy: number): Promise<RateLimitResult[]> {
-    const { counters, context, pair, turn } = attempt;
+  /** Counts the attempt in all limits or in none. */
+  private async consumeAll(attempt: Attempt, deadline: number): Promise<RateLimitResult[]> {
+    const { counters, context, pair, inFlightKey } = attempt;
     for (;;) {
-      // Before anything is counted: places of the address, taken for a moment, would be missing to other clients.
+      // A locked client must not count, even for a moment: that would take slots of the address from other clients.
       const resetsIn = pair ? await this.limits.blockedForMs('loginPair', pair) : 0;
       if (resetsIn > 0) {
         this.limits.showUsedUp('loginPair', context, resetsIn);
         throw this.limits.toError('loginPair', context, resetsIn);
       }
-      const taken = await Promise.all(
+      const counts = await Promise.all(
         counters.map(({ name, parts, factor }) => this.limits.consume(name, parts, factor)),
       );
-      const over = taken.findLastIndex(({ allowed }) => !allowed);
+      const over = counts.findLastIndex(({ allowed }) => !allowed);
       if (over < 0) {
-        this.turnstile.enter(turn);
-        return taken;
+        this.inFlight.start(inFlightKey);
+        return counts;
       }
-      await refundAll(taken);
-      // Tries under way hold places that they give back when they are right, so their outcome decides about this one.
-      const again = pair && over === 0 && (await this.turnstile.changed(turn, answerBy - performance.now()));
-      if (again) continue;
-      const own = counters[over]!.name === 'loginAddress' ? taken[0]! : taken[over]!;
+      await refundAll(counts);
+      // Attempts in flight hold slots that they refund if they succeed.
+      if (pair && over === 0 && (await this.inFlight.waitForRefund(inFlightKey, deadline - performance.now())))
+        continue;
+      const own = counters[over]!.name === 'loginAddress' ? counts[0]! : counts[over]!;
       this.limits.show(context, { ...own, count: own.count - 1 });
-      throw this.limits.toError(counters[over]!.name, context, taken[over]!.resetsIn);
+      throw this.limits.toError(counters[over]!.name, context, counts[over]!.resetsIn);
     }
   }
 
-  private async settle(attempt: Attempt, taken: RateLimitResult[], wrong: boolean): Promise<void> {
-    const { context, email, pair, turn } = attempt;
-    const [own, byAddress] = [taken[0]!, taken.at(-1)!];
+  private async recordResult(attempt: Attempt, counts: RateLimitResult[], wrong: boolean): Promise<void> {
+    const { context, email, pair, inFlightKey } = attempt;
+    const [own, byAddress] = [counts[0]!, counts.at(-1)!];
     this.limits.show(context, { ...own, count: wrong ? own.count : own.count - 1 });
-    if (!wrong) return void (await refundAll(taken));
+    if (!wrong) return void (await refundAll(counts));
     let locked = byAddress.count === byAddress.limit;
     if (pair) {
-      // Of what is counted, the tries still under way may yet be right. The lock begins with the last failure, not with the
-      // first: else it could end a second after it began.
-      const failures = (await this.limits.count('loginPair', pair)) - this.turnstile.others(turn);
+      // Attempts still in flight may succeed. The lock starts at the last failure: counted from the first, it could be over
+      // a second later.
+      const failures = (await this.limits.count('loginPair', pair)) - this.inFlight.countOthers(inFlightKey);
       if (failures >= own.limit) {
         await this.limits.lock('loginPair', pair);
         locked = true;

@@ -24,12 +24,12 @@ export class PasswordChangeService {
   ) {}
 
   /**
-   * Wrong current passwords count like failed sign-ins: a stolen access token must not be a way to guess. An account without
-   * a password gets its first one through the mailbox.
+   * Wrong current passwords count like failed sign-ins, so that a stolen access token does not allow guessing. An account
+   * without a password gets its first one by a mailed link.
    * @throws AppError `weak_password`, `invalid_credentials`, `rate_limited`, `busy`
    */
   async change(principal: Principal, body: ChangePasswordBody, context: RequestContext): Promise<void> {
-    await retryOnConflict((answerBy) => this.attempt(principal, body, context, answerBy));
+    await retryOnConflict((deadline) => this.attempt(principal, body, context, deadline));
     authResults.inc({ action: 'password_change', result: 'ok' });
   }
 
@@ -37,21 +37,20 @@ export class PasswordChangeService {
     principal: Principal,
     body: ChangePasswordBody,
     context: RequestContext,
-    answerBy: number,
+    deadline: number,
   ): Promise<void> {
     const { current_password: current, new_password: next } = body;
     const user = await this.users.getOwn(principal.userId);
     requireGoodPassword(next, { email: user.email, name: user.name, current }, 'new_password');
-    let passwordHash: string | null = null;
-    const compare = async (limit: number) => {
-      passwordHash = await this.hasher.replace(current, user.passwordHash, next, limit, hashOwner(context, user.email));
-      return passwordHash !== null;
-    };
-    if (!(await this.throttle.check(user, context, compare, answerBy))) throw this.refused();
+    const owner = hashOwner(context, user.email);
+    const passwordHash = await this.throttle.check(user, context, deadline, (timeoutMs) =>
+      this.hasher.replace(current, user.passwordHash, next, timeoutMs, owner),
+    );
+    if (passwordHash === null) throw this.refused();
     await runInTransaction(this.database, async (tx) => {
       const held = await this.users.lockOwn(tx, principal);
       if (held.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();
-      await this.newPassword.replace(tx, held, passwordHash!, principal.sessionId, context);
+      await this.newPassword.replace(tx, held, passwordHash, principal.sessionId, context);
     });
   }
 

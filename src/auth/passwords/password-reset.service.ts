@@ -15,10 +15,10 @@ import { passwordResetMail } from '../../mail/messages.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { PasswordUpdater } from './password-updater.js';
-import { OneTimeTokens } from '../one-time-tokens.js';
+import { OneTimeTokens } from '../email/one-time-tokens.js';
 import { requireGoodPassword } from './password-rules.js';
 
-/** The way back in for whoever reads the mailbox. */
+/** Forgotten passwords: mails a link, and sets a new password by it. */
 @Injectable()
 export class PasswordResetService {
   constructor(
@@ -34,8 +34,8 @@ export class PasswordResetService {
   ) {}
 
   /**
-   * Says nothing of the account, not even by its time: what depends on it happens after the answer.
-   * @throws AppError `rate_limited` by the client and the address, whether or not it has an account
+   * Looks the account up after the answer, so that neither the answer nor its time reveals whether there is one.
+   * @throws AppError `rate_limited` by client and address, with or without an account
    */
   async request(email: string, context: RequestContext): Promise<void> {
     if (await this.limits.allowsMail('resetMail', context, email))
@@ -43,7 +43,7 @@ export class PasswordResetService {
   }
 
   /**
-   * Whose link it is and whether it was used; nothing is used up.
+   * Looks a link up without using it.
    * @throws AppError `invalid_or_expired_token`
    */
   async describe(token: string): Promise<{ email: string; used: boolean }> {
@@ -52,19 +52,19 @@ export class PasswordResetService {
   }
 
   /**
-   * A password that fails the rules does not use the token up. The same request repeated changes nothing more.
+   * A refused password does not use the token up. The same request can be repeated without effect.
    * @throws AppError `invalid_or_expired_token`, `weak_password`, `busy`
    */
   async reset(token: string, password: string, context: RequestContext): Promise<void> {
     const { owner, used } = await this.tokens.find(token, 'password_reset');
     const passwordHash = used ? null : await this.hash(password, owner, context);
     const use = await runInTransaction(this.database, async (tx) => {
-      // Both spellings of a letter with an accent are one password, whichever browser repeats it.
-      const redeemed = await this.tokens.consume(tx, owner, token, 'password_reset', password.normalize('NFC'));
-      if (redeemed.use === 'first') await this.newPassword.reset(tx, redeemed.user, passwordHash!, context);
-      return redeemed.use;
+      // In NFC, because browsers differ in how they spell accents.
+      const consumed = await this.tokens.consume(tx, owner, token, 'password_reset', password.normalize('NFC'));
+      if (consumed.use === 'first') await this.newPassword.reset(tx, consumed.user, passwordHash!, context);
+      return consumed.use;
     });
-    // Thrown after the commit, which keeps the count of such tries.
+    // Thrown after the commit, which saves the count of mismatches.
     if (use === 'refused') throw new AppError('invalid_or_expired_token');
     authResults.inc({ action: 'password_reset', result: 'ok' });
   }

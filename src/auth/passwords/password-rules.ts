@@ -3,17 +3,17 @@ import { isCommon } from './common-passwords.js';
 
 const CLASSES = [/\p{Ll}/u, /\p{Lu}/u, /\p{Nd}/u, /[^\p{L}\p{Nd}]/u];
 
-/** bcrypt reads no further. */
+/** bcrypt ignores the rest. */
 const MAX_BYTES = 72;
 
 interface Owner {
   email: string;
   name: string;
-  /** The password that is to be replaced. */
+  /** The password to be replaced. */
   current?: string;
 }
 
-/** The rules a password breaks, each with its words; empty for a good one. Source: NIST SP 800-63B §5.1.1.2, OWASP ASVS 2.1. */
+/** The rules that a password breaks (NIST SP 800-63B §5.1.1.2, OWASP ASVS 2.1). */
 export function passwordViolations(typed: string, owner: Owner): Omit<ErrorDetail, 'field'>[] {
   // As it is hashed.
   const password = typed.normalize('NFC');

@@ -12,9 +12,9 @@ import { mayBeSquatted } from '../../users/password-proof.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { AccountEviction } from '../account-eviction.js';
-import { OneTimeTokens } from '../one-time-tokens.js';
+import { OneTimeTokens } from '../email/one-time-tokens.js';
 
-/** Puts a new password in place, with everything that must go with it. */
+/** Sets a new password, ends sessions and reset links, and mails a notice. */
 @Injectable()
 export class PasswordUpdater {
   constructor(
@@ -28,8 +28,8 @@ export class PasswordUpdater {
   ) {}
 
   /**
-   * By a link out of the mailbox: the password is proven, and the address confirmed.
-   * @param user held by the caller's transaction
+   * By a mailed link: the password is proven and the address confirmed.
+   * @param user locked by the caller
    */
   async reset(tx: EntityManager, user: User, passwordHash: string, context: RequestContext): Promise<void> {
     const changes = { passwordHash, passwordProvenAt: new Date() };
@@ -40,8 +40,8 @@ export class PasswordUpdater {
   }
 
   /**
-   * By the current password, in a session. An unproven password is followed by an unproven one: a squatter knows it too.
-   * @param keep the session that stays
+   * By the current password. An unproven password stays unproven: a squatter may know it.
+   * @param keep the session to keep
    */
   async replace(
     tx: EntityManager,

@@ -5,7 +5,7 @@ import { Throttle } from '../../rate-limit/throttle.guard.js';
 import { ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
-import { ACCEPTED, AcceptedBody, EmailBody } from '../links.dto.js';
+import { ACCEPTED, AcceptedBody, EmailBody } from '../email/links.dto.js';
 import { PasswordChangeService } from './password-change.service.js';
 import { PasswordResetService } from './password-reset.service.js';
 import { ChangePasswordBody, ResetPasswordBody } from './password.dto.js';
@@ -23,8 +23,8 @@ export class PasswordController {
   @Post('forgot')
   @HttpCode(202)
   @ApiOperation({
-    summary: 'Have a link for a new password mailed',
-    description: 'Answers the same in the same time, whether or not there is an account.',
+    summary: 'Send a link for a new password',
+    description: 'The answer and its time do not reveal whether there is an account.',
   })
   @ApiAcceptedResponse({ type: AcceptedBody })
   @ApiErrors('validation_failed', 'invalid_json', 'rate_limited')
@@ -41,7 +41,7 @@ export class PasswordController {
     summary: 'Set a new password with the token of a mailed link',
     description:
       'Ends every session, lifts a lock and confirms the address. A refused password does not use the token up. ' +
-      'The same request repeated answers 204 again and changes nothing more, until the link expires.',
+      'The same request answers 204 again until the link expires, without further changes.',
   })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'invalid_json', 'rate_limited', 'busy')
@@ -54,7 +54,7 @@ export class PasswordController {
   @ApiBearerAuth()
   @ApiOperation({
     summary: 'Replace the password',
-    description: 'Ends the other sessions. An account without a password gets one through `/auth/password/forgot`.',
+    description: 'Ends the other sessions. An account without a password gets one by `/auth/password/forgot`.',
   })
   @ApiNoContentResponse()
   @ApiErrors(

@@ -2,9 +2,9 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
-import { LinkTokenBody } from '../links.dto.js';
+import { LinkTokenBody } from '../email/links.dto.js';
 
-/** A password as it comes; the rules for new ones are checked where the account is known. */
+/** New passwords are checked by `requireGoodPassword`, which knows the account. */
 export function PasswordField(example = 'securepassword', description?: string, required = true) {
   return applyDecorators(ApiProperty({ example, description, required }), IsString(), CodePointLength(0, 1024));
 }
@@ -14,9 +14,9 @@ export class ResetPasswordBody extends LinkTokenBody {
   password: string;
 }
 
-/** The address in a form of our own: password managers file the password under it. */
+/** The account's address in the forms of the pages, for password managers. */
 function ShownEmailField() {
-  const description = 'Shown again with what was wrong, and used for nothing else';
+  const description = 'Only shown again with an error message';
   return applyDecorators(ApiPropertyOptional({ description }), OptionalField(), IsString(), CodePointLength(0, 254));
 }
 
@@ -30,7 +30,7 @@ export class ResetFormBody extends ResetPasswordBody {
 
 export class VerifyEmailBody extends LinkTokenBody {
   @OptionalField()
-  @PasswordField('securepassword', 'Of the account: shows that who reads its mail also made it', false)
+  @PasswordField('securepassword', 'Proves that the owner of the address created the account', false)
   password?: string;
 }
 

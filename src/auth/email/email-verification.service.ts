@@ -1,29 +1,29 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
-import { RateLimits } from '../rate-limit/rate-limits.js';
-import { hashOwner } from '../rate-limit/ip-prefix.js';
-import { afterCommit, runInTransaction } from '../database/transaction.js';
-import { mailboxOf } from '../common/dto/email-address.js';
-import { AppError } from '../common/errors.js';
-import { authResults } from '../common/logging/metrics.js';
-import type { RequestContext } from '../common/http/request-context.js';
-import { PasswordHasher } from '../crypto/password-hasher.js';
-import { OutboxService } from '../events/outbox.service.js';
-import { userUpdated } from '../events/user-events.js';
-import { MailLinks } from '../mail/links.js';
-import type { Mail } from '../mail/mail.js';
-import { Mailer } from '../mail/mailer.js';
-import { verificationMail } from '../mail/messages.js';
-import { hasUnprovenPassword } from '../users/password-proof.js';
-import type { User } from '../users/user.entity.js';
-import { UsersService } from '../users/users.service.js';
-import { ConcurrentModificationError, retryOnConflict } from './retry-on-conflict.js';
-import { LoginThrottle } from './passwords/login-throttle.js';
+import { AuditService } from '../../audit/audit.service.js';
+import { RateLimits } from '../../rate-limit/rate-limits.js';
+import { hashOwner } from '../../rate-limit/ip-prefix.js';
+import { afterCommit, runInTransaction } from '../../database/transaction.js';
+import { mailboxOf } from '../../common/dto/email-address.js';
+import { AppError } from '../../common/errors.js';
+import { authResults } from '../../common/logging/metrics.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import { PasswordHasher } from '../../crypto/password-hasher.js';
+import { OutboxService } from '../../events/outbox.service.js';
+import { userUpdated } from '../../events/user-events.js';
+import { MailLinks } from '../../mail/links.js';
+import type { Mail } from '../../mail/mail.js';
+import { Mailer } from '../../mail/mailer.js';
+import { verificationMail } from '../../mail/messages.js';
+import { hasUnprovenPassword } from '../../users/password-proof.js';
+import type { User } from '../../users/user.entity.js';
+import { UsersService } from '../../users/users.service.js';
+import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
+import { LoginThrottle } from '../passwords/login-throttle.js';
 import { OneTimeTokens } from './one-time-tokens.js';
-import type { VerifyEmailBody } from './passwords/password.dto.js';
+import type { VerifyEmailBody } from '../passwords/password.dto.js';
 
-/** Shows that an address belongs to the person who registered it, or at least to one who wants the account to have it. */
+/** Confirms e-mail addresses by mailed links. */
 @Injectable()
 export class EmailVerificationService {
   constructor(
@@ -39,22 +39,21 @@ export class EmailVerificationService {
     private readonly throttle: LoginThrottle,
   ) {}
 
-  /** Mails the first link of a new account, once the account is committed. */
-  async start(tx: EntityManager, user: User): Promise<void> {
+  /** Mails the first link after the commit that creates the account. */
+  async sendFirstLink(tx: EntityManager, user: User): Promise<void> {
     const token = await this.tokens.issue(tx, user.id, 'email_verification');
     afterCommit(tx, async () => this.mailer.send(verificationMail(user, this.links.verify(token))));
   }
 
   /**
-   * Mails another link where there is an account that needs one; what depends on that happens after the answer.
-   * @throws AppError `rate_limited` by the client and the address, whether or not it has an account
+   * Mails another link if an account needs one. The account is looked up after the answer, so that the time reveals nothing.
+   * @throws AppError `rate_limited` by client and address, with or without an account
    */
   async resend(email: string, context: RequestContext): Promise<void> {
     if (await this.limits.allowsMail('verificationMail', context, email))
       this.mailer.sendLater('email_verification', () => this.compose(email));
   }
 
-  /** Mails another link to somebody who signed in too early. */
   resendAfterSignIn(email: string): void {
     this.mailer.sendLater('email_verification', async () => {
       const allowed =
@@ -64,7 +63,7 @@ export class EmailVerificationService {
   }
 
   /**
-   * Whose link it is and whether it was used; nothing is used up.
+   * Looks a link up without using it.
    * @throws AppError `invalid_or_expired_token`
    */
   async describe(token: string): Promise<{ email: string; used: boolean }> {
@@ -73,14 +72,14 @@ export class EmailVerificationService {
   }
 
   /**
-   * The link shows the mailbox. Only the right password, or a session of the account, shows that its reader is also the one
-   * who made the account; until then the password stays unproven. A repeated link changes nothing more, but may bring that.
-   * @param userId of the session that the request came with
-   * @returns whether the link was used before
+   * The link proves access to the mailbox. Only the right password, or a session of the account, also proves that the same
+   * person created the account; until then its password is unproven. A link that was used can still add this proof.
+   * @param userId of the request's session
+   * @returns whether the link had been used before
    * @throws AppError `invalid_or_expired_token`, `invalid_credentials`, `rate_limited`, `busy`
    */
   async verify(link: VerifyEmailBody, userId: string | null, context: RequestContext): Promise<boolean> {
-    const repeated = await retryOnConflict((answerBy) => this.attempt(link, userId, context, answerBy));
+    const repeated = await retryOnConflict((deadline) => this.attempt(link, userId, context, deadline));
     authResults.inc({ action: 'email_verification', result: 'ok' });
     return repeated;
   }
@@ -89,11 +88,11 @@ export class EmailVerificationService {
     { token, password }: VerifyEmailBody,
     userId: string | null,
     context: RequestContext,
-    answerBy: number,
+    deadline: number,
   ): Promise<boolean> {
     const { owner } = await this.tokens.find(token, 'email_verification');
     const proves = hasUnprovenPassword(owner) && (userId === owner.id || !!password);
-    if (proves && userId !== owner.id) await this.requirePassword(owner, password!, context, answerBy);
+    if (proves && userId !== owner.id) await this.requirePassword(owner, password!, context, deadline);
     return runInTransaction(this.database, async (tx) => {
       const { user, use } = await this.tokens.consume(tx, owner, token, 'email_verification');
       if (proves && user.passwordHash !== owner.passwordHash) throw new ConcurrentModificationError();
@@ -105,9 +104,8 @@ export class EmailVerificationService {
 
   private async write(tx: EntityManager, user: User, proves: boolean, context: RequestContext): Promise<void> {
     const entry = { actorId: user.id, targetId: user.id };
-    // A reset or a provider may have confirmed the address before.
     if (!user.isVerified) {
-      // With the first confirmation the limits begin anew: right passwords were refused and counted until now.
+      // Starts new counts of wrong passwords: until now right ones were refused and counted.
       const passwordGeneration = user.passwordGeneration + 1;
       await this.users.change(tx, user, { isVerified: true, emailVerifiedAt: new Date(), passwordGeneration });
       await this.outbox.add(tx, userUpdated(user.id, ['is_verified']), context);
@@ -118,10 +116,11 @@ export class EmailVerificationService {
     await this.audit.record(tx, { ...entry, action: 'password.proven' }, context);
   }
 
-  private async requirePassword(owner: User, password: string, context: RequestContext, answerBy: number) {
-    const compare = async (limit: number) =>
-      (await this.hasher.match(password, owner.passwordHash, limit, hashOwner(context, owner.email))) !== null;
-    if (await this.throttle.check(owner, context, compare, answerBy)) return;
+  private async requirePassword(owner: User, password: string, context: RequestContext, deadline: number) {
+    const spelling = await this.throttle.check(owner, context, deadline, (timeoutMs) =>
+      this.hasher.match(password, owner.passwordHash, timeoutMs, hashOwner(context, owner.email)),
+    );
+    if (spelling !== null) return;
     authResults.inc({ action: 'email_verification', result: 'invalid_credentials' });
     throw new AppError('invalid_credentials');
   }

@@ -1,10 +1,10 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import type { Relation } from 'typeorm';
-import { User } from '../users/user.entity.js';
+import { User } from '../../users/user.entity.js';
 
 export type TokenPurpose = 'password_reset' | 'email_verification';
 
-/** A mailed link's token: stored as a SHA-256 in hex, good for one use until it expires, which may be repeated. */
+/** The token of a mailed link, as a SHA-256 in hex. */
 @Entity('one_time_tokens')
 @Check('one_time_tokens_purpose_check', `purpose IN ('password_reset', 'email_verification')`)
 @Index('idx_one_time_tokens_hash', ['tokenHash'], { unique: true })
@@ -33,11 +33,11 @@ export class OneTimeToken {
   @Column({ name: 'used_at', type: 'timestamptz', nullable: true })
   usedAt: Date | null;
 
-  /** MAC of the token and what it was used for: a repeated request must fit. */
+  /** MAC of the token and the value it was used with: a repeated request must match. */
   @Column({ name: 'used_with', type: 'bytea', nullable: true })
   usedWith: Buffer | null;
 
-  /** Requests that did not fit. */
+  /** Repeated requests that did not match. */
   @Column({ type: 'integer', default: 0 })
   mismatches: number;
 

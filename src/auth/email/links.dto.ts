@@ -1,9 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { AccountEmailField } from '../users/email.js';
+import { AccountEmailField } from '../../users/email.js';
 
-/** The token of a mailed link. One that is not ours fails as a token, not as a field, however it looks. */
+/** Any string: a malformed token is answered like an unknown one. */
 function TokenField() {
   return applyDecorators(ApiProperty({ example: 'Zk0x7mZ1m3xw4n0m0m1S8yq0Jz1t4cQ2p5v6w7x8y9A' }), IsString());
 }
@@ -18,7 +18,7 @@ export class LinkTokenBody {
   token: string;
 }
 
-/** An answer that is the same whatever the service knows of the address. */
+/** The same answer with and without an account. */
 export class AcceptedBody {
   @ApiProperty({ example: 'If there is something to send to this address, it is on its way.' })
   message: string;

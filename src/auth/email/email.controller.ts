@@ -7,15 +7,15 @@ import {
   ApiSecurity,
   ApiTags,
 } from '@nestjs/swagger';
-import { ThrottleInvalidTokens } from '../rate-limit/invalid-token.interceptor.js';
-import { Throttle } from '../rate-limit/throttle.guard.js';
-import { ApiErrors, Public } from '../common/http/decorators.js';
-import { Context } from '../common/http/request-context.js';
-import type { RequestContext } from '../common/http/request-context.js';
+import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
+import { Throttle } from '../../rate-limit/throttle.guard.js';
+import { ApiErrors, Public } from '../../common/http/decorators.js';
+import { Context } from '../../common/http/request-context.js';
+import type { RequestContext } from '../../common/http/request-context.js';
 import { EmailVerificationService } from './email-verification.service.js';
-import { JwtGuard } from './jwt.guard.js';
+import { JwtGuard } from '../jwt.guard.js';
 import { ACCEPTED, AcceptedBody, EmailBody } from './links.dto.js';
-import { VerifyEmailBody } from './passwords/password.dto.js';
+import { VerifyEmailBody } from '../passwords/password.dto.js';
 
 @ApiTags('auth')
 @Public()
@@ -34,8 +34,8 @@ export class EmailController {
   @ApiOperation({
     summary: 'Confirm an address with the token of a mailed link',
     description:
-      'With the password of the account, or an access token of it, the request also proves that the password belongs to the owner ' +
-      'of the address. A link that was used answers 204 again until it expires.',
+      'With the password or an access token of the account, the request also proves that the owner of the address chose ' +
+      'the password. A used link answers 204 again until it expires.',
   })
   @ApiNoContentResponse()
   @ApiErrors(
@@ -59,8 +59,8 @@ export class EmailController {
   @Post('resend')
   @HttpCode(202)
   @ApiOperation({
-    summary: 'Have another confirmation link mailed',
-    description: 'Answers the same in the same time, whether or not there is an account that needs one.',
+    summary: 'Send another confirmation link',
+    description: 'The answer and its time do not reveal whether an account needs one.',
   })
   @ApiAcceptedResponse({ type: AcceptedBody })
   @ApiErrors('validation_failed', 'invalid_json', 'rate_limited')

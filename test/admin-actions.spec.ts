@@ -226,7 +226,7 @@ describe('administrators', () => {
     await retireAll();
   });
 
-  it('who were taken out of office while they waited decide nothing any more', async () => {
+  it('who were demoted while waiting for the lock are refused', async () => {
     const [one, two] = await Promise.all([service.memberWithRole('admin'), service.memberWithRole('admin')]);
     const answers = await Promise.all([deactivate(one.id, two, other), deactivate(two.id, one, service)]);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401]);

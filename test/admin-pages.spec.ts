@@ -133,7 +133,7 @@ describe('a read replica', () => {
       // Two at once is what there are places for.
       const lists = () => Promise.all([1, 2].map(() => list({ search: admin.email }, app)));
       for (const answer of await within(6000, lists)) expect(idsOf(answer)).toEqual([admin.id]);
-      // Left alone now, so nobody waits for it.
+      // Not used for a while now, so no list waits for it.
       await within(1000, lists);
       await within(6000, () => app.stop());
       await proxy.stop();

@@ -192,7 +192,7 @@ describe('the total of a long list', () => {
   });
 });
 
-it('a filter that nothing at the begin of a list meets leaves nobody out', async () => {
+it('a filter that no row at the start of a list matches finds all users', async () => {
   // Who was deactivated signs in no more, so they gather at the end of those who have a sign-in.
   await service.sql(
     `UPDATE users SET last_login = now() - interval '5 years' - random() * interval '1 year'

@@ -71,7 +71,7 @@ describe('GET /admin/users', () => {
     ['a wildcard', '100% _'],
     ['a backslash', '\\al'],
     ['surrounding blanks', '  quintero '],
-  ])('finds by %s, whatever its case', async (_, search) => {
+  ])('finds by %s, ignoring case', async (_, search) => {
     await service.sql(
       `INSERT INTO users (email, name, company) VALUES ('zoe.quint@example.com', 'Zoë Quintero', 'Anthropy 100% _leg\\al')
        ON CONFLICT DO NOTHING`,

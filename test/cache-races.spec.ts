@@ -35,7 +35,7 @@ describeWith('redis', 'cached values under races', () => {
 
   const process = async (address = url) => {
     const breaker = new CircuitBreaker(connectRedis(readSettings(testValues({ REDIS_URL: address }))), logger);
-    // A busy machine must not look like a Redis that is down; only where a spec freezes it somebody has to notice.
+    // A busy machine must not look like a Redis that is down, except where a spec freezes it.
     breaker.timeoutMs = address === url ? 5000 : 300;
     breakers.push(breaker);
     const store = new RedisStore(
@@ -74,8 +74,8 @@ describeWith('redis', 'cached values under races', () => {
   });
 
   describe('a slow reader with the old value', () => {
-    /** Starts a read whose query has seen the old row, lets `meanwhile` happen, and then lets it fill. */
-    const overtaken = async (meanwhile: () => Promise<unknown>) => {
+    /** Starts a read whose query has seen the old row, lets `overtake` happen, and then lets it fill. */
+    const overtaken = async (overtake: () => Promise<unknown>) => {
       const query = held<string>();
       const asked = held<void>();
       const attempt = () =>
@@ -87,7 +87,7 @@ describeWith('redis', 'cached values under races', () => {
         });
       const reading = until(attempt);
       await Promise.race([asked.promise, reading]);
-      await meanwhile();
+      await overtake();
       query.release('old');
       expect(await reading).toBe('old');
     };
@@ -97,12 +97,12 @@ describeWith('redis', 'cached values under races', () => {
       expect(await answer()).toBe('new');
     });
 
-    it('does not fill after the relay has emptied the entry', async () => {
+    it('does not fill after an invalidation', async () => {
       await overtaken(() => two.invalidate([key]));
       expect(await redis.get(key)).toBeNull();
     });
 
-    it('does not fill while a change is being made, and nobody else does', async () => {
+    it('does not fill while a write lock is held, and no other reader does', async () => {
       await overtaken(() => two.lockForWrite(key));
       expect(await read(two, 'old')).toBe('old');
       expect(await answer()).toBeNull();
@@ -129,7 +129,7 @@ describeWith('redis', 'cached values under races', () => {
     it.each([
       ['in the order of their commits', ['first', 'second']],
       ['the other way round', ['second', 'first']],
-    ])('whose last words arrive %s leave no old value', async (_, order) => {
+    ])('whose commitWrite arrives %s leave no old value', async (_, order) => {
       const claims = { first: await one.lockForWrite(key), second: await two.lockForWrite(key) };
       for (const writer of order as ('first' | 'second')[])
         await one.commitWrite(key, claims[writer], JSON.stringify(writer), TTL_MS);
@@ -137,7 +137,7 @@ describeWith('redis', 'cached values under races', () => {
     });
 
     it.each(['first', 'second'] as const)(
-      'whose claims overlapped, the %s dying before its last word',
+      'whose locks overlap leave no value when the %s dies before commitWrite',
       async (dead) => {
         const claims = { first: await one.lockForWrite(key), second: await two.lockForWrite(key) };
         const alive = dead === 'first' ? 'second' : 'first';
@@ -148,7 +148,7 @@ describeWith('redis', 'cached values under races', () => {
       },
     );
 
-    it('of which one comes late, after the other is long done', async () => {
+    it('leave no old value when one is late', async () => {
       const early = await one.lockForWrite(key);
       await two.commitWrite(key, await two.lockForWrite(key), '"new"', TTL_MS);
       await one.commitWrite(key, early, '"old"', TTL_MS);
@@ -156,14 +156,14 @@ describeWith('redis', 'cached values under races', () => {
     });
   });
 
-  it('a writer that dies before the commit is told leaves an entry that runs out', async () => {
+  it('a writer that dies leaves a lock that expires', async () => {
     await fill(one, 'old');
     await one.lockForWrite(key);
     expect(await answer()).toBeNull();
     expect(await redis.pttl(key)).toBeLessThanOrEqual(15_000);
   });
 
-  it('a writer whose entry was emptied meanwhile does not fill it', async () => {
+  it('a writer whose lock was invalidated does not fill the entry', async () => {
     const claim = await one.lockForWrite(key);
     await two.invalidate([key]);
     await one.commitWrite(key, claim, '"maybe old"', TTL_MS);
@@ -191,7 +191,7 @@ describeWith('redis', 'cached values under races', () => {
       expect([null, 'new']).toContain(await answer());
     });
 
-    it('what could not be told is made up for before this process reads the entry again', async () => {
+    it('invalidates what Redis missed before this process reads the entry again', async () => {
       await fill(two, 'old');
       proxy.freeze();
       await far.commitWrite(key, await far.lockForWrite(key), '"new"', TTL_MS);
@@ -202,7 +202,7 @@ describeWith('redis', 'cached values under races', () => {
       expect(await answer()).toBeNull();
     });
 
-    it('an entry that this process itself had claimed is filled again at once', async () => {
+    it('an entry with a lock of this process is filled again at once', async () => {
       const claim = await far.lockForWrite(key);
       proxy.freeze();
       await far.invalidate([`user:race:${randomUUID()}`]);
@@ -214,7 +214,7 @@ describeWith('redis', 'cached values under races', () => {
       await fill(two, 'newer');
     });
 
-    it('everything from before a lost connection is void, and the cache fills again', async () => {
+    it('a lost connection starts a new generation, and the cache fills again', async () => {
       await fill(two, 'from before');
       proxy.cut();
       await until(async () => (await far.get(key)) === undefined);
@@ -224,7 +224,7 @@ describeWith('redis', 'cached values under races', () => {
       await fill(two, 'after');
     });
 
-    it('after more misses than are worth remembering everything is void', async () => {
+    it('too many pending invalidations start a new generation', async () => {
       await fill(two, 'old');
       proxy.freeze();
       await far.invalidate([key, ...Array.from({ length: 1001 }, () => `user:race:${randomUUID()}`)]);
@@ -234,7 +234,7 @@ describeWith('redis', 'cached values under races', () => {
     });
   });
 
-  it('a flush, or a mark that somebody wrote over, only costs queries', async () => {
+  it('a flush or an overwritten generation only costs queries', async () => {
     await fill(one, 'value');
     await redis.flushdb();
     expect(await answer()).toBeNull();

@@ -44,7 +44,7 @@ describeWith('redis', 'the cache', () => {
     redis.disconnect();
   });
 
-  it('keeps what was read for an hour, preferences for two', async () => {
+  it('caches profiles for an hour and preferences for two', async () => {
     const { body } = await service.get('/users/preferences', member.access);
     expect(body.age_min).toBe(18);
     expect(await cachedProfile()).toMatchObject({ id: member.id, name: 'Ada Example' });
@@ -106,7 +106,7 @@ describeWith('redis', 'the cache', () => {
     `);
   });
 
-  it('tells nobody an old value after changes of every kind', async () => {
+  it('serves no old value after a change of any kind', async () => {
     const read = async () => (await profile()).last_login;
     const first = await read();
     await service.post('/auth/login', { email: member.email, password: member.password });
@@ -119,7 +119,7 @@ describeWith('redis', 'the cache', () => {
     expect(await profile()).toMatchObject(row);
   });
 
-  it('is emptied for a user who is gone', async () => {
+  it('deletes the entries of a deleted user', async () => {
     await cachedProfile();
     await preferencesAreCached();
     await runInTransaction(service.database, async (tx) => {
@@ -129,7 +129,7 @@ describeWith('redis', 'the cache', () => {
     expect(await redis.keys(`user:*:${member.id}`)).toEqual([]);
   });
 
-  it('is not read by an instance that has heard of a change made by one that cannot reach Redis', async () => {
+  it('is bypassed after a change by an instance that cannot reach Redis', async () => {
     const proxy = await TcpProxy.before(await workerRedisUrl());
     const cutOff = await TestApp.start({ REDIS_URL: proxy.url });
     await cachedProfile();
@@ -143,7 +143,7 @@ describeWith('redis', 'the cache', () => {
 });
 
 describeWith(['redis', 'kafka'], 'the cache beside the relay', () => {
-  it('loses the entry when the event of a change is published', async () => {
+  it('invalidates the entry when the event of a change is published', async () => {
     const [url, topic] = [await workerRedisUrl(), workerTopic()];
     const writer = await TestApp.start({ REDIS_URL: url });
     const member = await writer.member();
@@ -168,8 +168,8 @@ describeWith(['redis', 'kafka'], 'the cache beside the relay', () => {
   });
 });
 
-describeWith(['redis', 'kafka'], 'an entry that Redis could not be told of', () => {
-  it('is not served by the process that starts after the one that knew has ended', async () => {
+describeWith(['redis', 'kafka'], 'a failed invalidation', () => {
+  it('is known to the process that starts next', async () => {
     const proxy = await TcpProxy.before(await workerRedisUrl());
     const kafka = { KAFKA_BOOTSTRAP_SERVERS: kafkaBrokers().join(','), KAFKA_USER_TOPIC: workerTopic() };
     const before = await TestApp.start({ REDIS_URL: proxy.url, ...kafka });
@@ -214,7 +214,7 @@ describe('without Redis', () => {
     await service.stopAndDrop();
   });
 
-  it('two processes that share the embedded database tell each other', async () => {
+  it('two processes that share the embedded database invalidate each other', async () => {
     const [one, two] = [await TestApp.start({}, true), await TestApp.start({}, true)];
     const { access } = await one.member();
     await two.get('/users/profile', access);

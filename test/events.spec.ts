@@ -99,7 +99,7 @@ describeWith('kafka', 'events on the topic', () => {
       }
   });
 
-  it('go out again from the history by npm run events:replay', async () => {
+  it('are replayed by npm run events:replay', async () => {
     const { id, access } = await service.member();
     await service.put('/users/profile', { bio: 'first' }, access);
     const first = (await topic.count(2, id)).map(({ value }) => value.event_id);
@@ -113,7 +113,7 @@ describeWith('kafka', 'events on the topic', () => {
     expect(topic.of(id).map(({ value }) => value.event_id)).toEqual([...first, ...first]);
   });
 
-  it('say nothing of somebody erased when they go out again', async () => {
+  it('hold no personal data of an erased user when replayed', async () => {
     const { id, access, password } = await service.member();
     expect((await service.delete('/users/profile', access, { password })).status).toBe(204);
     await topic.count(2, id);
@@ -125,7 +125,7 @@ describeWith('kafka', 'events on the topic', () => {
 });
 
 describeWith('kafka', 'an event that the broker refuses while its user is erased', () => {
-  it('goes out with what is left of it, before the news of the erasure', async () => {
+  it('is published with placeholders, before user.deleted', async () => {
     const config = { configEntries: [{ name: 'max.message.bytes', value: '800' }] };
     const topic = await TopicReader.open(config);
     const service = await TestApp.start();

@@ -23,7 +23,7 @@ async function insert(count: number, created: number, published: number | null):
   return user;
 }
 
-/** The statements of whoever holds the lock of the relay, on a connection of the service. */
+/** The statements of the leader, on a connection of the service. */
 const lockOn = (query: (sql: string, values?: unknown[]) => Promise<unknown>, alive = true) =>
   ({ query, isConnected: alive }) as unknown as LeaderLock;
 
@@ -61,7 +61,7 @@ beforeEach(() => service.sql('TRUNCATE outbox_events'));
 afterAll(() => service.stopAndDrop());
 
 describe('the clean-up of the outbox', () => {
-  it('reaches what is due behind any number of events that are not, with a bounded number at a time', async () => {
+  it('reaches due events behind any number of others, in bounded steps', async () => {
     const waiting = await insert(5000, 90, null);
     const repeated = await insert(5000, 30, 1);
     const due = await insert(3000, 9, 8);
@@ -77,7 +77,7 @@ describe('the clean-up of the outbox', () => {
     expect(await Promise.all([waiting, repeated, young].map(count))).toEqual([0, 0, 3000]);
   });
 
-  it('goes on at its next turn where it has stood, at once while there may be more', async () => {
+  it('continues where it stopped, at once while more may be due', async () => {
     const waiting = await insert(5000, 90, null);
     const due = await insert(3, 9, 8);
     const turns = new OutboxCleanup(RETENTION_DAYS, logger);
@@ -87,7 +87,7 @@ describe('the clean-up of the outbox', () => {
     expect(query.mock.calls.length).toBeLessThan(10);
   });
 
-  it('tells of a failure, and neither passes it on nor tries again at once', async () => {
+  it('logs a failure and retries later', async () => {
     const warn = jest.spyOn(logger, 'warn').mockImplementation();
     const turns = new OutboxCleanup(RETENTION_DAYS, logger);
     const query = jest.fn().mockRejectedValue(new Error('canceling statement due to statement timeout'));
@@ -96,7 +96,7 @@ describe('the clean-up of the outbox', () => {
     warn.mockRestore();
   });
 
-  it('passes on that the connection of the lock is lost', async () => {
+  it('throws when the connection of the lock is lost', async () => {
     const query = jest.fn().mockRejectedValue(new Error('Connection terminated'));
     await expect(new OutboxCleanup(RETENTION_DAYS, logger).runWhenDue(lockOn(query, false))).rejects.toThrow(
       'terminated',

@@ -170,7 +170,7 @@ describe('DELETE /users/profile', () => {
     ['an upload', upload],
     ['an export', ({ access }) => service.get('/users/profile/export', access)],
     ['an unlinking', ({ access }) => service.delete('/users/identities/google', access)],
-  ])('tells %s under way that nobody is signed in any more', async (_, request) => {
+  ])('answers %s in flight with 401', async (_, request) => {
     const member = await service.member();
     const { asked } = await service.database.transaction(async (tx) => {
       await tx.query('DELETE FROM users WHERE id = $1', [member.id]);
@@ -209,7 +209,7 @@ describeWith('redis', 'an erasure with Redis', () => {
         expect((await app.get(address, member.access)).status).toBe(200);
     expect((await erase(member, undefined, apps[0])).status).toBe(204);
     for (const app of apps) expect((await app.get('/users/profile', member.access)).status).toBe(401);
-    // On a machine so slow that Redis was given up meanwhile, the entries go as soon as it is asked again.
+    // On a machine so slow that the circuit breaker opened, the entries go when it closes.
     await until(async () => {
       const values = await Promise.all((await redis.keys('user:*')).map((key) => redis.get(key).catch(() => '')));
       return !values.some((value) => value?.includes('Grace') || value?.includes('age_min'));

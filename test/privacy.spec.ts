@@ -12,8 +12,8 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
     user_sessions: { exported: 'sessions', erased: 'deleted' },
     audit_logs: { exported: 'audit', erased: 'blanked' },
     audit_redactions: {
-      exported: { not: 'written when there is nobody left to ask' },
-      erased: { not: 'an id, until the audit of whoever is gone is blanked' },
+      exported: { not: 'written after the account is gone' },
+      erased: { not: 'an id, until the audit of the deleted user is redacted' },
     },
     avatar_removals: {
       exported: { not: 'the random name of a picture that is not shown any more' },
@@ -67,7 +67,7 @@ const POINTERS: Record<string, string> = {
   'audit_logs.actor_id': 'the id alone stays',
   'audit_logs.target_id': 'the id alone stays',
   'audit_redactions.user_id': 'the id alone, for a while',
-  'users.status_changed_by': 'the id alone stays, of whoever decided about somebody else',
+  'users.status_changed_by': 'only the id stays, of the admin who changed another user',
 };
 
 const MARKS = {
@@ -119,7 +119,7 @@ beforeAll(async () => {
   await service.sql(
     `INSERT INTO audit_logs (actor_id, target_id, action, reason, ip_address, request_id, before, after) VALUES
       ($1, $2, 'user.deactivated', $3, '203.0.113.9', 'theirs', '{"is_active": true}', $4),
-      ($2, $1, 'user.deactivated', 'about somebody else', $5, $6, '{"is_active": true}', '{"is_active": false}')`,
+      ($2, $1, 'user.deactivated', 'about another user', $5, $6, '{"is_active": true}', '{"is_active": false}')`,
     [other, id, MARKS.reason, { was: MARKS.name }, MARKS.address, MARKS.requestId],
   );
 });
@@ -191,7 +191,7 @@ describe('what is held of a person', () => {
         action: 'user.deactivated',
         actor_id: id,
         target_id: other,
-        reason: 'about somebody else',
+        reason: 'about another user',
         ip: null,
         request_id: null,
         before: { is_active: true },

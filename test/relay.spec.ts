@@ -66,7 +66,7 @@ describeWith('kafka', 'the relay', () => {
     await service.stopAndDrop();
   });
 
-  it('is one over two instances, and publishes what both write once and in order', async () => {
+  it('runs on one of two instances and publishes the events of both once and in order', async () => {
     const [one, two] = [await start(), await start()];
     const { id, access } = await one.member();
     for (let n = 0; n < 10; n += 1)
@@ -112,7 +112,7 @@ describeWith('kafka', 'the relay', () => {
     await proxy.stop();
   });
 
-  it('parks an event that the broker refuses, holds its user back, and lets everybody else pass', async () => {
+  it('parks a refused event, holds back later events of its user and publishes those of other users', async () => {
     await limitMessages(3000);
     const [big, ...others] = Array.from({ length: 5 }, () => randomUUID()) as [string, ...string[]];
     const before = new Date();
@@ -155,7 +155,7 @@ describeWith('kafka', 'the relay', () => {
     }
   });
 
-  it('drains in order what came while the broker was cut off or hung', async () => {
+  it('publishes in order after the broker was cut off or hung', async () => {
     const proxy = await kafkaProxy();
     if (!proxy) return;
     const instance = await start({ KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${proxy.port}` });
@@ -179,7 +179,7 @@ describeWith('kafka', 'the relay', () => {
     await proxy.stop();
   });
 
-  it('removes what was published long ago, and nothing else', async () => {
+  it('deletes only events published before the retention', async () => {
     await insert(3, [randomUUID()]);
     const [old, fresh] = [randomUUID(), randomUUID()];
     await insert(4, [old, fresh]);
@@ -192,7 +192,7 @@ describeWith('kafka', 'the relay', () => {
     expect(await idsOf(fresh)).toHaveLength(2);
   });
 
-  it('publishes as usual while old events cannot be removed, which is no error of publication', async () => {
+  it('publishes while old events cannot be deleted, and counts no publish error', async () => {
     const errors = async () => /event_publish_errors_total (\d+)/.exec((await service.get('/metrics')).text)![1];
     const before = await errors();
     const [old, user] = [randomUUID(), randomUUID()];

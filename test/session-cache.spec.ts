@@ -56,7 +56,7 @@ describeWith('redis', 'the cache of live sessions', () => {
   const statusOn = async (app: TestApp, { access }: Pick<Member, 'access'>) =>
     (await app.get('/users/profile', access)).status;
 
-  /** Somebody whose session stands in Redis. */
+  /** A user whose session is cached in Redis. */
   async function cachedMember(): Promise<Member & { key: string }> {
     const member = await there.member();
     const key = keyOf(member.access);
@@ -93,7 +93,7 @@ describeWith('redis', 'the cache of live sessions', () => {
       ['shortened', `UPDATE user_sessions SET expires_at = now() WHERE user_id = $1`],
       ['deactivated', `UPDATE users SET is_active = false WHERE id = $1`],
       ['erased', `DELETE FROM users WHERE id = $1`],
-    ])('hears of what is %s by a statement of somebody else', async (_, statement) => {
+    ])('sees a session %s by another client of the database', async (_, statement) => {
       const member = await cachedMember();
       await here.sql(statement, [member.id]);
       for (const app of [here, there]) await until(async () => (await statusOn(app, member)) === 401, MAX_PROMPT_MS);
@@ -108,7 +108,7 @@ describeWith('redis', 'the cache of live sessions', () => {
     it('does not outlive the session', async () => {
       const member = await there.member();
       await there.database.transaction(async (tx) => {
-        // Without the trigger: nobody is told, as with a session that ends by itself.
+        // Without the trigger there is no notification, as when a session expires.
         await tx.query('SET LOCAL session_replication_role = replica');
         await tx.query(`UPDATE user_sessions SET expires_at = now() + interval '2 s' WHERE user_id = $1`, [member.id]);
       });

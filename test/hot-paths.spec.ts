@@ -7,7 +7,7 @@ import { PreparedStatements } from '../src/database/prepared-statements.js';
 import { TestApp } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 
-describeWith(['redis'], 'what is read from Redis in one turn of the event loop', () => {
+describeWith(['redis'], 'reads from Redis in one turn of the event loop', () => {
   let redis: Redis;
   let breaker: CircuitBreaker;
 
@@ -18,17 +18,17 @@ describeWith(['redis'], 'what is read from Redis in one turn of the event loop',
   });
   afterAll(() => breaker.stop());
 
-  it('goes out as one command, and each gets its own value', async () => {
+  it('share one command, and each gets its own value', async () => {
     const command = jest.spyOn(redis, 'mget');
-    const reads = ['spec:a', 'spec:none', 'spec:b', 'spec:a'].map((key) => breaker.read(key));
+    const reads = ['spec:a', 'spec:none', 'spec:b', 'spec:a'].map((key) => breaker.get(key));
     expect(await Promise.all(reads)).toEqual(['1', null, '2', '1']);
-    expect(await breaker.read('spec:b')).toBe('2');
+    expect(await breaker.get('spec:b')).toBe('2');
     expect(command.mock.calls).toEqual([[['spec:a', 'spec:none', 'spec:b']], [['spec:b']]]);
   });
 
-  it('fails for all who asked where Redis does not answer', async () => {
+  it('all fail if Redis does not answer', async () => {
     jest.spyOn(redis, 'mget').mockReturnValueOnce(new Promise(() => undefined));
-    const reads = await Promise.allSettled(['spec:a', 'spec:b'].map((key) => breaker.read(key)));
+    const reads = await Promise.allSettled(['spec:a', 'spec:b'].map((key) => breaker.get(key)));
     for (const read of reads) expect(read).toMatchObject({ reason: expect.any(RedisUnavailable) });
   });
 });

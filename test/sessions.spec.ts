@@ -1,5 +1,6 @@
 import { decode } from 'jsonwebtoken';
-import { EXPIRED_ROWS_LOCK_KEY, ExpiredRowsCleanup } from '../src/auth/expired-rows-cleanup.js';
+import { ExpiredRowsCleanup } from '../src/auth/expired-rows-cleanup.js';
+import { EXPIRED_ROWS_LOCK_KEY } from '../src/database/advisory-locks.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { SessionsService } from '../src/sessions/sessions.service.js';
 import { type Answer, type Member, TestApp } from './support/app.js';

@@ -43,7 +43,7 @@ export class AdminReads implements OnApplicationShutdown {
    * @throws AppError `busy` where no slot becomes free, or the replica failed too late to use the primary
    */
   run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.slots.run(async () => {
+    return this.slots.runExclusive(async () => {
       if (!this.settings.database.replicaUrl || Date.now() < this.retryAt) return readOnly(this.primary, work);
       const started = performance.now();
       try {

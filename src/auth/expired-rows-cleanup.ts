@@ -2,6 +2,7 @@ import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { DataSource, EntityManager } from 'typeorm';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
+import { EXPIRED_ROWS_LOCK_KEY } from '../database/advisory-locks.js';
 import { deleteExpiredValues } from '../redis/ephemeral.store.js';
 import { deleteExpiredSessions } from '../sessions/expired-sessions.js';
 import { deleteExpiredTokens } from './email/one-time-tokens.js';
@@ -10,8 +11,6 @@ import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 const INTERVAL_MS = 3_600_000;
 /** Per statement: few enough that no request waits for its locks. */
 const BATCH_ROWS = 1000;
-// Not the relay's key, which is locked for as long as a relay runs.
-export const EXPIRED_ROWS_LOCK_KEY = 7_205_763;
 
 type DeleteBatch = (tx: EntityManager, maxRows: number) => Promise<number>;
 

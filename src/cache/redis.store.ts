@@ -32,14 +32,14 @@ export class RedisStore implements CacheStore {
     private readonly onInvalidationFailed: (keys: string[]) => Promise<void>,
   ) {
     // cache-manager only reads; all writes go through the scripts.
-    this.reader = redisInsStore({ get: (key: string) => breaker.read(key) } as unknown as Redis);
+    this.reader = redisInsStore({ get: (key: string) => breaker.get(key) } as unknown as Redis);
     breaker.redis!.on('close', () => this.addPending(entries.GENERATION_KEY));
     breaker.redis!.on('ready', () => void this.reconcile());
   }
 
   async get(key: string): Promise<string | null | undefined> {
     if ([key, entries.GENERATION_KEY].some((name) => this.pendingInvalidations.has(name))) return undefined;
-    const reads = Promise.all([this.reader.get<unknown>(key), this.breaker.read(entries.GENERATION_KEY)]);
+    const reads = Promise.all([this.reader.get<unknown>(key), this.breaker.get(entries.GENERATION_KEY)]);
     const found = await reads.catch((error: unknown) => {
       // cache-manager throws on an entry that is not JSON; that is a miss.
       if (error instanceof SyntaxError) return [null, null] as const;

@@ -1,4 +1,4 @@
-/** Every error the service answers: status and text in one table. The words are stable; clients branch on them. */
+/** All error types with status and text. The types are stable: clients branch on them. */
 export const ERRORS = {
   validation_failed: [400, 'Some fields are not valid'],
   invalid_json: [400, 'The body is not valid JSON'],
@@ -48,8 +48,8 @@ export const ERRORS = {
 export type ErrorType = keyof typeof ERRORS;
 
 /**
- * What can be wrong with a field, in words as stable as the types above: a front end translates them. Of several that one value
- * breaks the first is named.
+ * What can be wrong with a field, as stable as the types above: front ends translate these words. If one value breaks several
+ * rules, the answer names the first in this order.
  */
 export const RULES = [
   'required',
@@ -89,7 +89,7 @@ export interface ErrorDetail {
 }
 
 const MAX_DETAILS_ENTRIES = 20;
-/** Of JSON; leaves an answer under 8 KiB, whatever names a request gives its fields. */
+/** Of the details as JSON; keeps an error below 8 KiB even if the request's field names are long. */
 const MAX_DETAILS_BYTES = 6 * 1024;
 
 function capDetails(details: ErrorDetail[]): ErrorDetail[] {
@@ -100,9 +100,9 @@ function capDetails(details: ErrorDetail[]): ErrorDetail[] {
 }
 
 interface ErrorExtras {
-  /** The token that was refused is none that this service ever gave. */
+  /** The token was never issued by this service. */
   forged?: boolean;
-  /** In place of the one of the table, where it must say more. */
+  /** Replaces the message of the table. */
   message?: string;
   details?: ErrorDetail[];
   /** Seconds, sent as `Retry-After`. */
@@ -113,7 +113,7 @@ interface ErrorExtras {
   invalidToken?: boolean;
 }
 
-/** An outcome that the client is told of; anything else thrown is a 500 whose cause only the log learns. */
+/** An error that is meant for the client; anything else thrown is answered 500 and logged. */
 export class AppError extends Error {
   readonly status: number;
   readonly extras: ErrorExtras;
@@ -127,28 +127,27 @@ export class AppError extends Error {
     this.extras = details ? { ...extras, details: capDetails(details) } : extras;
   }
 
-  /** Fastify reads this name when an error is thrown outside Nest, in a hook or a body parser. */
+  /** Fastify's name for `status`, read when a hook or a body parser throws outside Nest. */
   get statusCode(): number {
     return this.status;
   }
 }
 
-/** `unauthenticated` for a request whose access token is not, or no longer, good. */
+/** `unauthenticated` for a request whose access token is invalid or has expired. */
 export const invalidAccessToken = (forged = false) => new AppError('unauthenticated', { invalidToken: true, forged });
 
-/** The one body of every answer that is not 2xx. `message` stands twice: older clients read it at the top. */
+/** The body of every error. `message` is there twice because older clients read it at the top level. */
 export function errorBody(error: AppError, requestId: string) {
   const { type, status, message, extras } = error;
   return { error: { code: status, type, message, details: extras.details ?? [] }, message, request_id: requestId };
 }
 
-/** The headers that go with an error. */
 export function errorHeaders(error: AppError): Record<string, string> {
   const headers: Record<string, string> = {};
   if (error.type === 'unauthenticated')
     headers['www-authenticate'] = error.extras.invalidToken ? 'Bearer error="invalid_token"' : 'Bearer';
   if (error.extras.retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, error.extras.retryAfter));
-  // What has not arrived will not be read.
+  // The rest of the body will not be read.
   if (error.type === 'request_timeout') headers.connection = 'close';
   if (error.extras.allow !== undefined) headers.allow = error.extras.allow;
   return headers;

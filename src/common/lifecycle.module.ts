@@ -1,6 +1,6 @@
 import { Global, Injectable, Module } from '@nestjs/common';
 
-/** Whether the process still wants work; readiness reads it, the signal handler writes it. */
+/** Whether the process is shutting down: set by the signal handler, read by the readiness probe. */
 @Injectable()
 export class Lifecycle {
   draining = false;

@@ -7,20 +7,19 @@ import type { Settings } from '../config/settings.js';
 
 type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
-/** Milliseconds that a transaction may rest between two statements. */
+/** Of a transaction between two statements. */
 const MAX_IDLE_IN_TRANSACTION_MS = 10_000;
-/** How long a request waits for a free connection; with a statement that hangs after it, an answer still takes under 8 s. */
+/** Maximum wait for a free connection; even if the statement then times out, the answer takes less than 8 seconds. */
 const MAX_POOL_WAIT_MS = 2000;
 
-/** For migrations and commands: the owner of the tables where there is one, past a pooler. */
+/** The direct URL for migrations and commands: that of the tables' owner, if one is configured. */
 export function ownerUrl({ ownerUrl: owner, directUrl }: Settings['database']): string | null {
   return owner ?? directUrl;
 }
 
 /**
- * Connection options shared by scripts, migrations and the TypeORM command line, which may lift the limits where their work
- * takes long. Times in milliseconds.
- * @param url a direct one
+ * Connection options of scripts, migrations and the TypeORM command line, which may raise the timeouts (milliseconds).
+ * @param url one that bypasses the pooler
  */
 export function databaseOptions(settings: Settings, url = settings.database.directUrl): PostgresOptions {
   const server = postgresServer(settings, url);
@@ -28,7 +27,7 @@ export function databaseOptions(settings: Settings, url = settings.database.dire
     type: 'postgres',
     url: server.connectionString,
     synchronize: false,
-    // gen_random_uuid() is part of PostgreSQL since 13; nothing has to be installed for it.
+    // PostgreSQL has gen_random_uuid() built in since version 13.
     uuidExtension: 'pgcrypto',
     installExtensions: false,
     migrationsTransactionMode: 'each',
@@ -43,19 +42,19 @@ export function databaseOptions(settings: Settings, url = settings.database.dire
   };
 }
 
-/** One connection, not made yet, past any pooler. */
+/** A single client, not connected yet, that bypasses the pooler. */
 export function directClient(settings: Settings, config: ClientConfig): Client {
   const server = postgresServer(settings, settings.database.directUrl);
   return new (postgresClient(server))({ ...config, connectionString: server.connectionString });
 }
 
-/** Options of the pool that requests are served from: nothing there waits without an end. */
+/** Options of the pool for requests: every wait has a timeout. */
 export function poolOptions(settings: Settings): PostgresOptions {
   const options = databaseOptions(settings, settings.database.url);
   return { ...options, connectTimeoutMS: MAX_POOL_WAIT_MS, extra: timeoutOptions(settings) };
 }
 
-/** Options of a pool on the read replica, for transactions only. Whether a pooler stands before it, nobody says. */
+/** Options of a pool on the read replica, for transactions only. `pooled`, because no setting says whether a pooler is there. */
 export function replicaOptions(settings: Settings, poolSize: number, statementMs: number): PostgresOptions {
   const server = postgresServer(settings, settings.database.replicaUrl);
   const Client = timeoutClient(server, { statementMs, idleMs: MAX_IDLE_IN_TRANSACTION_MS, pooled: true });
@@ -63,7 +62,7 @@ export function replicaOptions(settings: Settings, poolSize: number, statementMs
   return { ...options, poolSize, connectTimeoutMS: 1000, extra: { Client } };
 }
 
-/** A small pool beside that of the requests, bounded in the same way. */
+/** A small pool with the same timeouts as that for requests. */
 export function createPool(settings: Settings, size: number): Pool {
   return new Pool({
     connectionString: postgresServer(settings, settings.database.url).connectionString,
@@ -76,7 +75,7 @@ export function createPool(settings: Settings, size: number): Pool {
 
 function timeoutOptions(settings: Settings) {
   const { url, directUrl, statementTimeoutMs: statementMs } = settings.database;
-  // Whoever names a direct way has a pooler on the other one; it refuses limits asked for when connecting.
+  // A separate DATABASE_DIRECT_URL means that DATABASE_URL is a pooler, which refuses timeouts as startup parameters.
   const pooled = directUrl !== url;
   const limits = { statement_timeout: statementMs, idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS };
   const Client = timeoutClient(postgresServer(settings, url), {

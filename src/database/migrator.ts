@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, MigrationExecutor, QueryFailedError } from 'typeorm';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { MIGRATION_LOCK_KEY } from './advisory-locks.js';
 import { databaseOptions, ownerUrl } from './connection-options.js';
 import { grantRuntimeRoles } from './runtime-role.js';
 import type { Settings } from '../config/settings.js';
@@ -8,12 +9,11 @@ import type { Settings } from '../config/settings.js';
 export type MigrationClass = new () => MigrationInterface;
 type Log = (line: string) => void;
 
-const LOCK_KEY = 7_205_760;
 const POLL_MS = 200;
 
 /**
- * Migrates, and gives the service's role its rights where the tables belong to another one.
- * @param dataSource as for `migrate`, of the owner
+ * Migrates and, if the tables belong to another role, grants the service's role its privileges.
+ * @param dataSource as for `migrate`, connected as the owner
  */
 export async function prepareDatabase(
   dataSource: DataSource,
@@ -28,9 +28,9 @@ export async function prepareDatabase(
 }
 
 /**
- * Runs what is pending. Several instances may call it at once: one works, the others wait until it is done.
- * @param dataSource one that knows the migrations, on a direct connection (no pooler in transaction mode)
- * @returns names of the migrations this call ran, in order
+ * Runs pending migrations. Several instances may call it at once: one migrates, the others wait for it.
+ * @param dataSource with `migrations`, on a direct connection (no pooler in transaction mode)
+ * @returns names of the migrations that this call ran, in order
  */
 export async function migrate(dataSource: DataSource, log: Log = ignore): Promise<string[]> {
   if ((await pendingMigrations(dataSource)).length === 0) return [];
@@ -43,15 +43,15 @@ export async function migrate(dataSource: DataSource, log: Log = ignore): Promis
 }
 
 /**
- * Takes back the migration that ran last, data included.
- * @returns its name; null if none was left
+ * Reverts the latest migration, which may delete data.
+ * @returns its name; null if there was none
  */
 export async function revertLast(dataSource: DataSource, log: Log = ignore): Promise<string | null> {
   return withMigrationLock(dataSource, log, async (runner) => {
     const executor = new MigrationExecutor(dataSource, runner);
     const last = (await executor.getExecutedMigrations())[0];
     if (!last) return null;
-    // TypeORM itself honours `transaction = false` on the way up only.
+    // TypeORM honours `transaction = false` only when it runs a migration, not when it reverts one.
     const found = dataSource.migrations.find((migration) => nameOf(migration) === last.name);
     executor.transaction = found?.transaction === false ? 'none' : 'each';
     await executor.undoLastMigration();
@@ -59,9 +59,9 @@ export async function revertLast(dataSource: DataSource, log: Log = ignore): Pro
   });
 }
 
-/** Names of the migrations the database lacks, by one small query. Newer ones, of a later release, do no harm. */
+/** Names of the migrations that the database lacks. Unknown ones, of a later release, are ignored. */
 export async function pendingMigrations(dataSource: DataSource): Promise<string[]> {
-  // Without the list nothing would ever be pending, and readiness would pass on an empty database.
+  // Without the list nothing would be pending, and readiness would pass on an empty database.
   if (dataSource.migrations.length === 0) throw new Error('this data source was made without `migrations`');
   const rows = await dataSource.query<{ name: string }[]>('SELECT name FROM migrations').catch((error: unknown) => {
     if (error instanceof QueryFailedError && error.driverError.code === '42P01') return [];
@@ -72,16 +72,16 @@ export async function pendingMigrations(dataSource: DataSource): Promise<string[
 }
 
 /**
- * Brings the database up to date over connections of its own, closed afterwards.
- * @param options.url default: that of the owner
- * @param options.log one line per migration, per wait, per warning of the server
+ * Migrates over its own connections, closed afterwards.
+ * @param options.url default: the owner's
+ * @param options.log receives a line per migration, wait and warning of the server
  */
 export async function migrateDatabase(
   settings: Settings,
   migrations: MigrationClass[],
   { url = ownerUrl(settings.database), log = ignore }: { url?: string | null; log?: Log } = {},
 ): Promise<string[]> {
-  // logger: a failure is thrown; TypeORM would also print it, past the service's own log.
+  // logger: TypeORM's default would also print failures, which are thrown, to the console.
   const dataSource = new DataSource({ ...databaseOptions(settings, url), migrations, poolSize: 2, logger: 'debug' });
   await dataSource.initialize();
   try {
@@ -94,9 +94,8 @@ export async function migrateDatabase(
 }
 
 /**
- * The lock is held by the connection that works: if that dies, so does the lock, and never the one without the other.
- * It is polled, not waited for: a connection blocked in pg_advisory_lock() holds a snapshot that CREATE INDEX
- * CONCURRENTLY of the lock's owner waits for, and neither would move.
+ * The connection that migrates holds the lock, so the lock ends if that connection dies. It is polled: a connection blocked
+ * in pg_advisory_lock() holds a snapshot, which CREATE INDEX CONCURRENTLY of the lock's holder waits for (a deadlock).
  */
 async function withMigrationLock<T>(
   dataSource: DataSource,
@@ -110,21 +109,21 @@ async function withMigrationLock<T>(
   };
   connection.on('notice', onNotice);
   try {
-    await lock(runner, log);
-    // An index on a large table takes longer than any request may.
+    await acquireLock(runner, log);
+    // Building an index on a large table takes longer than a request may.
     await runner.query('SET statement_timeout = 0');
     await runner.query('SET idle_in_transaction_session_timeout = 0');
     return await work(runner);
   } finally {
     connection.off('notice', onNotice);
-    await unlock(runner);
+    await releaseLock(runner);
     await runner.release();
   }
 }
 
-async function lock(runner: QueryRunner, log: Log): Promise<void> {
+async function acquireLock(runner: QueryRunner, log: Log): Promise<void> {
   for (let waited = 0; ; waited += POLL_MS) {
-    const [row] = (await runner.query('SELECT pg_try_advisory_lock($1) AS locked', [LOCK_KEY])) as [
+    const [row] = (await runner.query('SELECT pg_try_advisory_lock($1) AS locked', [MIGRATION_LOCK_KEY])) as [
       { locked: boolean },
     ];
     if (row.locked) return;
@@ -133,12 +132,12 @@ async function lock(runner: QueryRunner, log: Log): Promise<void> {
   }
 }
 
-async function unlock(runner: QueryRunner): Promise<void> {
-  // Fails only on a dead connection, whose lock is gone already; the first error is the one to report.
+async function releaseLock(runner: QueryRunner): Promise<void> {
+  // Fails only on a dead connection, whose lock has ended; the first error is the one to report.
   try {
     await runner.query('RESET statement_timeout');
     await runner.query('RESET idle_in_transaction_session_timeout');
-    await runner.query('SELECT pg_advisory_unlock($1)', [LOCK_KEY]);
+    await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK_KEY]);
   } catch {
     return;
   }

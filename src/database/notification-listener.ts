@@ -5,24 +5,24 @@ import { LOGGER } from '../common/logging/logger.module.js';
 import { directClient } from './connection-options.js';
 import { Settings } from '../config/settings.js';
 
-/** Milliseconds between two heartbeats, and how long PostgreSQL may take to answer one. */
 const HEARTBEAT_MS = 5000;
 const TIMEOUT_MS = 2000;
-/** Milliseconds before the first and at most before any later attempt to connect again. */
+/** Delays between attempts to reconnect. */
 const MIN_RETRY_MS = 50;
 const MAX_RETRY_MS = 2000;
 
 type Handler = (payload: string) => void;
 
 /**
- * LISTEN on one connection of its own, made again whenever it breaks. What was notified meanwhile is lost: whoever needs it
- * looks it up in `onConnect`, or goes by `since`. Handlers are named before the application has started.
+ * LISTEN on a dedicated connection that reconnects. Notifications sent while it is disconnected are lost: a subscriber that
+ * needs them reads their source in `onConnect`, or checks `since`. Handlers must be registered before the application starts.
+ * By hand, because no maintained library does this on a single connection of pg.
  */
 @Injectable()
 export class NotificationListener implements OnApplicationBootstrap, OnApplicationShutdown {
   /**
-   * From which moment on nothing was missed, in milliseconds of PostgreSQL's clock; null while not connected. A host that
-   * hangs without closing the connection is noticed after HEARTBEAT + PATIENCE.
+   * No notification since then was missed, in milliseconds of PostgreSQL's clock; null while disconnected. A host that hangs
+   * without closing the connection is detected after HEARTBEAT_MS + TIMEOUT_MS.
    */
   since: number | null = null;
 
@@ -42,7 +42,7 @@ export class NotificationListener implements OnApplicationBootstrap, OnApplicati
     return this.since !== null;
   }
 
-  /** PostgreSQL's clock in milliseconds; it may run ahead of the truth by one round trip, never behind. */
+  /** PostgreSQL's clock in milliseconds, at most one round trip ahead and never behind. */
   now(): number {
     return this.clock.server + performance.now() - this.clock.local;
   }
@@ -51,7 +51,7 @@ export class NotificationListener implements OnApplicationBootstrap, OnApplicati
     this.handlers.set(channel, [...(this.handlers.get(channel) ?? []), handler]);
   }
 
-  /** Called each time the connection stands and listens, the first time included. */
+  /** Called after each connect, including the first. */
   onConnect(handler: () => void): void {
     this.connectHandlers.push(handler);
   }
@@ -62,7 +62,7 @@ export class NotificationListener implements OnApplicationBootstrap, OnApplicati
 
   onApplicationShutdown(): void {
     clearTimeout(this.timer);
-    // Not awaited: a server that hangs would hold the shutdown.
+    // Not awaited: a server that hangs would delay the shutdown.
     void this.client?.end().catch(() => undefined);
     this.client = null;
     this.since = null;
@@ -91,7 +91,7 @@ export class NotificationListener implements OnApplicationBootstrap, OnApplicati
     if (this.failures > 0) this.logger.info('listening to PostgreSQL again');
     this.failures = 0;
     this.since = this.clock.server;
-    for (const greeter of this.connectHandlers) greeter();
+    for (const handler of this.connectHandlers) handler();
     this.schedule(client);
   }
 
@@ -109,7 +109,7 @@ export class NotificationListener implements OnApplicationBootstrap, OnApplicati
     const { rows } = await client.query<{ server: number; pid: number }>(
       'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS server, pg_backend_pid() AS pid',
     );
-    // A pooler in transaction mode would take LISTEN and never pass a notification on.
+    // A pooler in transaction mode accepts LISTEN and delivers nothing. pg 8.23.1 does not declare `processID` in its types.
     if (rows[0]!.pid !== (client as Client & { processID: number }).processID)
       throw new Error('a pooler stands before PostgreSQL: DATABASE_DIRECT_URL must go past it');
     this.clock = { server: rows[0]!.server, local };
@@ -123,7 +123,7 @@ export class NotificationListener implements OnApplicationBootstrap, OnApplicati
     void client.end().catch(() => undefined);
     this.failures += 1;
     if (this.failures === 1) this.logger.warn({ err: error }, 'lost the connection that listens to PostgreSQL');
-    const pause = Math.min(MIN_RETRY_MS * 2 ** (this.failures - 1), MAX_RETRY_MS);
-    this.timer = setTimeout(() => void this.connect(), pause).unref();
+    const delayMs = Math.min(MIN_RETRY_MS * 2 ** (this.failures - 1), MAX_RETRY_MS);
+    this.timer = setTimeout(() => void this.connect(), delayMs).unref();
   }
 }

@@ -3,8 +3,8 @@ import { PostgresConnection } from './postgres-connection.js';
 import type { PostgresServer } from './postgres-server.js';
 
 /**
- * What statements and the driver rely on, whatever the server, the database or the account say. Left to these are the
- * schema (`search_path`), the refusal of writes (`default_transaction_read_only`) and all that is about speed or durability.
+ * Session parameters that statements and the driver rely on, overriding the defaults of server, database and role. Those keep
+ * `search_path`, `default_transaction_read_only` and everything about speed or durability.
  */
 const POOLED_SESSION = { DateStyle: 'ISO', TimeZone: 'UTC', standard_conforming_strings: 'on' };
 const SESSION = {
@@ -17,7 +17,7 @@ const SESSION = {
   default_transaction_isolation: 'read committed',
 };
 
-/** The same for a transaction behind a pooler, which takes only three of them when a client connects. */
+/** Sets the parameters that a pooler does not accept as startup parameters. */
 export const TRANSACTION_START = [
   'START TRANSACTION ISOLATION LEVEL READ COMMITTED',
   ...Object.entries(SESSION)
@@ -25,12 +25,12 @@ export const TRANSACTION_START = [
     .map(([name, value]) => `SET LOCAL ${name} = '${value}'`),
 ].join('; ');
 
-/** The pool's own time-out would not say which server it was that did not answer. */
+/** Slightly less than the pool's own timeout, whose error would not name the server. */
 const TIMEOUT_RATIO = 0.95;
 
 /**
- * The driver's client for one server: TLS as libpq has it, a session with known parameters, errors that name the server.
- * @param pooled a pooler in transaction mode stands, or may stand, before it
+ * A client class for one server: TLS like libpq, known session parameters, and errors of connecting that name the server.
+ * @param pooled there is, or may be, a pooler in transaction mode
  */
 export function postgresClient({ tls, label }: PostgresServer, pooled = false): typeof Client {
   return class PostgresClient extends Client {
@@ -45,17 +45,17 @@ export function postgresClient({ tls, label }: PostgresServer, pooled = false): 
       } as ClientConfig);
     }
 
-    // The library's overloads come down to a callback, or none.
+    // pg's overloads differ only in whether there is a callback.
     // oxlint-disable-next-line typescript/no-explicit-any
     override connect(callback?: any): any {
-      const name = (error: Error) => Object.assign(error, { message: `${label}: ${reasonOf(error)}` });
-      if (callback) return super.connect((error: Error | null) => callback(error && name(error), this));
+      const withLabel = (error: Error) => Object.assign(error, { message: `${label}: ${reasonOf(error)}` });
+      if (callback) return super.connect((error: Error | null) => callback(error && withLabel(error), this));
       return super.connect().catch((error: Error) => {
-        throw name(error);
+        throw withLabel(error);
       });
     }
 
-    /** Of the driver, which does not declare it; what it gives goes out with the first message. */
+    /** Startup parameters. Private to pg 8.23.1, which has no option for other parameters than its own. */
     getStartupConf(): Record<string, string> {
       const inherited = (Client.prototype as unknown as PostgresClient).getStartupConf.call(this);
       return { ...inherited, ...(pooled ? POOLED_SESSION : SESSION) };
@@ -63,7 +63,7 @@ export function postgresClient({ tls, label }: PostgresServer, pooled = false): 
   };
 }
 
-/** A name with several addresses, none of which answered, has a message only in its parts. */
+/** An AggregateError, of a host name with several addresses, has no message of its own. */
 function reasonOf(error: Error): string {
   if (error.message === 'timeout expired') return 'it does not answer';
   return error instanceof AggregateError ? error.errors.map((part: Error) => part.message).join('; ') : error.message;

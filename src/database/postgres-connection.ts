@@ -3,10 +3,10 @@ import { connect as connectTls } from 'node:tls';
 import { Connection } from 'pg';
 import type { PostgresTls, SslMode } from '../config/postgres-tls.js';
 
-type Way = 'plain' | 'encrypted';
+type Transport = 'plain' | 'encrypted';
 
-/** In libpq's order: the next one is tried where the server takes no connection, or no login, in this one. */
-const WAYS: Record<SslMode, Way[]> = {
+/** In libpq's order: if the server refuses a connection or a login over one, the next is tried. */
+const TRANSPORTS: Record<SslMode, Transport[]> = {
   disable: ['plain'],
   allow: ['plain', 'encrypted'],
   prefer: ['encrypted', 'plain'],
@@ -15,44 +15,44 @@ const WAYS: Record<SslMode, Way[]> = {
   'verify-full': ['encrypted'],
 };
 
-/** What pg 8.23.1 has inside and does not declare; it knows no way back to an open connection (brianc/node-postgres#2720). */
-interface Inside {
+/** Private to pg 8.23.1, which supports no fallback between plain and encrypted connections (brianc/node-postgres#2720). */
+interface ConnectionPrivates {
   stream: Socket;
   attachListeners(stream: Socket): void;
   requestSsl(): void;
 }
 
-/** A connection that agrees on TLS with the server as libpq does, before the driver says its first word. */
+/** A connection that negotiates TLS as libpq does, before the driver sends its startup message. */
 export class PostgresConnection extends Connection {
-  private readonly ways: Way[];
+  private readonly transports: Transport[];
   private port: number | string = '';
   private host: string | undefined;
-  private agreeing = false;
+  private isInHandshake = false;
 
   constructor(private readonly tls: PostgresTls) {
     super({ ssl: false });
-    this.ways = [...WAYS[tls.mode]];
+    this.transports = [...TRANSPORTS[tls.mode]];
   }
 
-  /** @param port or the path of a socket, then without a host */
+  /** @param port or, without a host, the path of a Unix socket */
   connect(port: number | string, host?: string): void {
-    // What the driver goes by when it ends the connection.
+    // The driver reads this when it ends the connection.
     Reflect.set(this, '_connecting', true);
     this.port = port;
     this.host = host;
     this.tryNext(this.inside.stream);
   }
 
-  private get inside(): Inside {
-    return this as unknown as Inside;
+  private get inside(): ConnectionPrivates {
+    return this as unknown as ConnectionPrivates;
   }
 
   private tryNext(socket: Socket): void {
-    const way = this.ways.shift();
-    this.use(socket);
+    const transport = this.transports.shift();
+    this.useSocket(socket);
     socket.setNoDelay(true).setKeepAlive(true);
     socket.once('connect', () => {
-      if (way === 'plain') return this.login(socket);
+      if (transport === 'plain') return this.login(socket);
       this.inside.requestSsl();
       socket.once('data', (answer) => this.onTlsAnswer(answer, socket));
     });
@@ -61,10 +61,10 @@ export class PostgresConnection extends Connection {
   }
 
   private onTlsAnswer(answer: Buffer, socket: Socket): void {
-    // Bytes behind the answer would pass for what comes encrypted (CVE-2021-23222).
+    // Further unencrypted bytes would be taken for encrypted ones (CVE-2021-23222).
     const word = answer.length === 1 ? answer.toString() : '';
     if (word === 'S') return this.encrypt(socket);
-    if (word === 'N' && this.ways.shift()) return this.login(socket);
+    if (word === 'N' && this.transports.shift()) return this.login(socket);
     const problem = word === 'N' ? `it has no TLS, and sslmode is ${this.tls.mode}` : 'it did not agree on TLS';
     socket.destroy(new Error(problem));
   }
@@ -72,22 +72,22 @@ export class PostgresConnection extends Connection {
   private encrypt(raw: Socket): void {
     const host = this.host ?? '';
     const servername = isIP(host) ? {} : { servername: host };
-    this.agreeing = true;
+    this.isInHandshake = true;
     const socket = connectTls({ socket: raw, host, ...servername, ...this.tls.options });
-    this.use(socket);
+    this.useSocket(socket);
     socket.once('secureConnect', () => {
-      this.agreeing = false;
+      this.isInHandshake = false;
       this.login(socket);
     });
   }
 
   private login(socket: Socket): void {
     this.inside.attachListeners(socket);
-    if (this.ways.length > 0) this.catchRefusal();
+    if (this.transports.length > 0) this.catchRefusal();
     this.emit('connect');
   }
 
-  /** The server's rules may admit this account only the other way; until the login is through, the driver need not know. */
+  /** pg_hba.conf may admit this role only over the other transport, so a refused login is retried before the driver sees it. */
   private catchRefusal(): void {
     this.emit = (event: string | symbol, ...values: unknown[]) => {
       const refused = event === 'errorMessage' && (values[0] as { code?: string }).code?.startsWith('28');
@@ -102,7 +102,7 @@ export class PostgresConnection extends Connection {
     const before = this.inside.stream;
     this.tryNext(new Socket());
     before.destroy();
-    // Of two refusals the first is the one of the way that was wanted.
+    // If both are refused, the error is that of the preferred transport.
     const emit = this.emit;
     this.emit = (event: string | symbol, ...values: unknown[]) => {
       if (event === 'authenticationOk') this.emit = emit;
@@ -112,18 +112,18 @@ export class PostgresConnection extends Connection {
     };
   }
 
-  private use(socket: Socket): void {
+  private useSocket(socket: Socket): void {
     this.inside.stream = socket;
-    // Of a socket that another has replaced nothing is heard any more.
+    // Events of a replaced socket are ignored.
     socket.on('error', (error) => this.inside.stream === socket && this.onError(error));
     socket.on('close', () => this.inside.stream === socket && this.emit('end'));
   }
 
   private onError(error: Error & { code?: string }): void {
-    const { agreeing } = this;
-    this.agreeing = false;
-    if (agreeing && this.ways.length > 0) return this.fallBack(error);
-    // The driver is saying good-bye: that the other side has gone already is no error.
+    const { isInHandshake } = this;
+    this.isInHandshake = false;
+    if (isInHandshake && this.transports.length > 0) return this.fallBack(error);
+    // While the driver ends the connection, a closed peer is no error.
     if (Reflect.get(this, '_ending') && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '')) return;
     this.emit('error', error);
   }

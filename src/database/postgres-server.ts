@@ -1,12 +1,11 @@
 import { type PostgresTls, readPostgresTls, withoutTlsParameters } from '../config/postgres-tls.js';
 import type { Settings } from '../config/settings.js';
 
-/** One of the configured servers, as the driver and error messages need it. */
 export interface PostgresServer {
-  /** Without the parameters of TLS. */
+  /** Without the TLS parameters. */
   connectionString: string;
   tls: PostgresTls;
-  /** Which server, by which variable, where: `PostgreSQL (DATABASE_URL, db:5432)`. */
+  /** For error messages: `PostgreSQL (DATABASE_URL, db:5432)`. */
   label: string;
 }
 

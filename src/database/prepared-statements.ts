@@ -3,7 +3,7 @@ import type { PoolClient, Pool } from 'pg';
 import { DataSource, EntityManager } from 'typeorm';
 import { Settings } from '../config/settings.js';
 
-/** A statement of a hot path; `name` is its own in the whole service, and missing where the text is put together. */
+/** `name` must be unique in the service; composed texts have none. */
 export interface Statement {
   name?: string;
   text: string;
@@ -11,12 +11,12 @@ export interface Statement {
 
 export type Call = [statement: Statement, values: unknown[]];
 
-/** Texts put together that get a name; each costs some kilobytes in every connection, so that callers must not choose how many. */
+/** Composed texts that are prepared; each takes some kilobytes in every connection. */
 const MAX_COMPOSED_ENTRIES = 100;
 
 /**
- * Runs the statements of hot paths under their names: PostgreSQL parses and plans each once a connection, which halves the
- * processor time of a look-up here. Everything else goes through TypeORM's repositories.
+ * Runs the statements of hot paths as prepared statements: PostgreSQL parses and plans each once per connection, which halves
+ * the CPU time of a look-up. Everything else uses TypeORM's repositories.
  */
 @Injectable()
 export class PreparedStatements {
@@ -31,8 +31,8 @@ export class PreparedStatements {
   }
 
   /**
-   * @param tx the transaction that the statement belongs to; null for a connection of the pool
-   * @returns the rows, columns named as in the statement
+   * @param tx null for a connection of the pool without a transaction
+   * @returns the rows, with the column names of the statement
    */
   run<T>(tx: EntityManager | null, statement: Statement, values: unknown[]): Promise<T[]> {
     const { name, text } = statement;
@@ -40,8 +40,8 @@ export class PreparedStatements {
   }
 
   /**
-   * Runs statements in one round trip. They see the same state of the database, none sees what the others do, and in which
-   * order they act is open: what that order must not touch, a lock that the transaction holds already has to guard.
+   * Runs statements in one round trip, as data-modifying CTEs: all see the same snapshot, none sees the changes of the others,
+   * and their order is undefined. The transaction must already hold a lock where the order would matter.
    */
   async runTogether(tx: EntityManager, calls: Call[]): Promise<void> {
     const words = calls.map(([{ name, text }]) => name ?? text);
@@ -51,6 +51,7 @@ export class PreparedStatements {
   }
 
   private async send<T>(tx: EntityManager | null, { name, text }: Statement, values: unknown[]): Promise<T[]> {
+    // TypeORM 1.1.1 does not export PostgresDriver, whose `master` is the pool; a query runner costs a third of a look-up.
     const client = tx
       ? ((await tx.queryRunner!.connect()) as PoolClient)
       : (this.database.driver as unknown as { master: Pool }).master;
@@ -58,7 +59,7 @@ export class PreparedStatements {
     return rows as T[];
   }
 
-  /** The statement put together under this key, with a name as long as there are few. */
+  /** The composed statement of this key, prepared if it is one of the first. */
   private named(key: string, make: () => string): Statement {
     const known = this.composed.get(key);
     if (known) return known;

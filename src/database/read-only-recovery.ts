@@ -1,21 +1,20 @@
 import type { Client } from 'pg';
 
-/** SQLSTATE of a write to a server, a database or a session that takes none. */
+/** SQLSTATE of a write to a read-only server, database or session. */
 export const READ_ONLY = '25006';
 
 export const IS_WRITABLE = `SELECT current_setting('transaction_read_only') = 'off' AS writable`;
 
 const INTERVAL_MS = 500;
 
-/** A connection that a pool holds. */
 export interface PooledConnection {
-  /** Takes it out of the pool, at once or when it is given back. */
+  /** Removes it from the pool, now or when it is released. */
   retire(): void;
 }
 
 /**
- * Replaces the connections of a pool that PostgreSQL refuses writes on. One may lead to a server that is no longer the primary,
- * or keep a default of the time it was made at. They serve reads until a new one is found that takes writes.
+ * Replaces the connections of a pool once one of them is read-only: after a fail-over it may lead to a replica, or it may keep
+ * an old `default_transaction_read_only`. They continue to serve reads until a new connection is writable.
  */
 export class ReadOnlyRecovery {
   readonly connections = new Set<PooledConnection>();
@@ -23,7 +22,7 @@ export class ReadOnlyRecovery {
 
   constructor(private readonly createClient: () => Client) {}
 
-  /** A write was refused. */
+  /** Call it when a write was refused. */
   start(): void {
     if (this.checking) return;
     this.checking = true;

@@ -2,21 +2,21 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { RuntimeRole } from '../config/settings.connections.js';
 
-/** What the service may do with its tables; the audit is only added to, and migrations are the owner's. */
+/** Privileges of the service on its tables: the audit log is append-only, and migrations belong to the owner. */
 const PRIVILEGES = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 const EXCEPTIONS: Record<string, string[]> = {
   audit_logs: ['SELECT', 'INSERT'],
   migrations: ['SELECT'],
   typeorm_metadata: [],
 };
-/** Functions that are not everybody's. */
+/** Functions that PUBLIC cannot execute. */
 const FUNCTIONS = ['audit_logs_redact(uuid, text, timestamptz, bigint, integer)'];
 const SCRAM_ITERATIONS = 4096;
 
 /**
- * Makes the roles that are missing and gives them what the service needs, no more. Changes nothing where all is as it should be.
- * @param dataSource one of the owner, under the lock of migrations: two at once would collide in the catalog
- * @throws Error for a role that could take any right anyway
+ * Creates missing roles and grants them what the service needs and no more. Idempotent.
+ * @param dataSource connected as the owner, under the migration lock: concurrent grants fail in the catalog
+ * @throws Error if a role could grant itself any privilege
  */
 export async function grantRuntimeRoles(dataSource: DataSource, roles: RuntimeRole[]): Promise<void> {
   for (const role of roles)
@@ -35,7 +35,7 @@ async function createUnlessThere(tx: EntityManager, { name, password }: RuntimeR
   await tx.query(`CREATE ROLE ${quoteName(name)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE ${secret}`);
 }
 
-/** Who owns a table, its schema or a function of it, or may become its owner, can give themselves any right to it. */
+/** The owner of a table, its schema or a function, or a member of that role, can grant itself any privilege. */
 async function refusePowerful(tx: EntityManager, name: string): Promise<void> {
   const owned = await tx.query<{ what: string; owner: string }[]>(
     `SELECT what, owner::regrole::text AS owner FROM (
@@ -87,7 +87,7 @@ function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** What PostgreSQL keeps of a password (RFC 5803), made here. */
+/** The SCRAM verifier that PostgreSQL stores (RFC 5803). */
 function scramVerifier(password: string): string {
   const salt = randomBytes(16);
   const salted = pbkdf2Sync(password.normalize('NFKC'), salt, SCRAM_ITERATIONS, 32, 'sha256');

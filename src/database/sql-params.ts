@@ -1,4 +1,4 @@
-/** Collects the parameters of a statement that is put together from parts. */
+/** Collects the parameters of a composed statement. */
 export class SqlParams {
   readonly list: unknown[] = [];
 

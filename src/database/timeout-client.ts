@@ -4,19 +4,18 @@ import { postgresClient, TRANSACTION_START } from './postgres-client.js';
 import type { PostgresServer } from './postgres-server.js';
 import { READ_ONLY, ReadOnlyRecovery } from './read-only-recovery.js';
 
-/** Milliseconds that PostgreSQL gets beyond its own statement limit before the connection is given up. */
+/** How much longer than `statement_timeout` the client waits before it destroys the connection. */
 const GRACE_MS = 500;
 
 export interface Timeouts {
-  /** Milliseconds a statement may run. */
   statementMs: number;
-  /** Milliseconds a transaction may rest between two statements. */
+  /** Of a transaction between two statements. */
   idleMs: number;
-  /** A pooler in transaction mode stands before PostgreSQL: it refuses limits that are asked for when connecting. */
+  /** There is a pooler in transaction mode, which refuses timeouts as startup parameters. */
   pooled: boolean;
 }
 
-/** What the library has inside and does not declare. */
+/** Private to pg 8.23.1, which has no public way to cancel a statement or to destroy a connection that hangs. */
 interface Wire {
   connection: {
     stream: Socket;
@@ -32,9 +31,10 @@ type Callback = (error: unknown, ...rest: unknown[]) => void;
 type Release = (error?: Error | boolean) => void;
 
 /**
- * A connection whose every statement has an end. PostgreSQL cuts a slow one off, by limits set on the connection or, behind
- * a pooler, at the start of each transaction and by a request to cancel. A server that does not answer at all loses the
- * connection: put back into the pool, it would hold up the next request too.
+ * A client class whose statements all time out. PostgreSQL cancels a slow one, by timeouts set on the connection or, behind a
+ * pooler, at the start of each transaction and by a cancel request. If the server does not answer at all, the connection is
+ * destroyed: back in the pool it would block the next request. By hand, because pg's `query_timeout` leaves such a connection
+ * in the pool.
  */
 export function timeoutClient(server: PostgresServer, { statementMs, idleMs, pooled }: Timeouts): typeof Client {
   const start = `${TRANSACTION_START}; SET LOCAL statement_timeout = ${statementMs}; SET LOCAL idle_in_transaction_session_timeout = ${idleMs}`;
@@ -49,14 +49,14 @@ export function timeoutClient(server: PostgresServer, { statementMs, idleMs, poo
 
     constructor(private readonly config: ClientConfig) {
       super(config);
-      // Between the pool's listener and that of the borrower there is a gap: a goodbye that arrives in one piece with the end
-      // of the handshake, or of the query before, would end the process. The next query tells the borrower.
+      // An error between the pool's listener and the borrower's, such as a FATAL that arrives together with the end of the
+      // handshake, would end the process. The next query reports it.
       this.on('error', () => undefined);
       this.once('connect', () => recovery.connections.add(this));
       this.once('end', () => recovery.connections.delete(this));
     }
 
-    /** Set by the pool each time it lends the connection; how the borrower gives it back. */
+    /** Set by the pool each time it lends the connection. */
     set release(release: Release) {
       this.pooledRelease = release;
     }
@@ -65,22 +65,22 @@ export function timeoutClient(server: PostgresServer, { statementMs, idleMs, poo
       const release = this.pooledRelease!;
       return (error) => {
         this.pooledRelease = null;
-        // A statement that the server refused says nothing against its connection; made anew each time, they would be short.
+        // A refused statement does not make its connection unusable; replacing it each time would exhaust the pool.
         release(isRefusal(error) ? this.retired : (error ?? this.retired));
       };
     }
 
     retire(): void {
       this.retired = true;
-      // The pool listens while nobody has borrowed it, and lets go of what fails.
+      // The pool listens for errors of idle connections and removes them.
       if (!this.pooledRelease) this.emit('error', new Error('PostgreSQL takes writes again: connections are renewed'));
     }
 
-    // The library's overloads come down to these three; the last is the callback where there is one.
+    // In all of pg's overloads the callback, if any, is the last argument.
     // oxlint-disable-next-line typescript/no-explicit-any
     override query(...args: any[]): any {
       if (pooled && args[0] === 'START TRANSACTION') args[0] = start;
-      const stop = this.watch();
+      const stop = this.startTimeout();
       const last = args.findLastIndex((arg) => typeof arg === 'function');
       if (last >= 0) {
         const callback = args[last] as Callback;
@@ -94,8 +94,8 @@ export function timeoutClient(server: PostgresServer, { statementMs, idleMs, poo
       return result;
     }
 
-    /** @returns to be called at the end of the statement, with its error if it has one */
-    private watch(): (error: unknown) => void {
+    /** @returns call it at the end of the statement, with its error if there is one */
+    private startTimeout(): (error: unknown) => void {
       let timer = setTimeout(() => {
         if (pooled) this.cancelRunning();
         timer = setTimeout(() => {
@@ -109,7 +109,7 @@ export function timeoutClient(server: PostgresServer, { statementMs, idleMs, poo
       };
     }
 
-    /** Cancelling takes a connection of its own, as the protocol has it; the pooler passes it on. */
+    /** The protocol sends a cancel request over a new connection; the pooler passes it on. */
     private cancelRunning(): void {
       const { processID, secretKey } = this as unknown as Wire;
       const { connection } = new PostgresClient(this.config) as unknown as Wire;

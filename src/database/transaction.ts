@@ -6,8 +6,8 @@ type Hook = () => Promise<unknown>;
 const pending = new WeakMap<QueryRunner, Hook[]>();
 
 /**
- * One transaction, and after its commit whatever joined it has asked for with `afterCommit`, all at once. The caller waits
- * for that too, so an answer is not sent before the caches know; a failure there no longer undoes anything and is logged.
+ * Runs a transaction, then, after its commit, all hooks of `afterCommit` in parallel. The caller waits for the hooks, so that
+ * caches are invalidated before the answer; their failures are logged.
  */
 export async function runInTransaction<T>(database: DataSource, work: (tx: EntityManager) => Promise<T>): Promise<T> {
   const hooks: Hook[] = [];
@@ -15,14 +15,14 @@ export async function runInTransaction<T>(database: DataSource, work: (tx: Entit
     pending.set(tx.queryRunner!, hooks);
     return work(tx);
   });
-  // The connection is back in the pool by now: nobody waits for it while a cache is written.
+  // The connection is back in the pool by now.
   if (hooks.length > 0) await Promise.all(hooks.map(runHook));
   return result;
 }
 
 /**
- * Has `hook` called once the transaction is committed; after a rollback it never is. The hook bounds its own time.
- * @throws Error where the transaction was not opened by `runInTransaction`: the hook would be lost in silence
+ * Calls `hook` once the transaction has committed. The hook must have its own timeout.
+ * @throws Error outside `runInTransaction`, where the hook would be lost
  */
 export function afterCommit(tx: EntityManager, hook: Hook): void {
   const hooks = tx.queryRunner && pending.get(tx.queryRunner);

@@ -1,13 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Client } from 'pg';
 import { sqlState } from '../common/database-errors.js';
+import { RELAY_LOCK_KEY, REPLAY_LOCK_KEY } from '../database/advisory-locks.js';
 import { directClient } from '../database/connection-options.js';
 import { READ_ONLY } from '../database/read-only-recovery.js';
 import type { Settings } from '../config/settings.js';
-
-/** Advisory lock keys, beside that of the migrations. */
-const RELAY_LOCK_KEY = 7_205_761;
-const REPLAY_LOCK_KEY = 7_205_762;
 
 /** PostgreSQL ends a session that is silent for longer, which releases the lock. */
 const MAX_SILENCE_MS = 1500;

@@ -1,42 +1,36 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../common/logging/logger.js';
+import { GetBatcher } from './get-batcher.js';
 import { isReply, probeWrite, refusesWork } from './redis-refusals.js';
 
-/** Redis is not configured, or was found not to answer a moment ago. Callers go to PostgreSQL or to memory instead. */
+/** Redis is not configured, or the circuit is open. Callers fall back to PostgreSQL or to memory. */
 export class RedisUnavailable extends Error {}
 
-/** Milliseconds between the probes that look whether Redis is back. */
 const PROBE_INTERVAL_MS = 250;
-/** Answers in a row that have to be quick before Redis is used again. */
+/** Consecutive quick probes that close the circuit. */
 const MIN_PROBE_ATTEMPTS = 3;
-/** Milliseconds past which an answer is slow. A request asks a few times in a row, so this is no more than a fifth of what it has. */
+/** Latency of a slow answer. A request sends several commands in sequence, so this is a fifth of its time for Redis. */
 const SLOW_MS = 10;
-/** Milliseconds past which a probe without any answer takes its connection for dead; less than the library's time-out. */
+/** A probe that is unanswered for this long makes the connection dead; shorter than `commandTimeout`. */
 const DEAD_CONNECTION_MS = 1500;
 
-/** Keys that are read together, each with its place, and what will stand under them. */
-interface Reading {
-  places: Map<string, number>;
-  values: Promise<(string | null)[]>;
-}
-
 /**
- * A circuit breaker (Nygard, Release It!) around the one Redis connection: the first command that fails or times out opens it,
- * so does a run of slow ones; everybody after that is refused at once, and a probe in the background, never a request, finds
- * out when Redis is back.
+ * A circuit breaker (Nygard, Release It!) around the Redis connection. A command that fails or times out opens it, and so does a
+ * run of slow ones. While it is open, commands are refused at once, and background probes find out when Redis is back. By hand,
+ * because the libraries count failures, whereas one slow answer is already too much for a request.
  */
 export class CircuitBreaker {
-  /** Milliseconds that a command may take, and so may a run of slow ones, with no quick one among them, together. */
+  /** Of a command, and of consecutive slow ones together. */
   timeoutMs = 40;
   private opened = false;
-  /** Milliseconds that such a run has taken, and until when. Commands at the same time count once. */
+  /** Duration and end of the current run of slow commands; concurrent ones count once. */
   private slowMs = 0;
   private slowUntil = 0;
   private probeTimer: NodeJS.Timeout | undefined;
-  private reading: Reading | undefined;
+  private readonly batcher = new GetBatcher((keys) => this.run((redis) => redis.mget(keys)));
 
   constructor(
-    /** null: not configured, every call is refused. */
+    /** null: not configured; every call is refused. */
     readonly redis: Redis | null,
     private readonly logger: Logger,
     private readonly label = 'Redis',
@@ -48,13 +42,13 @@ export class CircuitBreaker {
     return this.redis !== null && !this.opened;
   }
 
-  /** @throws RedisUnavailable at once while open, and after `patience` when it opens */
+  /** @throws RedisUnavailable at once while open, or after at most `timeoutMs` */
   async run<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     if (!this.redis || this.opened) throw new RedisUnavailable();
     try {
       return await this.withTimeout(command(this.redis));
     } catch (error) {
-      // What a server that works refuses (a wrong type, a script error) is a bug, not an outage.
+      // An error reply of a working server (a wrong type, a script error) is a bug, not an outage.
       if (isReply(error) && !refusesWork(error)) throw error;
       this.open(error);
       if (refusesWork(error)) this.reconnect();
@@ -62,29 +56,10 @@ export class CircuitBreaker {
     }
   }
 
-  /**
-   * A plain value, null where there is none. What all requests of one turn of the event loop ask for goes out as one MGET: a
-   * command of its own for each look-up costs this process more than Redis.
-   * @throws RedisUnavailable like `run`
-   */
-  async read(key: string): Promise<string | null> {
+  /** @throws RedisUnavailable like `run` */
+  async get(key: string): Promise<string | null> {
     if (!this.available) throw new RedisUnavailable();
-    const reading = (this.reading ??= this.startReading());
-    const { places, values } = reading;
-    const place = places.get(key) ?? places.size;
-    places.set(key, place);
-    return (await values)[place]!;
-  }
-
-  private startReading(): Reading {
-    const places = new Map<string, number>();
-    const values = new Promise<(string | null)[]>((resolve, reject) => {
-      setImmediate(() => {
-        this.reading = undefined;
-        this.run((redis) => redis.mget([...places.keys()])).then(resolve, reject);
-      });
-    });
-    return { places, values };
+    return this.batcher.get(key);
   }
 
   stop(): void {
@@ -95,7 +70,7 @@ export class CircuitBreaker {
   private open(cause: unknown): void {
     if (this.opened) return;
     this.opened = true;
-    // The message alone: the error may carry the command with its values.
+    // Only the message: the error may contain the command with its values.
     const reason = `${this.label}: ${(cause as Error).message}`;
     this.logger.warn({ reason }, 'Redis does not do its work; working without it');
     this.scheduleProbe();
@@ -117,7 +92,7 @@ export class CircuitBreaker {
         slow = true;
         stop = whenUnanswered(DEAD_CONNECTION_MS - SLOW_MS, () => this.reconnect());
       });
-      // Waited for even when it is slow: unanswered ones would pile up in the connection.
+      // A slow probe is awaited too: unanswered ones would pile up in the connection.
       await probeWrite(this.redis!)
         .catch((error: unknown) => {
           if (refusesWork(error)) this.reconnect();
@@ -129,8 +104,8 @@ export class CircuitBreaker {
   }
 
   /**
-   * The host may be gone without a word, or have become a replica, and another in its place: the name is looked up anew. A
-   * silent socket would stay open for a quarter of an hour, one to a replica for ever. Only what is ready: a connection still looking for its primary ends for good when it is broken off.
+   * Resolves the host name again, because another server may have replaced this one. A dead socket would stay open for 15
+   * minutes, one to a replica forever. Only while ready: ioredis gives up for good if it is interrupted while connecting.
    */
   private reconnect(): void {
     if (this.redis!.status === 'ready') this.redis!.disconnect(true);
@@ -158,7 +133,7 @@ export class CircuitBreaker {
     });
   }
 
-  /** @param slowSince when a command that was slow was sent; null: it was quick */
+  /** @param slowSince when a slow command was sent; null after a quick one */
   private recordLatency(slowSince: number | null): void {
     if (slowSince === null) return void (this.slowMs = 0);
     const now = performance.now();
@@ -168,14 +143,14 @@ export class CircuitBreaker {
 }
 
 /**
- * Counts the time of Redis, not of this process, which may be busy for longer than that: from the end of this turn of the
- * event loop, when what is sent leaves, and what has arrived at the end is read before it is called late.
- * @returns to be called when the answer is there
+ * Measures the latency of Redis without the lag of this process: starts at the end of this turn of the event loop, when the
+ * command is sent, and reads arrived answers before it calls `late`.
+ * @returns call it when the answer is there
  */
 function whenUnanswered(milliseconds: number, late: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
   let turn: NodeJS.Immediate = setImmediate(() => {
-    // Timers run before what has arrived is read; what is set immediate runs after.
+    // Timers run before the poll phase, which reads answers; immediates run after it.
     timer = setTimeout(() => (turn = setImmediate(late)), milliseconds);
   });
   return () => {

@@ -4,37 +4,35 @@ import { Redis, RedisOptions } from 'ioredis';
 import type { Settings } from '../config/settings.js';
 
 /**
- * Every failure is fast: nothing queues while Redis is away, and the connection comes back by itself. How long a command may
- * take is for the circuit breaker to say. The defaults of the library would hold a request for ten seconds. Milliseconds.
+ * Fails fast: nothing queues while Redis is away, and ioredis reconnects in the background. The circuit breaker has its own,
+ * shorter timeout; the defaults would block a request for ten seconds. Times in milliseconds.
  */
 const OPTIONS: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,
   enableAutoPipelining: true,
-  // Collected by the circuit breaker already.
+  // `GetBatcher` combines these.
   autoPipeliningIgnoredCommands: ['mget'],
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
-  // Past this the library forgets the command.
   commandTimeout: 2000,
   connectTimeout: 300,
-  // For the good-bye of a connection that is given up.
   disconnectTimeout: 300,
   retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 5), 1000),
 };
 
-/** The one connection of the process; null where none is configured. */
+/** The only connection of the process; null without REDIS_URL. */
 export function connectRedis({ redis }: Settings): Redis | null {
   if (!redis.url) return null;
   const client = new Redis(redis.url, { ...OPTIONS, ...tlsOptions(redis), ...sentinelOptions(redis) });
-  // The circuit breaker reports it, once an outage; without a listener each retry would print.
+  // The circuit breaker logs outages; without a listener ioredis would print each retry.
   client.on('error', () => undefined);
-  // Rejects when Redis is away at start; the retries go on all the same.
+  // Rejects if Redis is away; ioredis retries all the same.
   client.connect().catch(() => undefined);
   return client;
 }
 
-/** Which server a message is about, by which variable, and where: `Redis (REDIS_URL, cache:6379)`. */
+/** For log messages: `Redis (REDIS_URL, cache:6379)`. */
 export function redisLabel({ redis: { url, sentinels } }: Settings): string {
   if (sentinels.length > 0)
     return `Redis (REDIS_SENTINELS, ${sentinels.map(({ host, port }) => `${host}:${port}`).join()})`;
@@ -58,9 +56,9 @@ function sentinelOptions({ url, ca, sentinels, sentinelName }: Settings['redis']
   const tls = authorities(ca);
   return {
     sentinels,
-    // Else one that accepts and says nothing would keep the others from being asked, for ever.
+    // Otherwise a sentinel that accepts and never answers would block the fallback to the others.
     sentinelCommandTimeout: 500,
-    // Else the library would encrypt neither way, whatever the address says.
+    // With sentinels ioredis ignores the `rediss:` of the URL.
     ...(protocol === 'rediss:' ? { sentinelTLS: tls, enableTLSForSentinelMode: true, tls } : {}),
     name: sentinelName,
     username: decodeURIComponent(username) || undefined,

@@ -61,7 +61,7 @@ export class SessionCache implements OnApplicationShutdown {
   /** @returns the role of a live session; `revoked`; null if PostgreSQL must be asked */
   async find(sessionId: string, userId: string): Promise<Role | 'revoked' | null> {
     if (!this.isUsable(sessionId, userId)) return null;
-    const value = await this.breaker.read(key(sessionId)).catch(() => null);
+    const value = await this.breaker.get(key(sessionId)).catch(() => null);
     const found = value === null ? null : this.validateEntry(value, sessionId, userId);
     cacheReads.add('session', found === null ? 'miss' : 'hit');
     return found;

@@ -1,15 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import { AppError } from '../common/errors.js';
-
-/** Advisory lock key, beside those of migrations, relay and replay. */
-const ADMINISTRATORS_LOCK_KEY = 7_205_764;
+import { LAST_ADMIN_LOCK_KEY } from '../database/advisory-locks.js';
 
 /**
  * Puts whoever takes an administrator away (erasure, deactivation, change of role), or must be one to the end, in line until
  * the transaction is over: two who go at once would each count the other. Called before any row is locked, or the two could wait for one another.
  */
 export async function lockAdministrators(tx: EntityManager): Promise<void> {
-  await tx.query('SELECT pg_advisory_xact_lock($1)', [ADMINISTRATORS_LOCK_KEY]);
+  await tx.query('SELECT pg_advisory_xact_lock($1)', [LAST_ADMIN_LOCK_KEY]);
 }
 
 /**

@@ -1,40 +1,39 @@
 import type { Logger } from '../logging/logger.js';
 
 /**
- * Work that comes round again while the process lives, never twice at once. First at a random moment within the interval:
- * instances that start together need not meet.
+ * Repeats `work`, one run at a time. The first run starts at a random moment within the interval, so that instances that
+ * start together do not all work at once.
  */
 export class PeriodicTask {
-  /** True from the end of the process on: work of many steps stops at the next one. */
+  /** Set by `stop`; work of many steps checks it between them. */
   stopped = false;
   private timer: NodeJS.Timeout | undefined;
   private running = Promise.resolve();
-  private failing = false;
+  private hasFailed = false;
 
   /**
-   * @param interval milliseconds from one beginning to the next
-   * @param failed what the log says of a round that failed; the next one tries again
+   * @param intervalMs from one start to the next
+   * @param failureMessage log line of a failed run
    */
   constructor(
-    private readonly interval: number,
+    private readonly intervalMs: number,
     private readonly logger: Logger,
-    private readonly failed: string,
+    private readonly failureMessage: string,
     private readonly work: () => Promise<void>,
   ) {}
 
   start(): void {
-    this.timer = setTimeout(() => this.tick(), Math.random() * this.interval).unref();
+    this.timer = setTimeout(() => this.onTimer(), Math.random() * this.intervalMs).unref();
   }
 
-  /** A round now, after the one that runs already: that may have looked just before there was something. Never rejects. */
+  /** Runs the work once more, after a run in progress, which may have missed the latest change. Never rejects. */
   runNow(): Promise<void> {
     this.running = this.running
       .then(() => this.work())
       .then(
-        () => (this.failing = false),
+        () => void (this.hasFailed = false),
         (error: unknown) => this.report(error),
-      )
-      .then(() => undefined);
+      );
     return this.running;
   }
 
@@ -44,14 +43,14 @@ export class PeriodicTask {
     await this.running;
   }
 
-  /** Once an outage: work that comes round often would fill the log. */
+  /** Logs the first of consecutive failures only: a short interval would fill the log. */
   private report(error: unknown): void {
-    if (!this.failing) this.logger.warn({ err: error }, `${this.failed}; tried again later`);
-    this.failing = true;
+    if (!this.hasFailed) this.logger.warn({ err: error }, `${this.failureMessage}; tried again later`);
+    this.hasFailed = true;
   }
 
-  private tick(): void {
+  private onTimer(): void {
     void this.runNow();
-    this.timer = setTimeout(() => this.tick(), this.interval).unref();
+    this.timer = setTimeout(() => this.onTimer(), this.intervalMs).unref();
   }
 }

@@ -1,47 +1,49 @@
-type Job = () => Promise<void>;
+type Task = () => Promise<void>;
 
-/** Work beside the requests: so many jobs at once, the others in line. A job sees to its own errors. */
+/**
+ * Runs background tasks, a limited number at once. Not a `Semaphore`: no caller waits for a task, and a shutdown has to wait
+ * for all of them or drop the rest. Tasks handle their own errors.
+ */
 export class TaskQueue {
-  private readonly waiting: Job[] = [];
-  private readonly whenIdle: (() => void)[] = [];
+  private readonly waiting: Task[] = [];
+  private readonly idleListeners: (() => void)[] = [];
   private running = 0;
 
   constructor(private readonly concurrency: number) {}
 
-  /** Jobs that wait or run. */
+  /** Tasks that wait or run. */
   get size(): number {
     return this.waiting.length + this.running;
   }
 
-  push(job: Job): void {
-    this.waiting.push(job);
-    this.next();
+  push(task: Task): void {
+    this.waiting.push(task);
+    this.startTasks();
   }
 
-  /** Forgets the jobs that have not begun. */
+  /** Drops the tasks that have not started. */
   clear(): void {
     this.waiting.length = 0;
   }
 
-  /** Resolves when nothing waits or runs. */
   async idle(): Promise<void> {
-    if (this.size > 0) await new Promise<void>((resolve) => this.whenIdle.push(resolve));
+    if (this.size > 0) await new Promise<void>((resolve) => this.idleListeners.push(resolve));
   }
 
-  private next(): void {
-    while (this.running < this.concurrency && this.waiting.length > 0) void this.run(this.waiting.shift()!);
-    if (this.size === 0) for (const resolve of this.whenIdle.splice(0)) resolve();
+  private startTasks(): void {
+    while (this.running < this.concurrency && this.waiting.length > 0) void this.runTask(this.waiting.shift()!);
+    if (this.size === 0) for (const resolve of this.idleListeners.splice(0)) resolve();
   }
 
-  private async run(job: Job): Promise<void> {
+  private async runTask(task: Task): Promise<void> {
     this.running += 1;
     try {
-      // Begins in a turn of its own: the caller is not held up by the job's first steps.
+      // The caller does not wait for the synchronous part of the task.
       await new Promise((resolve) => setImmediate(resolve));
-      await job();
+      await task();
     } finally {
       this.running -= 1;
-      this.next();
+      this.startTasks();
     }
   }
 }

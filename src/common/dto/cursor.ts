@@ -2,14 +2,14 @@ import { AppError } from '../errors.js';
 
 type Values = readonly (string | null)[];
 
-/** A position in a list, opaque to clients: the sort values of the row that it stands behind. */
+/** Encodes a position in a list, opaque to clients: the sort values of the last row before it. */
 export function encodeCursor(values: Values): string {
   return Buffer.from(JSON.stringify(values)).toString('base64url');
 }
 
 /**
- * @param isPosition whether these values can be a position in the list at hand
- * @throws AppError `validation_failed` for what was made for another list or was not made here
+ * @param isPosition whether these values are a position in this list
+ * @throws AppError `validation_failed` for a cursor of another list or a malformed one
  */
 export function decodeCursor<T extends Values>(cursor: string, isPosition: (values: Values) => values is T): T {
   const values = parse(cursor);

@@ -6,7 +6,7 @@ import { OptionalParam } from './query-params.js';
 
 const ISO_8601 = /^(?<day>\d{4}-\d{2}-\d{2})(?<time>T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(?<zone>Z|[+-]\d{2}:\d{2})?$/;
 
-/** The moment that an ISO 8601 day or time names, UTC unless it says otherwise; undefined where there is no such moment. */
+/** Parses an ISO 8601 date or date-time, UTC unless it has an offset; undefined if it is not valid. */
 export function parseIso8601(text: string): Date | undefined {
   const { day, time = 'T00:00', zone = 'Z' } = ISO_8601.exec(text)?.groups ?? {};
   if (day === undefined) return undefined;
@@ -17,7 +17,7 @@ export function parseIso8601(text: string): Date | undefined {
   return Number.isNaN(+instant) ? undefined : instant;
 }
 
-/** A moment as a query parameter. */
+/** A query parameter with a date or date-time. */
 export function DateTimeParam(description: string) {
   return applyDecorators(
     ApiPropertyOptional({ type: String, format: 'date-time', description }),

@@ -26,7 +26,7 @@ class ErrorPart {
   details: ErrorDetailBody[];
 }
 
-/** The body of every answer that is not 2xx, for the interface document. */
+/** The OpenAPI schema of `errorBody`. */
 export class ErrorBody {
   @ApiProperty({ type: ErrorPart })
   error: ErrorPart;

@@ -5,10 +5,10 @@ import { IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
 import { OptionalField, Satisfies } from './text-fields.js';
 import { isUuid } from './uuid-param.js';
 
-/** The library passes it on, though its types do not know it for a property. */
+/** Swagger supports `allowEmptyValue`; its types do not declare it here. */
 const EmptyAllowed = () => ApiPropertyOptional({ allowEmptyValue: true } as ApiPropertyOptions);
 
-/** A query parameter that may be missing; an empty one, as forms send it, counts as missing. */
+/** An optional query parameter; an empty one, as forms send it, counts as missing. */
 export function OptionalParam() {
   return applyDecorators(
     EmptyAllowed(),
@@ -17,7 +17,7 @@ export function OptionalParam() {
   );
 }
 
-/** A whole number in decimal digits; the property's initial value stands for a missing or empty one. */
+/** A whole number in decimal digits; a missing one leaves the property's initial value. */
 export function IntParam(minimum: number, maximum: number, fallback: number) {
   return applyDecorators(
     ApiPropertyOptional({ type: 'integer', minimum, maximum, default: fallback }),
@@ -29,7 +29,6 @@ export function IntParam(minimum: number, maximum: number, fallback: number) {
   );
 }
 
-/** `true` or `false`. */
 export function BooleanParam() {
   return applyDecorators(
     ApiPropertyOptional({ type: Boolean }),

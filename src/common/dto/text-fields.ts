@@ -5,31 +5,31 @@ import { buildMessage, IsString, registerDecorator, ValidateBy, ValidateIf, Vali
 import type { Rule } from '../errors.js';
 import { isOneLine, isPlainText, isVisible, toNfc } from './text.js';
 
-/** NFC, trimmed; everything but strings is left to the checks that follow. */
+/** Normalizes strings to NFC and trims them; the validators refuse other types. */
 export const toText = (value: unknown) => (typeof value === 'string' ? toNfc(value).trim() : value);
 
 export const NormalizedText = () => Transform(({ value }) => toText(value));
 
 const LINE_ENDS = /\r\n?|[\u0085\u2028\u2029]/g;
 
-/** An omitted field stays as it is; null is not a way to omit it. */
+/** May be omitted, which leaves the stored value; null is not allowed. */
 export const OptionalField = () => ValidateIf((_, value) => value !== undefined);
 
-/** Omitted: stays. Null: cleared. Anything else is checked. */
+/** May be omitted, which leaves the stored value, or null, which clears it. */
 export const NullableField = () => ValidateIf((_, value) => value !== undefined && value !== null);
 
-/** True for a text of so many code points, which is what PostgreSQL counts. */
+/** Counts code points, as PostgreSQL does. */
 function hasCharacters(text: string, min: number, max: number): boolean {
   if (text.length < min || text.length > 2 * max) return false;
-  // The common case is certain without counting.
+  // A string has no more code points than UTF-16 units.
   if (min <= 1 && text.length <= max) return true;
   const { length } = [...text];
   return length >= min && length <= max;
 }
 
 /**
- * Text of `min` to `max` characters. The library's own rules take an emoji and the selector of its look for one character, and
- * the column would be too narrow.
+ * Text of `min` to `max` code points. class-validator's `Length` counts an emoji and its variation selector as one character,
+ * which can exceed the column.
  */
 export function CodePointLength(min: number, max: number, options?: ValidationOptions): PropertyDecorator {
   const rule = (name: Rule, bound: number, fits: (text: string) => boolean, words: string) => {
@@ -43,12 +43,12 @@ export function CodePointLength(min: number, max: number, options?: ValidationOp
   return applyDecorators(tooLong, tooShort);
 }
 
-// Other types, and texts that are too short, are told so by other rules.
+// Other rules report other types and empty texts.
 const oneLine = (value: unknown) => typeof value !== 'string' || isOneLine(value);
 const plainText = (value: unknown) => typeof value !== 'string' || isPlainText(value);
 const visibleText = (value: unknown) => typeof value !== 'string' || value === '' || isVisible(value);
 
-/** Text of `min` to `max` characters that shows something, and itself only; in one line, or in lines. */
+/** Visible text of `min` to `max` characters without control characters, on one line or several. */
 export function ShownText(min: number, max: number, { each = false, lines = false } = {}) {
   const plainly = 'without control characters or changes of direction';
   return applyDecorators(
@@ -61,12 +61,12 @@ export function ShownText(min: number, max: number, { each = false, lines = fals
   );
 }
 
-/** Required text of one line and 1 to `max` characters. */
+/** Required single-line text of 1 to `max` characters. */
 export function TextField(max: number, example: string) {
   return applyDecorators(ApiProperty({ example, minLength: 1, maxLength: max }), NormalizedText(), ShownText(1, max));
 }
 
-/** Optional text of at most `max` characters that null clears; an empty string counts as null. */
+/** Optional text of at most `max` characters; null or an empty string clears it. */
 export function NullableTextField(max: number, example: string, { lines = false } = {}) {
   const read = (value: unknown) => toText(lines && typeof value === 'string' ? value.replace(LINE_ENDS, '\n') : value);
   return applyDecorators(
@@ -77,7 +77,7 @@ export function NullableTextField(max: number, example: string, { lines = false 
   );
 }
 
-/** A check of our own: `message` follows the field's name, or the words for an entry of it. */
+/** A custom validator; `message` follows the name of the field or, with `each`, `each value in <field>`. */
 export function Satisfies(
   check: (value: unknown) => boolean,
   rule: Rule,

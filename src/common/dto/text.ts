@@ -1,42 +1,41 @@
-/** Controls, halves of surrogate pairs, line ends, and what turns the direction of the text around it (UAX #9). */
+/** Control characters, lone surrogates, line ends, and bidirectional overrides (UAX #9). */
 const UNPRINTABLE = String.raw`\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069`;
 const HAS_UNPRINTABLE = new RegExp(`[${UNPRINTABLE}]`, 'u');
 const HAS_UNPRINTABLE_BUT_LINES = new RegExp(String.raw`(?![\n\t])[${UNPRINTABLE}]`, 'u');
 const BREAKS = /[\s\u0085\u202a-\u202e\u2066-\u2069]+/gu;
 const ALL_UNPRINTABLE = new RegExp(`[${UNPRINTABLE}]`, 'gu');
 
-/** U+2800 is a pattern of Braille without dots; it and the fillers of Hangul are letters or symbols, and yet blank. */
+/** U+2800 (blank Braille) and the Hangul fillers are letters or symbols, yet blank. */
 const VISIBLE = /[^\p{Cc}\p{Cf}\p{Cs}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}\u2800]/u;
 
-/** More than any text that is kept has in any normal form. */
+/** More than any stored text has in any normalization form. */
 const MAX_TEXT_CHARS = 16_000;
-/** Marks upon one letter (UAX #15, stream-safe text format). */
+/** Combining marks on one letter (UAX #15, stream-safe text format). */
 const MAX_MARKS_CHARS = 30;
 
-/** Normalizing puts marks in order, in time by the square of their number. */
+/** Normalization sorts combining marks in quadratic time, so texts with very many are not normalized. */
 function isEndless(text: string): boolean {
   if (text.length > MAX_TEXT_CHARS) return true;
   return text.match(/\p{M}+/gu)?.some(({ length }) => length > 2 * MAX_MARKS_CHARS) ?? false;
 }
 
-/** NFC (UAX #15); a text that is too long, or has too many marks on a letter, stays as it is and is no line of text. */
+/** NFC (UAX #15); an endless text is returned unchanged, and `isOneLine` refuses it. */
 export const toNfc = (text: string): string => (isEndless(text) ? text : text.normalize('NFC'));
 
 export const isOneLine = (text: string): boolean => !isEndless(text) && !HAS_UNPRINTABLE.test(text);
 
-/** Like `isOneLine`, with line breaks and tabs. */
+/** Like `isOneLine`, but allows line breaks and tabs. */
 export const isPlainText = (text: string): boolean => !isEndless(text) && !HAS_UNPRINTABLE_BUT_LINES.test(text);
 
-/** False for a text that shows nothing. */
 export const isVisible = (text: string): boolean => isEndless(text) || VISIBLE.test(text);
 
-/** The same for texts that differ in case only; the same everywhere, whatever the locale. */
+/** Folds case independently of the locale. */
 export const foldCase = (text: string): string => toNfc(text.toUpperCase().toLowerCase());
 
 const graphemes = new Intl.Segmenter('und', { granularity: 'grapheme' });
 
-/** As much of a text as fits, cut between what a reader takes for characters, such as an emoji of several code points. */
-function cut(text: string, maxCodePoints: number): string {
+/** Cuts between grapheme clusters, so that an emoji of several code points stays whole. */
+function truncate(text: string, maxCodePoints: number): string {
   // A text has at least as many UTF-16 units as code points, and a segmenter costs a hundred times this comparison.
   if (text.length <= maxCodePoints) return text;
   let [end, left] = [0, maxCodePoints];
@@ -48,7 +47,7 @@ function cut(text: string, maxCodePoints: number): string {
   return text.slice(0, end).trim();
 }
 
-/** What can be shown in one line of a text from elsewhere, which is not refused; empty where that is nothing. */
+/** Cleans a text that cannot be refused, such as a provider's, to one visible line; empty if nothing remains. */
 export function toLine(text: string, maxCodePoints: number): string {
   const line = toNfc(
     text
@@ -57,5 +56,5 @@ export function toLine(text: string, maxCodePoints: number): string {
       .replace(ALL_UNPRINTABLE, '')
       .trim(),
   );
-  return isVisible(line) && isOneLine(line) ? cut(line, maxCodePoints) : '';
+  return isVisible(line) && isOneLine(line) ? truncate(line, maxCodePoints) : '';
 }

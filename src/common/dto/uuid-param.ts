@@ -1,21 +1,14 @@
-import { Param, PipeTransform } from '@nestjs/common';
+import { Param, ParseUUIDPipe } from '@nestjs/common';
+import { isUUID } from 'class-validator';
 import { AppError } from '../errors.js';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+export const isUuid = (text: string): boolean => isUUID(text, 'loose');
 
-export function isUuid(text: string): boolean {
-  return UUID.test(text);
+const toLowerCase = { transform: (value: string) => value.toLowerCase() };
+
+/** A path parameter that must be a UUID (RFC 9562); lower case, because handlers compare ids as strings. */
+export function UuidParam(name: string): ParameterDecorator {
+  const details = [{ field: name, rule: 'invalid_format' as const, message: `${name} must be a UUID` }];
+  const exceptionFactory = () => new AppError('validation_failed', { details });
+  return Param(name, new ParseUUIDPipe({ exceptionFactory }), toLowerCase);
 }
-
-class UuidPipe implements PipeTransform<string, string> {
-  constructor(private readonly field: string) {}
-
-  transform(value: string): string {
-    if (isUuid(value)) return value.toLowerCase();
-    const details = [{ field: this.field, rule: 'invalid_format' as const, message: `${this.field} must be a UUID` }];
-    throw new AppError('validation_failed', { details });
-  }
-}
-
-/** A part of the path that is a UUID of any version; anything else is 400. */
-export const UuidParam = (name: string) => Param(name, new UuidPipe(name));

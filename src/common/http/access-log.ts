@@ -3,8 +3,8 @@ import { type Logger, withoutRedaction } from '../logging/logger.js';
 import { httpDuration } from '../logging/metrics.js';
 
 /**
- * One line and one observation a request. The route's template is logged, never the raw URL: queries carry codes and tokens.
- * @param logger null switches the lines off; the metrics stay
+ * Logs and measures each request. The log has the route's template, never the raw URL: queries carry codes and tokens.
+ * @param logger null switches the log off, but not the metrics
  */
 export function useAccessLog(fastify: FastifyInstance, logger: Logger | null): void {
   const lines = logger && withoutRedaction(logger);

@@ -1,32 +1,32 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
 
-/** Which methods each address answers, so that a wrong method is told from a wrong address (RFC 9110 §15.5.6). */
+/** The methods of each path, so that a wrong method is answered 405 and a wrong path 404 (RFC 9110 §15.5.6). */
 export class AllowedMethods {
   private readonly methods = new Map<string, Set<string>>();
   private patterns: { pattern: RegExp; methods: Set<string> }[] | undefined;
 
   constructor(fastify: FastifyInstance) {
     fastify.addHook('onRoute', ({ url, method }) => {
-      // The CORS plugin answers OPTIONS on every address; that says nothing of what is there.
+      // The CORS plugin registers OPTIONS for every path.
       if (url === '*' || url === '/*') return;
       const known = this.methods.get(url) ?? new Set();
       for (const item of [method].flat()) known.add(item);
       this.methods.set(url, known);
       this.patterns = undefined;
     });
-    // Before the body is read: what nothing answers needs none.
+    // Refuses before the body is read.
     fastify.addHook('preParsing', (request, _reply, _payload, done) => {
       done(request.is404 || this.isShadowed(request) ? this.refusal(request.url) : null);
     });
   }
 
-  /** A fixed path such as /users/batch is no id of /users/:id, whatever the method. */
+  /** A fixed path such as /users/batch is not an id of /users/:id, for any method. */
   private isShadowed({ url, routeOptions }: FastifyRequest): boolean {
     return routeOptions.url?.includes('/:') === true && this.methods.has(pathOf(url));
   }
 
-  /** Of a method that the address does not answer, or of an address where nothing is. */
+  /** `method_not_allowed`, or `not_found` if the path has no methods. */
   refusal(url: string): AppError {
     const allow = this.methodsOf(url);
     return allow.length > 0
@@ -34,7 +34,6 @@ export class AllowedMethods {
       : new AppError('not_found');
   }
 
-  /** The methods of the path, sorted; empty where nothing is there. */
   methodsOf(url: string): string[] {
     const path = pathOf(url);
     const own = this.methods.get(path);

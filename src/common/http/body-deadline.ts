@@ -2,15 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors.js';
 import type { Lifecycle } from '../lifecycle.module.js';
 
-/** For a file, which has to keep a pace besides; no other request has longer. */
+/** Time for an upload to arrive, which must also keep a minimum speed; the longest of all requests. */
 export const MAX_UPLOAD_MS = 120_000;
 
-/** Once the process drains: a body that takes longer must not hold up the end, and another instance takes the repetition. */
+/** Time for a body to arrive while the process drains; the client repeats the request at another instance. */
 const MAX_DRAINING_BODY_MS = 5000;
 
 /**
- * Answers 408 to a request whose body does not arrive in time. Node's own limit would end the connection without a line in the
- * log, and knows nothing of a shutdown.
+ * Answers 408 to a request whose body does not arrive in time. Node's own limit would close the connection without a log line,
+ * and cannot be shortened during a shutdown.
  */
 export function useBodyDeadlines(fastify: FastifyInstance, maxBodyMs: number, lifecycle: Lifecycle): void {
   const arriving = new Set<(limitMs: number) => void>();
@@ -22,7 +22,7 @@ export function useBodyDeadlines(fastify: FastifyInstance, maxBodyMs: number, li
     const allowedMs = routeOptions.config.multipart ? MAX_UPLOAD_MS : maxBodyMs;
     const refuse = () => {
       if (raw.complete || reply.sent) return;
-      // Else the rest of the body would be waited for once more.
+      // Otherwise Node would wait for the rest of the body.
       reply.raw.once('finish', () => raw.socket.destroySoon());
       void reply.send(new AppError('request_timeout'));
     };
@@ -31,12 +31,12 @@ export function useBodyDeadlines(fastify: FastifyInstance, maxBodyMs: number, li
       clearTimeout(timer);
       timer = setTimeout(refuse, Math.min(limitMs, allowedMs)).unref();
     };
-    const forget = () => {
+    const unwatch = () => {
       clearTimeout(timer);
       arriving.delete(shorten);
     };
     arriving.add(shorten);
-    raw.once('end', forget).once('close', forget);
+    raw.once('end', unwatch).once('close', unwatch);
     done();
   });
 }

@@ -5,25 +5,25 @@ import type { Logger } from '../logging/logger.js';
 
 export interface ClientAddress {
   ipAddress: string;
-  /** The address is that of a proxy whose header is not trusted: any number of clients may stand behind it. */
+  /** The address is that of an untrusted proxy, which may stand for any number of clients. */
   behindProxy: boolean;
 }
 
-/** `ip`, `ip:port`, `[v6]` or `[v6]:port`; IPv6 without brackets has no port. */
+/** `ip`, `ip:port`, `[v6]` or `[v6]:port`. */
 const ENTRY = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/;
-/** RFC 1918, RFC 4193, and this machine: where proxies stand. */
+/** RFC 1918, RFC 4193 and loopback addresses, which a proxy in the same network has. */
 const PRIVATE_RANGES = new Set(['private', 'uniqueLocal', 'loopback']);
 const MAX_LOGGED_CHARS = 64;
-/** Between two lines about entries that cannot be read: the client writes them where the number of proxies is wrong. */
+/** Between two warnings about unreadable entries: if the number of proxies is wrong, clients write the entries. */
 const MIN_LOG_INTERVAL_MS = 60_000;
 
-/** An IPv4 client on a dual-stack socket shows as `::ffff:192.0.2.1`; a zone means nothing to anybody else. */
+/** Maps `::ffff:192.0.2.1`, an IPv4 client on a dual-stack socket, to IPv4, and removes the zone of a link-local address. */
 export function normalAddress(address: string): string {
   if (!address.includes(':')) return address;
   return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
 }
 
-/** @returns null for what is none of the four forms */
+/** @returns null if the entry has none of the four forms */
 export function readForwarded(entry: string): string | null {
   const [, bracketed, plain] = ENTRY.exec(entry) ?? [];
   if (bracketed !== undefined) return isIPv6(bracketed) ? normalAddress(bracketed) : null;
@@ -32,8 +32,8 @@ export function readForwarded(entry: string): string | null {
 }
 
 /**
- * Finds the address of the client. Proxies append to `X-Forwarded-For`, so only the right-most `hops` entries were written by
- * ours; everything to their left is the client's own claim.
+ * Finds the client's address. Proxies append to `X-Forwarded-For`, so only the right-most `hops` entries are trusted; clients
+ * can forge those to the left.
  */
 export class ClientAddresses {
   private hasWarned = false;

@@ -7,7 +7,7 @@ import type { Claimant, Principal } from './request-context.js';
 
 export const IS_PUBLIC = 'isPublic';
 
-/** Opens a route to everybody; all others ask for an access token. */
+/** Makes a route public; all others require an access token. */
 export const Public = () => SetMetadata(IS_PUBLIC, true);
 
 /** The signed-in user, as a handler's parameter. */
@@ -32,7 +32,7 @@ export const CurrentClaimant = createParamDecorator((_: unknown, host: Execution
   return claimant;
 });
 
-/** Documents the errors a route can answer, one OpenAPI response a status. */
+/** Documents the errors of a route, one OpenAPI response per status. */
 export function ApiErrors(...types: ErrorType[]) {
   const byStatus = new Map<number, ErrorType[]>();
   for (const type of types) byStatus.set(ERRORS[type][0], [...(byStatus.get(ERRORS[type][0]) ?? []), type]);

@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/** Seconds after which a shutdown that hangs is cut; Kubernetes kills at 30. */
+/** A shutdown that hangs ends after this time; Kubernetes kills at 30 seconds. */
 export const MAX_SHUTDOWN_SECONDS = 25;
-/** Seconds of it for what follows the last answer: five for queued mail, the rest for the relay's batch and open connections. */
+/** Reserved for work after the last answer: five seconds for queued mail, the rest for the relay's batch and connections. */
 const CLEANUP_SECONDS = 7;
-/** Seconds from the signal on for which requests may go on. Less the longest delay it is what an answer may take, eight. */
+/** Time for requests from the signal on; with the longest SHUTDOWN_DELAY_SECONDS, ten, eight seconds remain for an answer. */
 export const MAX_DRAIN_SECONDS = MAX_SHUTDOWN_SECONDS - CLEANUP_SECONDS;
 
 /**
- * Ends at once the connections that have asked for nothing yet, as browsers and balancers open them in advance: a server that
- * closes would wait for them.
+ * Closes connections that have sent nothing yet, such as browsers and load balancers open in advance. Node's `server.close()`
+ * waits for them.
  */
 export function gracefulShutdown(fastify: FastifyInstance): void {
   const { server } = fastify;

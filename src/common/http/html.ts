@@ -1,4 +1,4 @@
-/** Markup that is safe to send: made by `html`, never from a user's text. */
+/** Safe markup; only `html` creates it. */
 export class Html {
   constructor(readonly markup: string) {}
 
@@ -15,7 +15,7 @@ function markupOf(value: unknown): string {
   return value === null || value === undefined ? '' : String(value).replace(/[&<>"']/g, (sign) => ENTITIES[sign]!);
 }
 
-/** A template whose values are escaped for text and quoted attributes; nested templates and lists of them stay markup. */
+/** A template tag that escapes values for text and quoted attributes; nested templates and lists of them stay markup. */
 export function html(parts: TemplateStringsArray, ...values: unknown[]): Html {
   return new Html(parts.map((part, index) => part + (index < values.length ? markupOf(values[index]) : '')).join(''));
 }

@@ -4,15 +4,15 @@ import { AppError } from '../errors.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route reads a form with files itself, through `request.parts()`. */
+    /** The route reads a multipart form through `request.parts()`. */
     multipart?: boolean;
   }
 }
 
-/** Lets the routes that say so read multipart forms; on all others such a body is 415, like any that is not JSON. */
+/** Accepts multipart forms on routes with `multipart` in their config; on all others they are 415. */
 export function useMultipart(fastify: FastifyInstance): void {
   void fastify.register(multipart, { throwFileSizeLimit: false });
-  // The plugin's parser only marks the request: nothing has been read when this and the guards run.
+  // The plugin's parser only marks the request, so this check and the guards run before the body is read.
   fastify.addHook('preValidation', (request, _reply, done) => {
     const refused = request.isMultipart() && !request.is404 && !request.routeOptions.config.multipart;
     done(refused ? new AppError('unsupported_media_type') : undefined);

@@ -5,25 +5,25 @@ import type { FastifyRequest } from 'fastify';
 import type { AppError } from '../errors.js';
 import type { ClientAddress, ClientAddresses } from './client-address.js';
 
-/** Where a request came from; use cases take it for audit rows, sessions and events. */
+/** The origin of a request, for audit rows, sessions, events and limits. */
 export interface RequestContext extends ClientAddress {
   requestId: string;
-  /** W3C trace context (https://www.w3.org/TR/trace-context/); begins here where the caller sent none. */
+  /** W3C trace context (https://www.w3.org/TR/trace-context/); a new one if the caller sent none. */
   traceparent: string;
   userAgent: string | null;
-  /** The limit that this request came closest to, once it was counted; sent as `RateLimit-*`. `reset` in seconds. */
+  /** The limit with the fewest remaining requests, sent as `RateLimit-*`; `reset` in seconds. */
   rateLimit?: { limit: number; remaining: number; reset: number };
-  /** What the request was refused with. */
+  /** The error that the request was answered with. */
   refusal?: AppError;
-  /** A security event of a request that was answered all the same; goes to the log as a refusal does. */
+  /** A security event of a successful request; logged like a refusal. */
   securityEvent?: string;
-  /** The limit that refused it. */
+  /** Name of the limit that the request exceeded. */
   exceededLimit?: string;
-  /** E-mail address of the account that the caller wants into, once it is known; for the log of refused sign-ins. */
+  /** E-mail address of the attempted sign-in, for the log of refused ones. */
   attemptedEmail?: string;
 }
 
-/** Who acts, as the guard found it in a live session. */
+/** The signed-in user of the request, set by the guard. */
 export interface Principal {
   userId: string;
   sessionId: string;
@@ -55,7 +55,7 @@ declare module 'fastify' {
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
-/** Of any version but `ff`; ids of nothing but zeros are none. */
+/** Version `ff` and ids of only zeros are invalid (W3C Trace Context, §3.2). */
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 function header(request: IncomingMessage, name: string): string | undefined {
@@ -68,16 +68,16 @@ export function requestId(request: IncomingMessage): string {
   return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** Random hexadecimal digits, and how many of them are used: drawn for each request they would cost ten times as much. */
-const drawn = { digits: '', used: 0 };
+/** Random hexadecimal digits in stock: one call of `randomBytes` per request would cost ten times as much. */
+const stock = { digits: '', used: 0 };
 
-/** A trace of its own, of which nobody has said that it is to be recorded. */
+/** A new trace that is not sampled. */
 function newTraceparent(): string {
-  if (drawn.used === drawn.digits.length)
-    Object.assign(drawn, { digits: randomBytes(24 * 256).toString('hex'), used: 0 });
-  const [trace, parent] = [drawn.used, drawn.used + 32];
-  drawn.used = parent + 16;
-  return `00-${drawn.digits.slice(trace, parent)}-${drawn.digits.slice(parent, drawn.used)}-00`;
+  if (stock.used === stock.digits.length)
+    Object.assign(stock, { digits: randomBytes(24 * 256).toString('hex'), used: 0 });
+  const [trace, parent] = [stock.used, stock.used + 32];
+  stock.used = parent + 16;
+  return `00-${stock.digits.slice(trace, parent)}-${stock.digits.slice(parent, stock.used)}-00`;
 }
 
 export function createRequestContext(request: IncomingMessage, id: string, clients: ClientAddresses): RequestContext {
@@ -90,12 +90,12 @@ export function createRequestContext(request: IncomingMessage, id: string, clien
   };
 }
 
-/** Names of the IETF draft "RateLimit header fields for HTTP" in the form that clients know. */
+/** Headers of the IETF draft "RateLimit header fields for HTTP", versions up to 07. */
 export function rateLimitHeaders({ limit, remaining, reset }: NonNullable<RequestContext['rateLimit']>) {
   return { 'ratelimit-limit': limit, 'ratelimit-remaining': remaining, 'ratelimit-reset': reset };
 }
 
-/** The context of the current request, as a handler's parameter. */
+/** Injects the request's context into a handler. */
 export const Context = createParamDecorator((_: unknown, host: ExecutionContext): RequestContext => {
   return host.switchToHttp().getRequest<FastifyRequest>().context;
 });

@@ -5,9 +5,8 @@ import { ERRORS, ErrorType } from '../errors.js';
 import { DOCS_CSP } from './security-headers.js';
 import { VERSION } from '../version.js';
 
-/** What any route can answer, whatever it does. */
+/** Errors of every route. */
 const EVERYWHERE: ErrorType[] = ['bad_request', 'internal_error'];
-/** What a route that needs an account can answer besides, one that takes a body, and all but those about the process. */
 const WITH_ACCOUNT: ErrorType[] = ['unauthenticated'];
 const WITH_BODY: ErrorType[] = [
   'validation_failed',
@@ -16,7 +15,6 @@ const WITH_BODY: ErrorType[] = [
   'payload_too_large',
   'unsupported_media_type',
 ];
-/** The limit of a member's writes. */
 const WITH_WRITES: ErrorType[] = ['rate_limited'];
 const WITH_DATABASE: ErrorType[] = ['busy', 'database_unavailable'];
 
@@ -42,13 +40,13 @@ interface RequestBody {
   required?: boolean;
 }
 
-/** Errors are JSON whatever a route answers else; the pages show them as a page to those who ask for HTML. */
+/** Errors are always JSON; the pages also answer HTML to browsers. */
 const ERROR = { 'application/json': { schema: { $ref: '#/components/schemas/ErrorBody' } } };
 const PAGE_ERROR = { ...ERROR, 'text/html': { schema: { type: 'string' } } };
 
 const METHODS = ['get', 'post', 'put', 'delete'] as const;
 
-/** Adds what holds for every operation: that it is open where it is, what ids look like, and the errors that no route says of itself. */
+/** Adds what the decorators of a route leave out: public access, the format of ids, and the errors that many routes share. */
 function complete(document: OpenAPIObject): OpenAPIObject {
   for (const item of Object.values(document.paths))
     for (const method of METHODS) {
@@ -58,7 +56,7 @@ function complete(document: OpenAPIObject): OpenAPIObject {
       for (const { name, in: place, schema } of (operation.parameters ?? []) as Parameter[])
         if (place === 'path' && name === 'id') schema.format = 'uuid';
       if (operation.requestBody) completeBody(operation.requestBody as RequestBody, document);
-      // An empty requirement among them says that the token may be left out.
+      // An empty requirement among them makes the token optional.
       const closed = operation.security.length > 0 && operation.security.every((one) => Object.keys(one).length > 0);
       const types = [
         ...EVERYWHERE,
@@ -75,10 +73,7 @@ function complete(document: OpenAPIObject): OpenAPIObject {
   return document;
 }
 
-/**
- * No body has fields beside those of its class. It is checked like an empty object where it is missing, so it may be missing where
- * no field is required.
- */
+/** Bodies refuse unknown fields. A missing body counts as an empty object, so it is required only if one of its fields is. */
 function completeBody(body: RequestBody, { components }: OpenAPIObject): void {
   const [{ schema }] = Object.values(body.content) as [{ schema: Schema & { $ref?: string } }];
   const fields = schema.$ref ? (components!.schemas![schema.$ref.split('/').at(-1)!] as Schema) : schema;
@@ -114,7 +109,7 @@ export function setupSwagger(app: NestFastifyApplication): void {
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'The credential of another service' }, 'service')
     .build();
-  // Made on first use: it costs start-up time that most processes never need.
+  // Created on first use: most processes never serve it.
   SwaggerModule.setup('docs', app, () => complete(SwaggerModule.createDocument(app, config)), {
     jsonDocumentUrl: 'docs-json',
     customSiteTitle: 'Meetinity User Service',

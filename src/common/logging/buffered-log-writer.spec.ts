@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('hands on what came in, in its order, once there is enough of it', async () => {
+it('writes lines in order once a chunk is full', async () => {
   const lines = Array.from({ length: 200 }, (_, index) => `line ${index} ${'x'.repeat(100)}\n`);
   for (const line of lines) buffer.write(line);
   await eventually(() => written() !== '');
@@ -33,14 +33,14 @@ it('hands on what came in, in its order, once there is enough of it', async () =
   expect(written()).toBe(lines.join(''));
 });
 
-it('lets a single line wait a fifth of a second at most', async () => {
+it('writes a single line after a short delay', async () => {
   buffer.write('alone\n');
   expect(written()).toBe('');
   await eventually(() => written() !== '');
   expect(written()).toBe('alone\n');
 });
 
-it('has written what waits when the process ends, however busy the threads are that write', async () => {
+it('writes buffered lines when the process ends, even if the thread pool is busy', async () => {
   const work = Array.from({ length: 16 }, () => hash('a password', 'salt', 200_000, 32, 'sha256'));
   buffer.write('the last words\n');
   for (const listener of process.listeners('exit'))
@@ -49,7 +49,7 @@ it('has written what waits when the process ends, however busy the threads are t
   await Promise.all(work);
 });
 
-describe('what cannot be written', () => {
+describe('a failed write', () => {
   let said: string[];
 
   beforeEach(() => {
@@ -62,12 +62,12 @@ describe('what cannot be written', () => {
   });
   afterEach(() => jest.restoreAllMocks());
 
-  it('is refused at once where the file cannot be opened', () => {
+  it('throws if the file cannot be opened', () => {
     expect(() => new BufferedLogWriter(join(file, 'below'), 'LOG_FILE')).toThrow(/^LOG_FILE cannot be opened: EEXIST/);
     expect(() => new BufferedLogWriter(folder, 'LOG_FILE')).toThrow(/^LOG_FILE cannot be opened: EISDIR/);
   });
 
-  it('is lost where the disk is full, and that is said once', async () => {
+  it('drops lines and reports it once if the disk is full', async () => {
     const full = new BufferedLogWriter('/dev/full', 'LOG_FILE');
     for (const line of ['one', 'two']) {
       full.write(line);
@@ -79,7 +79,7 @@ describe('what cannot be written', () => {
     expect(said).toEqual([expect.stringMatching(/^LOG_FILE cannot be written, lines are lost: ENOSPC.*\n$/)]);
   });
 
-  it('does not hold up what comes once there is room again', async () => {
+  it('does not block later lines once there is room again', async () => {
     const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
     jest
       .spyOn(fs, 'write')
@@ -94,17 +94,28 @@ describe('what cannot be written', () => {
     expect(written()).toBe('kept\n');
   });
 
-  it('waits while the reader of a pipe is slow', async () => {
-    const busy = Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' });
-    jest
-      .spyOn(fs, 'write')
-      .mockImplementationOnce(((_: number, __: Buffer, done: (error: Error) => void) =>
-        setImmediate(() => done(busy))) as unknown as typeof fs.write);
-    buffer.write('first\n');
-    buffer.flush();
-    buffer.write('second\n');
-    buffer.flush();
-    await eventually(() => written() === 'first\nsecond\n');
-    expect([written(), said]).toEqual(['first\nsecond\n', []]);
+  describe('to a full pipe', () => {
+    beforeEach(() => {
+      const busy = Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' });
+      jest
+        .spyOn(fs, 'write')
+        .mockImplementationOnce(((_: number, __: Buffer, done: (error: Error) => void) =>
+          setImmediate(() => done(busy))) as unknown as typeof fs.write);
+      buffer.write('first\n');
+      buffer.flush();
+      buffer.write('second\n');
+    });
+
+    it('is retried', async () => {
+      buffer.flush();
+      await eventually(() => written() === 'first\nsecond\n');
+      expect([written(), said]).toEqual(['first\nsecond\n', []]);
+    });
+
+    it('is completed when the process ends', async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      buffer.flushSync();
+      expect([written(), said]).toEqual(['first\nsecond\n', []]);
+    });
   });
 });

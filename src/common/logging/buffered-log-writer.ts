@@ -1,53 +1,57 @@
 import { mkdirSync, openSync, write, writeSync } from 'node:fs';
 import path from 'node:path';
 
-/** Characters written at once, and the longest that a line waits, milliseconds. */
-const CHUNK_BYTES = 16_384;
+const MAX_CHUNK_CHARS = 16_384;
+/** Maximum time that a line waits for its chunk to fill. */
 const MAX_DELAY_MS = 200;
-/** Characters that wait for a reader who has stopped to read; what comes then is lost. */
-const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
-/** Milliseconds until a full pipe is tried again, and how often the end of the process does so. */
+/** Buffer size past which lines are dropped, because the reader of the pipe is blocked. */
+const MAX_BUFFERED_CHARS = 64 * 1024 * 1024;
+/** Delay before a full pipe is tried again. */
 const RETRY_MS = 50;
 const MAX_FINAL_ATTEMPTS = 20;
 
 const unwritten = new Set<BufferedLogWriter>();
 
-// However the process ends, short of SIGKILL, the last lines are those that matter.
 process.on('exit', () => {
-  for (const buffer of unwritten) buffer.flushSync();
+  for (const writer of unwritten) writer.flushSync();
 });
 
 /**
- * Collects lines and writes them in pieces, on another thread. What cannot be written is lost, and standard error told: a
- * full disk must not end the service. It tries on, so that the log goes on once there is room.
+ * Buffers log lines and writes them in chunks from the thread pool. When a write fails, the lines are dropped, standard
+ * error says so once, and the next chunk is tried: a full disk must not stop the service.
+ *
+ * Pino's own destination cannot replace it: `flushSync` of sonic-boom 4.2.1 retries every error forever, so a full disk
+ * or a closed pipe would hang the exit of the process, and it skips the chunk that waits for a retry after EAGAIN.
  */
 export class BufferedLogWriter {
   private readonly fd: number;
   private lines: string[] = [];
   private size = 0;
   private timer: NodeJS.Timeout | undefined;
-  private writing = false;
-  private failing = false;
+  private isWriting = false;
+  /** The chunk that waits for a full pipe. */
+  private retrying: Buffer = Buffer.alloc(0);
+  private hasFailed = false;
 
   /**
-   * @param where an open file, or the path of one; its folder is made
-   * @param name for what is said of it
-   * @throws where the file cannot be opened
+   * @param target an open file descriptor, or a path; its folder is created
+   * @param label what the messages on standard error call it
+   * @throws Error if the file cannot be opened
    */
   constructor(
-    where: number | string,
-    private readonly name: string,
+    target: number | string,
+    private readonly label: string,
   ) {
     try {
-      if (typeof where === 'string') mkdirSync(path.dirname(where), { recursive: true });
-      this.fd = typeof where === 'string' ? openSync(where, 'a') : where;
+      if (typeof target === 'string') mkdirSync(path.dirname(target), { recursive: true });
+      this.fd = typeof target === 'string' ? openSync(target, 'a') : target;
     } catch (error) {
-      throw new Error(`${name} cannot be opened: ${(error as Error).message}`, { cause: error });
+      throw new Error(`${label} cannot be opened: ${(error as Error).message}`, { cause: error });
     }
   }
 
   write(line: string): void {
-    if (this.size >= MAX_BUFFERED_BYTES) return this.tell(new Error('nobody reads it'));
+    if (this.size >= MAX_BUFFERED_CHARS) return this.reportResult(new Error('the reader is blocked'));
     if (this.size === 0) {
       unwritten.add(this);
       this.timer = setTimeout(() => {
@@ -57,63 +61,67 @@ export class BufferedLogWriter {
     }
     this.lines.push(line);
     this.size += line.length;
-    if (this.size >= CHUNK_BYTES) this.flush();
+    if (this.size >= MAX_CHUNK_CHARS) this.flush();
   }
 
   flush(): void {
-    if (this.size === 0 || this.writing) return;
-    this.writing = true;
-    this.send(this.take());
+    if (this.size === 0 || this.isWriting) return;
+    this.isWriting = true;
+    this.writeChunk(this.drainLines());
   }
 
-  /** For the end of the process. */
+  /** Writes everything before the process ends. */
   flushSync(): void {
-    let piece = this.take();
-    for (let tries = 0; piece.length > 0 && tries < MAX_FINAL_ATTEMPTS; tries++) {
+    let chunk = Buffer.concat([this.retrying, this.drainLines()]);
+    for (let attempts = 0; chunk.length > 0 && attempts < MAX_FINAL_ATTEMPTS; attempts++) {
       try {
-        piece = piece.subarray(writeSync(this.fd, piece));
-        tries = 0;
+        chunk = chunk.subarray(writeSync(this.fd, chunk));
+        attempts = 0;
       } catch (error) {
-        if (!isFull(error)) return this.tell(error as Error);
+        if (!isPipeFull(error)) return this.reportResult(error as Error);
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
       }
     }
   }
 
-  private take(): Buffer {
+  private drainLines(): Buffer {
     clearTimeout(this.timer);
     this.timer = undefined;
     unwritten.delete(this);
-    const piece = Buffer.from(this.lines.join(''));
+    const chunk = Buffer.from(this.lines.join(''));
     this.lines = [];
     this.size = 0;
-    return piece;
+    return chunk;
   }
 
-  private send(piece: Buffer): void {
-    write(this.fd, piece, (error, written) => {
-      if (isFull(error)) return void setTimeout(() => this.send(piece), RETRY_MS);
-      if (!error && written < piece.length) return this.send(piece.subarray(written));
-      this.tell(error);
-      this.writing = false;
-      if (this.size >= CHUNK_BYTES || !this.timer) this.flush();
+  private writeChunk(chunk: Buffer): void {
+    this.retrying = Buffer.alloc(0);
+    write(this.fd, chunk, (error, written) => {
+      if (isPipeFull(error)) {
+        this.retrying = chunk;
+        unwritten.add(this);
+        return void setTimeout(() => this.writeChunk(chunk), RETRY_MS);
+      }
+      if (!error && written < chunk.length) return this.writeChunk(chunk.subarray(written));
+      this.reportResult(error);
+      this.isWriting = false;
+      if (this.size >= MAX_CHUNK_CHARS || !this.timer) this.flush();
     });
   }
 
-  /** Says once that lines are lost, and once that they no longer are. */
-  private tell(error: Error | null): void {
-    if ((error !== null) === this.failing) return;
-    this.failing = error !== null;
+  /** Reports the first failure and the first success after it. */
+  private reportResult(error: Error | null): void {
+    if ((error !== null) === this.hasFailed) return;
+    this.hasFailed = error !== null;
     const news = error ? `cannot be written, lines are lost: ${error.message}` : 'is written again';
     try {
-      writeSync(2, `${this.name} ${news}\n`);
+      writeSync(2, `${this.label} ${news}\n`);
     } catch {
-      // There is nobody left to tell.
+      // Standard error is closed as well.
     }
   }
 }
 
-/** A pipe whose reader is slow. */
-function isFull(error: unknown): boolean {
+function isPipeFull(error: unknown): boolean {
   return ['EAGAIN', 'EBUSY'].includes((error as NodeJS.ErrnoException | null)?.code ?? '');
 }

@@ -4,7 +4,7 @@ import { BufferedLogWriter } from './buffered-log-writer.js';
 
 export type Logger = PinoLogger;
 
-/** Keys whose values never reach a log, wherever they stand in an object up to three levels deep. */
+/** Keys whose values are redacted, up to three levels deep. */
 const SECRET_KEYS = [
   'password',
   'current_password',
@@ -23,7 +23,7 @@ const SECRET_KEYS = [
 
 const REDACTED = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
-/** ISO-8601, made once a millisecond: under load many lines share it. */
+/** ISO 8601, formatted once a millisecond: under load many lines share it. */
 function timestamp(): string {
   const now = Date.now();
   if (now !== stamped.at) stamped = { at: now, text: `,"time":"${new Date(now).toISOString()}"` };
@@ -32,21 +32,21 @@ function timestamp(): string {
 let stamped = { at: 0, text: '' };
 
 /**
- * An error without the values it carries: the parameters of a failed statement and PostgreSQL's account of the row hold
- * addresses and hashes, which redaction by name does not find. What is named here says where to look.
+ * Logs an allow-list of an error's fields: the parameters of a failed statement and PostgreSQL's `detail` hold addresses and
+ * hashes, which redaction by key does not find.
  */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code, constraint, table } = error as Error & Record<string, unknown>;
   const { type, message, stack } = pino.stdSerializers.err(error);
-  // Not `code`: what bears that name is redacted, for the sake of codes that open accounts.
+  // Not `code`: that key is redacted, because it also names one-time codes.
   return { type, message, error_code: code, constraint, table, stack };
 }
 
 /**
- * JSON lines on standard output and, where named, in a file; written in batches, off the request's time.
- * @param file path of a second copy, its folder is made
- * @throws where that file cannot be opened
+ * Logs JSON lines to standard output.
+ * @param file path of a second copy, or null; its folder is created
+ * @throws Error if the file cannot be opened
  */
 export function createLogger(level: string, file: string | null): Logger {
   const streams = [{ level: 'trace' as const, stream: new BufferedLogWriter(1, 'standard output') }];
@@ -64,12 +64,12 @@ export function createLogger(level: string, file: string | null): Logger {
   );
 }
 
-/** The same log for lines made of an allow-list of fields: nothing in them needs the search for secrets, which costs more than the line. */
+/** The same log for lines made of an allow-list of fields: the search for secrets would cost more than the line. */
 export function withoutRedaction(logger: Logger): Logger {
   return logger.child({}, { redact: { paths: [] } });
 }
 
-/** Lets Nest and its libraries write to the same log. */
+/** Passes the log of Nest and its libraries on to ours. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Every metric of the process. Labels are bounded words: never an id, an address or a raw path. */
+/** All metrics of the process. Labels have few values: never an id, an address or a raw path. */
 export const registry = new Registry();
 collectDefaultMetrics({ register: registry });
 
@@ -29,7 +29,7 @@ export const authResults = new Counter({
 
 type CacheResult = 'hit' | 'miss' | 'bypass';
 
-/** Several on each request, so they are counted in plain numbers and handed over when somebody asks. */
+/** Counted in plain numbers, several times a request, and copied to the counter when it is scraped. */
 class CacheReads {
   private readonly counts = new Map<string, Record<CacheResult, number>>();
 

@@ -58,7 +58,7 @@ export class AvatarImages {
     if (!file) throw invalidImage(new Error('too many chunks'));
     const pixels = await readSize(library, file, extension);
     const place = pixels >= MIN_LARGE_PIXELS ? this.large : this.small;
-    return place.run(() => reencode(library, file));
+    return place.runExclusive(() => reencode(library, file));
   }
 }
 

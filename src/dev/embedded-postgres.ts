@@ -3,6 +3,7 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync, rmSync, statS
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
+import { EMBEDDED_SERVER_LOCK_KEY } from '../database/advisory-locks.js';
 import { createCluster, isAlive, readSecrets, runTool, SUPERUSER, writeSecrets } from './embedded-cluster.js';
 import { type EmbeddedPaths, preparePaths } from './embedded-paths.js';
 import { freePort } from './free-port.js';
@@ -42,8 +43,6 @@ const DATABASE = 'meetinity';
 const START_TIMEOUT_MS = 60_000;
 /** Bytes after which the next start begins the log anew. */
 const MAX_LOG_BYTES = 1024 * 1024;
-// Advisory locks belong to one database; this one lives in "postgres", away from those of the service.
-const USERS_LOCK_KEY = 7_205_759;
 
 /** Starts, or joins, the PostgreSQL of `dataDir`. Throws one line that says what is wrong. */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
@@ -126,7 +125,9 @@ async function join(server: Server, connect: (port: number) => Promise<Client>, 
   while (!server.exited() && Date.now() < deadline) {
     try {
       const client = await connect(server.port);
-      const { rows } = await client.query('SELECT pg_try_advisory_lock_shared($1) AS joined', [USERS_LOCK_KEY]);
+      const { rows } = await client.query('SELECT pg_try_advisory_lock_shared($1) AS joined', [
+        EMBEDDED_SERVER_LOCK_KEY,
+      ]);
       if (rows[0].joined) return client;
       await client.end();
     } catch (error) {
@@ -144,7 +145,7 @@ async function leave(home: EmbeddedPaths, server: Server, session: Client, conne
   const client = await connect(server.port).catch(() => undefined);
   if (!client) return;
   // Every user holds the lock shared, so only the last one gets it alone; a new user meanwhile waits for the end.
-  const last = await client.query('SELECT pg_try_advisory_lock($1) AS alone', [USERS_LOCK_KEY]).then(
+  const last = await client.query('SELECT pg_try_advisory_lock($1) AS alone', [EMBEDDED_SERVER_LOCK_KEY]).then(
     ({ rows }) => rows[0].alone as boolean,
     // Another user is stopping it in this moment.
     () => false,

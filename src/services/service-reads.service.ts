@@ -64,7 +64,7 @@ export class ServiceReadsService {
         );
         return findUserPage(tx, request);
       });
-    const { users } = await this.searches.run(find).catch((error: unknown) => {
+    const { users } = await this.searches.runExclusive(find).catch((error: unknown) => {
       if (sqlState(error) !== QUERY_CANCELED) throw error;
       const message = 'q is too short or too common to be looked up; add to it';
       throw new AppError('validation_failed', { details: [{ field: 'q', rule: 'too_broad', message }] });

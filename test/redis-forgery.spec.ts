@@ -35,8 +35,8 @@ describeWith('redis', 'write access to Redis', () => {
 
   /** The entry of a session as the service itself writes it, as if the user's last change had been long ago. */
   async function sessionEntry(member: Member): Promise<string> {
-    const cache = service.app.get(SessionCache) as never as { forget(): void };
-    for (const _ of [1, 2]) cache.forget();
+    const cache = service.app.get(SessionCache) as never as { rotateRevoked(): void };
+    for (const _ of [1, 2]) cache.rotateRevoked();
     return until(async () => {
       await service.get('/auth/verify', member.access);
       return redis.get(keyOf(member));

@@ -202,14 +202,14 @@ describeWith('redis', 'the cache of live sessions', () => {
       expect(await statusOn(there, member)).toBe(401);
     });
 
-    it('by an entry that a thawed connection delivers after everybody has forgotten', async () => {
+    it('by an entry that a thawed connection delivers after the revocation has left memory', async () => {
       const member = await cachedMember();
       const [, , owner, role, asOf] = (await redis.get(member.key))!.split(' ');
       await here.sql(`UPDATE users SET is_active = false WHERE id = $1`, [member.id]);
       await until(async () => (await statusOn(there, member)) === 401, MAX_PROMPT_MS);
       // As if the process had listened and been told long ago.
-      const cache = there.app.get(SessionCache) as never as { forget(): void };
-      for (const _ of [1, 2]) cache.forget();
+      const cache = there.app.get(SessionCache) as never as { rotateRevoked(): void };
+      for (const _ of [1, 2]) cache.rotateRevoked();
       there.app.get(NotificationListener).since! -= 120_000;
       const value = `${owner} ${role} ${Number(asOf) - 60_000}`;
       const entry = there.app.get(EntrySigner).sign(member.key, value, Number(asOf));

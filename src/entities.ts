@@ -1,4 +1,6 @@
 import { AuditLog } from './audit/audit-log.entity.js';
+import { AuditLeaf } from './audit/witness/audit-leaf.entity.js';
+import { AuditSalt } from './audit/witness/audit-salt.entity.js';
 import { AuditRedaction } from './audit/audit-redaction.entity.js';
 import { OneTimeToken } from './auth/email/one-time-token.entity.js';
 import { EphemeralValue } from './redis/ephemeral-value.entity.js';
@@ -21,6 +23,8 @@ export const entities = [
   OutboxEvent,
   AuditLog,
   AuditRedaction,
+  AuditLeaf,
+  AuditSalt,
   EphemeralValue,
   AvatarRemoval,
 ];

@@ -15,6 +15,11 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
       exported: { not: 'written after the account is gone' },
       erased: { not: 'an id, until the audit of the deleted user is redacted' },
     },
+    audit_leaves: {
+      exported: { not: 'hashes of the audit, which is exported' },
+      erased: { not: 'hashes that say nothing once the salt is deleted' },
+    },
+    audit_salts: { exported: { not: 'random bytes' }, erased: 'deleted' },
     avatar_removals: {
       exported: { not: 'the random name of a picture that is not shown any more' },
       erased: { not: 'a random name, until that file is gone' },
@@ -67,6 +72,7 @@ const POINTERS: Record<string, string> = {
   'audit_logs.actor_id': 'the id alone stays',
   'audit_logs.target_id': 'the id alone stays',
   'audit_redactions.user_id': 'the id alone, for a while',
+  'audit_salts.person_id': 'deleted with the account',
   'users.status_changed_by': 'only the id stays, of the admin who changed another user',
 };
 
@@ -116,6 +122,7 @@ beforeAll(async () => {
     `INSERT INTO one_time_tokens (user_id, purpose, token_hash, expires_at) VALUES ($1, 'password_reset', $2, now())`,
     [id, MARKS.token],
   );
+  await service.sql('INSERT INTO audit_salts (person_id, salt) VALUES ($1, $2)', [id, Buffer.alloc(32)]);
   await service.sql(
     `INSERT INTO audit_logs (actor_id, target_id, action, reason, ip_address, request_id, before, after) VALUES
       ($1, $2, 'user.deactivated', $3, '203.0.113.9', 'theirs', '{"is_active": true}', $4),

@@ -45,6 +45,8 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
    * @param deadline when the response must be sent, as `performance.now()` counts
    */
   async redact(tx: EntityManager, userId: string, deadline: number): Promise<void> {
+    // Without the salt, commitments in the Merkle tree say nothing about the person any more.
+    await tx.query('DELETE FROM audit_salts WHERE person_id = $1', [userId]);
     let unfinished = false;
     for (const side of ['target', 'actor'] as const) {
       const reached = await this.redactBatch(tx, userId, side, NEWEST);

@@ -7,11 +7,13 @@ import { AuditProtection } from './audit-protection.js';
 import { AuditReader } from './audit-reader.js';
 import { AuditService } from './audit.service.js';
 import { AuditSubjects } from './audit-subjects.js';
+import { AuditLeaf } from './witness/audit-leaf.entity.js';
+import { AuditSalt } from './witness/audit-salt.entity.js';
 import { SecurityLog } from './security-log.js';
 
 @Global()
 @Module({
-  imports: [TypeOrmModule.forFeature([AuditLog, AuditRedaction])],
+  imports: [TypeOrmModule.forFeature([AuditLog, AuditRedaction, AuditLeaf, AuditSalt])],
   providers: [AuditService, AuditReader, AuditSubjects, AuditRedactions, AuditProtection, SecurityLog],
   exports: [AuditService, AuditReader, AuditSubjects, AuditRedactions],
 })

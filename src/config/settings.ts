@@ -1,5 +1,6 @@
 import { isKnownSpelling } from '../common/dto/email-address.js';
 import { EnvReader, SettingsError } from './env-reader.js';
+import { readAuditWitness, readBucket } from './settings.storage.js';
 import { readDatabase, readKafka, readRedis } from './settings.connections.js';
 import { readEncryptionKeys, readJwtSecrets, readOAuth } from './settings.auth.js';
 
@@ -64,22 +65,12 @@ function readOrigins(env: EnvReader): string[] {
 }
 
 function readUploads(env: EnvReader) {
-  const bucket = env.text('S3_BUCKET');
-  const [accessKeyId, secretAccessKey] = env.pair('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY') ?? [];
   return {
     folder: env.text('UPLOAD_FOLDER') ?? 'uploads',
     /** Bytes of one uploaded file. */
     maxBytes: env.number('MAX_CONTENT_LENGTH', 16_777_216, 1024, 104_857_600),
     extensions: readExtensions(env),
-    s3: bucket
-      ? {
-          bucket,
-          endpoint: env.baseUrl('S3_ENDPOINT'),
-          region: env.text('S3_REGION') ?? 'us-east-1',
-          accessKeyId,
-          secretAccessKey,
-        }
-      : null,
+    s3: readBucket(env, 'S3_BUCKET'),
   };
 }
 
@@ -179,6 +170,7 @@ export function readSettings(values: Record<string, string | undefined>) {
     jwt: readJwt(env, production),
     oauth: readOAuth(env, publicBaseUrl),
     uploads: readUploads(env),
+    witness: readAuditWitness(env, dataDir, publicBaseUrl),
     mail: readMail(env, dataDir),
     rateLimits: readRateLimits(env),
   };

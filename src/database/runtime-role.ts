@@ -6,6 +6,8 @@ import type { RuntimeRole } from '../config/settings.connections.js';
 const PRIVILEGES = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 const EXCEPTIONS: Record<string, string[]> = {
   audit_logs: ['SELECT', 'INSERT'],
+  audit_leaves: ['SELECT', 'INSERT'],
+  audit_salts: ['SELECT', 'INSERT', 'DELETE'],
   migrations: ['SELECT'],
   typeorm_metadata: [],
 };

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { AuditWitness } from '../audit/witness/audit-witness.js';
 import { UserCaches } from '../cache/user-caches.js';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
+import { CheckpointPublisher } from './checkpoint-publisher.js';
 import { publishErrors, relayActive } from './event-metrics.js';
 import { EventPublisher } from './event-publisher.js';
 import { LEASE_MS, LeaderLock } from './leader-lock.js';
@@ -35,6 +37,8 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly processor: OutboxProcessor;
   private readonly cleanup: OutboxCleanup;
   private readonly shutdown = new AbortController();
+  private readonly checkpoints: CheckpointPublisher;
+  private readonly witness: AuditWitness | null;
   private running: Promise<void> | undefined;
   private lock: LeaderLock | null = null;
   private lossReported = false;
@@ -50,6 +54,9 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     this.publisher = new EventPublisher(settings, logger, () => this.lock?.isLeaseValid ?? false);
     this.processor = new OutboxProcessor(this.publisher, caches, logger);
     this.cleanup = new OutboxCleanup(settings.outboxRetentionDays, logger);
+    this.checkpoints = new CheckpointPublisher(settings);
+    const { witness } = settings;
+    this.witness = witness && new AuditWitness(witness, logger, (note) => this.checkpoints.publish(note));
   }
 
   onApplicationBootstrap(): void {
@@ -96,6 +103,7 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     relayActive.set(1);
     this.failures = 0;
     this.logger.info('this instance publishes the events now');
+    this.witness?.start(lock);
     if (await this.processor.hasPending(lock)) await this.sleep(HANDOVER_MS);
   }
 
@@ -144,7 +152,8 @@ export class Relay implements OnApplicationBootstrap, OnApplicationShutdown {
     this.lock = null;
     this.wakeup.local = false;
     relayActive.set(0);
-    await this.publisher.close();
+    await Promise.all([this.publisher.close(), this.witness?.stop()]);
+    await this.checkpoints.close();
     await lock?.close();
   }
 

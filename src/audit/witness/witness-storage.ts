@@ -1,0 +1,67 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Settings } from '../../config/settings.js';
+
+type WitnessSettings = NonNullable<Settings['witness']>;
+
+/** Milliseconds. */
+const TIMEOUT_MS = 5000;
+
+export interface WitnessStorage {
+  read(name: string): Promise<Buffer | null>;
+  /** Once it resolves the file is there whole, also after a crash. */
+  write(name: string, bytes: Buffer): Promise<void>;
+}
+
+/** The bucket where one is configured, else the folder. */
+export async function openWitnessStorage({ s3, folder }: WitnessSettings): Promise<WitnessStorage> {
+  return s3 ? openBucket(s3) : openFolder(folder);
+}
+
+function openFolder(folder: string): WitnessStorage {
+  return {
+    read: (name) =>
+      readFile(path.join(folder, name)).catch((error: { code?: string }) => {
+        if (error.code === 'ENOENT') return null;
+        throw error;
+      }),
+    write: async (name, bytes) => {
+      const file = path.join(folder, name);
+      await mkdir(path.dirname(file), { recursive: true });
+      await writeFile(`${file}.tmp`, bytes, { flush: true });
+      await rename(`${file}.tmp`, file);
+    },
+  };
+}
+
+async function openBucket(settings: NonNullable<WitnessSettings['s3']>): Promise<WitnessStorage> {
+  const { bucket: Bucket, endpoint, region, accessKeyId, secretAccessKey } = settings;
+  const { S3Client, GetObjectCommand, PutObjectCommand, NoSuchKey } = await import('@aws-sdk/client-s3');
+  const credentials = accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {};
+  const checksums = {
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  } as const;
+  const client = new S3Client({
+    region,
+    endpoint,
+    forcePathStyle: endpoint !== undefined,
+    ...checksums,
+    ...credentials,
+  });
+  const limit = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
+  return {
+    read: async (Key) => {
+      try {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }), limit());
+        return Buffer.from(await Body!.transformToByteArray());
+      } catch (error) {
+        if (error instanceof NoSuchKey) return null;
+        throw error;
+      }
+    },
+    write: async (Key, Body) => {
+      await client.send(new PutObjectCommand({ Bucket, Key, Body }), limit());
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import { EnvReader, SettingsError } from './env-reader.js';
+
+/** @param name of the variable that names the bucket; how it is reached is the same for all buckets */
+export function readBucket(env: EnvReader, name: 'S3_BUCKET' | 'AUDIT_WITNESS_BUCKET') {
+  const bucket = env.text(name);
+  const [accessKeyId, secretAccessKey] = env.pair('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY') ?? [];
+  const [endpoint, region] = [env.baseUrl('S3_ENDPOINT'), env.text('S3_REGION') ?? 'us-east-1'];
+  return bucket ? { bucket, endpoint, region, accessKeyId, secretAccessKey } : null;
+}
+
+/** Null without a key: the audit is not signed then. */
+export function readAuditWitness(env: EnvReader, dataDir: string, publicBaseUrl: string) {
+  const encoded = env.text('AUDIT_WITNESS_KEY');
+  const name = env.text('AUDIT_WITNESS_NAME') ?? `${new URL(publicBaseUrl).host}/audit`;
+  // What a signed note may name as its signer.
+  if (!/^[^\s+]{1,200}$/.test(name)) throw new SettingsError('AUDIT_WITNESS_NAME must have no spaces and no "+"');
+  const topic = env.text('KAFKA_AUDIT_TOPIC') ?? 'audit.checkpoints';
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
+    throw new SettingsError('KAFKA_AUDIT_TOPIC must be 1 to 249 of letters, digits, ".", "_" and "-"');
+  const folder = env.text('AUDIT_WITNESS_FOLDER') ?? `${dataDir}/audit`;
+  const s3 = readBucket(env, 'AUDIT_WITNESS_BUCKET');
+  if (encoded === undefined) return null;
+  const key = Buffer.from(encoded, 'base64');
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(encoded) || new Set(key).size < 8)
+    throw new SettingsError(
+      'AUDIT_WITNESS_KEY must be 32 random bytes in base64; make them with: openssl rand -base64 32',
+    );
+  if (env.text('KAFKA_BOOTSTRAP_SERVERS') === undefined)
+    throw new SettingsError('AUDIT_WITNESS_KEY needs KAFKA_BOOTSTRAP_SERVERS: checkpoints go to Kafka too');
+  return { key, name, topic, folder, s3 };
+}

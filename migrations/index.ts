@@ -18,6 +18,7 @@ import { AuditRoles1795650000000 } from './1795650000000-AuditRoles.js';
 import { PasswordGeneration1795670000000 } from './1795670000000-PasswordGeneration.js';
 import { ServiceCredentials1795700000000 } from './1795700000000-ServiceCredentials.js';
 import { AuditWitness1795710000000 } from './1795710000000-AuditWitness.js';
+import { ProfileDetails1795720000000 } from './1795720000000-ProfileDetails.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -41,4 +42,5 @@ export const migrations = [
   PasswordGeneration1795670000000,
   ServiceCredentials1795700000000,
   AuditWitness1795710000000,
+  ProfileDetails1795720000000,
 ];

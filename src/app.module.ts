@@ -6,6 +6,7 @@ import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { OAuthModule } from './auth/oauth/oauth.module.js';
 import { CacheModule } from './cache/cache.module.js';
+import { CompatModule } from './compat/compat.module.js';
 import type { Logger } from './common/logging/logger.js';
 import { LifecycleModule } from './common/lifecycle.module.js';
 import { LoggerModule } from './common/logging/logger.module.js';
@@ -55,6 +56,7 @@ export class AppModule {
         OAuthModule,
         PrivacyModule,
         AdminModule,
+        ...(settings.compatEnabled ? [CompatModule] : []),
         HealthModule,
       ],
     };

@@ -9,6 +9,7 @@ import { Preferences } from './preferences/preferences.entity.js';
 import { ServiceCredential } from './services/service-credential.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { AvatarRemoval } from './users/avatars/avatar-removal.entity.js';
+import { ProfileDetails } from './users/details/profile-details.entity.js';
 import { Identity } from './users/identities/identity.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -27,4 +28,5 @@ export const entities = [
   AuditSalt,
   EphemeralValue,
   AvatarRemoval,
+  ProfileDetails,
 ];

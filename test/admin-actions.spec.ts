@@ -51,7 +51,7 @@ describe('GET /admin/users/{id}', () => {
     expect(Object.keys(body).sort()).toEqual(
       `id email name role is_active is_verified has_password oauth_provider profile_picture_url location industry job_title
        company linkedin_url gender last_login created_at updated_at status_reason status_changed_at status_changed_by
-       preferences identities sessions audit`
+       details preferences identities sessions audit`
         .split(/\s+/)
         .sort(),
     );

@@ -6,6 +6,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 let service: TestApp;
 let routes: BodyRoute[];
 let admin: Member;
+let serviceToken: string;
 /** Whom administrators' requests are about. */
 let target: Member;
 
@@ -14,8 +15,12 @@ beforeAll(async () => {
   admin = await service.memberWithRole('admin');
   target = await service.member();
   routes = await bodyRoutes(service);
+  serviceToken = await service.serviceToken();
 });
 afterAll(() => service.stopAndDrop());
+
+const tokenOf = ({ caller }: BodyRoute, { access }: Member) =>
+  ({ staff: admin.access, service: serviceToken, member: access })[caller];
 
 /** Names that every object has. */
 const INHERITED = ['constructor', 'hasOwnProperty', 'toString', 'valueOf', 'isPrototypeOf', '__defineGetter__'];
@@ -70,7 +75,7 @@ async function complaint(route: BodyRoute, token: string, payload: string): Prom
 async function complaints(bodies: (route: BodyRoute) => string[]): Promise<string[]> {
   const found: string[] = [];
   for (const route of routes) {
-    const { access } = route.path.startsWith('/admin') ? admin : await service.member();
+    const access = tokenOf(route, await service.member());
     for (const payload of bodies(route)) found.push(...(await complaint(route, access, payload)));
   }
   return found;
@@ -84,7 +89,7 @@ describe('a text one character too long', () => {
     for (const route of routes)
       for (const [field, { maxLength }] of Object.entries(route.fields)) {
         if (maxLength === undefined) continue;
-        const { access } = route.path.startsWith('/admin') ? admin : target;
+        const access = tokenOf(route, target);
         const url = route.path.replace('{id}', target.id);
         const odd = bodyOf(route, { [field]: `${hearts(maxLength)}${'x'.repeat((maxLength % 2) + 1)}` });
         const { status, body } = await service.request(route.method, url, { body: odd, token: access });

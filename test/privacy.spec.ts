@@ -8,6 +8,7 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
   {
     users: { exported: 'profile', erased: 'deleted' },
     user_preferences: { exported: 'preferences', erased: 'deleted' },
+    user_profile_details: { exported: 'details', erased: 'deleted' },
     user_identities: { exported: 'identities', erased: 'deleted' },
     user_sessions: { exported: 'sessions', erased: 'deleted' },
     audit_logs: { exported: 'audit', erased: 'blanked' },
@@ -51,6 +52,8 @@ const NOT_EXPORTED: Record<string, string> = {
   'users.status_changed_by': 'another person',
   'user_preferences.id': 'means nothing outside of the table',
   'user_preferences.user_id': 'the id of the profile',
+  'user_profile_details.user_id': 'the id of the profile',
+  'user_profile_details.updated_at': 'the moment stands in the audit',
   'user_identities.id': 'means nothing outside of the table',
   'user_identities.user_id': 'the id of the profile',
   'user_sessions.user_id': 'the id of the profile',
@@ -64,6 +67,7 @@ const NOT_EXPORTED: Record<string, string> = {
 /** Columns that hold an id and are not the table's own key: what may point at a person. */
 const POINTERS: Record<string, string> = {
   'user_preferences.user_id': 'deleted by cascade',
+  'user_profile_details.user_id': 'deleted by cascade',
   'user_identities.user_id': 'deleted by cascade',
   'user_sessions.user_id': 'deleted by cascade',
   'one_time_tokens.user_id': 'deleted by cascade',
@@ -85,6 +89,8 @@ const MARKS = {
   device: 'ErasablePhone',
   bio: 'ErasableBio',
   interest: 'ErasableInterest',
+  headline: 'ErasableHeadline',
+  link: 'https://erasable.example/link',
   subject: 'erasable-subject',
   providerEmail: 'grace@erasable-provider.example',
   requestId: 'erasable-request',
@@ -114,6 +120,7 @@ beforeAll(async () => {
   other = (await service.member()).id;
   await send('PUT', '/users/profile', { bio: MARKS.bio, phone: '+14155552671' });
   await send('PUT', '/users/preferences', { interests: [MARKS.interest] });
+  await send('PUT', '/profile', { headline: MARKS.headline, links: [MARKS.link] });
   await service.sql(
     `INSERT INTO user_identities (user_id, provider, provider_user_id, email) VALUES ($1, 'google', $2, $3)`,
     [id, MARKS.subject, MARKS.providerEmail],
@@ -193,6 +200,7 @@ describe('what is held of a person', () => {
       { action: 'user.registered', ...self },
       { action: 'profile.updated', ...self },
       { action: 'preferences.updated', ...self },
+      { action: 'profile.updated', ...self },
       { action: 'user.deactivated', ...blank, actor_id: other, target_id: id },
       {
         action: 'user.deactivated',

@@ -8,6 +8,7 @@ const MAX_ANSWER_BYTES = 8 * 1024;
 let service: TestApp;
 let routes: BodyRoute[];
 let admin: Member;
+let serviceToken: string;
 let target: Member;
 /** The words that the interface document lists. */
 let words: string[];
@@ -17,12 +18,16 @@ beforeAll(async () => {
   admin = await service.memberWithRole('admin');
   target = await service.member();
   routes = await bodyRoutes(service);
+  serviceToken = await service.serviceToken();
   words = (await service.get('/docs-json')).body.components.schemas.ErrorDetailBody.properties.rule.enum;
 });
 afterAll(() => service.stopAndDrop());
 
+const tokenOf = ({ caller }: BodyRoute, { access }: Member) =>
+  ({ staff: admin.access, service: serviceToken, member: access })[caller];
+
 function send(route: BodyRoute, payload: string | Buffer | undefined, headers: Record<string, string> = JSON_TYPE) {
-  const { access } = route.path.startsWith('/admin') ? admin : target;
+  const access = tokenOf(route, target);
   return service.request(route.method, route.path.replace('{id}', target.id), { payload, token: access, headers });
 }
 
@@ -109,7 +114,7 @@ describe('a body on any route', () => {
     ];
     const used = new Set<string>();
     for (const route of routes) {
-      const { access } = route.path.startsWith('/admin') ? admin : await service.member();
+      const access = tokenOf(route, await service.member());
       for (const name of Object.keys(route.fields))
         for (const value of values) {
           const answer = await service.request(route.method, route.path.replace('{id}', target.id), {
@@ -142,7 +147,7 @@ describe('a body on any route', () => {
       expect.arrayContaining(['/auth/logout', '/users/profile', '/users/preferences']),
     );
     for (const route of routes) {
-      const { access } = route.path.startsWith('/admin') ? admin : await service.member();
+      const access = tokenOf(route, await service.member());
       const url = route.path.replace('{id}', target.id);
       const answer = await service.request(route.method, url, { token: access });
       // The account's own rule, not the body's: it has a password, which erasing it takes.

@@ -5,6 +5,7 @@ import { BodyRoute, bodyOf, bodyRoutes } from './support/body-routes.js';
 let service: TestApp;
 let routes: BodyRoute[];
 let admin: Member;
+let serviceToken: string;
 let target: Member;
 
 beforeAll(async () => {
@@ -12,18 +13,24 @@ beforeAll(async () => {
   admin = await service.memberWithRole('admin');
   target = await provenMember(service);
   routes = await bodyRoutes(service);
+  serviceToken = await service.serviceToken();
 });
 afterAll(() => service.stopAndDrop());
 
-const LINES = ['name', 'location', 'industry', 'job_title', 'company', 'gender', 'reason'];
-const LISTS = ['industries', 'job_levels', 'interests'];
+const tokenOf = ({ caller }: BodyRoute, { access }: Member) =>
+  ({ staff: admin.access, service: serviceToken, member: access })[caller];
+
+const APP_LINES = ['fullName', 'headline', 'availability', 'position'];
+const LINES = ['name', 'location', 'industry', 'job_title', 'company', 'gender', 'reason', ...APP_LINES];
+const LISTS = ['industries', 'job_levels', 'interests', 'skills'];
 /** Texts of a form of their own, which are shown to nobody, or are no texts. */
 const OTHERS = `email password current_password new_password linkedin_url phone date_of_birth role privacy_profile token
   refresh_token device_info code code_verifier state error error_description all is_active age_min age_max location_radius
-  notification_email notification_push privacy_location password_repeat file`.split(/\s+/);
+  notification_email notification_push privacy_location password_repeat file id ids createdAt status action avatarUrl experiences links preferences
+  user_ids include`.split(/\s+/);
 
 const send = (route: BodyRoute, body: Record<string, unknown>) => {
-  const token = route.path.startsWith('/admin') ? admin.access : target.access;
+  const token = tokenOf(route, target);
   return service.request(route.method, route.path.replace('{id}', target.id), { body, token });
 };
 

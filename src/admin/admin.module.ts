@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AuthModule } from '../auth/auth.module.js';
 import { MailModule } from '../mail/mail.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
+import { PrivacyModule } from '../privacy/privacy.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AdminReads } from './admin-reads.js';
@@ -14,8 +15,9 @@ import { UserListService } from './user-list.service.js';
 import { AdminUsersController } from './users.controller.js';
 
 @Module({
-  imports: [UsersModule, PreferencesModule, SessionsModule, AuthModule, MailModule],
+  imports: [UsersModule, PreferencesModule, SessionsModule, AuthModule, PrivacyModule, MailModule],
   controllers: [AdminMeController, AdminUsersController, AdminAuditController],
   providers: [AdminReads, UserListService, UserDetailService, UserChangesService, AdminBootstrapService],
+  exports: [AdminReads, UserChangesService],
 })
 export class AdminModule {}

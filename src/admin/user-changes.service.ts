@@ -6,11 +6,17 @@ import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
+import { ErasureService } from '../privacy/erasure.service.js';
 import { RevocationReason, SessionsService } from '../sessions/sessions.service.js';
 import { lockAdministrators, requireAnotherAdmin } from '../users/last-admin.js';
+import type { UpdateProfileBody } from '../users/profile.dto.js';
+import { ProfileService } from '../users/profile.service.js';
 import type { Role, User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { promotionRefusal } from './promotion.js';
+
+/** Until the answer, for blanking the audit of an erased account; the rest follows. */
+const MAX_REDACTION_MS = 2000;
 
 export interface AdminAction {
   actor: Principal;
@@ -34,6 +40,8 @@ export class UserChangesService {
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
+    private readonly profiles: ProfileService,
+    private readonly erasures: ErasureService,
     private readonly sessions: SessionsService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
@@ -41,19 +49,7 @@ export class UserChangesService {
 
   /** @throws AppError `own_account`, `not_found`, `last_admin` */
   setStatus(userId: string, isActive: boolean, act: AdminAction): Promise<void> {
-    return this.apply(userId, act, ({ isActive: before }) => ({
-      field: 'is_active',
-      before,
-      after: isActive,
-      columns: {
-        isActive,
-        statusReason: act.reason,
-        statusChangedAt: new Date(),
-        statusChangedBy: act.actor.userId,
-      },
-      action: isActive ? 'user.reactivated' : 'user.deactivated',
-      revocation: isActive ? null : 'deactivated',
-    }));
+    return this.apply(userId, act, (user) => statusChange(user, isActive, act));
   }
 
   /** @throws AppError `own_account`, `not_found`, `last_admin`, `email_not_verified`, `password_unproven` */
@@ -72,6 +68,27 @@ export class UserChangesService {
     });
   }
 
+  /** Changes what is given, all of it or nothing. @throws AppError `own_account`, `not_found`, `last_admin` */
+  async update(
+    userId: string,
+    { isActive, ...profile }: Pick<UpdateProfileBody, 'name' | 'industry'> & { isActive?: boolean },
+    act: AdminAction,
+  ): Promise<void> {
+    await this.lockAndCheck(userId, act, isActive === false, async (tx, user) => {
+      await this.profiles.change(tx, user, profile, act.context, act.actor.userId);
+      if (isActive !== undefined && isActive !== user.isActive)
+        await this.write(tx, user, statusChange(user, isActive, act), act);
+    });
+  }
+
+  /** Deletes the account for good. @throws AppError `own_account`, `not_found`, `last_admin` */
+  async erase(userId: string, act: AdminAction): Promise<void> {
+    const by = { actorId: act.actor.userId, reason: act.reason ?? undefined };
+    await this.lockAndCheck(userId, act, true, (tx, user) =>
+      this.erasures.remove(tx, user, act.context, performance.now() + MAX_REDACTION_MS, by),
+    );
+  }
+
   /** Also for the own account. @throws AppError `not_found`, `unauthenticated` */
   async revokeSessions(userId: string, { actor, reason, context }: AdminAction): Promise<void> {
     await runInTransaction(this.database, async (tx) => {
@@ -87,15 +104,26 @@ export class UserChangesService {
   }
 
   private async apply(userId: string, act: AdminAction, changeOf: (user: User) => Change): Promise<void> {
-    if (userId === act.actor.userId) throw new AppError('own_account');
+    await this.lockAndCheck(userId, act, true, async (tx, user) => {
+      const change = changeOf(user);
+      if (change.before !== change.after) await this.write(tx, user, change, act);
+    });
+  }
+
+  /** @param ends the work takes an administrator away, if the user is one */
+  private async lockAndCheck(
+    userId: string,
+    { actor }: AdminAction,
+    ends: boolean,
+    work: (tx: EntityManager, user: User) => Promise<void>,
+  ): Promise<void> {
+    if (userId === actor.userId) throw new AppError('own_account');
     await runInTransaction(this.database, async (tx) => {
       await lockAdministrators(tx);
       const user = await this.users.lock(tx, userId);
-      const change = changeOf(user);
-      if (change.before === change.after) return;
-      if (user.role === 'admin' && user.isActive) await requireAnotherAdmin(tx, userId);
-      await this.requireStillAdmin(tx, act.actor);
-      await this.write(tx, user, change, act);
+      if (ends && user.role === 'admin' && user.isActive) await requireAnotherAdmin(tx, userId);
+      await this.requireStillAdmin(tx, actor);
+      await work(tx, user);
     });
   }
 
@@ -118,4 +146,16 @@ export class UserChangesService {
     const entry = { action, actorId: actor.userId, targetId: user.id, reason: reason ?? undefined };
     await this.audit.record(tx, { ...entry, before: { [field]: before }, after: { [field]: after } }, context);
   }
+}
+
+function statusChange({ isActive: before }: User, isActive: boolean, { actor, reason }: AdminAction): Change {
+  const moment = { statusChangedAt: new Date(), statusChangedBy: actor.userId };
+  return {
+    field: 'is_active',
+    before,
+    after: isActive,
+    columns: { isActive, statusReason: reason, ...moment },
+    action: isActive ? 'user.reactivated' : 'user.deactivated',
+    revocation: isActive ? null : 'deactivated',
+  };
 }

@@ -4,6 +4,7 @@ import { AuditEntryBody } from '../audit/audit.dto.js';
 import { NormalizedText, ShownText } from '../common/dto/text-fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import { SessionBody } from '../sessions/sessions.dto.js';
+import { ProfileDetailsBody } from '../users/details/profile-details.dto.js';
 import { IdentityBody } from '../users/identities/identities.dto.js';
 import type { Role } from '../users/user.entity.js';
 import { ROLES } from '../users/user.entity.js';
@@ -16,6 +17,7 @@ export class AdminUserDetailBody extends AdminUserBody {
   @ApiProperty({ ...text, description: 'Reason of the last change of `is_active`' }) status_reason: string | null;
   @ApiProperty({ ...text, format: 'date-time' }) status_changed_at: string | null;
   @ApiProperty({ ...text, format: 'uuid' }) status_changed_by: string | null;
+  @ApiProperty({ type: ProfileDetailsBody, nullable: true }) details: ProfileDetailsBody | null;
   @ApiProperty({ type: PreferencesBody }) preferences: PreferencesBody;
   @ApiProperty({ type: [IdentityBody] }) identities: IdentityBody[];
   @ApiProperty({ type: [SessionBody], description: 'Live sessions' }) sessions: SessionBody[];

@@ -5,6 +5,7 @@ import { Settings } from '../config/settings.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { toSession } from '../sessions/sessions.dto.js';
 import { SessionsService } from '../sessions/sessions.service.js';
+import { ProfileDetailsService } from '../users/details/profile-details.service.js';
 import { toIdentity } from '../users/identities/identities.dto.js';
 import { IdentitiesService } from '../users/identities/identities.service.js';
 import { UsersService } from '../users/users.service.js';
@@ -17,6 +18,7 @@ const MAX_AUDIT_ENTRIES = 20;
 export class UserDetailService {
   constructor(
     private readonly users: UsersService,
+    private readonly profileDetails: ProfileDetailsService,
     private readonly preferences: PreferencesService,
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
@@ -30,7 +32,8 @@ export class UserDetailService {
    */
   async get(userId: string, currentSession: string): Promise<AdminUserDetailBody> {
     const user = await this.users.get(userId);
-    const [preferences, identities, sessions, audit] = await Promise.all([
+    const [details, preferences, identities, sessions, audit] = await Promise.all([
+      this.profileDetails.find(userId),
       this.preferences.get(userId),
       this.identities.listOf(userId),
       this.sessions.listLive(userId),
@@ -41,6 +44,7 @@ export class UserDetailService {
       status_reason: user.statusReason,
       status_changed_at: user.statusChangedAt?.toISOString() ?? null,
       status_changed_by: user.statusChangedBy,
+      details,
       preferences,
       identities: identities.map(toIdentity),
       sessions: sessions.map((session) => toSession(session, currentSession)),

@@ -48,14 +48,7 @@ export class AuditReader {
    */
   async page(tx: EntityManager, filter: AuditFilter, after: string | undefined, limit: number) {
     const values = new SqlParams();
-    const conditions = [
-      filter.actor && `actor_id = ${values.add(filter.actor)}`,
-      filter.target && `target_id = ${values.add(filter.target)}`,
-      filter.action && `action = ${values.add(filter.action)}`,
-      filter.from && `at >= ${values.add(filter.from)}`,
-      filter.to && `at < ${values.add(filter.to)}`,
-      after && afterCursor(after, values),
-    ].filter(Boolean);
+    const conditions = [...conditionsOf(filter, values), ...(after ? [afterCursor(after, values)] : [])];
     const rows = await tx.query<(AuditRow & { instant: string })[]>(
       `SELECT ${COLUMNS}, (extract(epoch FROM at) * 1000000)::bigint::text AS instant FROM audit_logs
         WHERE ${conditions.join(' AND ') || 'TRUE'} ORDER BY at DESC, id DESC LIMIT ${limit + 1}`,
@@ -64,6 +57,27 @@ export class AuditReader {
     const last = rows.length > limit ? rows[limit - 1]! : null;
     return { rows: rows.slice(0, limit), next: last && encodeCursor([last.instant, last.id]) };
   }
+
+  /** @returns the number of entries, at most `max` */
+  async count(tx: EntityManager, filter: AuditFilter, max: number): Promise<number> {
+    const values = new SqlParams();
+    const [{ count }] = await tx.query<[{ count: number }]>(
+      `SELECT count(*)::int FROM (SELECT FROM audit_logs
+        WHERE ${conditionsOf(filter, values).join(' AND ') || 'TRUE'} LIMIT ${max}) counted`,
+      values.list,
+    );
+    return count;
+  }
+}
+
+function conditionsOf({ actor, target, action, from, to }: AuditFilter, values: SqlParams): string[] {
+  return [
+    actor && `actor_id = ${values.add(actor)}`,
+    target && `target_id = ${values.add(target)}`,
+    action && `action = ${values.add(action)}`,
+    from && `at >= ${values.add(from)}`,
+    to && `at < ${values.add(to)}`,
+  ].filter((condition) => condition !== undefined && condition !== '') as string[];
 }
 
 function afterCursor(cursor: string, values: SqlParams): string {

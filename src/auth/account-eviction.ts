@@ -7,6 +7,7 @@ import { userUpdated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { RevocationReason, SessionsService } from '../sessions/sessions.service.js';
 import { AvatarService } from '../users/avatars/avatar.service.js';
+import { ProfileDetailsService } from '../users/details/profile-details.service.js';
 import { IdentitiesService } from '../users/identities/identities.service.js';
 import { changedFields } from '../users/profile.dto.js';
 import type { User } from '../users/user.entity.js';
@@ -37,6 +38,7 @@ export class AccountEviction {
     private readonly tokens: OneTimeTokens,
     private readonly avatars: AvatarService,
     private readonly preferences: PreferencesService,
+    private readonly details: ProfileDetailsService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
   ) {}
@@ -59,7 +61,9 @@ export class AccountEviction {
     const sessions = await this.sessions.revokeAllOf(tx, user.id, cause);
     await this.identities.remove(tx, user.id);
     await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
-    const reset = user.isVerified ? [] : await this.preferences.reset(tx, user.id);
+    const reset = user.isVerified
+      ? []
+      : [...(await this.preferences.reset(tx, user.id)), ...(await this.details.reset(tx, user.id))];
     if (!user.isVerified) await this.avatars.removeAfterCommit(tx, user.profilePictureUrl);
     await this.users.change(tx, user, {
       ...(user.isVerified ? {} : { ...BLANK_PROFILE, name: user.email.split('@')[0]!, emailVerifiedAt: new Date() }),

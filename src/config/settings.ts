@@ -152,6 +152,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     requestTimeoutSeconds: env.number('REQUEST_TIMEOUT_SECONDS', 30, 1, 120),
     corsOrigins: readOrigins(env),
     metricsEnabled: env.flag('METRICS_ENABLED', true),
+    /** Whether the routes of the platform's existing apps are there. */
+    compatEnabled: env.flag('COMPAT_ENABLED', true),
     /** Time between the end of readiness and the end of listening, for balancers to notice. The rest of the shutdown needs its time too. */
     shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 10),
     migrateOnStart: env.flag('MIGRATE_ON_START', true),

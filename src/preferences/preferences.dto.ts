@@ -1,45 +1,15 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, Max, Min } from 'class-validator';
-import { OptionalField, Satisfies, ShownText, toText } from '../common/dto/text-fields.js';
-import { foldCase } from '../common/dto/text.js';
+import { IsBoolean, IsIn } from 'class-validator';
+import { IntField, TagListField } from '../common/dto/list-fields.js';
+import { OptionalField } from '../common/dto/text-fields.js';
 import { PROFILE_VISIBILITIES } from './preferences.entity.js';
 import type { Preferences, ProfileVisibility } from './preferences.entity.js';
 
 /** Years. */
 const AGES = { minimum: 18, maximum: 120 };
 /** Kilometres; half of the equator is as far as anybody can be. */
-const RADIUS = { minimum: 1, maximum: 20_000 };
-
-function IntField({ minimum, maximum }: typeof AGES, example: number) {
-  return applyDecorators(
-    ApiPropertyOptional({ type: 'integer', minimum, maximum, example }),
-    OptionalField(),
-    IsInt(),
-    Min(minimum),
-    Max(maximum),
-  );
-}
-
-// The library's own rule compares each with each, however many a request sends.
-const isWithoutDoubles = (list: unknown) => Array.isArray(list) && new Set(list.map(folded)).size === list.length;
-const folded = (entry: unknown) => (typeof entry === 'string' ? foldCase(entry) : entry);
-
-const ENTRY = { type: 'string', minLength: 1, maxLength: 100 } as const;
-
-/** At most 50 entries of 1 to 100 characters, trimmed, none twice; the list replaces the stored one. */
-function TagListField(example: string[]) {
-  return applyDecorators(
-    ApiPropertyOptional({ type: 'array', items: ENTRY, maxItems: 50, uniqueItems: true, example }),
-    Transform(({ value }) => (Array.isArray(value) ? value.map(toText) : value)),
-    OptionalField(),
-    IsArray(),
-    ArrayMaxSize(50),
-    Satisfies(isWithoutDoubles, 'duplicate', 'must not have an entry twice'),
-    ShownText(1, 100, { each: true }),
-  );
-}
+export const RADIUS = { minimum: 1, maximum: 20_000 };
 
 const BooleanField = () => applyDecorators(ApiPropertyOptional(), OptionalField(), IsBoolean());
 

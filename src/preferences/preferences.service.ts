@@ -81,13 +81,11 @@ export class PreferencesService {
     return toPreferences(await this.row(tx, userId));
   }
 
-  /**
-   * Merges the body into the preferences; a body that changes nothing writes nothing and tells nobody.
-   * @throws AppError `validation_failed` where the merged ages contradict each other
-   */
   update(principal: Principal, body: UpdatePreferencesBody, context: RequestContext): Promise<PreferencesBody> {
-    const { userId } = principal;
-    return this.merge(userId, body, context, { actorId: userId }, (tx) => this.users.lockOwn(tx, principal));
+    return runInTransaction(this.database, async (tx) => {
+      await this.users.lockOwn(tx, principal);
+      return this.change(tx, principal.userId, body, context);
+    });
   }
 
   /** Like `update`, by another service. @throws AppError `not_found`, `validation_failed` */
@@ -97,40 +95,39 @@ export class PreferencesService {
     body: UpdatePreferencesBody,
     context: RequestContext,
   ): Promise<PreferencesBody> {
-    const actor = { actorId: service.credentialId, reason: `service ${service.name}` };
-    return this.merge(userId, body, context, actor, (tx) => this.users.lock(tx, userId));
+    return runInTransaction(this.database, async (tx) => {
+      await this.users.lock(tx, userId);
+      const actor = { actorId: service.credentialId, reason: `service ${service.name}` };
+      return this.change(tx, userId, body, context, actor);
+    });
   }
 
-  private async merge(
+  /**
+   * Merges the body into the preferences of a user whom the transaction holds; a body that changes nothing writes nothing.
+   * @throws AppError `validation_failed` where the merged ages contradict each other
+   */
+  async change(
+    tx: EntityManager,
     userId: string,
     body: UpdatePreferencesBody,
     context: RequestContext,
-    actor: Pick<AuditEntry, 'actorId' | 'reason'>,
-    lock: (tx: EntityManager) => Promise<unknown>,
+    actor: Pick<AuditEntry, 'actorId' | 'reason'> = { actorId: userId },
   ): Promise<PreferencesBody> {
-    const row = await runInTransaction(this.database, async (tx) => {
-      // The user's row stands for all that is theirs: parallel changes merge one after the other, and events keep their order.
-      await lock(tx);
-      const current = await this.row(tx, userId);
-      const fields = FIELDS.filter(
-        (field) => body[field] !== undefined && !isDeepStrictEqual(body[field], current[COLUMNS[field]]),
-      ).sort();
-      if (fields.length === 0) return current;
-      const changes = Object.fromEntries(fields.map((field) => [COLUMNS[field], body[field]]));
-      const changed = Object.assign(current, changes, { updatedAt: new Date() });
-      requireAgesInOrder(changed, body);
-      await tx.update(Preferences, { userId }, { ...changes, updatedAt: changed.updatedAt });
-      this.cache.writeThrough(tx, userId, () => toPreferences(changed));
-      const names = fields.map((field) => `preferences.${field}`);
-      await this.outbox.add(tx, userUpdated(userId, names), context);
-      await this.audit.record(
-        tx,
-        { ...actor, action: 'preferences.updated', targetId: userId, after: { updated_fields: fields } },
-        context,
-      );
-      return changed;
-    });
-    return toPreferences(row);
+    const current = await this.row(tx, userId);
+    const fields = FIELDS.filter(
+      (field) => body[field] !== undefined && !isDeepStrictEqual(body[field], current[COLUMNS[field]]),
+    ).sort();
+    if (fields.length === 0) return toPreferences(current);
+    const changes = Object.fromEntries(fields.map((field) => [COLUMNS[field], body[field]]));
+    const changed = Object.assign(current, changes, { updatedAt: new Date() });
+    requireAgesInOrder(changed, body);
+    await tx.update(Preferences, { userId }, { ...changes, updatedAt: changed.updatedAt });
+    this.cache.writeThrough(tx, userId, () => toPreferences(changed));
+    const names = fields.map((field) => `preferences.${field}`);
+    await this.outbox.add(tx, userUpdated(userId, names), context);
+    const entry = { action: 'preferences.updated', targetId: userId, after: { updated_fields: fields } };
+    await this.audit.record(tx, { ...actor, ...entry }, context);
+    return toPreferences(changed);
   }
 
   /** The row of the user; one that is missing, as old data may have it, is made with the defaults. */

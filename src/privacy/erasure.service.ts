@@ -93,13 +93,25 @@ export class ErasureService {
       throw new AppError('recent_sign_in_required');
   }
 
-  private async remove(tx: EntityManager, user: User, context: RequestContext, deadline: number): Promise<void> {
+  /**
+   * Removes an account that the transaction holds, with all that is the person's.
+   * @param deadline on the clock of `performance`: what is left of the audit then is blanked after the answer
+   * @param by an administrator who does so
+   */
+  async remove(
+    tx: EntityManager,
+    user: User,
+    context: RequestContext,
+    deadline: number,
+    by?: { actorId: string; reason?: string },
+  ): Promise<void> {
     await this.sessions.revokeAllOf(tx, user.id, 'account_deleted');
     this.caches.removed(tx, user.id);
     await this.avatars.removeAfterCommit(tx, user.profilePictureUrl);
     await this.outboxSubjects.erase(tx, user.id);
     await this.outbox.add(tx, userDeleted(user.id), context);
-    await this.audit.record(tx, { action: 'user.deleted', actorId: user.id, targetId: user.id }, null);
+    const entry = { action: 'user.deleted', actorId: user.id, targetId: user.id, ...by };
+    await this.audit.record(tx, entry, by ? context : null);
     await this.users.remove(tx, user);
     await this.auditRedactions.redact(tx, user.id, deadline);
     afterCommit(tx, async () => {

@@ -8,6 +8,7 @@ import { LOGGER } from '../common/logging/logger.module.js';
 import type { Principal } from '../common/http/request-context.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
+import { ProfileDetailsService } from '../users/details/profile-details.service.js';
 import { IdentitiesService } from '../users/identities/identities.service.js';
 import { ProfileService } from '../users/profile.service.js';
 import { UsersService } from '../users/users.service.js';
@@ -19,6 +20,7 @@ export class ExportService {
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly profiles: ProfileService,
+    private readonly details: ProfileDetailsService,
     private readonly preferences: PreferencesService,
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
@@ -36,12 +38,14 @@ export class ExportService {
       // Every change of a user takes this lock, so all sections are consistent.
       const user = await this.users.lockOwn(tx, principal);
       const [{ now }] = await tx.query<[{ now: string }]>('SELECT clock_timestamp()::text AS now');
+      const details = await this.details.find(userId, tx);
       const preferences = await this.preferences.read(tx, userId);
       const identities = await this.identities.listOf(userId, tx);
       const sessions = await this.sessions.listAll(tx, userId);
       const read: Omit<ExportBody, 'audit'> = {
         exported_at: new Date().toISOString(),
         profile: { ...this.profiles.toProfileResponse(user), email_legacy: user.emailLegacy ?? undefined },
+        details,
         preferences,
         identities: identities.map(toExportedIdentity),
         sessions: sessions.map((session) => toExportedSession(session, sessionId)),

@@ -7,6 +7,7 @@ import type { Session } from '../sessions/session.entity.js';
 import { SessionBody, toSession } from '../sessions/sessions.dto.js';
 import { IdentityBody, toIdentity } from '../users/identities/identities.dto.js';
 import type { Identity } from '../users/identities/identity.entity.js';
+import { ProfileDetailsBody } from '../users/details/profile-details.dto.js';
 import { ProfileBody } from '../users/profile.dto.js';
 
 export class EraseBody {
@@ -53,6 +54,7 @@ export class ExportedEntryBody {
 export class ExportBody {
   @ApiProperty({ format: 'date-time' }) exported_at: string;
   @ApiProperty({ type: ExportedProfileBody }) profile: ExportedProfileBody;
+  @ApiProperty({ type: ProfileDetailsBody, nullable: true }) details: ProfileDetailsBody | null;
   @ApiProperty({ type: PreferencesBody }) preferences: PreferencesBody;
   @ApiProperty({ type: [ExportedIdentityBody] }) identities: ExportedIdentityBody[];
   @ApiProperty({ type: [ExportedSessionBody] }) sessions: ExportedSessionBody[];

@@ -12,5 +12,6 @@ import { PrivacyController } from './privacy.controller.js';
   imports: [UsersModule, PreferencesModule, SessionsModule, AuthModule, MailModule],
   controllers: [PrivacyController],
   providers: [ExportService, ErasureService],
+  exports: [ExportService, ErasureService],
 })
 export class PrivacyModule {}

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../database/transaction.js';
 import type { Claimant, Principal, RequestContext } from '../common/http/request-context.js';
@@ -67,22 +67,34 @@ export class ProfileService {
     return this.decryptPersonalFields(toStoredProfile(user));
   }
 
-  /** Merges the body into the profile; a body that changes nothing writes nothing and tells nobody. */
   async update(principal: Principal, body: UpdateProfileBody, context: RequestContext): Promise<ProfileBody> {
-    const { userId } = principal;
     const user = await runInTransaction(this.database, async (tx) => {
-      const current = await this.users.lockOwn(tx, principal);
-      const { changes, fields } = this.difference(current, body);
-      if (fields.length === 0) return current;
-      const entry = { action: 'profile.updated', actorId: userId, targetId: userId, after: { updated_fields: fields } };
-      await this.statements.runTogether(tx, [
-        this.users.changing(tx, current, changes),
-        this.outbox.adding(tx, userUpdated(userId, fields), context),
-        this.audit.recording(entry, context),
-      ]);
-      return current;
+      const held = await this.users.lockOwn(tx, principal);
+      await this.change(tx, held, body, context);
+      return held;
     });
     return this.toProfileResponse(user);
+  }
+
+  /**
+   * Merges the body into the row of a user whom the transaction holds; a body that changes nothing writes nothing.
+   * @param actorId of an administrator who makes the change
+   */
+  async change(
+    tx: EntityManager,
+    user: User,
+    body: UpdateProfileBody,
+    context: RequestContext,
+    actorId = user.id,
+  ): Promise<void> {
+    const { changes, fields } = this.difference(user, body);
+    if (fields.length === 0) return;
+    const entry = { action: 'profile.updated', actorId, targetId: user.id, after: { updated_fields: fields } };
+    await this.statements.runTogether(tx, [
+      this.users.changing(tx, user, changes),
+      this.outbox.adding(tx, userUpdated(user.id, fields), context),
+      this.audit.recording(entry, context),
+    ]);
   }
 
   private decryptPersonalFields(profile: StoredProfile): ProfileBody {

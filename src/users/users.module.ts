@@ -12,6 +12,8 @@ import { AvatarService } from './avatars/avatar.service.js';
 import { AvatarStorage } from './avatars/avatar-storage.js';
 import { createAvatarStorage } from './avatars/avatar-storage.factory.js';
 import { MultipartUploadReader } from './avatars/multipart-upload-reader.js';
+import { ProfileDetails } from './details/profile-details.entity.js';
+import { ProfileDetailsService } from './details/profile-details.service.js';
 import { IdentitiesController } from './identities/identities.controller.js';
 import { IdentitiesService } from './identities/identities.service.js';
 import { Identity } from './identities/identity.entity.js';
@@ -25,12 +27,13 @@ import { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
 @Module({
-  imports: [MailModule, TypeOrmModule.forFeature([User, Identity, AvatarRemoval])],
+  imports: [MailModule, TypeOrmModule.forFeature([User, Identity, AvatarRemoval, ProfileDetails])],
   controllers: [ProfileController, AvatarController, UploadsController, IdentitiesController],
   providers: [
     UsersService,
     ProfileService,
     ProfileCache,
+    ProfileDetailsService,
     PersonalFieldCipher,
     IdentitiesService,
     UnlinkService,
@@ -46,6 +49,7 @@ import { UsersService } from './users.service.js';
   ],
   exports: [
     UsersService,
+    ProfileDetailsService,
     ProfileCache,
     ProfileService,
     PersonalFieldCipher,

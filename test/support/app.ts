@@ -5,6 +5,8 @@ import { DataSource } from 'typeorm';
 import { createApp } from '../../src/app.js';
 import { CircuitBreaker } from '../../src/redis/circuit-breaker.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
+import { SERVICE_SCOPES } from '../../src/common/service-scopes.js';
+import { ServiceCredentialsService } from '../../src/services/service-credentials.service.js';
 import { dropWorkerDatabase, workerDatabase, workerRedisUrl } from './environment.js';
 import { emptyMailbox, MAIL_DIRECTORY } from './mailbox.js';
 import { until } from './until.js';
@@ -136,6 +138,12 @@ export class TestApp {
     await this.sql('UPDATE users SET role = $2 WHERE id = $1', [member.id, role]);
     const { body } = await this.post('/auth/login', { email: member.email, password: member.password });
     return { ...member, access: body.access_token, refresh: body.refresh_token };
+  }
+
+  /** A token of another service that may do all that services may. */
+  serviceToken(): Promise<string> {
+    const name = `spec-${randomBytes(6).toString('hex')}`;
+    return this.app.get(ServiceCredentialsService).create(name, [...SERVICE_SCOPES]);
   }
 
   async stop(): Promise<void> {

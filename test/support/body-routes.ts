@@ -13,6 +13,7 @@ export interface BodyRoute {
   required: string[];
   /** True where the body may be missing altogether. */
   optional: boolean;
+  caller: 'member' | 'staff' | 'service';
 }
 
 /** What can be asked for the interface document: the application of a spec, or a server. */
@@ -27,12 +28,15 @@ export async function bodyRoutes(service: Described): Promise<BodyRoute[]> {
   const resolved = ({ $ref, ...schema }: Schema): Schema =>
     $ref ? components.schemas[$ref.split('/').at(-1)!] : schema;
   return Object.entries<any>(paths).flatMap(([path, operations]) =>
-    Object.entries<any>(operations).flatMap(([method, { requestBody }]) => {
+    Object.entries<any>(operations).flatMap(([method, operation]) => {
+      const { requestBody } = operation;
       const schema = requestBody?.content['application/json']?.schema;
       if (!schema) return [];
       const { properties: fields = {}, required = [] } = resolved(schema);
       const optional = requestBody.required !== true;
-      return { method: method.toUpperCase() as BodyRoute['method'], path, fields, required, optional };
+      const isService = operation.security?.some((one: object) => 'service' in one);
+      const caller = operation['x-permission'] ? 'staff' : isService ? 'service' : 'member';
+      return { method: method.toUpperCase() as BodyRoute['method'], path, fields, required, optional, caller };
     }),
   );
 }

@@ -9,6 +9,10 @@ export interface UserFilter {
   isActive?: boolean;
   role?: Role;
   provider?: Provider;
+  industry?: string;
+  createdFrom?: Date;
+  /** Not included. */
+  createdBefore?: Date;
 }
 
 /** One condition over rows named `u`. */
@@ -22,12 +26,16 @@ export interface UserCondition {
 /** A shorter search contains no trigram, so idx_users_search is of no use to it. */
 const TRIGRAM_CHARS = 3;
 
-export function userConditions({ search, isActive, role, provider }: UserFilter, values: SqlParams): UserCondition[] {
+export function userConditions(filter: UserFilter, values: SqlParams): UserCondition[] {
+  const { search, isActive, role, provider, industry, createdFrom, createdBefore } = filter;
   const conditions: UserCondition[] = [];
   const add = (sql: string, columns: string[], indexed = true) => conditions.push({ sql, columns, indexed });
   if (isActive !== undefined) add(isActive ? 'u.is_active' : 'NOT u.is_active', ['is_active']);
   if (role !== undefined) add(`u.role = ${values.add(role)}`, ['role']);
   if (provider !== undefined) add(`u.oauth_provider = ${values.add(provider)}`, ['oauth_provider']);
+  if (industry !== undefined) add(`u.industry = ${values.add(industry)}`, ['industry'], false);
+  if (createdFrom !== undefined) add(`u.created_at >= ${values.add(createdFrom)}`, ['created_at']);
+  if (createdBefore !== undefined) add(`u.created_at < ${values.add(createdBefore)}`, ['created_at']);
   if (search !== undefined) {
     const found = `${userSearchText('u')} LIKE ${searchFold(values.add(searchPattern(search)))}`;
     add(found, ['name', 'email', 'company'], search.length >= TRIGRAM_CHARS);

@@ -77,7 +77,7 @@ async function find(tx: EntityManager, request: UserPageRequest, estimate: Estim
 
 /** idx_users_created_at includes the columns of the filter. */
 function readsIndexAlone({ filter, sort }: UserPageRequest): boolean {
-  return sort.field === 'created_at' && filter.search === undefined;
+  return sort.field === 'created_at' && filter.search === undefined && filter.industry === undefined;
 }
 
 /** Off leaves the planner no way but the index of the order: on its own it would rather sort half of the table. */

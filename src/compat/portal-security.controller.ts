@@ -1,0 +1,111 @@
+import { Controller, Get, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { IsString } from 'class-validator';
+import { AdminReads } from '../admin/admin-reads.js';
+import { AdminRoute } from '../admin/admin.guard.js';
+import { AuditReader, AuditRow } from '../audit/audit-reader.js';
+import { IdParam, IntParam, OptionalParam } from '../common/dto/query-params.js';
+import { CodePointLength } from '../common/dto/text-fields.js';
+import { PortalFilterQuery, toUserFilter } from './portal-users.dto.js';
+
+/** Entries up to which `total` is exact. */
+const MAX_COUNTED_ENTRIES = 10_000;
+const ERASURE = 'user.deleted';
+
+class PortalPageQuery extends PortalFilterQuery {
+  @IntParam(0, 100, 0) page = 0;
+  @IntParam(1, 100, 50) pageSize = 50;
+}
+
+class PortalAuditQuery extends PortalPageQuery {
+  @IdParam('Who acted') actor?: string;
+  @ApiPropertyOptional({ maxLength: 60, example: 'user.deactivated' })
+  @OptionalParam()
+  @IsString()
+  @CodePointLength(0, 60)
+  action?: string;
+}
+
+class PortalLog {
+  @ApiProperty({ example: '4711' }) id: string;
+  @ApiProperty({ format: 'date-time' }) timestamp: string;
+  @ApiPropertyOptional({ format: 'uuid', description: 'Missing for the service itself, or a stranger' }) actor?: string;
+  @ApiPropertyOptional({ format: 'uuid' }) target?: string;
+  @ApiProperty({ example: 'user.deactivated' }) action: string;
+  @ApiPropertyOptional() reason?: string;
+  @ApiPropertyOptional() ipAddress?: string;
+}
+
+class PortalLogList {
+  @ApiProperty({ type: [PortalLog] }) logs: PortalLog[];
+  @ApiProperty({ type: 'integer', description: `Exact up to ${MAX_COUNTED_ENTRIES}` }) total: number;
+}
+
+class GdprRequest {
+  @ApiProperty({ example: '4711' }) id: string;
+  @ApiProperty({ enum: ['erasure'] }) type: 'erasure';
+  @ApiProperty({ format: 'uuid' }) userId: string;
+  @ApiProperty({ enum: ['completed'], description: 'Erasures are carried out at once' }) status: 'completed';
+  @ApiProperty({ format: 'date-time' }) createdAt: string;
+}
+
+class GdprRequestList {
+  @ApiProperty({ type: [GdprRequest] }) requests: GdprRequest[];
+  @ApiProperty({ type: 'integer' }) total: number;
+}
+
+/** The routes on security that the admin portal calls; what it filters by and the audit log does not know is passed over. */
+@ApiTags('platform apps')
+@Controller('security')
+export class PortalSecurityController {
+  constructor(
+    private readonly audit: AuditReader,
+    private readonly reads: AdminReads,
+  ) {}
+
+  @Get('audit-logs')
+  @AdminRoute('security:read', 'validation_failed')
+  @ApiOperation({ operationId: 'listPortalAuditLogs', summary: 'The audit log for the portal, newest entry first' })
+  @ApiOkResponse({ type: PortalLogList })
+  async logs(@Query() query: PortalAuditQuery): Promise<PortalLogList> {
+    const { rows, total } = await this.page(query, query.action);
+    return { logs: rows.map(toLog), total };
+  }
+
+  @Get('gdpr/requests')
+  @AdminRoute('security:read', 'validation_failed')
+  @ApiOperation({ operationId: 'listGdprRequests', summary: 'Erasures of personal data, newest first' })
+  @ApiOkResponse({ type: GdprRequestList })
+  async gdpr(@Query() query: PortalPageQuery): Promise<GdprRequestList> {
+    const { rows, total } = await this.page(query, ERASURE);
+    return { requests: rows.map(toGdprRequest), total };
+  }
+
+  private page(query: PortalAuditQuery, action?: string): Promise<{ rows: AuditRow[]; total: number }> {
+    const { createdFrom: from, createdBefore: to } = toUserFilter(query);
+    const filter = { actor: query.actor, action, from, to };
+    const [first, end] = [query.page * query.pageSize, (query.page + 1) * query.pageSize];
+    return this.reads.run(async (tx) => {
+      const { rows } = await this.audit.page(tx, filter, undefined, end);
+      return { rows: rows.slice(first), total: await this.audit.count(tx, filter, MAX_COUNTED_ENTRIES) };
+    });
+  }
+}
+
+const toLog = ({ id, at, actor_id, target_id, action, reason, ip_address }: AuditRow): PortalLog => ({
+  id,
+  timestamp: at.toISOString(),
+  actor: actor_id ?? undefined,
+  target: target_id ?? undefined,
+  action,
+  reason: reason ?? undefined,
+  ipAddress: ip_address ?? undefined,
+});
+
+const toGdprRequest = ({ id, at, target_id }: AuditRow): GdprRequest => ({
+  id,
+  type: 'erasure',
+  userId: target_id!,
+  status: 'completed',
+  createdAt: at.toISOString(),
+});

@@ -1,0 +1,111 @@
+import { Injectable } from '@nestjs/common';
+import { AdminReads } from '../admin/admin-reads.js';
+import { AdminAction, UserChangesService } from '../admin/user-changes.service.js';
+import { AppError } from '../common/errors.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
+import { findUserPage } from '../users/list/user-pages.js';
+import { readUserStats } from '../users/list/user-stats.js';
+import { UsersService } from '../users/users.service.js';
+import {
+  BulkBody,
+  BulkResult,
+  PortalExport,
+  PortalFilterQuery,
+  PortalListQuery,
+  PortalStats,
+  PortalUser,
+  PortalUserList,
+  toPortalUser,
+  toUserFilter,
+  UpdatePortalUserBody,
+} from './portal-users.dto.js';
+
+/** The portal asks for no reason; the audit log then says where the change came from. */
+const REASON = 'via portal';
+const MAX_EXPORT_ROWS = 10_000;
+const STATS_AGE_MS = 5 * 60_000;
+const NEWEST_FIRST = { field: 'created_at', descending: true } as const;
+
+@Injectable()
+export class PortalUsersService {
+  private stats: Promise<PortalStats> | undefined;
+  private statsExpireAt = 0;
+
+  constructor(
+    private readonly reads: AdminReads,
+    private readonly users: UsersService,
+    private readonly changes: UserChangesService,
+  ) {}
+
+  async list(query: PortalListQuery): Promise<PortalUserList> {
+    const { users, total } = await this.page(query, query.page * query.pageSize, query.pageSize);
+    return { users: users.map(toPortalUser), total };
+  }
+
+  async export(query: PortalFilterQuery): Promise<PortalExport> {
+    const { users, total, next } = await this.page(query, 0, MAX_EXPORT_ROWS);
+    const metadata = { total, truncated: next !== null };
+    return { users: users.map(toPortalUser), stats: await this.getStats(), metadata };
+  }
+
+  /** At most five minutes old; a failure is not kept. */
+  getStats(): Promise<PortalStats> {
+    if (!this.stats || Date.now() > this.statsExpireAt) {
+      this.statsExpireAt = Date.now() + STATS_AGE_MS;
+      this.stats = this.readStats().catch((error: unknown) => {
+        this.stats = undefined;
+        throw error;
+      });
+    }
+    return this.stats;
+  }
+
+  /** @throws AppError `validation_failed` for a field that cannot be changed here, `not_found`, `own_account`, `last_admin` */
+  async update(id: string, body: UpdatePortalUserBody, actor: Principal, context: RequestContext): Promise<PortalUser> {
+    const current = toPortalUser(await this.users.get(id));
+    for (const field of ['id', 'email', 'createdAt'] as const)
+      if (body[field] !== undefined && body[field] !== current[field]) {
+        const details = [{ field, rule: 'mismatch' as const, message: `${field} cannot be changed here` }];
+        throw new AppError('validation_failed', { details });
+      }
+    const { name, industry, status } = body;
+    const isActive = status && status === 'active';
+    await this.changes.update(id, { name, industry, isActive }, { actor, reason: REASON, context });
+    return toPortalUser(await this.users.get(id));
+  }
+
+  async erase(id: string, actor: Principal, context: RequestContext): Promise<void> {
+    await this.changes.erase(id, { actor, reason: REASON, context });
+  }
+
+  /** One transaction a user: those that are refused are named, the others are changed. */
+  async bulk({ ids, action }: BulkBody, actor: Principal, context: RequestContext): Promise<BulkResult> {
+    const act: AdminAction = { actor, reason: REASON, context };
+    const result: BulkResult = { done: 0, failed: [] };
+    for (const id of new Set(ids))
+      try {
+        if (action === 'delete') await this.changes.erase(id, act);
+        else await this.changes.update(id, { isActive: action === 'activate' }, act);
+        result.done += 1;
+      } catch (error) {
+        // Beyond the one account, such as a database that is down, the rest would fail as well.
+        if (!(error instanceof AppError) || error.status >= 500 || error.status === 401) throw error;
+        result.failed.push({ id, type: error.type });
+      }
+    return result;
+  }
+
+  private page(query: PortalFilterQuery, offset: number, limit: number) {
+    const request = { filter: toUserFilter(query), sort: NEWEST_FIRST, after: null, offset, limit };
+    return this.reads.run((tx) => findUserPage(tx, request));
+  }
+
+  private async readStats(): Promise<PortalStats> {
+    const { months, industries, active, inactive } = await this.reads.run(readUserStats);
+    return {
+      signups: Object.fromEntries(months),
+      byIndustry: Object.fromEntries(industries),
+      byStatus: { active, inactive },
+    };
+  }
+}

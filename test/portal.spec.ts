@@ -1,0 +1,178 @@
+import { type Member, TestApp } from './support/app.js';
+
+let service: TestApp;
+let admin: Member;
+
+const get = async (url: string) => (await service.get(url, admin.access)).body;
+const refusal = ({ status, body }: { status: number; body: { error?: { type: string } } }) => [
+  status,
+  body.error?.type,
+];
+/** The parameters as the portal sends them: all of them, most of them empty. */
+const LIST = '/users?page=0&pageSize=50&search=&status=&industry=&startDate=&endDate=';
+const listed = (changes: string) => {
+  const url = new URL(LIST, 'http://portal');
+  for (const [name, value] of new URLSearchParams(changes)) url.searchParams.set(name, value);
+  return get(`${url.pathname}${url.search}`);
+};
+
+beforeAll(async () => {
+  service = await TestApp.start();
+  admin = await service.memberWithRole('admin');
+  await service.sql(`INSERT INTO users (email, name, industry, is_active, created_at)
+    SELECT 'portal' || n || '@example.com', 'Portal ' || n, CASE WHEN n <= 3 THEN 'Finance' ELSE 'Technology' END, n <> 5,
+           timestamptz '2026-03-01T12:00Z' + n * interval '1 day' FROM generate_series(1, 6) AS n`);
+});
+afterAll(() => service.stopAndDrop());
+
+describe('the portal', () => {
+  it('opens: who is signed in, and with which permissions', async () => {
+    expect(await get('/admin/me')).toMatchObject({ id: admin.id, role: 'admin' });
+    expect((await get('/admin/permissions')).permissions).toEqual(
+      expect.arrayContaining(['admin:access', 'users:read']),
+    );
+  });
+
+  it('lists users, newest first, pages counted from 0', async () => {
+    const all = await listed('');
+    expect(all.total).toBe(7);
+    expect(all.users[0]).toMatchObject({ id: admin.id, name: 'Ada Example', email: admin.email, status: 'active' });
+    expect(all.users[1]).toEqual({
+      id: expect.any(String),
+      name: 'Portal 6',
+      email: 'portal6@example.com',
+      status: 'active',
+      industry: 'Technology',
+      createdAt: '2026-03-07T12:00:00.000Z',
+    });
+    const page = await listed('page=1&pageSize=3');
+    expect([page.users.map(({ name }: { name: string }) => name), page.total]).toEqual([
+      ['Portal 4', 'Portal 3', 'Portal 2'],
+      7,
+    ]);
+  });
+
+  it.each([
+    ['search=portal1@', 1],
+    ['status=inactive', 1],
+    ['industry=Finance', 3],
+    ['startDate=2026-03-04&endDate=2026-03-05', 2],
+    ['startDate=2026-03-05T00:00:00.000Z&industry=Technology', 3],
+    ['status=active&industry=Technology', 2],
+  ])('filters: %s', async (query, total) => {
+    const found = await listed(query);
+    expect([found.total, found.users.length]).toEqual([total, total]);
+  });
+
+  it.each(['status=gone', 'pageSize=101', 'page=-1', 'startDate=soon', 'sort=name'])(
+    'is told of a filter that there is not: %s',
+    async (query) => {
+      expect(refusal(await service.get(`${LIST.split('?')[0]}?${query}`, admin.access))).toEqual([
+        400,
+        'validation_failed',
+      ]);
+    },
+  );
+
+  it('shows numbers, and exports them with the users', async () => {
+    const stats = await get('/users/stats');
+    expect(stats.byIndustry).toEqual({ Technology: 3, Finance: 3 });
+    expect(stats.byStatus).toEqual({ active: 6, inactive: 1 });
+    expect(stats.signups['2026-03']).toBe(6);
+    const file = await get('/users/export?search=&status=&industry=Finance&startDate=&endDate=');
+    expect(file.users).toHaveLength(3);
+    expect(file).toMatchObject({ stats, metadata: { total: 3, truncated: false } });
+  });
+
+  it('changes name, industry and status of a user, with the audit and the event of each', async () => {
+    const member = await service.member();
+    const { body: sent } = await service.get(`/users?search=${member.email}`, admin.access);
+    const user = { ...sent.users[0], name: 'New Name', industry: 'Health', status: 'inactive' };
+    const { status, body } = await service.put(`/users/${member.id}`, user, admin.access);
+    expect([status, body]).toEqual([200, user]);
+    expect((await service.get('/users/profile', member.access)).status).toBe(401);
+    const entries = await service.sql(
+      `SELECT action, reason, actor_id FROM audit_logs WHERE target_id = $1 AND actor_id = $2 ORDER BY id`,
+      [member.id, admin.id],
+    );
+    expect(entries).toEqual([
+      { action: 'profile.updated', reason: null, actor_id: admin.id },
+      { action: 'user.deactivated', reason: 'via portal', actor_id: admin.id },
+    ]);
+  });
+
+  it.each([
+    ['email', { email: 'other@example.com' }],
+    ['id', { id: '00000000-0000-4000-8000-000000000000' }],
+    ['status', { status: 'gone' }],
+    ['role', { role: 'admin' }],
+  ])('cannot change %s here', async (field, body) => {
+    const { id } = await service.member();
+    const answer = await service.put(`/users/${id}`, body, admin.access);
+    expect([...refusal(answer), answer.body.error.details[0].field]).toEqual([400, 'validation_failed', field]);
+  });
+
+  it('deletes a user for good', async () => {
+    const member = await service.member();
+    expect((await service.delete(`/users/${member.id}`, admin.access)).status).toBe(204);
+    expect(await service.sql('SELECT FROM users WHERE id = $1', [member.id])).toEqual([]);
+    expect(refusal(await service.delete(`/users/${member.id}`, admin.access))).toEqual([404, 'not_found']);
+    expect((await service.member({ email: member.email })).email).toBe(member.email);
+    const { requests, total } = await get('/security/gdpr/requests?page=0&pageSize=10');
+    expect(requests[0]).toMatchObject({ type: 'erasure', userId: member.id, status: 'completed' });
+    expect(total).toBe(1);
+  });
+
+  it('changes many users at once, one by one, and names those that are refused', async () => {
+    const [one, two] = [await service.member(), await service.member()];
+    const missing = '00000000-0000-4000-8000-000000000000';
+    const bulk = (ids: string[], action: string) => service.post('/users/bulk', { ids, action }, admin.access);
+    expect((await bulk([one.id, missing, admin.id, two.id, two.id], 'deactivate')).body).toEqual({
+      done: 2,
+      failed: [
+        { id: missing, type: 'not_found' },
+        { id: admin.id, type: 'own_account' },
+      ],
+    });
+    expect((await listed(`search=${one.email}`)).users[0].status).toBe('inactive');
+    expect((await bulk([one.id], 'activate')).body).toEqual({ done: 1, failed: [] });
+    expect((await bulk([one.id, two.id], 'delete')).body).toEqual({ done: 2, failed: [] });
+    expect(
+      refusal(
+        await bulk(
+          Array.from({ length: 101 }, () => missing),
+          'activate',
+        ),
+      ),
+    ).toEqual([400, 'validation_failed']);
+  });
+
+  it('shows the audit log', async () => {
+    const { logs, total } = await get('/security/audit-logs?page=0&pageSize=5&search=&action=user.deactivated');
+    expect(total).toBe(3);
+    expect(logs).toHaveLength(3);
+    expect(logs[2]).toMatchObject({ action: 'user.deactivated', actor: admin.id, reason: 'via portal' });
+    expect((await get('/security/audit-logs?page=1&pageSize=2&action=user.deactivated')).logs).toEqual([logs[2]]);
+  });
+
+  it.each(['engagement', 'match-success'])('is told that %s is not counted here', async (name) => {
+    expect(refusal(await service.get(`/users/${name}`, admin.access))).toEqual([404, 'not_found']);
+    expect(refusal(await service.get(`/users/stats/${name}`, admin.access))).toEqual([404, 'not_found']);
+  });
+});
+
+describe('a path without a parameter', () => {
+  it('is 405 with its own methods on every path without a parameter, though `/users/{id}` would match it', async () => {
+    const { paths } = (await service.get('/docs-json')).body as { paths: Record<string, object> };
+    const fixed = Object.keys(paths).filter((path) => /^\/users\/[^{}]+$/.test(path));
+    expect(fixed.length).toBeGreaterThan(8);
+    for (const path of fixed) {
+      const own = Object.keys(paths[path]!).map((verb) => verb.toUpperCase());
+      const allow = [...own, ...(own.includes('GET') ? ['HEAD'] : [])].sort().join(', ');
+      for (const method of (['GET', 'POST', 'PUT', 'DELETE'] as const).filter((verb) => !own.includes(verb))) {
+        const answer = await service.request(method, path);
+        expect([method, path, answer.status, answer.headers.allow]).toEqual([method, path, 405, allow]);
+      }
+    }
+  });
+});

@@ -33,14 +33,14 @@ describeWith(['redis'], 'reads from Redis in one turn of the event loop', () => 
   });
 });
 
-describe('statements run together', () => {
+describe('queued statements', () => {
   let service: TestApp;
   let statements: PreparedStatements;
 
   beforeAll(async () => {
     service = await TestApp.start();
     statements = service.app.get(PreparedStatements);
-    await service.sql('CREATE TABLE spec_left (a text, b int)');
+    await service.sql('CREATE TABLE spec_left (id serial, a text, b int)');
     await service.sql('CREATE TABLE spec_right (c text)');
   });
   afterAll(() => service.stopAndDrop());
@@ -48,22 +48,17 @@ describe('statements run together', () => {
   const left = { name: 'spec_left', text: 'INSERT INTO spec_left (b, a) VALUES ($2, $1)' };
   const right = { text: 'INSERT INTO spec_right (c) VALUES ($1)' };
 
-  it('get their own values, in whichever order they stand and however often', async () => {
+  it('get their own values, before the commit or with a later write, and keep the order of equal ones', async () => {
     await runInTransaction(service.database, async (tx) => {
-      await statements.runTogether(tx, [
-        [left, ['one', 1]],
-        [right, ['x']],
-      ]);
-      await statements.runTogether(tx, [
-        [right, ['y']],
-        [left, ['two', 2]],
-      ]);
-      await statements.runTogether(tx, [
-        [left, ['three', 3]],
-        [right, ['z']],
-      ]);
+      await statements.queue(tx, left, ['one', 1]);
+      await statements.queue(tx, right, ['x']);
+      await statements.queue(tx, left, ['two', 2]);
+      await statements.runWithQueue(tx, right, ['y']);
+      expect(await tx.query('SELECT b FROM spec_left ORDER BY id')).toEqual([{ b: 1 }, { b: 2 }]);
+      await statements.queue(tx, right, ['z']);
+      await statements.queue(tx, left, ['three', 3]);
     });
-    expect(await service.sql('SELECT a, b FROM spec_left ORDER BY b')).toEqual([
+    expect(await service.sql('SELECT a, b FROM spec_left ORDER BY id')).toEqual([
       { a: 'one', b: 1 },
       { a: 'two', b: 2 },
       { a: 'three', b: 3 },
@@ -71,23 +66,21 @@ describe('statements run together', () => {
     expect(await service.sql('SELECT c FROM spec_right ORDER BY c')).toEqual([{ c: 'x' }, { c: 'y' }, { c: 'z' }]);
   });
 
-  it('are all undone where one fails', async () => {
-    const doomed = { text: 'INSERT INTO spec_right (c) VALUES (1 / $1::int)' };
-    const work = runInTransaction(service.database, (tx) =>
-      statements.runTogether(tx, [
-        [left, ['four', 4]],
-        [doomed, [0]],
-      ]),
-    );
+  it('roll the transaction back where one fails', async () => {
+    const failing = { text: 'INSERT INTO spec_right (c) VALUES (1 / $1::int)' };
+    const work = runInTransaction(service.database, async (tx) => {
+      await statements.queue(tx, left, ['four', 4]);
+      await statements.queue(tx, failing, [0]);
+    });
     await expect(work).rejects.toThrow('division by zero');
     expect(await service.sql('SELECT FROM spec_left WHERE b = 4')).toEqual([]);
   });
 
-  it('are kept prepared only as long as there are few of them', async () => {
+  it('are prepared up to a limit', async () => {
     const kept = await runInTransaction(service.database, async (tx) => {
       for (let n = 0; n < 150; n += 1) await statements.run(tx, { text: `SELECT '${randomUUID()}'` }, []);
       return tx.query<[{ count: number }]>(
-        `SELECT count(*)::int AS count FROM pg_prepared_statements WHERE name LIKE 'composed_%'`,
+        `SELECT count(*)::int AS count FROM pg_prepared_statements WHERE name LIKE 'built_%'`,
       );
     });
     expect(kept[0].count).toBeGreaterThan(50);

@@ -6,7 +6,7 @@ import { PreferencesService } from '../preferences/preferences.service.js';
 import { toSession } from '../sessions/sessions.dto.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { ProfileDetailsService } from '../users/details/profile-details.service.js';
-import { toIdentity } from '../users/identities/identities.dto.js';
+import { toIdentityResponse } from '../users/identities/identities.dto.js';
 import { IdentitiesService } from '../users/identities/identities.service.js';
 import { UsersService } from '../users/users.service.js';
 import { AdminUserDetailBody } from './user-detail.dto.js';
@@ -46,7 +46,7 @@ export class UserDetailService {
       status_changed_by: user.statusChangedBy,
       details,
       preferences,
-      identities: identities.map(toIdentity),
+      identities: identities.map(toIdentityResponse),
       sessions: sessions.map((session) => toSession(session, currentSession)),
       audit: audit.map(toAuditEntry),
     };

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/http/request-context.js';
-import { Call, Statement, PreparedStatements } from '../database/prepared-statements.js';
+import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 
 export interface AuditEntry {
   /** `noun.verb` in the past, such as `user.deactivated`. */
@@ -24,15 +24,11 @@ const RECORD: Statement = {
 export class AuditService {
   constructor(private readonly statements: PreparedStatements) {}
 
-  /** Writes the entry in the caller's transaction. */
+  /** Writes the entry in the caller's transaction, at its end at the latest. */
   async record(tx: EntityManager, entry: AuditEntry, context: RequestContext | null): Promise<void> {
-    await this.statements.run(tx, ...this.recording(entry, context));
-  }
-
-  /** What `record` writes, for `Statements.runTogether`. */
-  recording(entry: AuditEntry, context: RequestContext | null): Call {
     const { action, actorId, targetId, reason = null, before = null, after = null } = entry;
     const [ipAddress, requestId] = [context?.ipAddress ?? null, context?.requestId ?? null];
-    return [RECORD, [action, actorId, targetId, reason, ipAddress, requestId, before, after]];
+    const values = [action, actorId, targetId, reason, ipAddress, requestId, before, after];
+    await this.statements.queue(tx, RECORD, values);
   }
 }

@@ -1,28 +1,25 @@
 import { CanActivate, ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { CHECKED_ALONGSIDE, IS_PUBLIC } from '../common/http/decorators.js';
+import { IS_PUBLIC } from '../common/http/decorators.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
-import type { Claimant, LiveSession, Principal } from '../common/http/request-context.js';
+import type { Principal } from '../common/http/request-context.js';
 import { SERVICE_ACCESS, ServiceAccess } from '../common/http/service-scope.js';
 import { ServiceAuthentication } from '../services/service-authentication.js';
 import { SERVICE_TOKEN_PREFIX } from '../services/service-credentials.service.js';
 import { SessionValidator } from '../sessions/session-validator.js';
-import { AccessClaims, AccessTokens } from './access-tokens.js';
+import { AccessTokens } from './access-tokens.js';
 
 /** The token of an `Authorization: Bearer` header (RFC 6750). */
 function bearer(header: string | undefined): string | null {
   return header !== undefined && /^bearer /i.test(header) ? header.slice(7).trim() : null;
 }
 
-/** No check, a check alongside the handler, or one before it. */
-type Kind = 'public' | 'alongside' | 'checked';
-
 /** Every route that is not `@Public()` needs an access token of a session that is still live. */
 @Injectable()
 export class JwtGuard implements CanActivate {
   // Cached, because reading decorators costs as much as checking a known token.
-  private readonly kinds = new Map<unknown, Kind>();
+  private readonly publicHandlers = new Map<unknown, boolean>();
 
   constructor(
     private readonly reflector: Reflector,
@@ -31,43 +28,39 @@ export class JwtGuard implements CanActivate {
     private readonly services: ServiceAuthentication,
   ) {}
 
-  canActivate(host: ExecutionContext): boolean | Promise<boolean> {
-    const kind = this.kinds.get(host.getHandler()) ?? this.readKind(host);
-    if (kind === 'public') return true;
+  async canActivate(host: ExecutionContext): Promise<boolean> {
+    if (this.isPublic(host)) return true;
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const token = bearer(request.headers.authorization);
-    if (kind === 'alongside') {
-      request.claimant = this.claimant(token);
+    const access = this.reflector.get<ServiceAccess | undefined>(SERVICE_ACCESS, host.getHandler());
+    if (access && token?.startsWith(SERVICE_TOKEN_PREFIX)) {
+      request.service = await this.services.authenticate(token, access.scope, request.context);
       return true;
     }
-    const access = this.reflector.get<ServiceAccess | undefined>(SERVICE_ACCESS, host.getHandler());
-    if (access && token?.startsWith(SERVICE_TOKEN_PREFIX))
-      return this.services.authenticate(token, access.scope, request.context).then((service) => {
-        request.service = service;
-        return true;
-      });
-    return this.authenticate(token).then((principal) => {
-      if (access && !access.membersToo) throw new AppError('forbidden', { message: 'Only other services may do this' });
-      request.principal = principal;
-      return true;
-    });
+    const principal = await this.authenticate(token);
+    if (access && !access.membersToo) throw new AppError('forbidden', { message: 'Only other services may do this' });
+    request.principal = principal;
+    return true;
   }
 
-  private readKind(host: ExecutionContext): Kind {
+  private isPublic(host: ExecutionContext): boolean {
     const handler = host.getHandler();
-    const isPublic = this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [handler, host.getClass()]);
-    const alongside = this.reflector.get<boolean>(CHECKED_ALONGSIDE, handler);
-    const kind = isPublic ? 'public' : alongside ? 'alongside' : 'checked';
-    this.kinds.set(handler, kind);
-    return kind;
+    let found = this.publicHandlers.get(handler);
+    if (found === undefined) {
+      found = this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [handler, host.getClass()]) === true;
+      this.publicHandlers.set(handler, found);
+    }
+    return found;
   }
 
   /** @throws AppError `unauthenticated` */
   async authenticate(token: string | null): Promise<Principal> {
-    const { sid, sub, exp } = this.verify(token);
-    // The current role, not the one in the token.
-    const { role } = await this.requireLive(sid, sub);
-    return { userId: sub, sessionId: sid, role, expires: exp };
+    if (token === null) throw new AppError('unauthenticated');
+    const { sid, sub, exp } = this.tokens.verify(token);
+    const session = await this.sessions.validate(sid, sub);
+    if (!session) throw invalidAccessToken();
+    // `session` has the current role, not the one in the token.
+    return { userId: sub, sessionId: sid, expires: exp, ...session };
   }
 
   /** The user of a public request; null without a valid access token. */
@@ -78,24 +71,5 @@ export class JwtGuard implements CanActivate {
       if (error instanceof AppError && error.type === 'unauthenticated') return null;
       throw error;
     }
-  }
-
-  private claimant(token: string | null): Claimant {
-    const { sid, sub } = this.verify(token);
-    const live = this.requireLive(sid, sub);
-    // The handler awaits it; if the handler fails first, this rejection must not be an unhandled one.
-    live.catch(() => undefined);
-    return { userId: sub, live };
-  }
-
-  private verify(token: string | null): Readonly<AccessClaims> {
-    if (token === null) throw new AppError('unauthenticated');
-    return this.tokens.verify(token);
-  }
-
-  private async requireLive(sessionId: string, userId: string): Promise<LiveSession> {
-    const session = await this.sessions.validate(sessionId, userId);
-    if (!session) throw invalidAccessToken();
-    return session;
   }
 }

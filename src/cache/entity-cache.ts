@@ -21,27 +21,22 @@ export class EntityCache<T> {
     private readonly ttlMs: number,
   ) {}
 
-  async get<N extends T | null>(id: string, load: (kept: boolean) => Promise<N>): Promise<T | N> {
-    return JSON.parse(await this.getJson(id, load)) as T | N;
-  }
-
   /**
-   * The value as JSON text, from the cache or else from `load`, whose result is cached unless it is null.
+   * The value from the cache or else from `load`, whose result is cached unless it is null.
    * @param load called with true where its result will be cached; then it must query the database
    */
-  async getJson(id: string, load: (kept: boolean) => Promise<T | null>): Promise<string> {
+  async get<N extends T | null>(id: string, load: (willCache: boolean) => Promise<N>): Promise<T | N> {
     const key = entryKey(this.name, id);
     const started = performance.now();
     const cached = await this.store?.get(key);
     const took = performance.now() - started;
     cacheReads.add(this.name, cached === undefined ? 'bypass' : cached === null ? 'miss' : 'hit');
-    if (typeof cached === 'string') return cached;
+    if (typeof cached === 'string') return JSON.parse(cached) as T;
     // The lease comes before the query: a change that the query does not see ends the lease.
     const lease = cached === null && took < SLOW_READ_MS ? await this.store!.acquireLease(key) : null;
     const value = await load(lease !== null);
-    const text = JSON.stringify(value);
-    if (lease && value !== null) await this.store!.setWithLease(key, lease, text, this.ttlMs);
-    return text;
+    if (lease && value !== null) await this.store!.setWithLease(key, lease, JSON.stringify(value), this.ttlMs);
+    return value;
   }
 
   /**

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { PoolClient, Pool } from 'pg';
-import { DataSource, EntityManager } from 'typeorm';
+import { DataSource, EntityManager, QueryRunner } from 'typeorm';
 import { Settings } from '../config/settings.js';
+import { beforeCommit } from './transaction.js';
 
 /** `name` must be unique in the service; composed texts have none. */
 export interface Statement {
@@ -9,10 +10,10 @@ export interface Statement {
   text: string;
 }
 
-export type Call = [statement: Statement, values: unknown[]];
+type Call = [statement: Statement, values: unknown[]];
 
-/** Composed texts that are prepared; each takes some kilobytes in every connection. */
-const MAX_COMPOSED_ENTRIES = 100;
+/** Texts without a name that are prepared; each takes some kilobytes in every connection. */
+const MAX_BUILT_ENTRIES = 100;
 
 /**
  * Runs the statements of hot paths as prepared statements: PostgreSQL parses and plans each once per connection, which halves
@@ -21,7 +22,8 @@ const MAX_COMPOSED_ENTRIES = 100;
 @Injectable()
 export class PreparedStatements {
   private readonly prepared: boolean;
-  private readonly composed = new Map<string, Statement>();
+  private readonly built = new Map<string, Statement>();
+  private readonly queues = new WeakMap<QueryRunner, Call[]>();
 
   constructor(
     private readonly database: DataSource,
@@ -34,23 +36,8 @@ export class PreparedStatements {
    * @param tx null for a connection of the pool without a transaction
    * @returns the rows, with the column names of the statement
    */
-  run<T>(tx: EntityManager | null, statement: Statement, values: unknown[]): Promise<T[]> {
-    const { name, text } = statement;
-    return this.send(tx, name === undefined ? this.named(text, () => text) : statement, values);
-  }
-
-  /**
-   * Runs statements in one round trip, as data-modifying CTEs: all see the same snapshot, none sees the changes of the others,
-   * and their order is undefined. The transaction must already hold a lock where the order would matter.
-   */
-  async runTogether(tx: EntityManager, calls: Call[]): Promise<void> {
-    const words = calls.map(([{ name, text }]) => name ?? text);
-    const statement = this.named(words.join('; '), () => compose(calls));
-    const values = calls.flatMap(([, own]) => own);
-    await this.send(tx, statement, values);
-  }
-
-  private async send<T>(tx: EntityManager | null, { name, text }: Statement, values: unknown[]): Promise<T[]> {
+  async run<T>(tx: EntityManager | null, statement: Statement, values: unknown[]): Promise<T[]> {
+    const { name, text } = statement.name === undefined ? this.named(statement.text) : statement;
     // TypeORM 1.1.1 does not export PostgresDriver, whose `master` is the pool; a query runner costs a third of a look-up.
     const client = tx
       ? ((await tx.queryRunner!.connect()) as PoolClient)
@@ -59,25 +46,52 @@ export class PreparedStatements {
     return rows as T[];
   }
 
-  /** The composed statement of this key, prepared if it is one of the first. */
-  private named(key: string, make: () => string): Statement {
-    const known = this.composed.get(key);
+  /**
+   * Queues an INSERT that nothing in the transaction reads: it shares a round trip with the next `runWithQueue`, else with the
+   * rest of the queue before the commit. The parts of one round trip act in no certain order, so a statement is never in it twice.
+   */
+  async queue(tx: EntityManager, statement: Statement, values: unknown[]): Promise<void> {
+    if (!this.queues.has(tx.queryRunner!)) {
+      this.queues.set(tx.queryRunner!, []);
+      beforeCommit(tx, () => this.runAll(tx, this.takeQueue(tx)));
+    }
+    const isQueued = this.queues.get(tx.queryRunner!)!.some(([queued]) => queued === statement);
+    if (isQueued) await this.runAll(tx, this.takeQueue(tx));
+    this.queues.get(tx.queryRunner!)!.push([statement, values]);
+  }
+
+  /** Runs a write, and with it what is queued. */
+  runWithQueue(tx: EntityManager, statement: Statement, values: unknown[]): Promise<void> {
+    return this.runAll(tx, [...this.takeQueue(tx), [statement, values]]);
+  }
+
+  private takeQueue(tx: EntityManager): Call[] {
+    return this.queues.get(tx.queryRunner!)?.splice(0) ?? [];
+  }
+
+  private async runAll(tx: EntityManager, calls: Call[]): Promise<void> {
+    const values = calls.flatMap(([, own]) => own);
+    if (calls.length > 0) await this.run(tx, calls.length === 1 ? calls[0]![0] : { text: compose(calls) }, values);
+  }
+
+  private named(text: string): Statement {
+    const known = this.built.get(text);
     if (known) return known;
-    const text = make();
-    if (this.composed.size >= MAX_COMPOSED_ENTRIES) return { text };
-    const statement = { name: `composed_${this.composed.size}`, text };
-    this.composed.set(key, statement);
+    if (this.built.size >= MAX_BUILT_ENTRIES) return { text };
+    const statement = { name: `built_${this.built.size}`, text };
+    this.built.set(text, statement);
     return statement;
   }
 }
 
+/** One statement of several: all but the last become data-modifying CTEs, with their parameters renumbered. */
 function compose(calls: Call[]): string {
-  let before = 0;
-  const parts = calls.map(([{ text }, { length }]) => {
-    const offset = before;
-    before += length;
-    return text.replaceAll(/\$(\d+)/g, (_, place: string) => `$${Number(place) + offset}`);
+  let offset = 0;
+  const parts = calls.map(([{ text }, values]) => {
+    const first = offset;
+    offset += values.length;
+    return text.replaceAll(/\$(\d+)/g, (_, place: string) => `$${Number(place) + first}`);
   });
   const last = parts.pop()!;
-  return `WITH ${parts.map((text, index) => `part_${index} AS (${text})`).join(', ')} ${last}`;
+  return `WITH ${parts.map((text, n) => `part_${n} AS (${text})`).join(', ')} ${last}`;
 }

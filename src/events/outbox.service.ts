@@ -5,7 +5,7 @@ import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
-import { Call, Statement, PreparedStatements } from '../database/prepared-statements.js';
+import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { RelayWakeup } from './relay-wakeup.js';
 import type { UserEvent } from './user-events.js';
 
@@ -29,17 +29,13 @@ export class OutboxService {
   ) {}
 
   /**
-   * Writes the event in the caller's transaction, which must have locked the user's row: that makes the order of ids the
-   * order of commits, for each user.
+   * Writes the event in the caller's transaction, at its end at the latest. The transaction must hold the lock on the user's
+   * row: then the order of ids is the order of commits, user by user.
    */
   async add(tx: EntityManager, event: UserEvent, context: RequestContext | null): Promise<void> {
-    await this.statements.run(tx, ...this.adding(tx, event, context));
-  }
-
-  /** What `add` writes, for `Statements.runTogether`. */
-  adding(tx: EntityManager, event: UserEvent, context: RequestContext | null): Call {
     afterCommit(tx, async () => this.announce(event));
-    return [ADD, [event.userId, event.type, payloadOf(event), context?.traceparent ?? null]];
+    const values = [event.userId, event.type, payloadOf(event), context?.traceparent ?? null];
+    await this.statements.queue(tx, ADD, values);
   }
 
   private announce({ type, userId }: UserEvent): void {

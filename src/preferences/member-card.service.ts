@@ -18,11 +18,11 @@ export class MemberCardService {
   ) {}
 
   /**
-   * The card of a member for a signed-in reader; one's own is always there, and shows what the others see.
-   * @throws AppError `not_found` for nobody, somebody inactive, and whoever does not want to be seen: the three look alike
+   * The card of a member as others see it; the own card is always found.
+   * @throws AppError `not_found` for an unknown, an inactive and a private member alike
    */
   async get(id: string, readerId: string): Promise<MemberCardBody> {
-    // One statement, so that the wish not to be seen and what is shown are of the same moment; never from a cache.
+    // One statement and no cache, so that a change of visibility takes effect at once.
     // `connections` hides like `private` until the platform knows connections.
     const [card] = await this.database.query<MemberCardBody[]>(
       `SELECT ${CARD}

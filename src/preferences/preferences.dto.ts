@@ -8,12 +8,12 @@ import type { Preferences, ProfileVisibility } from './preferences.entity.js';
 
 /** Years. */
 const AGES = { minimum: 18, maximum: 120 };
-/** Kilometres; half of the equator is as far as anybody can be. */
+/** Kilometres, up to half of the equator. */
 export const RADIUS = { minimum: 1, maximum: 20_000 };
 
 const BooleanField = () => applyDecorators(ApiPropertyOptional(), OptionalField(), IsBoolean());
 
-/** An omitted field stays; none of them can be null. */
+/** An omitted field stays; null is refused. */
 export class UpdatePreferencesBody {
   @IntField(AGES, 25) age_min?: number;
   @IntField(AGES, 45) age_max?: number;
@@ -47,7 +47,7 @@ export class PreferencesBody {
   @ApiProperty({ format: 'date-time' }) updated_at: string;
 }
 
-export function toPreferences(row: Preferences): PreferencesBody {
+export function toPreferencesResponse(row: Preferences): PreferencesBody {
   return {
     age_min: row.ageMin,
     age_max: row.ageMax,

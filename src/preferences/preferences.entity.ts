@@ -5,7 +5,7 @@ import { User } from '../users/user.entity.js';
 export const PROFILE_VISIBILITIES = ['public', 'private', 'connections'] as const;
 export type ProfileVisibility = (typeof PROFILE_VISIBILITIES)[number];
 
-/** What a member looks for, how they are notified and who sees them; one row a user, made at registration. */
+/** One row per user, created at registration. */
 @Entity('user_preferences')
 @Check('user_preferences_age_check', `age_min >= 18 AND age_max >= age_min AND age_max <= 120`)
 @Check('user_preferences_radius_check', `location_radius BETWEEN 1 AND 20000`)

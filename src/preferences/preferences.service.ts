@@ -11,10 +11,10 @@ import type { ServicePrincipal } from '../common/http/service-scope.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { UsersService } from '../users/users.service.js';
-import { PreferencesBody, toPreferences, UpdatePreferencesBody } from './preferences.dto.js';
+import { PreferencesBody, toPreferencesResponse, UpdatePreferencesBody } from './preferences.dto.js';
 import { Preferences } from './preferences.entity.js';
 
-/** The columns behind the API names. */
+/** Columns of the API names. */
 const COLUMNS = {
   age_min: 'ageMin',
   age_max: 'ageMax',
@@ -28,7 +28,9 @@ const COLUMNS = {
   privacy_location: 'privacyLocation',
 } as const satisfies Record<keyof UpdatePreferencesBody, keyof Preferences>;
 
+const TTL_SECONDS = 7200;
 const FIELDS = Object.keys(COLUMNS) as (keyof UpdatePreferencesBody)[];
+const toEventField = (field: string) => `preferences.${field}`;
 
 @Injectable()
 export class PreferencesService {
@@ -41,31 +43,30 @@ export class PreferencesService {
     private readonly audit: AuditService,
     caches: UserCaches,
   ) {
-    this.cache = caches.create('preferences', 7200);
+    this.cache = caches.create('preferences', TTL_SECONDS);
   }
 
-  /** Every account has its row from the first moment on, with the defaults of the table. */
   async createDefaults(tx: EntityManager, userId: string): Promise<void> {
     await tx.insert(Preferences, { userId });
   }
 
   /**
-   * Puts the defaults back.
-   * @returns API names of what changed
+   * Restores the defaults.
+   * @returns names of the changed fields, for the event
    */
   async reset(tx: EntityManager, userId: string): Promise<string[]> {
     const current = await this.row(tx, userId);
     await tx.delete(Preferences, { userId });
     await this.createDefaults(tx, userId);
     const fresh = await this.row(tx, userId);
-    this.cache.writeThrough(tx, userId, () => toPreferences(fresh));
+    this.cache.writeThrough(tx, userId, () => toPreferencesResponse(fresh));
     return FIELDS.filter((field) => !isDeepStrictEqual(fresh[COLUMNS[field]], current[COLUMNS[field]])).map(
-      (field) => `preferences.${field}`,
+      toEventField,
     );
   }
 
   async get(userId: string): Promise<PreferencesBody> {
-    return this.cache.get(userId, async () => toPreferences(await this.row(this.database.manager, userId)));
+    return this.cache.get(userId, async () => toPreferencesResponse(await this.row(this.database.manager, userId)));
   }
 
   /** By user. @throws AppError `not_found` where one of them was erased since the caller read it */
@@ -73,12 +74,12 @@ export class PreferencesService {
     const rows = await this.database.manager.findBy(Preferences, { userId: In(userIds) });
     const found = new Set(rows.map(({ userId }) => userId));
     for (const id of userIds) if (!found.has(id)) rows.push(await this.row(this.database.manager, id));
-    return new Map(rows.map((row) => [row.userId, toPreferences(row)]));
+    return new Map(rows.map((row) => [row.userId, toPreferencesResponse(row)]));
   }
 
-  /** As the caller's transaction sees them. */
+  /** Reads them in the caller's transaction, without the cache. */
   async read(tx: EntityManager, userId: string): Promise<PreferencesBody> {
-    return toPreferences(await this.row(tx, userId));
+    return toPreferencesResponse(await this.row(tx, userId));
   }
 
   update(principal: Principal, body: UpdatePreferencesBody, context: RequestContext): Promise<PreferencesBody> {
@@ -103,8 +104,8 @@ export class PreferencesService {
   }
 
   /**
-   * Merges the body into the preferences of a user whom the transaction holds; a body that changes nothing writes nothing.
-   * @throws AppError `validation_failed` where the merged ages contradict each other
+   * Merges the body into the preferences of a user whose row the transaction has locked; without a difference nothing is written.
+   * @throws AppError `validation_failed` where the merged `age_min` is above `age_max`
    */
   async change(
     tx: EntityManager,
@@ -117,20 +118,20 @@ export class PreferencesService {
     const fields = FIELDS.filter(
       (field) => body[field] !== undefined && !isDeepStrictEqual(body[field], current[COLUMNS[field]]),
     ).sort();
-    if (fields.length === 0) return toPreferences(current);
-    const changes = Object.fromEntries(fields.map((field) => [COLUMNS[field], body[field]]));
-    const changed = Object.assign(current, changes, { updatedAt: new Date() });
+    if (fields.length === 0) return toPreferencesResponse(current);
+    const values = Object.fromEntries(fields.map((field) => [COLUMNS[field], body[field]]));
+    const changes = { ...values, updatedAt: new Date() };
+    const changed = Object.assign(current, changes);
     requireAgesInOrder(changed, body);
-    await tx.update(Preferences, { userId }, { ...changes, updatedAt: changed.updatedAt });
-    this.cache.writeThrough(tx, userId, () => toPreferences(changed));
-    const names = fields.map((field) => `preferences.${field}`);
-    await this.outbox.add(tx, userUpdated(userId, names), context);
     const entry = { action: 'preferences.updated', targetId: userId, after: { updated_fields: fields } };
+    await tx.update(Preferences, { userId }, changes);
+    this.cache.writeThrough(tx, userId, () => toPreferencesResponse(changed));
+    await this.outbox.add(tx, userUpdated(userId, fields.map(toEventField)), context);
     await this.audit.record(tx, { ...actor, ...entry }, context);
-    return toPreferences(changed);
+    return toPreferencesResponse(changed);
   }
 
-  /** The row of the user; one that is missing, as old data may have it, is made with the defaults. */
+  /** The user's row; old data may lack it, then it is created with the defaults. */
   private async row(tx: EntityManager, userId: string): Promise<Preferences> {
     const found = await tx.findOneBy(Preferences, { userId });
     if (found) return found;
@@ -144,7 +145,7 @@ export class PreferencesService {
   }
 }
 
-/** Only the merged row can tell: a body may name one of the two ages. */
+/** Checks the merged row, since a body may have only one of the two ages. */
 function requireAgesInOrder({ ageMin, ageMax }: Preferences, body: UpdatePreferencesBody): void {
   if (ageMin <= ageMax) return;
   const details = (['age_min', 'age_max'] as const)

@@ -5,7 +5,7 @@ import { CodePointLength, OptionalField } from '../common/dto/text-fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import type { Session } from '../sessions/session.entity.js';
 import { SessionBody, toSession } from '../sessions/sessions.dto.js';
-import { IdentityBody, toIdentity } from '../users/identities/identities.dto.js';
+import { IdentityBody, toIdentityResponse } from '../users/identities/identities.dto.js';
 import type { Identity } from '../users/identities/identity.entity.js';
 import { ProfileDetailsBody } from '../users/details/profile-details.dto.js';
 import { ProfileBody } from '../users/profile.dto.js';
@@ -62,7 +62,7 @@ export class ExportBody {
 }
 
 export function toExportedIdentity(identity: Identity): ExportedIdentityBody {
-  return { ...toIdentity(identity), provider_user_id: identity.providerUserId };
+  return { ...toIdentityResponse(identity), provider_user_id: identity.providerUserId };
 }
 
 export function toExportedSession(session: Session, currentId: string): ExportedSessionBody {

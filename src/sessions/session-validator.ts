@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Statement, PreparedStatements } from '../database/prepared-statements.js';
-import type { LiveSession } from '../common/http/request-context.js';
+import type { Principal } from '../common/http/request-context.js';
 import { UsersService } from '../users/users.service.js';
 import { Role, SessionCache } from './session-cache.js';
+
+type LiveSession = Pick<Principal, 'role' | 'userRow'>;
 
 interface LiveRow extends Record<string, unknown> {
   role: Role;
@@ -52,7 +54,7 @@ export class SessionValidator {
     // Not awaited: later requests profit, and this one does not depend on them.
     void this.cache.store({ sessionId, userId, role, asOf, expires });
     if (stale) this.touch(sessionId);
-    return { role, account: row };
+    return { role, userRow: row };
   }
 
   /** `last_used` is only shown, so once a minute is enough. */

@@ -13,8 +13,8 @@ function AddressField(normalize: (value: string) => string, check: (value: unkno
   );
 }
 
-/** The address of a new account, in the one spelling of its mailbox. */
+/** The address of a new account, in its canonical spelling. */
 export const EmailField = () => AddressField((value) => canonicalEmail(value) ?? value, isEmailAddress);
 
-/** An address that an account may have. Some have a spelling that is refused to new ones, so any other is simply unknown. */
+/** The address of an existing account, which may have a spelling that new accounts are refused. */
 export const AccountEmailField = () => AddressField(legacyEmail, isKnownSpelling);

@@ -3,15 +3,15 @@ import { AppError } from '../common/errors.js';
 import { LAST_ADMIN_LOCK_KEY } from '../database/advisory-locks.js';
 
 /**
- * Puts whoever takes an administrator away (erasure, deactivation, change of role), or must be one to the end, in line until
- * the transaction is over: two who go at once would each count the other. Called before any row is locked, or the two could wait for one another.
+ * Serializes, until commit, transactions that remove an administrator (erasure, deactivation, change of role) or must stay one:
+ * two at once would each count the other. Call it before locking any row, to avoid deadlocks.
  */
 export async function lockAdministrators(tx: EntityManager): Promise<void> {
   await tx.query('SELECT pg_advisory_xact_lock($1)', [LAST_ADMIN_LOCK_KEY]);
 }
 
 /**
- * Called in line, for an administrator who is about to go.
+ * Call it after `lockAdministrators`.
  * @throws AppError `last_admin` where no other active administrator would remain
  */
 export async function requireAnotherAdmin(tx: EntityManager, userId: string): Promise<void> {
@@ -22,7 +22,7 @@ export async function requireAnotherAdmin(tx: EntityManager, userId: string): Pr
   if (others.length === 0) throw new AppError('last_admin');
 }
 
-/** Whether there is an administrator at all, active or not. */
+/** Counts inactive administrators too. */
 export async function hasAdministrator(tx: EntityManager): Promise<boolean> {
   const [row] = await tx.query<{ found: boolean }[]>(
     `SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin') AS found`,

@@ -7,7 +7,7 @@ import { FieldCipher } from '../crypto/field-cipher.js';
 export const PERSONAL_FIELDS = ['phone', 'date_of_birth'] as const;
 export type PersonalField = (typeof PERSONAL_FIELDS)[number];
 
-/** Seals and opens the columns that are encrypted at rest. */
+/** Encrypts and decrypts the columns that are encrypted at rest. */
 @Injectable()
 export class PersonalFieldCipher {
   constructor(
@@ -19,7 +19,7 @@ export class PersonalFieldCipher {
     return clear === null ? null : this.cipher.encrypt(userId, field, clear);
   }
 
-  /** A value that does not open reads as null: the profile stays usable, and the alarm is raised. */
+  /** A value that cannot be decrypted reads as null and raises an alert: the profile stays usable. */
   decrypt(userId: string, field: PersonalField, stored: string | null): string | null {
     if (stored === null) return null;
     try {

@@ -1,8 +1,8 @@
-import { Body, Controller, Get, Header, Put } from '@nestjs/common';
+import { Body, Controller, Get, Put } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CheckedAlongside, CurrentClaimant, CurrentUser } from '../common/http/decorators.js';
+import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
-import type { Claimant, Principal, RequestContext } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { ProfileBody, UpdateProfileBody } from './profile.dto.js';
 import { ProfileService } from './profile.service.js';
 
@@ -16,10 +16,8 @@ export class ProfileController {
   @ApiOperation({ summary: 'The own profile' })
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
-  @CheckedAlongside()
-  @Header('content-type', 'application/json; charset=utf-8')
-  get(@CurrentClaimant() claimant: Claimant): Promise<string> {
-    return this.profiles.getOwn(claimant);
+  get(@CurrentUser() principal: Principal): Promise<ProfileBody> {
+    return this.profiles.getOwn(principal);
   }
 
   @Put('users/profile')

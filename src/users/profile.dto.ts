@@ -28,8 +28,8 @@ export function isAdultBirthDate(value: unknown, now = new Date()): boolean {
 }
 
 /**
- * True for an https address on linkedin.com or a host beneath it, without credentials or a port, that the readers of RFC 3986
- * and of the WHATWG's URL standard understand alike: the latter forgive `https:host`, backslashes and line breaks.
+ * True for an https address on linkedin.com or a subdomain, without credentials or a port, that RFC 3986 and WHATWG parsers
+ * read alike: the latter accept `https:host`, backslashes and line breaks.
  */
 export function isLinkedinUrl(value: unknown): boolean {
   if (typeof value !== 'string' || !/^https:\/\/[^/\\\s\p{C}][^\\\s\p{C}]*$/iu.test(value) || !URL.canParse(value))
@@ -38,11 +38,11 @@ export function isLinkedinUrl(value: unknown): boolean {
   return protocol === 'https:' && /(^|\.)linkedin\.com$/.test(hostname) && !username && !password && !port;
 }
 
-/** By its length only: which ranges are in use changes from month to month. */
+/** Checks the length only: number ranges change from month to month. */
 const isPhoneNumber = (value: unknown) =>
   typeof value === 'string' && /^\+[1-9]\d{6,14}$/.test(value) && isPossiblePhoneNumber(value);
 
-/** What a member may change of the own profile; an omitted field stays, null clears. */
+/** An omitted field stays, null clears it. */
 export class UpdateProfileBody {
   @ApiPropertyOptional({ example: 'John Doe', minLength: 1, maxLength: 255 })
   @OptionalField()
@@ -115,7 +115,7 @@ export class ProfileBody {
   @ApiProperty({ format: 'date-time' }) updated_at: string;
 }
 
-/** A profile as it is stored: `phone` and `date_of_birth` are the ciphertexts of the row, a picture of ours is its name. */
+/** A profile as stored and cached: `phone` and `date_of_birth` are ciphertexts, an uploaded picture is its file name. */
 export type StoredProfile = ProfileBody;
 
 export function toStoredProfile(user: User): StoredProfile {
@@ -144,7 +144,7 @@ export function toStoredProfile(user: User): StoredProfile {
   };
 }
 
-/** API names of what differs between two states of an account, sorted. */
+/** API names of the fields that differ, sorted. */
 export function changedFields(before: User, after: User): string[] {
   const [old, fresh] = [toStoredProfile(before), toStoredProfile(after)];
   const names = Object.keys(fresh) as (keyof StoredProfile)[];

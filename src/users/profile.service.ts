@@ -2,9 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { runInTransaction } from '../database/transaction.js';
-import type { Claimant, Principal, RequestContext } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
-import { PreparedStatements } from '../database/prepared-statements.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { pictureUrl } from './avatars/avatar-storage.js';
@@ -14,7 +13,7 @@ import { ProfileBody, StoredProfile, toStoredProfile, UpdateProfileBody } from '
 import type { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
-/** The columns behind the API names that are stored in clear. */
+/** Columns of the API names that are not encrypted. */
 const COLUMNS = {
   name: 'name',
   bio: 'bio',
@@ -26,11 +25,6 @@ const COLUMNS = {
   gender: 'gender',
 } as const satisfies Partial<Record<keyof UpdateProfileBody, keyof User>>;
 
-/** In the text of a profile that has neither; within a value its quotation marks would stand behind backslashes. */
-const NOTHING_SEALED = '"phone":null,"date_of_birth":null';
-/** Likewise, of a picture that is stored here. */
-const OWN_PICTURE = /(?<="profile_picture_url":")[0-9a-f]{32}\.webp(?=")/;
-
 @Injectable()
 export class ProfileService {
   constructor(
@@ -40,45 +34,34 @@ export class ProfileService {
     private readonly personal: PersonalFieldCipher,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly statements: PreparedStatements,
     private readonly settings: Settings,
   ) {}
 
-  /**
-   * The look-up in the cache runs beside the check of the session. A row that the check has read is not read again, unless
-   * it is to be cached: a change may have been committed between that reading and the cache's lease.
-   * @returns JSON text of a `ProfileBody`
-   */
-  async getOwn({ userId, live }: Claimant): Promise<string> {
-    const reading = this.cache.text(userId, async (kept) => {
-      const { account } = await live;
-      return toStoredProfile(account && !kept ? this.users.fromRow(account) : await this.users.getOwn(userId));
+  async getOwn({ userId, userRow }: Principal): Promise<ProfileBody> {
+    const profile = await this.cache.get(userId, async (willCache) => {
+      // The row of the session check saves a query, but may be older than the cache's lease, so it is never cached.
+      const user = userRow && !willCache ? this.users.fromRow(userRow) : await this.users.getOwn(userId);
+      return toStoredProfile(user);
     });
-    reading.catch(() => undefined);
-    await live;
-    const text = await reading;
-    if (!text.includes(NOTHING_SEALED))
-      return JSON.stringify(this.decryptPersonalFields(JSON.parse(text) as StoredProfile));
-    return text.replace(OWN_PICTURE, (name) => pictureUrl(this.settings.publicBaseUrl, name)!);
+    return this.decryptPersonalFields(profile);
   }
 
-  /** The profile as its owner sees it, the encrypted fields opened, the picture with its address. */
   toProfileResponse(user: User): ProfileBody {
     return this.decryptPersonalFields(toStoredProfile(user));
   }
 
   async update(principal: Principal, body: UpdateProfileBody, context: RequestContext): Promise<ProfileBody> {
     const user = await runInTransaction(this.database, async (tx) => {
-      const held = await this.users.lockOwn(tx, principal);
-      await this.change(tx, held, body, context);
-      return held;
+      const current = await this.users.lockOwn(tx, principal);
+      await this.change(tx, current, body, context);
+      return current;
     });
     return this.toProfileResponse(user);
   }
 
   /**
-   * Merges the body into the row of a user whom the transaction holds; a body that changes nothing writes nothing.
-   * @param actorId of an administrator who makes the change
+   * Merges the body into a row that the transaction has locked; without a difference nothing is written.
+   * @param actorId differs for an administrator
    */
   async change(
     tx: EntityManager,
@@ -90,11 +73,10 @@ export class ProfileService {
     const { changes, fields } = this.difference(user, body);
     if (fields.length === 0) return;
     const entry = { action: 'profile.updated', actorId, targetId: user.id, after: { updated_fields: fields } };
-    await this.statements.runTogether(tx, [
-      this.users.changing(tx, user, changes),
-      this.outbox.adding(tx, userUpdated(user.id, fields), context),
-      this.audit.recording(entry, context),
-    ]);
+    // The event and the audit entry are queued and share the round trip of `users.change`.
+    await this.outbox.add(tx, userUpdated(user.id, fields), context);
+    await this.audit.record(tx, entry, context);
+    await this.users.change(tx, user, changes);
   }
 
   private decryptPersonalFields(profile: StoredProfile): ProfileBody {
@@ -117,7 +99,7 @@ export class ProfileService {
     }
     for (const field of PERSONAL_FIELDS) {
       const column = field === 'phone' ? 'phone' : 'dateOfBirth';
-      // Ciphertexts of one value differ, so the clear values are compared; one that does not open is not nothing.
+      // Two ciphertexts of one value differ, so plain values are compared; null also clears a value that cannot be decrypted.
       const current = body[field] === null ? user[column] : this.personal.decrypt(user.id, field, user[column]);
       if (body[field] === undefined || body[field] === current) continue;
       changes[column] = this.personal.encrypt(user.id, field, body[field]);

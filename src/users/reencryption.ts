@@ -2,13 +2,11 @@ import type { DataSource } from 'typeorm';
 import { DecryptionError, FieldCipher } from '../crypto/field-cipher.js';
 import { PERSONAL_FIELDS, PersonalField } from './personal-field-cipher.js';
 
-/** What a run has done so far. */
 export interface ReencryptionProgress {
-  /** Rows looked at. */
   rows: number;
-  /** Values moved to the first key. */
+  /** Values re-encrypted with the first key. */
   moved: number;
-  /** Values that did not open; left as they are. */
+  /** Values that cannot be decrypted; left as they are. */
   unreadable: number;
 }
 
@@ -18,8 +16,8 @@ const BATCH_ROWS = 500;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Moves every encrypted value to the first key, beside a running service. It walks the rows by id and keeps no state of its
- * own: values under the first key are passed over, so a run that was killed is simply started again.
+ * Re-encrypts every value with the first key, beside a running service. Values under the first key are skipped, so a run that
+ * was killed is simply started again.
  */
 export async function reencrypt(
   database: DataSource,
@@ -61,7 +59,7 @@ async function moveAll(
     }
   }
   if (moves.length === 0) return;
-  // Only where the value is still the one that was read: what the user has written meanwhile is under the first key already.
+  // Only where the value is unchanged: a concurrent change by the user is under the first key already.
   const [, moved] = await database.query<[unknown, number]>(
     `UPDATE users SET ${field} = move.new_value
        FROM unnest($1::uuid[], $2::text[], $3::text[]) AS move(id, old_value, new_value)

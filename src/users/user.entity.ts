@@ -34,7 +34,7 @@ export class User {
   @Column({ type: 'varchar', length: 255 })
   email: string;
 
-  /** The spelling from before one mailbox had one spelling; null where it is that of `email`. */
+  /** The address as first registered, where the canonical spelling in `email` differs; else null. */
   @Column({ name: 'email_legacy', type: 'varchar', length: 255, nullable: true })
   emailLegacy: string | null;
 
@@ -44,11 +44,11 @@ export class User {
   @Column({ name: 'password_hash', type: 'text', nullable: true })
   passwordHash: string | null;
 
-  /** Since when it is known that the owner of the address, and no other person, chose the password. */
+  /** When the owner of the address was proven to have chosen the password. */
   @Column({ name: 'password_proven_at', type: 'timestamptz', nullable: true })
   passwordProvenAt: Date | null;
 
-  /** Counts the passwords set through a mailed link or by the member; the limits of sign-ins begin anew with each. */
+  /** Incremented when the user sets a password, by mailed link or signed in; part of the key of the sign-in limits. */
   @Column({ name: 'password_generation', type: 'integer', default: 0 })
   passwordGeneration: number;
 
@@ -61,7 +61,7 @@ export class User {
   @Column({ name: 'oauth_id', type: 'varchar', length: 255, nullable: true })
   oauthId: string | null;
 
-  /** The name of a picture that is stored here, or the address of a provider's; answers show `pictureUrl` of it. */
+  /** The file name of an uploaded picture or the URL of a provider's; responses show `pictureUrl` of it. */
   @Column({ name: 'profile_picture_url', type: 'text', nullable: true })
   profilePictureUrl: string | null;
 

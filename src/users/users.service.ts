@@ -5,13 +5,13 @@ import { isUniqueViolation } from '../common/database-errors.js';
 import { canonicalEmail, legacyEmail } from '../common/dto/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal } from '../common/http/request-context.js';
-import { Call, Statement, PreparedStatements } from '../database/prepared-statements.js';
+import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
 
 type NewUser = Pick<User, 'email' | 'name'> & Partial<User>;
 
-/** The account row: found, created, locked and changed. Use cases around it live in their own files. */
+/** Finds, creates, locks and changes rows of `users`. */
 @Injectable()
 export class UsersService {
   private readonly lockStatement: Statement;
@@ -55,8 +55,8 @@ export class UsersService {
   }
 
   /**
-   * Like `get`, of whoever asks.
-   * @throws AppError `unauthenticated` where they were erased after the check of their session
+   * Like `get`, for the signed-in user.
+   * @throws AppError `unauthenticated` where the account was erased after the session check
    */
   async getOwn(id: string): Promise<User> {
     const user = await this.findById(id);
@@ -65,14 +65,14 @@ export class UsersService {
   }
 
   /**
-   * The columns of an account, for a statement that returns its row. By name: with `*` a prepared statement fails on every
-   * open connection as soon as a migration adds a column.
+   * The column list of an account for other statements. With `*` a prepared statement fails on every open connection as soon
+   * as a migration adds a column.
    */
   columns(alias: string): string {
     return this.mapping.map(([column]) => `${alias}.${column}`).join(', ');
   }
 
-  /** The account in a row that another statement returned with these columns. */
+  /** @param row has the columns of `columns` */
   fromRow(row: Record<string, unknown>): User {
     const user = new User() as User & Record<string, unknown>;
     for (const [column, property] of this.mapping) user[property] = row[column];
@@ -80,7 +80,7 @@ export class UsersService {
   }
 
   /**
-   * Reads the row and holds it until the transaction ends. Whatever publishes an event of this user does so under this lock.
+   * Reads and locks the row until the transaction ends. Events of a user are written under this lock, which keeps their order.
    * @throws AppError `not_found`
    */
   async lock(tx: EntityManager, id: string): Promise<User> {
@@ -100,7 +100,7 @@ export class UsersService {
     return this.fromRow(row);
   }
 
-  /** Holds the row until the transaction ends without reading it, and lets rows that refer to it be added. */
+  /** Locks the row without reading it; rows that refer to it can still be inserted. */
   async lockOnly(tx: EntityManager, id: string): Promise<void> {
     await tx.query('SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE', [id]);
   }
@@ -133,32 +133,30 @@ export class UsersService {
     }
   }
 
-  /** Writes the changed columns of a row that the caller holds, and the moment of the change. */
+  /**
+   * Writes the changed columns and `updated_at`.
+   * @param user a row that the transaction has locked; it has the new values from here on
+   */
   async change(tx: EntityManager, user: User, changes: Partial<User>): Promise<User> {
-    await this.statements.run(tx, ...this.changing(tx, user, changes));
-    return user;
-  }
-
-  /** What `change` writes, for `Statements.runTogether`; `user` has the new values from here on. */
-  changing(tx: EntityManager, user: User, changes: Partial<User>): Call {
     const changed: Partial<User> = { ...changes, updatedAt: new Date() };
     const properties = Object.keys(changed) as (keyof User)[];
     const places = properties.map((property, index) => `${this.columnOf.get(property)} = $${index + 2}`);
     const text = `UPDATE users SET ${places.join(', ')} WHERE id = $1`;
     Object.assign(user, changed);
     this.profiles.writeThrough(tx, user);
-    return [{ text }, [user.id, ...properties.map((property) => changed[property])]];
+    await this.statements.runWithQueue(tx, { text }, [user.id, ...properties.map((property) => changed[property])]);
+    return user;
   }
 
-  /** Removes the row, and by cascade what belongs to the user in other tables. */
+  /** Deletes the row, and by cascade the user's rows in other tables. */
   async remove(tx: EntityManager, user: User): Promise<void> {
     await tx.delete(User, { id: user.id });
   }
 
   /**
-   * Notes a sign-in, in one statement with the check that the account is still active and the password the one compared.
-   * @param user has the row as it stands from here on
-   * @returns false where a deactivation or a password change came first
+   * Records a sign-in in one statement with the check that the account is still active and its password unchanged.
+   * @param user gets the new values
+   * @returns false after a concurrent deactivation or password change
    */
   async recordLogin(tx: EntityManager, user: User, changes: Partial<User> = {}): Promise<boolean> {
     this.profiles.invalidate(tx, user.id);
@@ -179,8 +177,8 @@ export class UsersService {
 }
 
 /**
- * An account that kept an older spelling is found by it before another account of the same mailbox is: else it would have no way
- * in. Most addresses have one spelling only, and one condition.
+ * An account with an older spelling of its address matches before another account of the same mailbox: otherwise its owner
+ * could not sign in.
  */
 function byAddress(query: SelectQueryBuilder<User>, address: string): SelectQueryBuilder<User> {
   const [email, spelling] = [canonicalEmail(address), legacyEmail(address)];

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
+import { runInTransaction } from '../../database/transaction.js';
 import { RateLimits } from '../../rate-limit/rate-limits.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { MailLinks } from '../../mail/links.js';
@@ -27,7 +28,7 @@ export class DuplicateRegistrationNotifier {
    * so that it takes as long as the registration of a new address.
    */
   async notify(email: string, context: RequestContext): Promise<void> {
-    const [owner, token] = await this.database.transaction(async (tx) => {
+    const [owner, token] = await runInTransaction(this.database, async (tx) => {
       const held = await this.users.lockByEmail(tx, email);
       // The account was erased in the meantime.
       if (!held) return [null, null];

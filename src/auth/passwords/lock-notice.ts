@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { runInTransaction } from '../../database/transaction.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { RateLimits } from '../../rate-limit/rate-limits.js';
 import type { RequestContext } from '../../common/http/request-context.js';
@@ -28,7 +29,7 @@ export class LockNotice {
     const user = await this.users.findByEmail(email);
     if (!user) return null;
     const entry = { action: 'sign_in.locked', actorId: null, targetId: user.id };
-    await this.database.transaction((tx) => this.audit.record(tx, entry, context));
+    await runInTransaction(this.database, (tx) => this.audit.record(tx, entry, context));
     const { allowed } = await this.limits.consume('lockNotice', [user.id]);
     return allowed && user.isActive ? signInLockedMail(user, context.ipAddress, new Date()) : null;
   }

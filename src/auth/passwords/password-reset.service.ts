@@ -77,7 +77,7 @@ export class PasswordResetService {
   private async compose(email: string, context: RequestContext): Promise<Mail | null> {
     const user = await this.users.findByEmail(email);
     if (!user?.isActive) return null;
-    const token = await this.database.transaction(async (tx) => {
+    const token = await runInTransaction(this.database, async (tx) => {
       await this.audit.record(tx, { action: 'password.reset_requested', actorId: null, targetId: user.id }, context);
       return this.tokens.issue(tx, user.id, 'password_reset');
     });

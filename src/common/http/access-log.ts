@@ -9,7 +9,7 @@ import { httpDuration } from '../logging/metrics.js';
 export function useAccessLog(fastify: FastifyInstance, logger: Logger | null): void {
   const lines = logger && withoutRedaction(logger);
   fastify.addHook('onResponse', (request, reply, done) => {
-    const { method, id, principal, claimant, service } = request;
+    const { method, id, principal, service } = request;
     const route = request.is404 ? 'unknown' : (request.routeOptions.url ?? 'unknown');
     const status = reply.statusCode;
     const milliseconds = reply.elapsedTime;
@@ -23,7 +23,7 @@ export function useAccessLog(fastify: FastifyInstance, logger: Logger | null): v
         route,
         status,
         ms: Math.round(milliseconds * 10) / 10,
-        user_id: (principal ?? claimant)?.userId,
+        user_id: principal?.userId,
         service: service?.name,
       },
       'request',

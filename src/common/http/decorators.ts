@@ -3,33 +3,18 @@ import { ApiResponse } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ErrorBody } from '../dto/error.dto.js';
 import { AppError, ERRORS, ErrorType } from '../errors.js';
-import type { Claimant, Principal } from './request-context.js';
+import type { Principal } from './request-context.js';
 
 export const IS_PUBLIC = 'isPublic';
 
 /** Makes a route public; all others require an access token. */
 export const Public = () => SetMetadata(IS_PUBLIC, true);
 
-/** The signed-in user, as a handler's parameter. */
+/** Handler parameter: the signed-in user. */
 export const CurrentUser = createParamDecorator((_: unknown, host: ExecutionContext): Principal => {
   const { principal } = host.switchToHttp().getRequest<FastifyRequest>();
   if (!principal) throw new AppError('unauthenticated');
   return principal;
-});
-
-export const CHECKED_ALONGSIDE = 'checkedAlongside';
-
-/**
- * For a handler that only reads: it starts while the session is still being checked, so that both look-ups share a round trip.
- * It must not answer before `live` of its `@CurrentClaimant()` has resolved.
- */
-export const CheckedAlongside = () => SetMetadata(CHECKED_ALONGSIDE, true);
-
-/** Who claims to be signed in, as a parameter of a handler that is `@CheckedAlongside()`. */
-export const CurrentClaimant = createParamDecorator((_: unknown, host: ExecutionContext): Claimant => {
-  const { claimant } = host.switchToHttp().getRequest<FastifyRequest>();
-  if (!claimant) throw new AppError('unauthenticated');
-  return claimant;
 });
 
 /** Documents the errors of a route, one OpenAPI response per status. */

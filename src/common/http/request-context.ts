@@ -28,29 +28,16 @@ export interface Principal {
   userId: string;
   sessionId: string;
   role: 'user' | 'moderator' | 'admin';
-  /** When the access token ends, in Unix seconds. */
+  /** Expiry of the access token, Unix seconds. */
   expires: number;
-}
-
-/** What the check of a session finds. */
-export interface LiveSession {
-  role: Principal['role'];
-  /** `users.*` of the user, where the check had to read it anyway. */
-  account?: Record<string, unknown>;
-}
-
-/** Who claims to act, while the check of the session runs beside the handler. */
-export interface Claimant {
-  userId: string;
-  /** Rejects with `unauthenticated` where the session has ended. */
-  live: Promise<LiveSession>;
+  /** The row of `users`, where the session check had to read it from PostgreSQL. */
+  userRow?: Record<string, unknown>;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     context: RequestContext;
     principal?: Principal;
-    claimant?: Claimant;
   }
 }
 

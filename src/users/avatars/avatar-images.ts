@@ -4,17 +4,17 @@ import { AppError } from '../../common/errors.js';
 import { Semaphore } from '../../common/concurrency/semaphore.js';
 import { stripAncillaryChunks } from './png-chunks.js';
 
-/** Pixels of a decoded image; with up to eight bytes of each this bounds what one picture costs in memory. */
+/** Bounds the memory of one decoded picture, at up to eight bytes per pixel. */
 const MAX_PIXELS = 40_000_000;
-/** Pixels above which a picture waits for the place of the large ones. Telephones take twelve million. */
+/** Size from which a picture counts as large. Phones take twelve million pixels. */
 const MIN_LARGE_PIXELS = 16_000_000;
-/** Longest side of a stored picture: twice what the clients show, for dense displays. */
+/** Of a stored picture: twice what clients show, for dense displays. */
 const MAX_SIDE_PX = 1024;
-/** Wait and work together are the 15 seconds that a picture may take once its file has arrived. */
+/** Wait and work add up to the 15 seconds that a picture may take once its file has arrived. */
 const MAX_WAIT_MS = 7000;
 const MAX_WORK_SECONDS = 8;
 
-/** What the bytes may be, by the extension of the file's name. */
+/** sharp's format name by file extension. */
 const FORMATS: Record<string, string> = { jpg: 'jpeg', jpeg: 'jpeg', png: 'png', gif: 'gif', webp: 'webp' };
 
 /** End of a JPEG (ITU-T T.81, §B.1.1.3). */
@@ -24,31 +24,31 @@ type Library = typeof sharp;
 
 let loading: Promise<Library> | undefined;
 
-/** With the first picture: the library takes a twentieth of the time of a start, and the memory that it takes is its own. */
+/** Loaded with the first picture, to save start time and memory. */
 function imageLibrary(): Promise<Library> {
   return (loading ??= import('sharp').then(({ default: library }) => {
-    // libvips reads far more than pictures of people: SVG loads other files, PDF and TIFF have a history. Only these four
-    // decoders exist for this process, whatever a file claims to be.
+    // libvips reads far more formats: SVG can load other files, PDF and TIFF have a history of faults. So all but these four
+    // decoders are blocked.
     library.block({ operation: ['VipsForeignLoad'] });
     library.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Nsgif'].map((name) => `VipsForeignLoad${name}Buffer`) });
-    // Pictures differ: a cache of decoded ones would only hold memory.
+    // No picture comes twice, so the cache would only hold memory.
     library.cache(false);
     library.concurrency(1);
     return library;
   }));
 }
 
-/** Turns what members upload into the one form that is stored. */
+/** Converts uploaded pictures to the stored form. */
 @Injectable()
 export class AvatarImages {
-  // One place each, in the order of arrival, and a member has one upload at a time: a slow picture delays the next one of its
-  // size at most. Two large ones at once would double the memory and take the threads that files need.
+  // Two large pictures at once would double the memory and take the threads that file access needs. Small ones do not wait for
+  // large ones.
   private readonly small = new Semaphore(1, MAX_WAIT_MS);
   private readonly large = new Semaphore(1, MAX_WAIT_MS);
 
   /**
-   * Decodes the picture, turns it upright, fits it into a square and encodes it anew as WebP: of the file nothing but the
-   * pixels remains, neither its metadata nor what was hidden in it. Of an animation the first frame counts.
+   * Decodes the picture, turns it upright, fits it into a square and re-encodes it as WebP: only the pixels remain, no metadata
+   * and nothing hidden. Of an animation the first frame is kept.
    * @param extension of the file's name, lower case
    * @throws AppError `unsupported_media_type`, `invalid_image`, `busy`
    */
@@ -57,12 +57,12 @@ export class AvatarImages {
     const file = stripAncillaryChunks(bytes);
     if (!file) throw invalidImage(new Error('too many chunks'));
     const pixels = await readSize(library, file, extension);
-    const place = pixels >= MIN_LARGE_PIXELS ? this.large : this.small;
-    return place.runExclusive(() => reencode(library, file));
+    const semaphore = pixels >= MIN_LARGE_PIXELS ? this.large : this.small;
+    return semaphore.runExclusive(() => reencode(library, file));
   }
 }
 
-/** Width times height, of the header alone; its bytes also say whether the file is what its name says. */
+/** Width × height, from the header alone; also checks that the content matches the extension. */
 async function readSize(library: Library, file: Buffer, extension: string): Promise<number> {
   const found = await library(file, { limitInputPixels: MAX_PIXELS })
     .metadata()
@@ -85,7 +85,7 @@ async function reencode(library: Library, file: Buffer): Promise<Buffer> {
   try {
     return await convert(file, 'error').catch((error: Error) => {
       if (!/premature end of JPEG/i.test(error.message)) throw error;
-      // Some cameras leave the end marker out. Where pixels are missing as well, the decoder warns of it.
+      // Some cameras omit the end marker. If pixels are missing too, the decoder warns.
       return convert(Buffer.concat([file, END_OF_IMAGE]), 'warning');
     });
   } catch (error) {
@@ -93,7 +93,7 @@ async function reencode(library: Library, file: Buffer): Promise<Buffer> {
   }
 }
 
-/** Too many pixels, broken, or too slow to decode: what the library says is of no use to a member. */
+/** The picture has too many pixels, is broken, or is too slow to decode; the library's message would not help a user. */
 function invalidImage({ message }: Error): AppError {
   const detail = /pixel limit/.test(message)
     ? { rule: 'too_large' as const, message: `file must not have more than ${MAX_PIXELS / 1e6} megapixels` }

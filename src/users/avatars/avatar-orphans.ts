@@ -1,9 +1,9 @@
 import type { DataSource } from 'typeorm';
 import type { AvatarStorage } from './avatar-storage.js';
 
-/** Hours before a file without a row is an orphan: an upload stores its file before its row points there. */
+/** Files without a row are orphans after this time: an upload stores the file first. */
 const GRACE_HOURS = 24;
-/** Names of one query, which reads the whole table of users. */
+/** Names per query; each query reads the whole table of users. */
 const BATCH_ROWS = 10_000;
 
 export interface OrphanCount {
@@ -12,9 +12,9 @@ export interface OrphanCount {
 }
 
 /**
- * Finds stored pictures that no profile shows: left by a crash between file and row.
- * @param found is given each of them
- * @param before files that are younger are left alone
+ * Finds stored pictures that no profile shows, left by a crash between file and row.
+ * @param found called with the name of each
+ * @param before younger files are skipped
  */
 export async function findOrphans(
   database: DataSource,
@@ -24,7 +24,7 @@ export async function findOrphans(
 ): Promise<OrphanCount> {
   const count: OrphanCount = { seen: 0, orphans: 0 };
   let batch: string[] = [];
-  const judge = async () => {
+  const checkBatch = async () => {
     const used = await namesInUse(database, batch);
     for (const name of batch.filter((each) => !used.has(each))) {
       await found(name);
@@ -35,13 +35,13 @@ export async function findOrphans(
   for await (const { name, modifiedAt } of storage.list()) {
     count.seen += 1;
     if (modifiedAt >= before) continue;
-    if (batch.push(name) === BATCH_ROWS) await judge();
+    if (batch.push(name) === BATCH_ROWS) await checkBatch();
   }
-  await judge();
+  await checkBatch();
   return count;
 }
 
-/** By the last part alone: an instance of an earlier release, which stores whole addresses, may still run. */
+/** Compares file names: an instance of an earlier release, which stores whole URLs, may still run. */
 async function namesInUse(database: DataSource, names: string[]): Promise<Set<string>> {
   if (names.length === 0) return new Set();
   const rows = await database.query<{ name: string }[]>(

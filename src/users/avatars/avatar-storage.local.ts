@@ -1,13 +1,18 @@
-import { access, constants, FileHandle, mkdir, open, opendir, rename, stat, unlink } from 'node:fs/promises';
+import { access, constants, mkdir, open, opendir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../../common/logging/logger.js';
 import { AvatarStorage, isAvatarName, OpenedAvatar, StoredAvatar } from './avatar-storage.js';
 
 const TEMPORARY = /^\.[0-9a-f]{32}\.webp\.tmp$/;
 
-const isAbsent = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+const absentAs =
+  <T>(value: T) =>
+  (error: NodeJS.ErrnoException): T => {
+    if (error.code === 'ENOENT') return value;
+    throw error;
+  };
 
-/** Pictures as files of one folder. Several instances need a folder they share. */
+/** Pictures as files of one folder, which all instances must share. */
 export class LocalAvatarStorage extends AvatarStorage {
   constructor(
     private readonly folder: string,
@@ -19,19 +24,17 @@ export class LocalAvatarStorage extends AvatarStorage {
   put(name: string, bytes: Buffer): Promise<void> {
     return this.attempt(async () => {
       await mkdir(this.folder, { recursive: true });
-      // Written aside and renamed: a crash leaves no half picture, and a full disk is found out before anything points here.
+      // Written aside and renamed: a crash leaves no half picture, and a full disk is noticed before a row refers to it.
       const aside = path.join(this.folder, `.${name}.tmp`);
       try {
-        await withFile(aside, 'wx', async (file) => {
-          await file.writeFile(bytes);
-          await file.sync();
-        });
+        await writeFile(aside, bytes, { flag: 'wx', flush: true });
         await rename(aside, path.join(this.folder, name));
       } catch (error) {
         await unlink(aside).catch(() => undefined);
         throw error;
       }
-      await withFile(this.folder, 'r', (folder) => folder.sync());
+      const folder = await open(this.folder);
+      await folder.sync().finally(() => folder.close());
     });
   }
 
@@ -48,7 +51,7 @@ export class LocalAvatarStorage extends AvatarStorage {
     return this.attempt(() => unlink(path.join(this.folder, name)).catch(absentAs(undefined)));
   }
 
-  /** A folder that is made at need is as good as the one that it will be made in. */
+  /** Looks at the nearest existing parent: `put` creates the folder. */
   async probe(): Promise<void> {
     try {
       for (let folder = path.resolve(this.folder); ; folder = path.dirname(folder)) {
@@ -70,21 +73,5 @@ export class LocalAvatarStorage extends AvatarStorage {
       const found = await stat(path.join(this.folder, name)).catch(absentAs(null));
       if (found) yield { name, modifiedAt: found.mtime };
     }
-  }
-}
-
-const absentAs =
-  <T>(value: T) =>
-  (error: unknown): T => {
-    if (isAbsent(error)) return value;
-    throw error;
-  };
-
-async function withFile(name: string, flags: string, work: (file: FileHandle) => Promise<void>): Promise<void> {
-  const file = await open(name, flags);
-  try {
-    await work(file);
-  } finally {
-    await file.close();
   }
 }

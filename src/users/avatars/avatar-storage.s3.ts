@@ -5,21 +5,22 @@ import type { Logger } from '../../common/logging/logger.js';
 import type { Settings } from '../../config/settings.js';
 import { AVATAR_TYPE, AvatarStorage, isAvatarName, OpenedAvatar, StoredAvatar } from './avatar-storage.js';
 
-/** The bucket may hold other things: only keys beneath this are ours. */
+/** The bucket may hold other objects too. */
 const PREFIX = 'avatars/';
-/** Milliseconds without a byte, or until the answer begins. */
+/** Without a byte, or until the response begins. */
 const MAX_SILENCE_MS = 2000;
-/** Milliseconds until a picture is here whole, second attempt and wait for a connection included. */
+/** For a whole picture, including a second attempt and the wait for a connection. */
 const MAX_READ_MS = 5000;
 
-/** Object that is written to see whether one can be, and milliseconds for which the outcome counts: each writing is paid for. */
+/** Object written by the health check. */
 const PROBE = '.probe';
+/** Each write is billed. */
 const PROBE_INTERVAL_MS = 60_000;
 
 type Bucket = NonNullable<Settings['uploads']['s3']>;
 type Sdk = typeof import('@aws-sdk/client-s3');
 
-/** Pictures as objects of a bucket on AWS or on anything that speaks its protocol. */
+/** Pictures as objects of an S3-compatible bucket. */
 export class S3AvatarStorage extends AvatarStorage {
   private probed: { at: number; outcome: Promise<void> } | undefined;
   private connected: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
@@ -42,7 +43,7 @@ export class S3AvatarStorage extends AvatarStorage {
     return this.attempt(async () => {
       const { sdk, client } = await this.connection();
       try {
-        // Whole, before anybody is served: the SDK has 50 connections, which as many slow readers would hold for good.
+        // Read whole before it is served: slow readers would otherwise hold the SDK's 50 connections.
         const abortSignal = AbortSignal.timeout(MAX_READ_MS);
         const { Body } = await client.send(new sdk.GetObjectCommand(this.object(name)), { abortSignal });
         const content = await buffer(Body as Readable);
@@ -94,7 +95,7 @@ export class S3AvatarStorage extends AvatarStorage {
     return { Bucket: this.bucket.bucket, Key: PREFIX + name };
   }
 
-  /** The SDK takes time and 30 MB: loaded by the first use, so that a service with a folder never pays. */
+  /** The SDK takes 30 MB, so it is loaded by the first use. */
   private connection() {
     this.connected ??= import('@aws-sdk/client-s3').then((sdk) => ({ sdk, client: this.connect(sdk) }));
     return this.connected;
@@ -105,18 +106,18 @@ export class S3AvatarStorage extends AvatarStorage {
     return new Client({
       region,
       endpoint,
-      // Other servers than Amazon's rarely answer to a host name per bucket, nor know its newer checksums.
+      // Servers other than Amazon's rarely support a host name per bucket or its newer checksums.
       forcePathStyle: endpoint !== undefined,
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      // Without keys of ours the SDK looks for those of the machine (role, environment, profile).
+      // Without configured keys the SDK uses its default chain (environment, profile, role).
       ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
       maxAttempts: 2,
       requestHandler: {
         connectionTimeout: 1000,
         requestTimeout: MAX_SILENCE_MS,
         throwOnRequestTimeout: true,
-        // The other one ends with the first byte of the answer.
+        // `requestTimeout` ends with the first byte of the response.
         socketTimeout: MAX_SILENCE_MS,
       },
     });

@@ -9,12 +9,12 @@ export const AVATAR_TYPE = 'image/webp';
 
 const NAME = /^[0-9a-f]{32}\.webp$/;
 
-/** 128 random bits: an address cannot be guessed, and is never used for another picture. */
+/** 128 random bits: a URL cannot be guessed and is never reused. */
 export const newAvatarName = () => `${randomBytes(16).toString('hex')}.webp`;
 
 export const isAvatarName = (name: string) => NAME.test(name);
 
-/** The address of what `users.profile_picture_url` holds: the name of a picture of ours, or the address of a provider's. */
+/** @param stored `users.profile_picture_url`: the file name of an uploaded picture, or the URL of a provider's */
 export function pictureUrl(baseUrl: string, stored: string | null): string | null {
   return stored !== null && isAvatarName(stored) ? `${baseUrl}/uploads/${stored}` : stored;
 }
@@ -34,7 +34,7 @@ export interface StoredAvatar {
 export abstract class AvatarStorage implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(private readonly logger: Logger) {}
 
-  /** Beside the start, which waits for no bucket; the service does all the rest without one. */
+  /** Not awaited: the service starts without its storage. */
   onApplicationBootstrap(): void {
     this.probe().catch((error: unknown) =>
       this.logger.warn({ alert: 'invalid_configuration', err: error }, 'pictures cannot be stored'),
@@ -45,27 +45,25 @@ export abstract class AvatarStorage implements OnApplicationBootstrap, OnApplica
     await this.close();
   }
 
-  /** Once it resolves the picture is there whole, also after a crash. */
+  /** Durable once it resolves. */
   abstract put(name: string, bytes: Buffer): Promise<void>;
   abstract open(name: string): Promise<OpenedAvatar | null>;
-  /** Nothing happens where it is gone already. */
+  /** Idempotent. */
   abstract remove(name: string): Promise<void>;
-  /** Everything kept there, what an interrupted `put` has left included. */
+  /** All files, including those of an interrupted `put`. */
   abstract list(): AsyncIterable<StoredAvatar>;
 
   /**
-   * Sees whether pictures can be stored.
-   * @throws Error that says where they cannot, and by which variable
+   * Checks that pictures can be stored.
+   * @throws Error naming the variable and the folder or bucket
    */
   abstract probe(): Promise<void>;
 
-  /** Lets connections go. */
   async close(): Promise<void> {}
 
   /**
-   * Runs what needs the disk or the network.
-   * @throws AppError `storage_unavailable` where it fails: the operator's trouble, but a 5xx would make the gateway cut
-   * everybody off
+   * @throws AppError `storage_unavailable` for any failure; not a 5xx, which would open the gateway's circuit breaker for all
+   * routes
    */
   protected async attempt<T>(work: () => Promise<T>): Promise<T> {
     try {

@@ -12,12 +12,11 @@ import { AvatarStorage, isAvatarName, newAvatarName } from './avatar-storage.js'
 import type { Upload } from './multipart-upload-reader.js';
 import type { ProfileBody } from '../profile.dto.js';
 import { ProfileService } from '../profile.service.js';
-import type { User } from '../user.entity.js';
 import { UsersService } from '../users.service.js';
 
 /**
- * The picture of a member. A file is there before a row points at it and goes after the last row that did: what can be left
- * over is a file that nobody needs, which `npm run avatars:clean` finds, never a row without its file.
+ * Replaces and removes profile pictures. A file is stored before a row refers to it and deleted after the last one did: a crash
+ * can leave an unused file, which `npm run avatars:clean` finds, but never a row without its file.
  */
 @Injectable()
 export class AvatarService {
@@ -27,7 +26,7 @@ export class AvatarService {
     private readonly profiles: ProfileService,
     private readonly images: AvatarImages,
     private readonly storage: AvatarStorage,
-    private readonly removals: PendingAvatarDeletions,
+    private readonly deletions: PendingAvatarDeletions,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
   ) {}
@@ -40,7 +39,7 @@ export class AvatarService {
     try {
       return await this.change(principal, name, 'avatar.replaced', context);
     } catch (error) {
-      // Where the connection broke, the commit may have happened all the same: then the file stays, for the clean-up to judge.
+      // After a lost connection the transaction may still have been committed, so the file stays for `npm run avatars:clean`.
       if (databaseError(error)?.type !== 'database_unavailable') await this.storage.remove(name).catch(() => undefined);
       throw error;
     }
@@ -51,11 +50,11 @@ export class AvatarService {
   }
 
   /**
-   * Has the file removed once the transaction is committed; a provider's picture is not ours to remove.
-   * @param stored what `users.profile_picture_url` holds
+   * Deletes the file after the commit; a provider's picture stays.
+   * @param stored `users.profile_picture_url`
    */
   async removeAfterCommit(tx: EntityManager, stored: string | null): Promise<void> {
-    if (stored !== null && isAvatarName(stored)) await this.removals.add(tx, stored);
+    if (stored !== null && isAvatarName(stored)) await this.deletions.add(tx, stored);
   }
 
   private async change(
@@ -65,14 +64,14 @@ export class AvatarService {
     context: RequestContext,
   ): Promise<ProfileBody> {
     const { userId } = principal;
-    const user = await runInTransaction(this.database, async (tx): Promise<User> => {
+    const user = await runInTransaction(this.database, async (tx) => {
       const current = await this.users.lockOwn(tx, principal);
       if (current.profilePictureUrl === name) return current;
       await this.removeAfterCommit(tx, current.profilePictureUrl);
-      const changed = await this.users.change(tx, current, { profilePictureUrl: name });
+      await this.users.change(tx, current, { profilePictureUrl: name });
       await this.outbox.add(tx, userUpdated(userId, ['profile_picture_url']), context);
       await this.audit.record(tx, { action, actorId: userId, targetId: userId }, context);
-      return changed;
+      return current;
     });
     return this.profiles.toProfileResponse(user);
   }

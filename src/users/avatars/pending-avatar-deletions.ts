@@ -7,50 +7,49 @@ import { LOGGER } from '../../common/logging/logger.module.js';
 import { PeriodicTask } from '../../common/concurrency/periodic-task.js';
 import { AvatarStorage } from './avatar-storage.js';
 
-/** Milliseconds between two looks for what a process that died, or a storage that was away, has left. */
+/** Retries deletions that a crash or a storage failure interrupted. */
 const INTERVAL_MS = 60_000;
-/** Milliseconds that an answer waits for the storage; what takes longer goes on after it. */
+/** A response waits this long for the storage; the deletion goes on after it. */
 const MAX_WAIT_MS = 1000;
-/** Files of one round. */
 const BATCH_ROWS = 500;
 
 /**
- * Removes pictures that no profile shows any more. Which ones is written with the change that takes them away, so that it is
- * known until they are gone; removing one twice does no harm.
+ * Deletes pictures that no profile shows any more. They are listed in a table by the transaction that replaces them, until the
+ * file is gone; a second deletion does no harm.
  */
 @Injectable()
 export class PendingAvatarDeletions implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly rounds: PeriodicTask;
+  private readonly task: PeriodicTask;
 
   constructor(
     private readonly database: DataSource,
     private readonly storage: AvatarStorage,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.rounds = new PeriodicTask(INTERVAL_MS, logger, 'removing a picture failed', () => this.round());
+    this.task = new PeriodicTask(INTERVAL_MS, logger, 'removing a picture failed', () => this.deleteDue());
   }
 
   onApplicationBootstrap(): void {
-    this.rounds.start();
+    this.task.start();
   }
 
   onApplicationShutdown(): Promise<void> {
-    return this.rounds.stop();
+    return this.task.stop();
   }
 
-  /** Has the file removed once the transaction is committed. */
+  /** Deletes the file after the commit. */
   async add(tx: EntityManager, name: string): Promise<void> {
     await tx.query('INSERT INTO avatar_removals (name) VALUES ($1) ON CONFLICT DO NOTHING', [name]);
     afterCommit(tx, () => Promise.race([this.remove(name), sleep(MAX_WAIT_MS, undefined, { ref: false })]));
   }
 
-  /** Removes what is due. The first failure ends the round: a storage that is away is not asked for every file. */
+  /** Deletes what is due, until the first failure. */
   finish(): Promise<void> {
-    return this.rounds.runNow();
+    return this.task.runNow();
   }
 
-  private async round(): Promise<void> {
-    for (let count = 0; count < BATCH_ROWS && !this.rounds.stopped; count += 1) {
+  private async deleteDue(): Promise<void> {
+    for (let count = 0; count < BATCH_ROWS && !this.task.stopped; count += 1) {
       const name = await this.claim();
       if (!name) return;
       await this.remove(name);
@@ -58,8 +57,8 @@ export class PendingAvatarDeletions implements OnApplicationBootstrap, OnApplica
   }
 
   /**
-   * Puts the file off before it is tried: no connection waits for the storage, other instances turn to other files, and one
-   * that cannot be removed goes behind those that can.
+   * Postpones the file before the attempt: no transaction waits for the storage, other instances take other files, and one that
+   * cannot be deleted goes to the end of the queue.
    */
   private async claim(): Promise<string | undefined> {
     const [rows]: [{ name: string }[]] = await this.database.query(

@@ -1,18 +1,18 @@
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
-/** Length, type and check sum around the data of a chunk. */
+/** Length, type and checksum around the data of a chunk. */
 const ENVELOPE_BYTES = 12;
 
-/** A photograph in pieces of 8 KiB has two thousand; more are there to cost time. */
+/** A photo in chunks of 8 KiB has two thousand; more are an attack on processor time. */
 const MAX_CHUNK_ENTRIES = 20_000;
 
-/** What the pixels need, and which way is up. */
+/** Needed for the pixels and their orientation. */
 const KEPT = new Set(['IHDR', 'PLTE', 'tRNS', 'eXIf', 'IDAT', 'IEND']);
 
 /**
- * A PNG (W3C PNG, §5.3) without the chunks that say nothing of the pixels: its decoder unpacks compressed texts and profiles, a
- * thousand times their size, only to throw them away. Any other file is given back as it is.
- * @returns null for one with too many chunks
+ * Strips the chunks of a PNG (W3C PNG, §5.3) that the pixels do not need: the decoder would inflate compressed texts and profiles
+ * a thousandfold, only to drop them. Other files are returned unchanged.
+ * @returns null for too many chunks
  */
 export function stripAncillaryChunks(file: Buffer): Buffer | null {
   if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE)) return file;

@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net';
 import { AppError } from '../../common/errors.js';
 
-/** How often the pace is looked at. */
+/** How often the pace is checked. */
 const PACE_WINDOW_MS = 5000;
-/** In each window: 32 KiB a second. */
+/** 32 KiB per second. */
 const MIN_WINDOW_BYTES = (32 * 1024 * PACE_WINDOW_MS) / 1000;
 
 /**
- * What `reading` gives, while the client keeps the pace: a connection that drips must not hold a place.
+ * Waits for `reading` while the client keeps the pace: a slow connection must not block others (slowloris).
  * @throws AppError `request_timeout`
  */
-export async function atPace<T>(socket: Socket, reading: Promise<T>): Promise<T> {
+export async function withMinPace<T>(socket: Socket, reading: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const tooSlow = new Promise<never>((_, reject) => {
     let seen = socket.bytesRead;
@@ -23,7 +23,7 @@ export async function atPace<T>(socket: Socket, reading: Promise<T>): Promise<T>
     return await Promise.race([reading, tooSlow]);
   } finally {
     clearInterval(timer);
-    // What comes after a refusal, the connection's end for one, is of no interest.
+    // Errors after a refusal, such as the end of the connection, do not matter.
     reading.catch(() => undefined);
   }
 }

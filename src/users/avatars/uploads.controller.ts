@@ -5,7 +5,7 @@ import { ApiErrors, Public } from '../../common/http/decorators.js';
 import { AppError } from '../../common/errors.js';
 import { AVATAR_TYPE, AvatarStorage, isAvatarName } from './avatar-storage.js';
 
-/** A name is never used again, so a copy is good for ever. Nothing in a picture may run, even if a browser took it for a page. */
+/** Immutable, as names are never reused; sandboxed, should a browser take a picture for a page. */
 const HEADERS = {
   'content-type': AVATAR_TYPE,
   'cache-control': 'public, max-age=31536000, immutable',
@@ -16,7 +16,7 @@ const HEADERS = {
 @ApiTags('members')
 @Controller('uploads')
 export class UploadsController {
-  /** Milliseconds that a client may take nothing of its answer, which holds a file or a picture's bytes for so long. */
+  /** Milliseconds without progress after which a slow reader is disconnected: it holds a file handle or the picture's bytes. */
   patience = 30_000;
 
   constructor(private readonly storage: AvatarStorage) {}
@@ -28,10 +28,9 @@ export class UploadsController {
   @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })
   @ApiErrors('not_found', 'storage_unavailable')
   async get(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
-    // The pattern also keeps every path out that would leave the folder.
+    // The name's pattern also prevents path traversal.
     const found = isAvatarName(name) ? await this.storage.open(name) : null;
     if (!found) throw new AppError('not_found');
-    // Of the connection, while it has this answer to take.
     reply.raw.setTimeout(this.patience, () => reply.raw.destroy());
     await reply.headers({ ...HEADERS, 'content-length': found.size }).send(found.content);
   }

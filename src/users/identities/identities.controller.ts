@@ -5,7 +5,7 @@ import { AppError } from '../../common/errors.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { PROVIDERS } from '../../config/settings.auth.js';
-import { IdentitiesBody, toIdentity } from './identities.dto.js';
+import { IdentitiesBody, toIdentityResponse } from './identities.dto.js';
 import { IdentitiesService } from './identities.service.js';
 import { UnlinkService } from './unlink.service.js';
 import { UsersService } from '../users.service.js';
@@ -21,17 +21,17 @@ export class IdentitiesController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'The provider accounts that open this account' })
+  @ApiOperation({ summary: 'Provider accounts linked to the own account' })
   @ApiOkResponse({ type: IdentitiesBody })
   @ApiErrors('unauthenticated')
   async list(@CurrentUser() { userId }: Principal): Promise<IdentitiesBody> {
     const [user, identities] = await Promise.all([this.users.getOwn(userId), this.identities.listOf(userId)]);
-    return { identities: identities.map(toIdentity), has_password: user.passwordHash !== null };
+    return { identities: identities.map(toIdentityResponse), has_password: user.passwordHash !== null };
   }
 
   @Delete(':provider')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Unlink a provider', description: 'Refused where it is the last way into the account.' })
+  @ApiOperation({ summary: 'Unlink a provider', description: 'Refused where it is the last sign-in method.' })
   @ApiParam({ name: 'provider', enum: PROVIDERS })
   @ApiNoContentResponse()
   @ApiErrors('unauthenticated', 'not_found', 'last_sign_in_method')

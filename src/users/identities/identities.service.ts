@@ -5,7 +5,7 @@ import type { Provider } from '../../config/settings.auth.js';
 import { Identity } from './identity.entity.js';
 import { User } from '../user.entity.js';
 
-/** The provider accounts that open a user. Whoever changes them holds the lock on the user's row. */
+/** Provider accounts linked to a user. Callers that change them hold the lock on the user's row. */
 @Injectable()
 export class IdentitiesService {
   constructor(@InjectRepository(Identity) private readonly identities: Repository<Identity>) {}
@@ -23,7 +23,7 @@ export class IdentitiesService {
     return tx.findOneBy(Identity, key);
   }
 
-  /** @throws QueryFailedError (23505 on user_identities_provider_subject_key) where another sign-in was faster */
+  /** @throws QueryFailedError (23505 on user_identities_provider_subject_key) where a concurrent sign-in linked it first */
   async add(tx: EntityManager, identity: Omit<Identity, 'id' | 'user' | 'createdAt'>): Promise<Identity> {
     return tx.save(Identity, tx.create(Identity, identity));
   }
@@ -33,7 +33,7 @@ export class IdentitiesService {
   }
 }
 
-/** What `users.oauth_*` says of an identity. */
+/** The columns `users.oauth_*` that mirror an identity. */
 export function mirrorOf(
   identity: Pick<Identity, 'provider' | 'providerUserId'> | undefined,
 ): Pick<User, 'oauthProvider' | 'oauthId'> {

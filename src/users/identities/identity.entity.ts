@@ -3,7 +3,7 @@ import type { Relation } from 'typeorm';
 import type { Provider } from '../../config/settings.auth.js';
 import { User } from '../user.entity.js';
 
-/** An account at a provider that opens this user; the first one is mirrored into `users.oauth_*`. */
+/** A provider account linked to a user; the first one is mirrored into `users.oauth_*`. */
 @Entity('user_identities')
 @Check('user_identities_provider_check', `provider IN ('google', 'linkedin')`)
 @Unique('user_identities_provider_subject_key', ['provider', 'providerUserId'])

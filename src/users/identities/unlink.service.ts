@@ -27,12 +27,12 @@ export class UnlinkService {
   async unlink(principal: Principal, provider: Provider, context: RequestContext): Promise<void> {
     const { userId } = principal;
     await runInTransaction(this.database, async (tx) => {
-      // Under the lock, so that of two requests at once the second sees what the first has left.
+      // Under the lock: otherwise two requests at once could each leave the other's identity as the last.
       const user = await this.users.lockOwn(tx, principal);
       const all = await this.identities.listOf(userId, tx);
       const rest = all.filter((identity) => identity.provider !== provider);
       if (rest.length === all.length) throw new AppError('not_found');
-      // An unproven password may be another person's, so it is no way in.
+      // An unproven password may be an attacker's, so it does not count.
       if (rest.length === 0 && user.passwordProvenAt === null) throw new AppError('last_sign_in_method');
       await this.identities.remove(tx, userId, provider);
       if (user.oauthProvider === provider) {

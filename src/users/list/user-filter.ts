@@ -4,7 +4,7 @@ import { searchFold, searchPattern, userSearchText } from './user-search.js';
 import type { Role } from '../user.entity.js';
 
 export interface UserFilter {
-  /** Found anywhere in name, e-mail or company, taken literally, whatever its case. */
+  /** A substring of name, e-mail or company, case-insensitive; no wildcards. */
   search?: string;
   isActive?: boolean;
   role?: Role;
@@ -15,15 +15,15 @@ export interface UserFilter {
   createdBefore?: Date;
 }
 
-/** One condition over rows named `u`. */
+/** A condition on `users u`. */
 export interface UserCondition {
   sql: string;
   columns: string[];
-  /** An index finds the rows that meet it. */
+  /** An index can find the matching rows. */
   indexed: boolean;
 }
 
-/** A shorter search contains no trigram, so idx_users_search is of no use to it. */
+/** A shorter search contains no trigram, so idx_users_search cannot find it. */
 const TRIGRAM_CHARS = 3;
 
 export function userConditions(filter: UserFilter, values: SqlParams): UserCondition[] {
@@ -47,7 +47,6 @@ export function all(conditions: UserCondition[]): string {
   return conditions.map(({ sql }) => sql).join(' AND ') || 'TRUE';
 }
 
-/** True where nothing is filtered out. */
-export function isWhole(filter: UserFilter): boolean {
+export function isEmptyFilter(filter: UserFilter): boolean {
   return Object.values(filter).every((value) => value === undefined);
 }

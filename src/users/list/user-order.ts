@@ -8,27 +8,26 @@ export interface UserSort {
   descending: boolean;
 }
 
-/** Where a list goes on: behind the user with this id, whose sort key is `key` (null: never signed in). */
+/** The last user of a page; `key` is the sort key, null for a user who never signed in. */
 export interface UserPosition {
   key: string | null;
   id: string;
 }
 
-/** A stretch of a list that one index has in order; a list is its stretches one after the other. */
+/** A part of the list that one index returns in order; a list is the concatenation of its segments. */
 export interface KeysetSegment {
   where: string;
   order: string;
 }
 
 interface Column {
-  /** What is sorted by. */
   expression: string;
-  /** The same as text without loss; a JavaScript Date would cut the microseconds off, and the cursor would repeat rows. */
+  /** The sort value as text without loss: a JavaScript Date cuts off microseconds, and the cursor would repeat rows. */
   key: string;
-  /** From that text back to a value. */
+  /** SQL from that text back to the value. */
   parse: (parameter: string) => string;
   isKey: (text: string) => boolean;
-  /** Ids of equal rows run along with the column or against it, as the index has them; null where no two are equal. */
+  /** Order of the ids of equal rows in the index, relative to the column; null for a unique column. */
   ids: 'along' | 'against' | null;
   nullable?: true;
 }
@@ -47,7 +46,7 @@ const text = (expression: string): Omit<Column, 'ids'> => ({
   isKey: (key) => key.length <= 510 && !key.includes('\0'),
 });
 
-/** Each is an index, read forwards or backwards: idx_users_created_at, _name, _email, and _last_login with _no_login. */
+/** Each uses an index, forwards or backwards: idx_users_created_at, _name, _email, and _last_login with _no_login. */
 const COLUMNS: Record<UserSortField, Column> = {
   created_at: { ...instant('created_at'), ids: 'against' },
   name: { ...text('u.name'), ids: 'along' },
@@ -55,7 +54,7 @@ const COLUMNS: Record<UserSortField, Column> = {
   last_login: { ...instant('last_login'), ids: 'against', nullable: true },
 };
 
-/** Order of the whole list, over rows named `u`. */
+/** ORDER BY of the whole list of `users u`. */
 export function listOrder({ field, descending }: UserSort): string {
   const { expression, ids } = COLUMNS[field];
   const direction = descending ? 'DESC' : 'ASC';
@@ -73,7 +72,7 @@ export function isSortKey({ field }: UserSort, key: string | null): boolean {
   return key === null ? nullable === true : isKey(key);
 }
 
-/** The list from its begin or from behind `after`. Who never signed in counts as having done so before everybody else. */
+/** The segments of the list after `after`, or of the whole list. Users who never signed in sort as the longest ago. */
 export function keysetSegments(sort: UserSort, after: UserPosition | null, values: SqlParams): KeysetSegment[] {
   const { expression, parse, ids, nullable } = COLUMNS[sort.field];
   const { descending } = sort;
@@ -86,11 +85,11 @@ export function keysetSegments(sort: UserSort, after: UserPosition | null, value
 
   const current = after.key === null ? unknown : known;
   const later = all.slice(all.indexOf(current) + 1);
-  const behindId = () => `u.id ${byId.endsWith('DESC') ? '<' : '>'} ${values.add(after.id)}`;
-  if (after.key === null) return [{ where: `${unknown.where} AND ${behindId()}`, order: byId }, ...later];
-  // Not one row comparison: the column and the ids may run in opposite directions.
+  const afterId = () => `u.id ${byId.endsWith('DESC') ? '<' : '>'} ${values.add(after.id)}`;
+  if (after.key === null) return [{ where: `${unknown.where} AND ${afterId()}`, order: byId }, ...later];
+  // A row comparison does not work: the column and the ids may run in opposite directions.
   const key = parse(values.add(after.key));
   const behind = { where: `${expression} ${descending ? '<' : '>'} ${key}`, order };
-  const equal = ids ? [{ where: `${expression} = ${key} AND ${behindId()}`, order: byId }] : [];
+  const equal = ids ? [{ where: `${expression} = ${key} AND ${afterId()}`, order: byId }] : [];
   return [...equal, behind, ...later];
 }

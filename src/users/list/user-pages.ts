@@ -1,6 +1,6 @@
 import { EntityManager, In } from 'typeorm';
 import { SqlParams } from '../../database/sql-params.js';
-import { all, isWhole, userConditions, UserFilter } from './user-filter.js';
+import { all, isEmptyFilter, userConditions, UserFilter } from './user-filter.js';
 import { listOrder, sortKey, KeysetSegment, keysetSegments, UserPosition, UserSort } from './user-order.js';
 import { User } from '../user.entity.js';
 import { CHEAP_ROWS, countUpTo, Estimate, estimateRows, sampleTotal } from './user-totals.js';
@@ -15,26 +15,26 @@ export interface UserPageRequest {
 
 export interface UserPage {
   users: User[];
-  /** Where the next page begins; null at the end. */
+  /** Cursor of the next page; null at the end. */
   next: UserPosition | null;
   total: number;
   totalIsEstimate: boolean;
 }
 
-/** Rows that may be looked at whatever the answer is: about 40 ms on one core. */
+/** Matches that are collected and sorted at most: about 40 ms on one core. */
 const MAX_COLLECTED_ROWS = 10_000;
 
 interface Found {
   rows: UserPosition[];
-  /** null: not counted on the way. */
+  /** null: not counted. */
   total: number | null;
 }
 
 /**
- * A page of the user list, fast whatever is asked for, among millions of rows. There are two good ways: walk the index of the
- * order until the page is full (for what is frequent), or collect all matches and sort them (for what is rare). Each is
- * hopeless in the other's place, and the planner's guess at a substring is off by a hundred times now and then. So its guess
- * only says what is tried first, and each way gives up at a limit where the other one is bound to be quick.
+ * Finds a page of the user list among millions of rows. There are two strategies: scan the index of the order until the page is
+ * full (for frequent matches), or collect and sort all matches (for rare ones). Each is hopelessly slow in the other's place,
+ * and the planner's estimate for a substring can be off by a factor of 100. So the estimate only decides which is tried first,
+ * and each gives up at a limit at which the other is bound to be fast.
  */
 export async function findUserPage(tx: EntityManager, request: UserPageRequest): Promise<UserPage> {
   await setPlannerOptions(tx, false);
@@ -60,14 +60,14 @@ async function load(tx: EntityManager, rows: UserPosition[]): Promise<User[]> {
 
 async function find(tx: EntityManager, request: UserPageRequest, estimate: Estimate): Promise<Found> {
   const isLong = estimate.all > MAX_COLLECTED_ROWS;
-  if (isLong && isWhole(request.filter)) return scanIndex(tx, request, null);
+  if (isLong && isEmptyFilter(request.filter)) return scanIndex(tx, request, null);
   const wanted = request.offset + request.limit + 1;
-  // Rows that each way is expected to look at.
-  const walked = (wanted * estimate.all) / Math.max(estimate.matching, 1);
-  const cost = walked / (readsIndexAlone(request) ? CHEAP_ROWS : 1);
-  // Where no index narrows it, collecting is reading the table: a twentieth of that time is well spent on a walk first.
+  // Rows that a scan is expected to read.
+  const scanned = (wanted * estimate.all) / Math.max(estimate.matching, 1);
+  const cost = scanned / (isIndexOnly(request) ? CHEAP_ROWS : 1);
+  // Where no index narrows the matches, collecting reads the whole table: a scan of a twentieth of it is worth trying first.
   const most =
-    cost < estimate.candidates ? MAX_COLLECTED_ROWS / 2 + 4 * walked : estimate.narrowed ? 0 : estimate.all / 20;
+    cost < estimate.candidates ? MAX_COLLECTED_ROWS / 2 + 4 * scanned : estimate.narrowed ? 0 : estimate.all / 20;
   if (isLong && most > 0) {
     const found = await scanIndex(tx, request, Math.ceil(most));
     if (found.rows.length > request.limit) return found;
@@ -76,18 +76,18 @@ async function find(tx: EntityManager, request: UserPageRequest, estimate: Estim
 }
 
 /** idx_users_created_at includes the columns of the filter. */
-function readsIndexAlone({ filter, sort }: UserPageRequest): boolean {
+function isIndexOnly({ filter, sort }: UserPageRequest): boolean {
   return sort.field === 'created_at' && filter.search === undefined && filter.industry === undefined;
 }
 
-/** Off leaves the planner no way but the index of the order: on its own it would rather sort half of the table. */
+/** When disallowed, the planner has to use the index of the order; it would otherwise sort half of the table. */
 async function setPlannerOptions(tx: EntityManager, allowed: boolean): Promise<void> {
   const names = ['enable_seqscan', 'enable_bitmapscan', 'enable_sort'];
   const settings = names.map((name) => `set_config('${name}', '${allowed ? 'on' : 'off'}', true)`);
   await tx.query(`SELECT ${settings.join(', ')}, set_config('max_parallel_workers_per_gather', '0', true)`);
 }
 
-/** @param most rows to look at; null: until the page is full or the list ends */
+/** @param most rows to read; null: until the page is full or the list ends */
 async function scanIndex(tx: EntityManager, request: UserPageRequest, most: number | null): Promise<Found> {
   const { filter, sort } = request;
   const values = new SqlParams();
@@ -96,7 +96,7 @@ async function scanIndex(tx: EntityManager, request: UserPageRequest, most: numb
   const looked = [...columns].map((name) => `u.${name}`).join(', ');
   const source = ({ where, order }: KeysetSegment, earlier: KeysetSegment[]) => {
     if (most === null) return `users u WHERE ${where} AND ${all(conditions)}`;
-    // Behind a stretch that was not looked at to its end, the page would go on past matches that nobody has seen.
+    // After a segment that was not read to its end, the page would skip matches.
     const cut = earlier.map(
       (one) => `SELECT FROM users u WHERE ${one.where} ORDER BY ${one.order} LIMIT 1 OFFSET ${most}`,
     );
@@ -106,7 +106,7 @@ async function scanIndex(tx: EntityManager, request: UserPageRequest, most: numb
   return { rows: await tx.query(pageSql(request, values, source), values.list), total: null };
 }
 
-/** Every match, sorted and counted; null where there are too many. */
+/** All matches, sorted and counted; null where there are too many. */
 async function collectMatches(tx: EntityManager, request: UserPageRequest): Promise<Found | null> {
   const { filter, sort } = request;
   const values = new SqlParams();
@@ -123,20 +123,20 @@ async function collectMatches(tx: EntityManager, request: UserPageRequest): Prom
   return total > MAX_COLLECTED_ROWS ? null : { rows: rows.filter(({ id }) => id !== null), total };
 }
 
-/** The rows of the page and one more, that tells whether there is a next page. */
+/** The rows of the page and one more, which shows whether there is a next page. */
 function pageSql(
   { sort, after, offset, limit }: UserPageRequest,
   values: SqlParams,
-  source: (stretch: KeysetSegment, earlier: KeysetSegment[]) => string,
+  source: (segment: KeysetSegment, earlier: KeysetSegment[]) => string,
 ): string {
   const last = values.add(offset + limit + 1);
   const parts = keysetSegments(sort, after, values).map(
-    (stretch, part, every) =>
-      `(SELECT ${part} AS part, u.id, u.${sort.field} FROM ${source(stretch, every.slice(0, part))}
-         ORDER BY ${stretch.order} LIMIT ${last})`,
+    (segment, part, every) =>
+      `(SELECT ${part} AS part, u.id, u.${sort.field} FROM ${source(segment, every.slice(0, part))}
+         ORDER BY ${segment.order} LIMIT ${last})`,
   );
-  // The stretches are not sorted again as one list: that would read all of each. Append runs one after the other (only its
-  // parallel kind, which is off here, would not) and the limit stops it.
+  // The segments are not sorted again as one list, which would read all of each: Append runs them one after the other (its
+  // parallel variant is off) until the limit.
   const list = `SELECT * FROM (${parts.join(' UNION ALL ')}) u LIMIT ${limit + 1} OFFSET ${offset}`;
   return `SELECT u.id, ${sortKey(sort)} AS key FROM (${list}) u ORDER BY u.part, ${listOrder(sort)}`;
 }

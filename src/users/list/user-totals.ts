@@ -2,27 +2,27 @@ import type { EntityManager } from 'typeorm';
 import { SqlParams } from '../../database/sql-params.js';
 import { all, userConditions, UserFilter } from './user-filter.js';
 
-/** Numbers of rows, as the planner expects them. */
+/** Row counts as estimated by the planner. */
 export interface Estimate {
   all: number;
   matching: number;
-  /** Those that the most selective index leaves to look at, or what reading the table is worth in such rows. */
+  /** Rows to read through the most selective index, or the equivalent of reading the whole table. */
   candidates: number;
-  /** An index does narrow it. */
+  /** An index is cheaper than reading the table. */
   narrowed: boolean;
 }
 
-/** One row fetched by itself costs about as much as so many in the order of the table, or in an index alone. */
+/** Rows read in table order or from an index alone, for the cost of one random row. */
 export const CHEAP_ROWS = 5;
 
-/** Rows looked at where a total is extrapolated. */
+/** Rows sampled to extrapolate a total. */
 const SAMPLE_ROWS = 4000;
 
 interface Explained {
   'QUERY PLAN': [{ Plan: { Plans: { 'Plan Rows': number }[] } }];
 }
 
-/** Costs no more than planning. Wants `max_parallel_workers_per_gather` at 0: parallel plans count rows a worker. */
+/** Costs as much as planning. Needs `max_parallel_workers_per_gather` at 0: parallel plans count rows per worker. */
 export async function estimateRows(tx: EntityManager, filter: UserFilter): Promise<Estimate> {
   const values = new SqlParams();
   const conditions = userConditions(filter, values);
@@ -35,14 +35,14 @@ export async function estimateRows(tx: EntityManager, filter: UserFilter): Promi
   return { all: table!, matching: matching!, candidates: Math.min(reading, found), narrowed: found < reading };
 }
 
-/** The exact number of matches where that takes little; null where there are more than `most`, or it is not known to be cheap. */
+/** The exact number of matches; null where there are more than `most`, or counting may be expensive. */
 export async function countUpTo(
   tx: EntityManager,
   filter: UserFilter,
   { matching }: Estimate,
   most: number,
 ): Promise<number | null> {
-  // The planner knows the columns well, substrings hardly.
+  // The planner estimates columns well, substrings hardly.
   if (matching > most || filter.search !== undefined) return null;
   const values = new SqlParams();
   const condition = all(userConditions(filter, values));
@@ -54,8 +54,8 @@ export async function countUpTo(
 }
 
 /**
- * The planner's number, or for a search the share of matches in a few blocks: always the same blocks, so that the number does
- * not jump from page to page.
+ * The planner's estimate, or for a search the share of matches in a sample of blocks: always the same ones, so that the total
+ * does not change from page to page.
  */
 export async function sampleTotal(tx: EntityManager, filter: UserFilter, estimate: Estimate): Promise<number> {
   if (filter.search === undefined) return estimate.matching;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
+import { PreparedStatements } from '../database/prepared-statements.js';
 import { afterCommit } from '../database/transaction.js';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
@@ -27,6 +28,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
 
   constructor(
     private readonly database: DataSource,
+    private readonly statements: PreparedStatements,
     @Inject(LOGGER) logger: Logger,
   ) {
     this.task = new PeriodicTask(INTERVAL_MS, logger, 'blanking an audit failed', () => this.redactAll());
@@ -45,6 +47,8 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
    * @param deadline when the response must be sent, as `performance.now()` counts
    */
   async redact(tx: EntityManager, userId: string, deadline: number): Promise<void> {
+    // The database function requires the entry `user.deleted`.
+    await this.statements.flush(tx);
     // Without the salt, commitments in the Merkle tree say nothing about the person any more.
     await tx.query('DELETE FROM audit_salts WHERE person_id = $1', [userId]);
     let unfinished = false;

@@ -53,16 +53,21 @@ export class PreparedStatements {
   async queue(tx: EntityManager, statement: Statement, values: unknown[]): Promise<void> {
     if (!this.queues.has(tx.queryRunner!)) {
       this.queues.set(tx.queryRunner!, []);
-      beforeCommit(tx, () => this.runAll(tx, this.takeQueue(tx)));
+      beforeCommit(tx, () => this.flush(tx));
     }
     const isQueued = this.queues.get(tx.queryRunner!)!.some(([queued]) => queued === statement);
-    if (isQueued) await this.runAll(tx, this.takeQueue(tx));
+    if (isQueued) await this.flush(tx);
     this.queues.get(tx.queryRunner!)!.push([statement, values]);
   }
 
   /** Runs a write, and with it what is queued. */
   runWithQueue(tx: EntityManager, statement: Statement, values: unknown[]): Promise<void> {
     return this.runAll(tx, [...this.takeQueue(tx), [statement, values]]);
+  }
+
+  /** Runs what is queued, for a statement that reads it. */
+  flush(tx: EntityManager): Promise<void> {
+    return this.runAll(tx, this.takeQueue(tx));
   }
 
   private takeQueue(tx: EntityManager): Call[] {

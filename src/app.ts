@@ -68,7 +68,6 @@ function createAdapter(requestTimeoutMs: number, refusalOf: (url: string) => App
 function useRequestContext(fastify: FastifyInstance, clients: ClientAddresses): void {
   fastify.decorateRequest('context');
   fastify.decorateRequest('principal');
-  fastify.decorateRequest('claimant');
   fastify.decorateRequest('service');
   fastify.addHook('onRequest', (request, reply, done) => {
     request.context = createRequestContext(request.raw, request.id, clients);

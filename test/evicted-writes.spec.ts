@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { AccountEviction } from '../src/auth/account-eviction.js';
+import { PreparedStatements } from '../src/database/prepared-statements.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { UsersService } from '../src/users/users.service.js';
 import { Answer, Member, TestApp } from './support/app.js';
@@ -86,6 +87,7 @@ describe('a request whose session ends between its check and its write', () => {
       const late = send(by, { member, session });
       await Promise.race([late, service.blocked()]);
       await service.app.get(AccountEviction).evict(tx, user, 'account_linked', {}, null);
+      await service.app.get(PreparedStatements).flush(tx);
       return { asked: late, rows: await rowsOf(tx, [by.id, member.id]) };
     });
     expect(word(await asked)).toBe('401 unauthenticated');

@@ -4,6 +4,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { isUniqueViolation } from '../common/database-errors.js';
 import type { ServiceScope } from '../common/service-scopes.js';
 import { randomToken, tokenHash } from '../crypto/tokens.js';
+import { runInTransaction } from '../database/transaction.js';
 import { ServiceCredential } from './service-credential.entity.js';
 
 /** Tells the credential of a service from an access token. */
@@ -23,15 +24,13 @@ export class ServiceCredentialsService {
    */
   async create(name: string, scopes: ServiceScope[]): Promise<string> {
     const token = newToken();
-    await this.database
-      .transaction(async (tx) => {
-        const { id } = await tx.save(ServiceCredential, { name, scopes, tokenHashes: [tokenHash(token)] });
-        await this.record(tx, 'service.created', { id, name }, { scopes });
-      })
-      .catch((error: unknown) => {
-        if (!isUniqueViolation(error, 'idx_service_credentials_name')) throw error;
-        throw new Error(`there is a service "${name}" already: rotate or revoke its token`);
-      });
+    await runInTransaction(this.database, async (tx) => {
+      const { id } = await tx.save(ServiceCredential, { name, scopes, tokenHashes: [tokenHash(token)] });
+      await this.record(tx, 'service.created', { id, name }, { scopes });
+    }).catch((error: unknown) => {
+      if (!isUniqueViolation(error, 'idx_service_credentials_name')) throw error;
+      throw new Error(`there is a service "${name}" already: rotate or revoke its token`);
+    });
     return token;
   }
 
@@ -41,7 +40,7 @@ export class ServiceCredentialsService {
    */
   async rotate(name: string): Promise<string> {
     const token = newToken();
-    await this.database.transaction(async (tx) => {
+    await runInTransaction(this.database, async (tx) => {
       const credential = await this.lock(tx, name);
       const tokenHashes = [tokenHash(token), credential.tokenHashes[0]!];
       await tx.update(ServiceCredential, credential.id, { tokenHashes, rotatedAt: new Date() });
@@ -52,7 +51,7 @@ export class ServiceCredentialsService {
 
   /** @param previousOnly keeps the current token */
   async revoke(name: string, previousOnly: boolean): Promise<void> {
-    await this.database.transaction(async (tx) => {
+    await runInTransaction(this.database, async (tx) => {
       const credential = await this.lock(tx, name);
       const change = previousOnly ? { tokenHashes: credential.tokenHashes.slice(0, 1) } : { revokedAt: new Date() };
       await tx.update(ServiceCredential, credential.id, change);

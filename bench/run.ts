@@ -11,8 +11,9 @@ import { processRows } from './rows/process.js';
 import { refused } from './rows/refused.js';
 import { relay } from './rows/relay.js';
 import { routes } from './rows/routes.js';
+import { witness } from './rows/witness.js';
 
-const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows, ...refused];
+const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows, ...refused, ...witness];
 const ids = definitions.map(({ id }) => id);
 
 const values = prepareBench({

@@ -33,7 +33,7 @@ function refresh(members: BenchMember[], path: string): Script {
   };
 }
 
-function update(members: BenchMember[], path: string): Script {
+export function update(members: BenchMember[], path: string): Script {
   return {
     method: 'PUT',
     path,

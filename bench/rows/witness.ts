@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'pg';
+import { load, Measured } from '../lib/load.js';
+import { createMembers } from '../lib/members.js';
+import { median } from '../lib/quantiles.js';
+import type { RowDefinition } from '../lib/row.js';
+import { update } from './routes.js';
+
+const PAIR_ATTEMPTS = 5;
+const MIN_RATIO = 0.97;
+const MEMBERS_ENTRIES = 128;
+
+/** What signing the audit costs a change of the profile. One service at a time: the leader of the relay signs for all. */
+export const witness: RowDefinition[] = [
+  {
+    id: 'audit-witness',
+    run: async (stage, { seconds }) => {
+      const members = await createMembers(stage.settings, MEMBERS_ENTRIES, 'witness');
+      const database = new Client({ connectionString: stage.settings.database.url! });
+      await database.connect();
+      const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-witness-'));
+      const key = { AUDIT_WITNESS_KEY: randomBytes(32).toString('base64'), AUDIT_WITNESS_FOLDER: folder };
+      const measure = async (values: Record<string, string>): Promise<Measured> => {
+        const service = await stage.service({ values });
+        const script = update(members, '/users/profile');
+        await load(service, script, { seconds: Math.max(2, seconds / 2) });
+        // Entries of the run without are signed before the one with is measured.
+        const unsigned = `SELECT count(*) - (SELECT count(*) FROM audit_leaves) AS entries FROM audit_logs`;
+        const waits = async () => 'AUDIT_WITNESS_KEY' in values && (await database.query(unsigned)).rows[0].entries > 0;
+        while (await waits()) await sleep(500);
+        const measured = await load(service, script, { seconds });
+        await service.stop();
+        return measured;
+      };
+      const pairs: [Measured, Measured][] = [];
+      for (let pair = 0; pair < PAIR_ATTEMPTS; pair += 1) pairs.push([await measure(key), await measure({})]);
+      await database.end();
+      rmSync(folder, { recursive: true });
+      const ratios = pairs.map(([signed, plain]) => signed.rate / plain.rate);
+      const ratio = median(ratios);
+      const name = 'PUT /users/profile, audit signed ÷ not signed';
+      const [service, reference] = pairs.at(-1)!;
+      return [{ name, goal: `≥ ${MIN_RATIO}`, met: ratio >= MIN_RATIO, ratio, ratios, service, reference }];
+    },
+  },
+];

@@ -41,6 +41,12 @@ const REQUESTS: Record<string, Send> = {
     service.put(`/admin/users/${member.id}/role`, { role: 'admin' }, by.access),
   'post /admin/users/{id}/sessions/revoke': (by, { member }) =>
     service.post(`/admin/users/${member.id}/sessions/revoke`, {}, by.access),
+  'post /profile': (by) => service.post('/profile', { headline: 'squatted' }, by.access),
+  'put /profile': (by) => service.put('/profile', { headline: 'squatted' }, by.access),
+  'put /users/{id}': (by, { member }) => service.put(`/users/${member.id}`, { name: 'squatted' }, by.access),
+  'delete /users/{id}': (by, { member }) => service.delete(`/users/${member.id}`, by.access),
+  'post /users/bulk': (by, { member }) =>
+    service.post('/users/bulk', { ids: [member.id], action: 'delete' }, by.access),
 };
 
 /** All that is stored of these users. */
@@ -48,6 +54,7 @@ function rowsOf(tx: EntityManager, ids: string[]): Promise<unknown> {
   return tx.query(
     `SELECT (SELECT json_agg(u ORDER BY id) FROM users u WHERE id = ANY ($1)) AS users,
             (SELECT json_agg(p ORDER BY user_id) FROM user_preferences p WHERE user_id = ANY ($1)) AS preferences,
+            (SELECT json_agg(d ORDER BY user_id) FROM user_profile_details d WHERE user_id = ANY ($1)) AS details,
             (SELECT json_agg(i ORDER BY id) FROM user_identities i WHERE user_id = ANY ($1)) AS identities,
             (SELECT json_agg(s ORDER BY id) FROM user_sessions s WHERE user_id = ANY ($1)) AS sessions,
             (SELECT json_agg(o ORDER BY id) FROM outbox_events o WHERE user_id = ANY ($1)) AS events,

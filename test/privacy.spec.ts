@@ -37,6 +37,7 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
       exported: { not: 'lives for minutes, under keys without a person' },
       erased: { not: 'lives for minutes' },
     },
+    service_credentials: { exported: { not: 'no person' }, erased: { not: 'no person' } },
     migrations: { exported: { not: 'no person' }, erased: { not: 'no person' } },
   };
 

@@ -17,6 +17,7 @@ import { AvatarNames1795640000000 } from './1795640000000-AvatarNames.js';
 import { AuditRoles1795650000000 } from './1795650000000-AuditRoles.js';
 import { PasswordGeneration1795670000000 } from './1795670000000-PasswordGeneration.js';
 import { ServiceCredentials1795700000000 } from './1795700000000-ServiceCredentials.js';
+import { LegacyIds1795700001000 } from './1795700001000-LegacyIds.js';
 import { AuditWitness1795710000000 } from './1795710000000-AuditWitness.js';
 import { ProfileDetails1795720000000 } from './1795720000000-ProfileDetails.js';
 
@@ -41,6 +42,7 @@ export const migrations = [
   AuditRoles1795650000000,
   PasswordGeneration1795670000000,
   ServiceCredentials1795700000000,
+  LegacyIds1795700001000,
   AuditWitness1795710000000,
   ProfileDetails1795720000000,
 ];

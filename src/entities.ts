@@ -10,6 +10,7 @@ import { ServiceCredential } from './services/service-credential.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { AvatarRemoval } from './users/avatars/avatar-removal.entity.js';
 import { ProfileDetails } from './users/details/profile-details.entity.js';
+import { LegacyId } from './users/legacy-id.entity.js';
 import { Identity } from './users/identities/identity.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -17,6 +18,7 @@ import { User } from './users/user.entity.js';
 export const entities = [
   User,
   Identity,
+  LegacyId,
   Preferences,
   Session,
   ServiceCredential,

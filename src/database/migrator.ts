@@ -3,6 +3,7 @@ import { DataSource, MigrationExecutor, QueryFailedError } from 'typeorm';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { MIGRATION_LOCK_KEY } from './advisory-locks.js';
 import { databaseOptions, ownerUrl } from './connection-options.js';
+import { refuseOldTables } from './old-tables.js';
 import { grantRuntimeRoles } from './runtime-role.js';
 import type { Settings } from '../config/settings.js';
 
@@ -34,6 +35,7 @@ export async function prepareDatabase(
  */
 export async function migrate(dataSource: DataSource, log: Log = ignore): Promise<string[]> {
   if ((await pendingMigrations(dataSource)).length === 0) return [];
+  await refuseOldTables(dataSource);
   return withMigrationLock(dataSource, log, async (runner) => {
     const executor = new MigrationExecutor(dataSource, runner);
     executor.transaction = 'each';

@@ -23,11 +23,12 @@ import { ProfileController } from './profile.controller.js';
 import { ProfileService } from './profile.service.js';
 import { UnlinkService } from './identities/unlink.service.js';
 import { UploadsController } from './avatars/uploads.controller.js';
+import { LegacyId } from './legacy-id.entity.js';
 import { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
 @Module({
-  imports: [MailModule, TypeOrmModule.forFeature([User, Identity, AvatarRemoval, ProfileDetails])],
+  imports: [MailModule, TypeOrmModule.forFeature([User, Identity, LegacyId, AvatarRemoval, ProfileDetails])],
   controllers: [ProfileController, AvatarController, UploadsController, IdentitiesController],
   providers: [
     UsersService,

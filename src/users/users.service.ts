@@ -6,6 +6,7 @@ import { canonicalEmail, legacyEmail } from '../common/dto/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal } from '../common/http/request-context.js';
 import { Statement, PreparedStatements } from '../database/prepared-statements.js';
+import { LegacyId } from './legacy-id.entity.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
 
@@ -151,6 +152,7 @@ export class UsersService {
   /** Deletes the row, and by cascade the user's rows in other tables. */
   async remove(tx: EntityManager, user: User): Promise<void> {
     await tx.delete(User, { id: user.id });
+    await tx.update(LegacyId, { userId: user.id }, { erasedAt: new Date() });
   }
 
   /**

@@ -38,6 +38,10 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
       erased: { not: 'lives for minutes' },
     },
     service_credentials: { exported: { not: 'no person' }, erased: { not: 'no person' } },
+    legacy_ids: {
+      exported: { not: 'the old id stands in the audit' },
+      erased: { not: 'ids alone stay, so that no import brings the user back' },
+    },
     migrations: { exported: { not: 'no person' }, erased: { not: 'no person' } },
   };
 
@@ -76,6 +80,7 @@ const POINTERS: Record<string, string> = {
   'outbox_events.event_id': 'no person',
   'audit_logs.actor_id': 'the id alone stays',
   'audit_logs.target_id': 'the id alone stays',
+  'legacy_ids.user_id': 'the id alone stays, with the time of the erasure',
   'audit_redactions.user_id': 'the id alone, for a while',
   'audit_salts.person_id': 'deleted with the account',
   'users.status_changed_by': 'only the id stays, of the admin who changed another user',

@@ -26,8 +26,6 @@ const COMMAND = {
 
 const BATCH_ROWS = 500;
 const PROGRESS_MS = 10_000;
-/** Of the advisory lock that keeps two imports apart. */
-const IMPORT_LOCK_KEY = 7_205_766;
 
 async function* readSource(from: string): AsyncGenerator<SourceRow> {
   const { readCsv, readJsonLines } = await import('./import/files.js');
@@ -82,6 +80,7 @@ async function importRows(
 async function run(database: ScriptDatabase, given: Values<typeof COMMAND.options>): Promise<void> {
   const writer = await createWriter(database, given.source, given['dry-run']);
   const { convert } = await import('./import/convert.js');
+  const { IMPORT_LOCK_KEY } = await import('../src/database/advisory-locks.js');
   const { KeyRing } = await import('../src/crypto/key-ring.js');
   const keyRing = new KeyRing(database.settings);
   const idOf = (email: string) => `mac:${keyRing.sign('import', email).toString('base64url')}`;

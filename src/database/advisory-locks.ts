@@ -12,3 +12,5 @@ export const REPLAY_LOCK_KEY = 7_205_762;
 export const EXPIRED_ROWS_LOCK_KEY = 7_205_763;
 /** Serializes changes that could remove the last administrator. */
 export const LAST_ADMIN_LOCK_KEY = 7_205_764;
+/** Keeps two imports of users apart. */
+export const IMPORT_LOCK_KEY = 7_205_768;

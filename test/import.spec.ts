@@ -1,16 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
-import { TestApp, testValues } from './support/app.js';
+import { TestApp } from './support/app.js';
 import { auditOf, eventsOf, passwordResetBy } from './support/accounts.js';
-import { compiled, workerDatabase } from './support/environment.js';
-import { countDifferences, insertOld, OLD_TABLES, writeCrowd, writeSqlite } from './support/old-service.js';
+import { oddRows, OLD_TABLES, writeSqlite } from './support/old-service.js';
 import { ScratchDatabases } from './support/scratch-database.js';
 import { runScript, type ScriptResult } from './support/scripts.js';
-import { until } from './support/until.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-import-spec-'));
 const scratch = new ScratchDatabases();
@@ -32,55 +28,6 @@ const everything = () =>
   service.sql(`SELECT (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM users t) AS users,
     (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM legacy_ids t) AS ids,
     (SELECT count(*)::int FROM outbox_events) AS events, (SELECT count(*)::int FROM audit_logs) AS audit`);
-
-/** Rows of the old service with every oddity that its data have. */
-function oddRows(prefix: string): string[] {
-  const text = (value: string) => `'${value}'`;
-  const user = (id: number, values: Record<string, string>) =>
-    insertOld('users', { id: String(id), email: text(`${prefix}${id}@Example.com`), is_active: 'TRUE', ...values });
-  return [
-    user(1, { name: 'NULL', created_at: text('2024-05-06 07:08:09.123456'), last_login: text('2025-01-01 00:00:00') }),
-    user(2, {
-      name: text('Grace'),
-      title: text('Engineer'),
-      company: text('Acme'),
-      location: text('Bern'),
-      industry: text('x'.repeat(255)),
-      linkedin_url: text('http://www.linkedin.com/in/grace'),
-      photo_url: text('https://pictures.example/p.jpg'),
-      skills: text('["SQL"]'),
-      interests: text('["AI", "ai", "Go", 5]'),
-      privacy_settings: text('{"profile_visibility": "private", "show_location": false}'),
-      provider: text('google'),
-      provider_user_id: text(`${prefix}-same`),
-    }),
-    user(3, { name: text('Twin'), provider: text('google'), provider_user_id: text(`${prefix}-same`) }),
-    user(4, { email: text(`anon+4@anonymized.local`), pseudonymized_at: text('2025-02-03 04:05:06') }),
-    user(5, { email: text(`${prefix.toUpperCase()}2@example.com`), name: text('Same address') }),
-    user(6, { email: text('no address'), name: text('Nobody') }),
-    user(7, { name: text('Gone'), is_active: 'FALSE', deactivated_at: text('2025-03-04 05:06:07') }),
-    user(8, {
-      name: text('Odd'),
-      photo_url: text('/static/me.png'),
-      linkedin_url: text('https://example.com/me'),
-      interests: text('AI, Go'),
-      privacy_settings: text('{broken'),
-      provider: text('facebook'),
-      provider_user_id: text('f-8'),
-    }),
-    insertOld('user_preferences', { id: '1', user_id: '2', key: text('age_min'), value: text('30') }),
-    insertOld('user_preferences', { id: '2', user_id: '2', key: text('discovery_radius_km'), value: text('0') }),
-    insertOld('user_preferences', { id: '3', user_id: '2', key: text('email_notifications'), value: text('false') }),
-    insertOld('user_social_accounts', {
-      id: '1',
-      user_id: '2',
-      provider: text('linkedin'),
-      provider_user_id: text(`${prefix}-li`),
-    }),
-    insertOld('user_verifications', { id: '1', user_id: '2', method: text('email'), status: text('verified') }),
-    insertOld('user_sessions', { id: '1', user_id: '2', token: text('secret-session') }),
-  ];
-}
 
 describe.each(['sqlite', 'postgres'])('the data of the old service in %s', (kind) => {
   const prefix = kind === 'sqlite' ? 's' : 'p';
@@ -153,6 +100,8 @@ describe.each(['sqlite', 'postgres'])('the data of the old service in %s', (kind
       privacy_profile: 'private',
       privacy_location: false,
     });
+    const [details] = await service.sql('SELECT skills FROM user_profile_details WHERE user_id = $1', [user.id]);
+    expect(details).toEqual({ skills: ['SQL'] });
     const identities = await service.sql(
       'SELECT provider, provider_user_id FROM user_identities WHERE user_id = $1 ORDER BY 1',
       [user.id],
@@ -261,39 +210,3 @@ describe('a file of users', () => {
     expect(await importFrom(fileOf(name))).toMatchObject({ code, stderr: expect.stringContaining(reason) });
   });
 });
-
-it('goes on after a kill without losing or doubling a user', async () => {
-  const users = 2000;
-  writeCrowd(fileOf('crowd.db'), users);
-  const url = await scratch.create();
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  const env = { PATH: process.env.PATH, ...testValues({ DATABASE_URL: url }) } as NodeJS.ProcessEnv;
-  const run = () => spawn(process.execPath, [compiled('scripts/import.js'), '--from', fileOf('crowd.db')], { env });
-  const countUsers = async () => {
-    const { rows } = await client.query('SELECT count(*)::int AS count FROM users').catch(() => ({ rows: [] }));
-    return rows[0]?.count ?? 0;
-  };
-  const killed = run();
-  await until(async () => (await countUsers()) > 0, 60_000);
-  killed.kill('SIGKILL');
-  await once(killed, 'close');
-  expect(await countUsers()).toBeLessThanOrEqual(users);
-  const resumed = run();
-  expect((await once(resumed, 'close'))[0]).toBe(0);
-  expect(await countDifferences(client, users)).toBe(0);
-  await client.end();
-}, 180_000);
-
-it('a database with the old tables is named at start with the way out', async () => {
-  const url = await scratch.create();
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  await client.query(OLD_TABLES.join(';'));
-  await client.end();
-  const { code, stderr } = await runScript('migrate', ['run'], { variables: { DATABASE_URL: url } });
-  expect(code).toBe(1);
-  expect(stderr).toContain('holds the tables of the old Flask service (users.id is integer, not uuid)');
-  expect(stderr).toContain('npm run import -- --from');
-  expect((await importFrom(await workerDatabase())).stderr).toContain('is a database of this service');
-}, 60_000);

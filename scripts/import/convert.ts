@@ -8,7 +8,7 @@ import { parseForeignHash } from '../../src/crypto/foreign-hashes.js';
 import { IMPORTED_PREFIX } from '../../src/crypto/password-hasher.js';
 import { UpdatePreferencesBody } from '../../src/preferences/preferences.dto.js';
 import { UpdateProfileBody } from '../../src/users/profile.dto.js';
-import { isTrue, readPreferences } from './preferences.js';
+import { isTrue, readPreferences, readTags } from './preferences.js';
 import type { SourceRow, Values } from './source.js';
 
 export interface ConvertedUser {
@@ -22,6 +22,7 @@ export interface ConvertedUser {
   /** Fields of the API; `phone` and `date_of_birth` in clear. */
   profile: UpdateProfileBody;
   preferences: UpdatePreferencesBody;
+  skills: string[];
   identities: { provider: string; subject: string }[];
   isActive: boolean;
   isVerified: boolean;
@@ -98,6 +99,7 @@ export function convert(row: SourceRow, { source, idOf }: ConvertOptions): Conve
       readPreferences(values, children.user_preferences ?? [], notes),
       notes,
     ),
+    skills: readTags(values.skills),
     identities: readIdentities(values, children.user_social_accounts ?? [], notes),
     isActive: values.is_active == null ? deactivatedAt === null : isTrue(values.is_active),
     isVerified: isVerified(values, children.user_verifications ?? []),

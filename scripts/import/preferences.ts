@@ -64,15 +64,16 @@ export function readPreferences(values: Values, rows: Values[], notes: string[])
 }
 
 function readValue(field: Field, value: unknown): unknown {
+  if (LISTS.includes(field as never)) return readTags(value);
   const parsed = typeof value === 'string' ? (parseJson(value) ?? value) : value;
-  if (LISTS.includes(field as never)) return readTags(parsed);
   if (NUMBERS.includes(field as never)) return Number(parsed);
   return FLAGS.includes(field as never) ? isTrue(parsed) : String(parsed).toLowerCase();
 }
 
 /** A JSON list, or words with commas between them, as far as they fit. */
-function readTags(value: unknown): string[] {
-  const entries: unknown[] = Array.isArray(value) ? value : String(value).split(',');
+export function readTags(given: unknown): string[] {
+  const value = typeof given === 'string' ? (parseJson(given) ?? given) : given;
+  const entries: unknown[] = Array.isArray(value) ? value : String(value ?? '').split(',');
   const tags = new Map<string, string>();
   for (const entry of entries) {
     const tag = typeof entry === 'string' ? toLine(entry, MAX_TAG_CHARS) : '';

@@ -153,6 +153,12 @@ export class ImportWriter {
          FROM json_populate_recordset(NULL::user_preferences, $1)`,
       [JSON.stringify(users.map(({ id, preferences }) => ({ user_id: id, ...preferences })))],
     );
+    const skilled = users.filter(({ skills }) => skills.length > 0);
+    await tx.query(
+      `INSERT INTO user_profile_details (user_id, skills)
+       SELECT user_id, skills FROM json_populate_recordset(NULL::user_profile_details, $1)`,
+      [JSON.stringify(skilled.map(({ id, skills }) => ({ user_id: id, skills })))],
+    );
     await tx.query(
       `INSERT INTO user_identities (user_id, provider, provider_user_id)
        SELECT user_id, provider, provider_user_id FROM json_populate_recordset(NULL::user_identities, $1)`,

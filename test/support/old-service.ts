@@ -14,7 +14,7 @@ export const OLD_TABLES = [
 ];
 
 /** A column is given as SQL. */
-export const insertOld = (table: string, values: Record<string, string>) =>
+const insertOld = (table: string, values: Record<string, string>) =>
   `INSERT INTO ${table} (${Object.keys(values).join(', ')}) VALUES (${Object.values(values).join(', ')})`;
 
 export function writeSqlite(file: string, statements: string[]): void {
@@ -52,4 +52,53 @@ export async function countDifferences(client: Pick<Client, 'query'>, users: num
     [users],
   );
   return rows[0]!.differences;
+}
+
+/** Rows of the old service with every oddity that its data have. */
+export function oddRows(prefix: string): string[] {
+  const text = (value: string) => `'${value}'`;
+  const user = (id: number, values: Record<string, string>) =>
+    insertOld('users', { id: String(id), email: text(`${prefix}${id}@Example.com`), is_active: 'TRUE', ...values });
+  return [
+    user(1, { name: 'NULL', created_at: text('2024-05-06 07:08:09.123456'), last_login: text('2025-01-01 00:00:00') }),
+    user(2, {
+      name: text('Grace'),
+      title: text('Engineer'),
+      company: text('Acme'),
+      location: text('Bern'),
+      industry: text('x'.repeat(255)),
+      linkedin_url: text('http://www.linkedin.com/in/grace'),
+      photo_url: text('https://pictures.example/p.jpg'),
+      skills: text('["SQL"]'),
+      interests: text('["AI", "ai", "Go", 5]'),
+      privacy_settings: text('{"profile_visibility": "private", "show_location": false}'),
+      provider: text('google'),
+      provider_user_id: text(`${prefix}-same`),
+    }),
+    user(3, { name: text('Twin'), provider: text('google'), provider_user_id: text(`${prefix}-same`) }),
+    user(4, { email: text(`anon+4@anonymized.local`), pseudonymized_at: text('2025-02-03 04:05:06') }),
+    user(5, { email: text(`${prefix.toUpperCase()}2@example.com`), name: text('Same address') }),
+    user(6, { email: text('no address'), name: text('Nobody') }),
+    user(7, { name: text('Gone'), is_active: 'FALSE', deactivated_at: text('2025-03-04 05:06:07') }),
+    user(8, {
+      name: text('Odd'),
+      photo_url: text('/static/me.png'),
+      linkedin_url: text('https://example.com/me'),
+      interests: text('AI, Go'),
+      privacy_settings: text('{broken'),
+      provider: text('facebook'),
+      provider_user_id: text('f-8'),
+    }),
+    insertOld('user_preferences', { id: '1', user_id: '2', key: text('age_min'), value: text('30') }),
+    insertOld('user_preferences', { id: '2', user_id: '2', key: text('discovery_radius_km'), value: text('0') }),
+    insertOld('user_preferences', { id: '3', user_id: '2', key: text('email_notifications'), value: text('false') }),
+    insertOld('user_social_accounts', {
+      id: '1',
+      user_id: '2',
+      provider: text('linkedin'),
+      provider_user_id: text(`${prefix}-li`),
+    }),
+    insertOld('user_verifications', { id: '1', user_id: '2', method: text('email'), status: text('verified') }),
+    insertOld('user_sessions', { id: '1', user_id: '2', token: text('secret-session') }),
+  ];
 }

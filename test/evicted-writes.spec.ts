@@ -10,11 +10,13 @@ import { sessionOf, word } from './support/sessions.js';
 const NEXT = 'another horse battery';
 
 let service: TestApp;
+let pixels: Buffer;
 let upload: { payload: Buffer; headers: Record<string, string> };
 
 beforeAll(async () => {
   service = await TestApp.start();
-  upload = { payload: form({ filename: 'me.png', content: await picture('png') }), headers: FORM };
+  pixels = await picture('png');
+  upload = { payload: form({ filename: 'me.png', content: pixels }), headers: FORM };
 });
 afterAll(() => service.stopAndDrop());
 
@@ -42,6 +44,8 @@ const REQUESTS: Record<string, Send> = {
   'post /admin/users/{id}/sessions/revoke': (by, { member }) =>
     service.post(`/admin/users/${member.id}/sessions/revoke`, {}, by.access),
   'post /profile': (by) => service.post('/profile', { headline: 'squatted' }, by.access),
+  'post /profile/avatar': (by) =>
+    service.post('/profile/avatar', { image: `data:image/png;base64,${pixels.toString('base64')}` }, by.access),
   'put /profile': (by) => service.put('/profile', { headline: 'squatted' }, by.access),
   'put /users/{id}': (by, { member }) => service.put(`/users/${member.id}`, { name: 'squatted' }, by.access),
   'delete /users/{id}': (by, { member }) => service.delete(`/users/${member.id}`, by.access),

@@ -50,6 +50,7 @@ import { UsersService } from './users.service.js';
   ],
   exports: [
     UsersService,
+    MultipartUploadReader,
     ProfileDetailsService,
     ProfileCache,
     ProfileService,

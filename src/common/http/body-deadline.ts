@@ -19,7 +19,8 @@ export function useBodyDeadlines(fastify: FastifyInstance, maxBodyMs: number, li
   });
   fastify.addHook('onRequest', ({ raw, headers, routeOptions }, reply, done) => {
     if (headers['transfer-encoding'] === undefined && !Number(headers['content-length'])) return done();
-    const allowedMs = routeOptions.config.multipart ? MAX_UPLOAD_MS : maxBodyMs;
+    const { config } = routeOptions;
+    const allowedMs = config.multipart || config.streamedBytes ? MAX_UPLOAD_MS : maxBodyMs;
     const refuse = () => {
       if (raw.complete || reply.sent) return;
       // Otherwise Node would wait for the rest of the body.

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import { Readable } from 'node:stream';
+import type { FastifyContextConfig, FastifyInstance, RequestPayload } from 'fastify';
 import { AppError } from '../errors.js';
 import { scanJson } from './json-scan.js';
 
@@ -21,6 +22,12 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route takes urlencoded forms: it is a page of the service, not the API. */
     forms?: boolean;
+    /** The handler reads a JSON body of at most so many bytes itself, from `request.streamedBody`. */
+    streamedBytes?: number;
+  }
+
+  interface FastifyRequest {
+    streamedBody?: RequestPayload;
   }
 }
 
@@ -48,12 +55,22 @@ function parseForm(text: string): Record<string, string> {
 export function useBodyParsers(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.addHook('onRoute', (route) => {
-    if (isAuth(route.url)) route.bodyLimit ??= MAX_AUTH_BODY_BYTES;
+    const { streamedBytes } = (route.config ?? {}) as FastifyContextConfig;
+    route.bodyLimit ??= streamedBytes ?? (isAuth(route.url) ? MAX_AUTH_BODY_BYTES : undefined);
   });
   // Before the body is read. Nothing here unpacks one: the packed text would be taken for the text.
   fastify.addHook('preParsing', ({ headers, is404 }, _reply, _payload, done) => {
     const refused = headers['content-encoding'] !== undefined || OTHER_CHARSET.test(headers['content-type'] ?? '');
     done(refused && !is404 ? new AppError('unsupported_media_type') : null);
+  });
+  fastify.addHook('preParsing', (request, _reply, payload, done) => {
+    if (!request.routeOptions.config.streamedBytes) return done(null, payload);
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
+      return done(new AppError('unsupported_media_type'));
+    request.streamedBody = payload;
+    // The parser gets an empty body, which counts as long as the header says.
+    const length = Number(request.headers['content-length']);
+    return done(null, Object.assign(Readable.from([]), { receivedEncodedLength: length }));
   });
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type sharp from 'sharp';
+import type { default as sharp, Sharp } from 'sharp';
 import { AppError } from '../../common/errors.js';
 import { Semaphore } from '../../common/concurrency/semaphore.js';
 import { stripAncillaryChunks } from './png-chunks.js';
@@ -19,6 +19,15 @@ const FORMATS: Record<string, string> = { jpg: 'jpeg', jpeg: 'jpeg', png: 'png',
 
 /** End of a JPEG (ITU-T T.81, §B.1.1.3). */
 const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
+
+/** A part of a picture, in pixels after it was turned upright and then by `rotation` degrees, clockwise. */
+export interface Crop {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  rotation: number;
+}
 
 type Library = typeof sharp;
 
@@ -50,15 +59,15 @@ export class AvatarImages {
    * Decodes the picture, turns it upright, fits it into a square and re-encodes it as WebP: only the pixels remain, no metadata
    * and nothing hidden. Of an animation the first frame is kept.
    * @param extension of the file's name, lower case
-   * @throws AppError `unsupported_media_type`, `invalid_image`, `busy`
+   * @throws AppError `unsupported_media_type`, `invalid_image`, `busy`, `validation_failed` for a crop beyond the picture
    */
-  async normalize(bytes: Buffer, extension: string): Promise<Buffer> {
+  async normalize(bytes: Buffer, extension: string, crop?: Crop): Promise<Buffer> {
     const library = await imageLibrary();
     const file = stripAncillaryChunks(bytes);
     if (!file) throw invalidImage(new Error('too many chunks'));
     const pixels = await readSize(library, file, extension);
     const semaphore = pixels >= MIN_LARGE_PIXELS ? this.large : this.small;
-    return semaphore.runExclusive(() => reencode(library, file));
+    return semaphore.runExclusive(() => reencode(library, file, crop));
   }
 }
 
@@ -75,9 +84,9 @@ async function readSize(library: Library, file: Buffer, extension: string): Prom
   throw new AppError('unsupported_media_type', { details: [{ field: 'file', rule: 'invalid_format', message }] });
 }
 
-async function reencode(library: Library, file: Buffer): Promise<Buffer> {
+async function reencode(library: Library, file: Buffer, crop?: Crop): Promise<Buffer> {
   const convert = (input: Buffer, failOn: 'error' | 'warning') =>
-    library(input, { failOn, limitInputPixels: MAX_PIXELS, pages: 1, autoOrient: true })
+    cut(library(input, { failOn, limitInputPixels: MAX_PIXELS, pages: 1, autoOrient: true }), crop)
       .resize(MAX_SIDE_PX, MAX_SIDE_PX, { fit: 'inside', withoutEnlargement: true })
       .webp({ quality: 82 })
       .timeout({ seconds: MAX_WORK_SECONDS })
@@ -89,8 +98,20 @@ async function reencode(library: Library, file: Buffer): Promise<Buffer> {
       return convert(Buffer.concat([file, END_OF_IMAGE]), 'warning');
     });
   } catch (error) {
+    if (/extract_area/.test((error as Error).message)) throw badCrop();
     throw invalidImage(error as Error);
   }
+}
+
+function cut(picture: Sharp, crop?: Crop): Sharp {
+  if (!crop) return picture;
+  const { x: left, y: top, width, height, rotation } = crop;
+  return (rotation === 0 ? picture : picture.rotate(rotation)).extract({ left, top, width, height });
+}
+
+function badCrop(): AppError {
+  const detail = { field: 'crop', rule: 'out_of_range' as const, message: 'crop must lie within the picture' };
+  return new AppError('validation_failed', { details: [detail] });
 }
 
 /** The picture has too many pixels, is broken, or is too slow to decode; the library's message would not help a user. */

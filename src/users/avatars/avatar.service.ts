@@ -31,9 +31,13 @@ export class AvatarService {
     private readonly audit: AuditService,
   ) {}
 
-  /** @throws AppError `unsupported_media_type`, `invalid_image`, `storage_unavailable`, `busy` */
-  async replace(principal: Principal, { bytes, extension }: Upload, context: RequestContext): Promise<ProfileBody> {
-    const picture = await this.images.normalize(bytes, extension);
+  /** @throws AppError `unsupported_media_type`, `invalid_image`, `validation_failed`, `storage_unavailable`, `busy` */
+  async replace(
+    principal: Principal,
+    { bytes, extension, crop }: Upload,
+    context: RequestContext,
+  ): Promise<ProfileBody> {
+    const picture = await this.images.normalize(bytes, extension, crop);
     const name = newAvatarName();
     await this.storage.put(name, picture);
     try {

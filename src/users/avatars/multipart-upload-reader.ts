@@ -3,13 +3,18 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { AppError, Rule } from '../../common/errors.js';
 import { Settings } from '../../config/settings.js';
+import type { Crop } from './avatar-images.js';
 import { withMinPace } from './upload-pace.js';
 
 export interface Upload {
   bytes: Buffer;
   /** Of the file's name, lower case, one of `ALLOWED_EXTENSIONS`. */
   extension: string;
+  crop?: Crop;
 }
+
+/** Buffers a file while it arrives. */
+export type Collect = (file: AsyncIterable<Buffer>) => Promise<Buffer>;
 
 /** Boundaries and headers around the file in a form of one part. */
 const MAX_ENVELOPE_BYTES = 16 * 1024;
@@ -42,16 +47,30 @@ export class MultipartUploadReader {
     if (!request.isMultipart()) throw new AppError('unsupported_media_type');
     if (Number(request.headers['content-length']) > this.maxBytes + MAX_ENVELOPE_BYTES)
       throw new AppError('payload_too_large');
+    return this.receive(request, userId, (collect) => this.readPart(request, collect), use);
+  }
+
+  /**
+   * Like `read`, for another form of body.
+   * @param readUpload passes the file's bytes, as they arrive, through `collect`
+   */
+  async receive<T>(
+    request: FastifyRequest,
+    userId: string,
+    readUpload: (collect: Collect) => Promise<Upload>,
+    use: (upload: Upload) => Promise<T>,
+  ): Promise<T> {
     if (this.received.has(userId) || this.received.size >= MAX_PLACES) throw new AppError('busy', { retryAfter: 1 });
     this.received.set(userId, 0);
     try {
-      return await use(await withMinPace(request.raw.socket, this.readPart(request, userId)));
+      const collect: Collect = (file) => this.collect(file, userId);
+      return await use(await withMinPace(request.raw.socket, readUpload(collect)));
     } finally {
       this.received.delete(userId);
     }
   }
 
-  private async readPart(request: FastifyRequest, userId: string): Promise<Upload> {
+  private async readPart(request: FastifyRequest, collect: Collect): Promise<Upload> {
     // These limits keep the parser from buffering what is refused below.
     const limits = { fileSize: this.maxBytes + 1, fieldSize: 1024, fieldNameSize: 100, headerPairs: 20 };
     let upload: Upload | undefined;
@@ -60,7 +79,7 @@ export class MultipartUploadReader {
         if (part.fieldname !== 'file') throw badFile('unknown_field', 'is not a part of this form', part.fieldname);
         if (part.type !== 'file' || !part.filename) throw badFile('invalid_type', 'must be a file with a name');
         if (upload) throw badFile('too_many', 'must be sent once');
-        upload = { extension: this.extensionOf(part.filename), bytes: await this.collect(part.file, userId) };
+        upload = { extension: this.extensionOf(part.filename), bytes: await collect(part.file) };
       }
     } catch (error) {
       if (error instanceof AppError) throw error;

@@ -92,6 +92,8 @@ export function readOAuth(env: EnvReader, publicBaseUrl: string) {
     google: readProvider(env, 'google', publicBaseUrl),
     linkedin: readProvider(env, 'linkedin', publicBaseUrl),
     redirectAllowlist: readRedirects(env),
+    /** `page`: behind a gateway that follows redirects itself. */
+    start: env.oneOf('OAUTH_START', ['redirect', 'page'], 'redirect'),
     /** For all calls of one sign-in to the provider together; the gateway gives the whole request ten seconds. */
     timeoutMs: env.number('OAUTH_TIMEOUT_MS', 5000, 100, 6000),
   };

@@ -25,14 +25,24 @@ export class OAuthStartService {
    * @throws AppError `redirect_not_allowed`, `validation_failed`, `provider_not_configured`
    */
   async start(provider: Provider, options: StartOptions, setBrowserSecret: (() => string) | null) {
+    this.requirePossible(provider, options);
     const target = { provider, redirectUri: this.requireAllowed(options.redirectUri) };
     const challenge = readChallenge(options.challenge);
-    this.client.requireConfigured(provider);
     const browserSecret = setBrowserSecret && setBrowserSecret();
     const state = this.states.create(target, browserSecret);
     const { url, ...secrets } = await this.client.startAuthorization(provider, state);
     await this.states.save(state, { ...target, ...secrets, challenge }, browserSecret);
     return { auth_url: url, state };
+  }
+
+  /**
+   * Checks a start that happens later, without creating anything.
+   * @throws AppError `redirect_not_allowed`, `validation_failed`, `provider_not_configured`
+   */
+  requirePossible(provider: Provider, { redirectUri, challenge }: StartOptions): void {
+    this.requireAllowed(redirectUri);
+    readChallenge(challenge);
+    this.client.requireConfigured(provider);
   }
 
   /** Compares exact strings (RFC 9700 §4.1.3): a URL parser can be tricked. */

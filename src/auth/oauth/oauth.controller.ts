@@ -1,4 +1,5 @@
 import { applyDecorators, Body, Controller, Get, Head, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
@@ -7,11 +8,13 @@ import { ApiErrors, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
+import { Settings } from '../../config/settings.js';
 import { TokenBody } from '../auth.dto.js';
 import { OAuthStateCookie } from './oauth-state-cookie.js';
 import { OAuthCallbackService } from './oauth-callback.service.js';
 import { OAuthExchangeService } from './oauth-exchange.service.js';
 import { eachProvider, NamedProvider } from './oauth-routes.js';
+import { START_PAGE_CSP, startPage, toProviderPage } from './oauth-start-page.js';
 import { OAuthStartService } from './oauth-start.service.js';
 import { AuthUrlBody, CallbackBody, ExchangeBody, StartBody } from './oauth.dto.js';
 
@@ -40,6 +43,8 @@ function ApiStartQuery() {
   );
 }
 
+const PAGE_HEADERS = { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': START_PAGE_CSP };
+
 const startOptions = (query: Record<string, unknown>) => ({
   redirectUri: query.redirect_uri,
   challenge: query.code_challenge,
@@ -59,6 +64,7 @@ export class OAuthController {
     private readonly callbacks: OAuthCallbackService,
     private readonly exchanges: OAuthExchangeService,
     private readonly browser: OAuthStateCookie,
+    private readonly settings: Settings,
   ) {}
 
   /** Without this route the handlers of GET would answer HEAD, and a link preview would use the state up. */
@@ -73,7 +79,8 @@ export class OAuthController {
     description:
       'Redirects to the provider and binds the sign-in to the browser by a cookie. With `Accept: application/json` it ' +
       'answers the URL and sets no cookie: the client then keeps `state`, compares it with the one of the callback and ' +
-      'finishes by POST; or it sends a `code_challenge` and a `redirect_uri` and exchanges the code.',
+      'finishes by POST; or it sends a `code_challenge` and a `redirect_uri` and exchanges the code. Where `OAUTH_START` is ' +
+      '`page`, a browser gets a page that leads to the provider instead of a redirect.',
   })
   @ApiStartQuery()
   @ApiResponse({ status: 302, description: 'To the provider' })
@@ -85,11 +92,34 @@ export class OAuthController {
     @Headers('accept') accept: string | undefined,
     @Headers('cookie') cookies: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<AuthUrlBody | undefined> {
+  ): Promise<AuthUrlBody | string | undefined> {
     if (wantsJson(accept)) return this.starts.start(provider, startOptions(query), null);
+    if (this.settings.oauth.start === 'page') {
+      this.starts.requirePossible(provider, startOptions(query));
+      void reply.headers(PAGE_HEADERS);
+      return startPage(provider);
+    }
     const setSecret = () => this.browser.setSecret(reply, cookies);
     const { auth_url } = await this.starts.start(provider, startOptions(query), setSecret);
     void reply.status(302).header('location', auth_url);
+  }
+
+  /** What the page of `OAUTH_START=page` posts to. */
+  @Throttle('oauthPerIp')
+  @Post(eachProvider('oauth/{provider}'))
+  @HttpCode(200)
+  @RouteConfig({ forms: true })
+  @ApiExcludeEndpoint()
+  async startFromPage(
+    @NamedProvider() provider: Provider,
+    @Query() query: Record<string, unknown>,
+    @Headers('cookie') cookies: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
+    const setSecret = () => this.browser.setSecret(reply, cookies);
+    const { auth_url } = await this.starts.start(provider, startOptions(query), setSecret);
+    void reply.headers(PAGE_HEADERS);
+    return toProviderPage(provider, auth_url);
   }
 
   @Throttle('oauthPerIp')

@@ -20,6 +20,7 @@ import { ServiceCredentials1795700000000 } from './1795700000000-ServiceCredenti
 import { LegacyIds1795700001000 } from './1795700001000-LegacyIds.js';
 import { AuditWitness1795710000000 } from './1795710000000-AuditWitness.js';
 import { ProfileDetails1795720000000 } from './1795720000000-ProfileDetails.js';
+import { AuthenticationContext1795730000000 } from './1795730000000-AuthenticationContext.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -45,4 +46,5 @@ export const migrations = [
   LegacyIds1795700001000,
   AuditWitness1795710000000,
   ProfileDetails1795720000000,
+  AuthenticationContext1795730000000,
 ];

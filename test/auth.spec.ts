@@ -177,15 +177,25 @@ describe('POST /auth/login', () => {
 });
 
 describe('access tokens', () => {
-  it('carry the claims of the specification, the subject and the session, and nothing else', async () => {
+  it('carry the claims of the specification, the subject, the session and its authentication, and nothing else', async () => {
     const { id, email, access } = await service.member({ name: 'Claims' });
     const claims = decode(access) as Record<string, unknown>;
     const [{ id: session }] = await service.sql('SELECT id FROM user_sessions WHERE user_id = $1', [id]);
     const { iat, exp, jti, ...rest } = claims;
-    expect(rest).toEqual({ sub: id, user_id: id, email, name: 'Claims', role: 'user', sid: session });
+    const context = { auth_time: iat, amr: ['pwd'], acr: 'aal1' };
+    expect(rest).toEqual({ sub: id, user_id: id, email, name: 'Claims', role: 'user', sid: session, ...context });
     expect(jti).toEqual(expect.any(String));
     expect((exp as number) - (iat as number)).toBe(86_400);
     expect(iat as number).toBeLessThanOrEqual(Date.now() / 1000);
+  });
+
+  it('keep the time of the authentication through a refresh', async () => {
+    const { id, refresh } = await service.member();
+    await service.sql(`UPDATE user_sessions SET auth_time = now() - interval '1 hour' WHERE user_id = $1`, [id]);
+    const { body } = await service.post('/auth/refresh', { refresh_token: refresh });
+    const { auth_time: authTime, iat, amr, acr } = decode(body.access_token) as Record<string, number>;
+    expect(iat! - authTime!).toBeGreaterThanOrEqual(3600);
+    expect({ amr, acr }).toEqual({ amr: ['pwd'], acr: 'aal1' });
   });
 
   it('are still good after the secret was replaced, until they expire', async () => {

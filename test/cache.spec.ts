@@ -18,7 +18,7 @@ describeWith('redis', 'the cache', () => {
   const cached = async () => {
     const raw = await redis.get(key());
     const entry = raw === null ? '' : (JSON.parse(raw) as string);
-    return entry.startsWith('value.v2:') ? JSON.parse(entry.slice(entry.indexOf('{'))) : null;
+    return entry.startsWith('value.v3:') ? JSON.parse(entry.slice(entry.indexOf('{'))) : null;
   };
 
   // On a busy machine a slow look-up fills nothing; the next one does.
@@ -26,7 +26,7 @@ describeWith('redis', 'the cache', () => {
   const preferencesAreCached = () =>
     until(async () => {
       await service.get('/users/preferences', member.access);
-      return (await redis.get(`user:preferences:${member.id}`))?.includes('value.v2:');
+      return (await redis.get(`user:preferences:${member.id}`))?.includes('value.v3:');
     });
 
   beforeAll(async () => {
@@ -86,7 +86,7 @@ describeWith('redis', 'the cache', () => {
 
   it('reads past an entry of another version, and replaces it', async () => {
     await cachedProfile();
-    const other = (await redis.get(key()))!.replace('value.v2:', 'value.v1:');
+    const other = (await redis.get(key()))!.replace('value.v3:', 'value.v2:');
     await redis.set(key(), other);
     await service.sql(`UPDATE users SET bio = 'past the cache' WHERE id = $1`, [member.id]);
     expect((await profile()).bio).toBe('past the cache');
@@ -99,8 +99,8 @@ describeWith('redis', 'the cache', () => {
     const fields = [await cachedProfile(), preferences].map((value) => Object.keys(value).sort().join(' '));
     expect([VALUE_KIND, ...fields]).toMatchInlineSnapshot(`
       [
-        "value.v2",
-        "bio company created_at date_of_birth email gender has_password id industry is_active is_verified job_title last_login linkedin_url location name oauth_provider phone profile_picture_url role updated_at",
+        "value.v3",
+        "bio company created_at date_of_birth email gender has_password id industry is_active is_verified job_title last_login linkedin_url location mfa_enabled name oauth_provider phone profile_picture_url role updated_at",
         "age_max age_min created_at industries interests job_levels location_radius notification_email notification_push privacy_location privacy_profile updated_at",
       ]
     `);
@@ -180,7 +180,7 @@ describeWith(['redis', 'kafka'], 'a failed invalidation', () => {
     };
     await until(async () => (await waiting()) === 0);
     const redis = new Redis(await workerRedisUrl());
-    const isCached = async () => (await redis.get(`user:profile:${member.id}`))?.includes('value.v2:');
+    const isCached = async () => (await redis.get(`user:profile:${member.id}`))?.includes('value.v3:');
     await until(async () => (await before.get('/users/profile', member.access)) && (await isCached()));
     proxy.cut();
     await before.put('/users/profile', { bio: 'made behind the cut' }, member.access);

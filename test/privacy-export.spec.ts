@@ -20,12 +20,15 @@ describe('GET /users/profile/export', () => {
     expect(answer.headers['content-disposition']).toBe('attachment; filename="meetinity-export.json"');
     expect(answer.headers['content-type']).toMatch(/^application\/json/);
     expect(answer.headers['cache-control']).toBe('private, no-store');
-    const sections = ['exported_at', 'profile', 'preferences', 'identities', 'sessions', 'audit'];
+    const sections = ['exported_at', 'profile', 'details', 'preferences', 'identities', 'sessions', 'audit'];
     expect(Object.keys(answer.body)).toEqual(sections);
     expect(answer.body).toMatchObject({ profile, preferences, identities: [] });
     expect(Math.abs(Date.parse(answer.body.exported_at) - Date.now())).toBeLessThan(10_000);
     const { sessions } = (await service.get('/users/sessions', member.access)).body;
-    expect(answer.body.sessions).toEqual([{ ...sessions[0], revoked_at: null, revoked_reason: null }]);
+    const authentication = { auth_time: expect.any(String), amr: ['pwd'], acr: 'aal1' };
+    expect(answer.body.sessions).toEqual([
+      { ...sessions[0], revoked_at: null, revoked_reason: null, ...authentication },
+    ]);
   });
 
   it('has the sessions that have ended, and the accounts at providers', async () => {

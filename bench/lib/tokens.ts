@@ -7,6 +7,8 @@ interface Subject {
   role: string;
 }
 
+const now = () => ({ authTime: Math.floor(Date.now() / 1000), amr: ['pwd'], acr: 'aal1' }) as const;
+
 /** Makes the tokens that the service would have given for the first step of a session. */
 export async function tokenMaker(settings: Settings) {
   // Loaded here, so that `--help` does not wait for NestJS.
@@ -18,7 +20,7 @@ export async function tokenMaker(settings: Settings) {
   const accessTokens = new AccessTokens(new JwtService(accessTokenOptions(settings)), ring, settings);
   const refreshTokens = new RefreshTokens(settings, ring);
   return (user: Subject, sessionId: string) => ({
-    access: accessTokens.sign(user, sessionId, settings.jwt.refreshSeconds).token,
+    access: accessTokens.sign(user, sessionId, settings.jwt.refreshSeconds, now()).token,
     refresh: refreshTokens.make(sessionId, 0),
   });
 }

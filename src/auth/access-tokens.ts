@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { type JwtModuleOptions, JwtService, TokenExpiredError } from '@nestjs/jwt';
 import { isUUID } from 'class-validator';
 import { invalidAccessToken } from '../common/errors.js';
+import type { Authentication } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { KeyRing } from '../crypto/key-ring.js';
 
@@ -14,6 +15,9 @@ export interface AccessClaims {
   name: string;
   role: string;
   sid: string;
+  auth_time: number;
+  amr: readonly string[];
+  acr: Authentication['acr'];
   iat: number;
   exp: number;
   /** MAC of the other claims, with a key that the gateway does not have. */
@@ -70,11 +74,17 @@ export class AccessTokens {
   }
 
   /** @param sessionSeconds until the session expires; the token does not outlive it */
-  sign(user: TokenSubject, sessionId: string, sessionSeconds: number): { token: string; expiresIn: number } {
+  sign(
+    user: TokenSubject,
+    sessionId: string,
+    sessionSeconds: number,
+    { authTime, amr, acr }: Authentication,
+  ): { token: string; expiresIn: number } {
     const { id, email, name, role } = user;
     const iat = Math.floor(Date.now() / 1000);
     const expiresIn = Math.min(this.settings.accessSeconds, sessionSeconds);
-    const claims = { sub: id, user_id: id, email, name, role, sid: sessionId, iat, exp: iat + expiresIn };
+    const person = { sub: id, user_id: id, email, name, role };
+    const claims = { ...person, sid: sessionId, auth_time: authTime, amr, acr, iat, exp: iat + expiresIn };
     const jti = this.ring.sign(PURPOSE, boundText(claims)).toString('base64url');
     return { token: this.jwt.sign({ ...claims, jti }), expiresIn };
   }

@@ -56,11 +56,11 @@ export class JwtGuard implements CanActivate {
   /** @throws AppError `unauthenticated` */
   async authenticate(token: string | null): Promise<Principal> {
     if (token === null) throw new AppError('unauthenticated');
-    const { sid, sub, exp } = this.tokens.verify(token);
+    const { sid, sub, exp, auth_time: authTime = 0, amr = [], acr = 'aal1' } = this.tokens.verify(token);
     const session = await this.sessions.validate(sid, sub);
     if (!session) throw invalidAccessToken();
     // `session` has the current role, not the one in the token.
-    return { userId: sub, sessionId: sid, expires: exp, ...session };
+    return { userId: sub, sessionId: sid, expires: exp, authTime, amr, acr, ...session };
   }
 
   /** The user of a public request; null without a valid access token. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { RequestContext } from '../common/http/request-context.js';
+import type { Authentication, RequestContext } from '../common/http/request-context.js';
 import { IssuedSession, SessionsService } from '../sessions/sessions.service.js';
 import { ProfileService } from '../users/profile.service.js';
 import type { User } from '../users/user.entity.js';
@@ -21,13 +21,15 @@ export class SignInService {
     user: User,
     context: RequestContext,
     deviceInfo: Record<string, unknown> | undefined,
+    authentication?: Pick<Authentication, 'amr' | 'acr'>,
   ): Promise<IssuedSession> {
-    return this.sessions.issue(tx, user.id, context, deviceInfo ?? { user_agent: context.userAgent });
+    const device = deviceInfo ?? { user_agent: context.userAgent };
+    return this.sessions.issue(tx, user.id, context, device, authentication);
   }
 
   /** @param user after the commit */
   toTokenResponse(user: User, session: IssuedSession): TokenBody {
-    const { token, expiresIn } = this.accessTokens.sign(user, session.id, session.expiresIn);
+    const { token, expiresIn } = this.accessTokens.sign(user, session.id, session.expiresIn, session);
     return {
       access_token: token,
       token,

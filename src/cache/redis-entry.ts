@@ -4,7 +4,7 @@
 export const GENERATION_KEY = 'user:cache:generation';
 
 /** Names the version of cached values. Raise it when the fields of a cached profile or of preferences change. */
-export const VALUE_KIND = 'value.v2';
+export const VALUE_KIND = 'value.v3';
 
 export const valuePrefix = (generation: string) => `${VALUE_KIND}:${generation}:`;
 

@@ -34,6 +34,9 @@ export class ExportedIdentityBody extends IdentityBody {
 export class ExportedSessionBody extends SessionBody {
   @ApiProperty({ ...nullable, format: 'date-time' }) revoked_at: string | null;
   @ApiProperty(nullable) revoked_reason: string | null;
+  @ApiProperty({ format: 'date-time', description: 'Last authentication by the user' }) auth_time: string;
+  @ApiProperty({ type: [String], example: ['pwd'], description: 'Authentication methods (RFC 8176)' }) amr: string[];
+  @ApiProperty({ enum: ['aal1', 'aal2'] }) acr: string;
 }
 
 export class ExportedEntryBody {
@@ -70,6 +73,9 @@ export function toExportedSession(session: Session, currentId: string): Exported
     ...toSession(session, currentId),
     revoked_at: session.revokedAt?.toISOString() ?? null,
     revoked_reason: session.revokedReason,
+    auth_time: session.authTime.toISOString(),
+    amr: session.amr,
+    acr: session.acr,
   };
 }
 

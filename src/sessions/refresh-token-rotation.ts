@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ipPrefix } from '../rate-limit/ip-prefix.js';
 import { AppError } from '../common/errors.js';
-import type { RequestContext } from '../common/http/request-context.js';
+import type { Authentication, RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { tokenHash } from '../crypto/tokens.js';
@@ -13,7 +13,13 @@ import { RefreshReplays } from './refresh-replays.js';
 import { RefreshClaim, RefreshTokens } from './refresh-tokens.js';
 import type { IssuedSession } from './sessions.service.js';
 
-type RotatedRow = Record<string, unknown> & { id: string; session_seconds: number };
+interface RotatedRow extends Record<string, unknown> {
+  id: string;
+  session_seconds: number;
+  session_auth_time: number;
+  session_amr: string[];
+  session_acr: Authentication['acr'];
+}
 
 interface CurrentRow extends RotatedRow {
   session_hash: string;
@@ -29,7 +35,8 @@ export interface Rotated {
   user: User;
 }
 
-const SECONDS_LEFT = `floor(extract(epoch FROM s.expires_at - now()))::int AS session_seconds`;
+const ANSWERED = `floor(extract(epoch FROM s.expires_at - now()))::int AS session_seconds,
+                  floor(extract(epoch FROM s.auth_time))::int AS session_auth_time, s.amr AS session_amr, s.acr AS session_acr`;
 
 const swapReturning = (userColumns: string): Statement => ({
   name: 'session_swap',
@@ -41,7 +48,7 @@ const swapReturning = (userColumns: string): Statement => ({
            FROM users u
           WHERE s.id = $1 AND s.counter = $2 AND s.refresh_token = $3 AND s.revoked_at IS NULL AND s.expires_at > now()
             AND u.id = s.user_id AND u.is_active
-          RETURNING ${userColumns}, ${SECONDS_LEFT}`,
+          RETURNING ${userColumns}, ${ANSWERED}`,
 });
 
 /** Exchanges each refresh token once for its successor (RFC 9700 §4.14.2). */
@@ -119,7 +126,7 @@ export class RefreshTokenRotation {
     const rows: CurrentRow[] = await this.database.query(
       `SELECT ${this.userColumns}, s.refresh_token AS session_hash, s.legacy_token AS session_legacy,
               s.user_agent AS session_agent, host(s.ip_address) AS session_ip, s.counter AS session_counter,
-              s.rotated_at > now() - make_interval(secs => $2) AS within_grace, ${SECONDS_LEFT}
+              s.rotated_at > now() - make_interval(secs => $2) AS within_grace, ${ANSWERED}
          FROM user_sessions s JOIN users u ON u.id = s.user_id
         WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.is_active`,
       [sessionId, this.settings.jwt.refreshGraceSeconds],
@@ -128,7 +135,8 @@ export class RefreshTokenRotation {
   }
 
   private toRotated({ sessionId }: RefreshClaim, child: string, row: RotatedRow): Rotated {
-    const session = { id: sessionId, refreshToken: child, expiresIn: row.session_seconds };
+    const { session_seconds: expiresIn, session_auth_time: authTime, session_amr: amr, session_acr: acr } = row;
+    const session = { id: sessionId, refreshToken: child, expiresIn, authTime, amr, acr };
     return { session, user: this.users.fromRow(row) };
   }
 }

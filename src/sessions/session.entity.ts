@@ -1,11 +1,13 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import type { Relation } from 'typeorm';
+import type { Authentication } from '../common/http/request-context.js';
 import { User } from '../users/user.entity.js';
 
 /** A signed-in device. `refresh_token` is the SHA-256 of the current refresh token, in hex. */
 @Entity('user_sessions')
 @Check('user_sessions_counter_check', `counter >= 0`)
 @Check('user_sessions_revoked_check', `(revoked_at IS NULL) = (revoked_reason IS NULL)`)
+@Check('user_sessions_acr_check', `acr IN ('aal1', 'aal2')`)
 @Index('idx_sessions_user', ['userId'])
 @Index('idx_sessions_token', ['refreshToken'], { unique: true })
 @Index('idx_sessions_expires', ['expiresAt'])
@@ -56,6 +58,17 @@ export class Session {
 
   @Column({ name: 'expires_at', type: 'timestamptz' })
   expiresAt: Date;
+
+  /** Last authentication by the user: the sign-in, or a later confirmation in the session. */
+  @Column({ name: 'auth_time', type: 'timestamptz', default: () => 'now()' })
+  authTime: Date;
+
+  /** Authentication methods (RFC 8176). */
+  @Column({ type: 'text', array: true, default: [] })
+  amr: string[];
+
+  @Column({ type: 'varchar', length: 10, default: 'aal1' })
+  acr: Authentication['acr'];
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt: Date;

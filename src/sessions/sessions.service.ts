@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository } from 'typeorm';
 import { afterCommit } from '../database/transaction.js';
-import type { RequestContext } from '../common/http/request-context.js';
+import type { Authentication, RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { tokenHash } from '../crypto/tokens.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -26,7 +26,9 @@ export type RevocationReason =
   | 'account_linked'
   | 'account_deleted';
 
-export interface IssuedSession {
+export const PASSWORD_ONLY = { amr: ['pwd'], acr: 'aal1' } as const;
+
+export interface IssuedSession extends Authentication {
   id: string;
   refreshToken: string;
   /** Seconds until the refresh token expires. */
@@ -49,19 +51,23 @@ export class SessionsService {
     userId: string,
     context: RequestContext,
     deviceInfo: Record<string, unknown> | null,
+    { amr, acr }: Pick<Authentication, 'amr' | 'acr'> = PASSWORD_ONLY,
   ): Promise<IssuedSession> {
     const id = randomUUID();
     const refreshToken = this.tokens.make(id, 0);
     const expiresIn = this.settings.jwt.refreshSeconds;
     // Serializes parallel sign-ins, which would otherwise not count each other's session.
     await this.users.lockOnly(tx, userId);
-    await tx.insert(Session, {
+    const { raw } = await tx.insert(Session, {
       id,
       userId,
       refreshToken: tokenHash(refreshToken),
       deviceInfo: deviceInfo as never,
       ipAddress: context.ipAddress,
       userAgent: context.userAgent,
+      authTime: () => 'now()',
+      amr: [...amr],
+      acr,
       expiresAt: () => `now() + interval '${expiresIn} seconds'`,
     });
     await this.revokeWhere(
@@ -72,7 +78,7 @@ export class SessionsService {
                ORDER BY created_at DESC, id OFFSET $4)`,
       [userId, id, MAX_SESSIONS_ROWS - 1],
     );
-    return { id, refreshToken, expiresIn };
+    return { id, refreshToken, expiresIn, authTime: Math.floor(raw[0].auth_time.getTime() / 1000), amr, acr };
   }
 
   /** The user's live sessions, the last used first. */

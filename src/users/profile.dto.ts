@@ -99,6 +99,7 @@ export class ProfileBody {
   @ApiProperty() is_active: boolean;
   @ApiProperty() is_verified: boolean;
   @ApiProperty() has_password: boolean;
+  @ApiProperty({ description: 'Whether a second factor or a passkey is set up' }) mfa_enabled: boolean;
   @ApiProperty({ ...nullable, enum: ['google', 'linkedin', null] }) oauth_provider: string | null;
   @ApiProperty(nullable) profile_picture_url: string | null;
   @ApiProperty(nullable) bio: string | null;
@@ -127,6 +128,7 @@ export function toStoredProfile(user: User): StoredProfile {
     is_active: user.isActive,
     is_verified: user.isVerified,
     has_password: user.passwordHash !== null,
+    mfa_enabled: user.mfaEnabled,
     oauth_provider: user.oauthProvider,
     profile_picture_url: user.profilePictureUrl,
     bio: user.bio,

@@ -23,8 +23,18 @@ export interface RequestContext extends ClientAddress {
   attemptedEmail?: string;
 }
 
+/** How and when the user last authenticated (RFC 9068 §2.2.1); a refresh changes nothing of it. */
+export interface Authentication {
+  /** Unix seconds. */
+  authTime: number;
+  /** Authentication methods (RFC 8176), such as `pwd`, `otp`, `mfa`. */
+  amr: readonly string[];
+  /** Assurance level (NIST SP 800-63B-4): `aal2` with a second factor or a passkey. */
+  acr: 'aal1' | 'aal2';
+}
+
 /** The signed-in user of the request, set by the guard. */
-export interface Principal {
+export interface Principal extends Authentication {
   userId: string;
   sessionId: string;
   role: 'user' | 'moderator' | 'admin';

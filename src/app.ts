@@ -26,11 +26,11 @@ import { SECURITY_HEADERS } from './common/http/security-headers.js';
 import { RequestValidationPipe } from './common/http/request-validation.pipe.js';
 import { Settings } from './config/settings.js';
 
-/** Between two looks at connections whose header takes too long. */
+/** How often Node looks for headers that are too slow. */
 const CHECK_INTERVAL_MS = 1000;
-/** Slow bodies have a deadline of ours, which answers first. */
+/** Lets the body deadline, which answers 408, come before Node's timeout. */
 const BODY_DEADLINE_MARGIN_MS = 5000;
-/** Characters; Node takes no longer headers. */
+/** Node's own limit on the request line and headers. */
 const MAX_URL_CHARS = 16_384;
 
 /** An ingress may send everything under /api, the gateway strips it. */
@@ -40,7 +40,7 @@ function createAdapter(requestTimeoutMs: number, refusalOf: (url: string) => App
   return new FastifyAdapter({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
-    // What a parameter may be is for its route to say.
+    // Routes validate their parameters themselves.
     routerOptions: { maxParamLength: MAX_URL_CHARS },
     genReqId: requestId,
     // Requests on connections kept alive are still answered while the process drains.

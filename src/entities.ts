@@ -14,7 +14,7 @@ import { LegacyId } from './users/legacy-id.entity.js';
 import { Identity } from './users/identities/identity.entity.js';
 import { User } from './users/user.entity.js';
 
-/** All tables, for what works beside the application: command line, scripts, schema checks. */
+/** All tables, for scripts and schema checks. */
 export const entities = [
   User,
   Identity,

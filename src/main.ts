@@ -14,7 +14,7 @@ import type { Settings } from './config/settings.js';
 
 type Stop = () => Promise<void>;
 
-/** Uses the configured database, or starts one of its own outside production. */
+/** Uses the configured database, or starts an embedded one outside production. */
 async function withDatabase(settings: Settings, log: (line: string) => void): Promise<[Settings, Stop]> {
   if (settings.database.url) return [settings, async () => undefined];
   const server = await startEmbeddedPostgres({ dataDir: `${settings.dataDir}/postgres`, log });
@@ -38,7 +38,7 @@ function describe(settings: Settings, address: string): string[] {
 
 async function start(): Promise<void> {
   const given = loadSettings();
-  // Links name the port, and are made before anybody listens on it.
+  // Links contain the port and are configured before the server listens.
   const loaded = given.port === 0 ? loadSettings({ APP_PORT: String(await freePort(given.host)) }) : given;
   const logger = createLogger(loaded.logging.level, loaded.logging.file);
   const log = (line: string) => logger.info(line);
@@ -76,9 +76,9 @@ async function start(): Promise<void> {
   for (const line of describe(settings, `http://localhost:${port}`)) log(line);
 }
 
-/** One clear line: the message names the variable, the port or the server at fault. */
+/** One line that names the variable, the port or the server at fault. */
 function explain(error: unknown): string {
-  // A name with several addresses, none of which answered; the message of the whole is empty.
+  // A host with several addresses, none of which answered: the outer message is empty.
   if (error instanceof AggregateError) return error.errors.map(explain).join('; ');
   return error instanceof Error ? error.message : String(error);
 }

@@ -2,12 +2,9 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { SettingsError } from './env-reader.js';
 
-/**
- * Certificates in PEM form: the text itself, or the path of a file that holds it.
- * @param name of the variable or parameter, for the message
- */
+/** PEM certificates, given as text or as the path of a file. @param name of the variable, for the error */
 export function readCertificates(name: string, value: string): string {
-  // Some platforms keep no line breaks in a variable and write them as two characters.
+  // Some platforms store a line break in a variable as a backslash and an n.
   const text = value.includes('-----BEGIN') ? value.replaceAll('\\n', '\n') : readPemFile(name, value);
   if (!isCertificate(text))
     throw new SettingsError(`${name} must be a certificate in PEM form, or the path of a file with one`);

@@ -1,4 +1,4 @@
-/** One variable of the environment failed its check; the message is the one line that ends the process. */
+/** A variable failed its check; the process exits with this one-line message. */
 export class SettingsError extends Error {}
 
 /** Typed reads from the environment. Every failure names the variable. An empty value counts as unset. */
@@ -44,14 +44,14 @@ export class EnvReader {
       .filter((item) => item !== '');
   }
 
-  /** Two values of which one is nothing without the other; null where neither is set. */
+  /** Two variables that must be set together; null if neither is. */
   pair(first: string, second: string): [string, string] | null {
     const [one, other] = [this.text(first), this.text(second)];
     if (!one !== !other) throw new SettingsError(`${first} and ${second} must be set together`);
     return one && other ? [one, other] : null;
   }
 
-  /** An absolute URL of one of the protocols (`http:`, …), as it is; credentials are never echoed. */
+  /** An absolute URL with one of the protocols (`http:`, …), unchanged. Errors leave it out: it may hold a password. */
   url(name: string, protocols: readonly string[], fallback?: string): string | undefined {
     const value = this.text(name);
     if (value === undefined) return fallback;
@@ -61,7 +61,7 @@ export class EnvReader {
     return value;
   }
 
-  /** Every driver decodes them, and a `%` that means itself would end the start without a word of the variable. */
+  /** Drivers percent-decode credentials and fail on a bare `%` without naming the variable. */
   checkCredentials(name: string, url: string): void {
     const { username, password } = new URL(url);
     try {
@@ -71,7 +71,7 @@ export class EnvReader {
     }
   }
 
-  /** A URL that paths are put behind: without a slash at its end. */
+  /** A URL that paths are appended to, without its trailing slash. */
   baseUrl(name: string, fallback?: string): string | undefined {
     const value = this.url(name, ['http:', 'https:'], fallback);
     if (value?.includes('?')) throw new SettingsError(`${name} must be a URL without a query`);

@@ -19,17 +19,17 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-it('makes the secrets of a development machine once and keeps them', () => {
+it('creates development secrets once and keeps them', () => {
   const first = loadSettings({ ...UNSET, NODE_ENV: 'development', DATA_DIR: folder });
   const second = loadSettings({ ...UNSET, NODE_ENV: 'development', DATA_DIR: folder });
   expect(first.jwt.secret).toHaveLength(64);
   expect(second.jwt.secret).toBe(first.jwt.secret);
 });
 
-it('takes the secrets of another first start that was quicker', () => {
+it('uses the secrets of a concurrent first start', () => {
   const others = 'JWT_SECRET=of-the-other\n';
   const values = { ...UNSET, ENCRYPTION_KEYS: process.env.ENCRYPTION_KEYS, NODE_ENV: 'development', DATA_DIR: folder };
-  // Between the look whether the file is there and the moment when it is put there.
+  // Between the check for the file and its creation.
   const chmod = jest
     .spyOn(fs, 'chmodSync')
     .mockImplementationOnce(() => writeFileSync(join(folder, 'secrets.env'), others));
@@ -37,7 +37,7 @@ it('takes the secrets of another first start that was quicker', () => {
   chmod.mockRestore();
 });
 
-it.each(['production', 'Production', ' PRODUCTION '])('makes no secrets under NODE_ENV=%j', (NODE_ENV) => {
+it.each(['production', 'Production', ' PRODUCTION '])('creates no secrets under NODE_ENV=%j', (NODE_ENV) => {
   expect(() => loadSettings({ ...UNSET, NODE_ENV, DATA_DIR: folder })).toThrow('is required');
   expect(existsSync(join(folder, 'secrets.env'))).toBe(false);
 });
@@ -45,33 +45,33 @@ it.each(['production', 'Production', ' PRODUCTION '])('makes no secrets under NO
 describe('.env', () => {
   beforeEach(() => writeFileSync('.env', 'KAFKA_USER_TOPIC=of.the.file\nDATABASE_URL=postgres://file/own\n'));
 
-  it('says what the environment does not', () => {
+  it('supplies what the environment lacks', () => {
     expect(loadSettings()).toMatchObject({
       kafka: { topic: 'of.the.file' },
       database: { url: 'postgresql://file/own' },
     });
   });
 
-  it('gives way to the environment, also where that says nothing', () => {
+  it('is overridden by the environment, even by an empty variable', () => {
     Object.assign(process.env, { KAFKA_USER_TOPIC: 'of.the.environment', DATABASE_URL: '' });
     const { kafka, database } = loadSettings();
     expect(kafka.topic).toBe('of.the.environment');
     expect(database).toMatchObject({ url: null, directUrl: null });
   });
 
-  it('is not read where ENV_FILE is empty', () => {
+  it('is not read if ENV_FILE is empty', () => {
     process.env.ENV_FILE = '';
     expect(loadSettings()).toMatchObject({ kafka: { topic: 'user.events' }, database: { url: null } });
   });
 
-  it('is the file that ENV_FILE names, which must be there', () => {
+  it('can be another file, named by ENV_FILE, which must exist', () => {
     process.env.ENV_FILE = 'other.env';
     expect(() => loadSettings()).toThrow(/^ENV_FILE .*other\.env/);
     writeFileSync('other.env', 'KAFKA_USER_TOPIC=of.the.other');
     expect(loadSettings()).toMatchObject({ kafka: { topic: 'of.the.other' }, database: { url: null } });
   });
 
-  it('says nothing of UV_THREADPOOL_SIZE: libuv asks the environment only', () => {
+  it('cannot set UV_THREADPOOL_SIZE, which libuv reads from the environment', () => {
     writeFileSync('.env', 'UV_THREADPOOL_SIZE=64');
     expect(loadSettings().threadPoolSize).toBe(4);
     process.env.UV_THREADPOOL_SIZE = '16';

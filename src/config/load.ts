@@ -6,43 +6,43 @@ import { readSettings, Settings, SettingsError } from './settings.js';
 
 type Values = Record<string, string | undefined>;
 
-/** Of two first starts at once one is the first: with secrets that the other wrote over it could not read its own data later. */
-function moveUnlessThere(source: string, target: string): void {
+/** Never overwrites: concurrent first starts must use the same secrets. */
+function moveIfAbsent(source: string, target: string): void {
   try {
     linkSync(source, target);
   } catch {
-    // There already, or on a file system without links.
+    // The target exists, or the file system has no hard links.
     if (!existsSync(target)) copyFileSync(source, target);
   }
   rmSync(source);
 }
 
-/** Random secrets of a development machine, made once and kept, so that sessions survive a restart. */
+/** Random secrets for development, created once and kept, so that sessions survive a restart. */
 function developmentSecrets(dataDir: string): Values {
   const file = join(dataDir, 'secrets.env');
   if (!existsSync(file)) {
     mkdirSync(dataDir, { recursive: true });
-    // mkdir's mode is subject to the umask; PostgreSQL under another user must be able to pass.
+    // mkdir's mode is subject to the umask, and PostgreSQL may run as another user.
     chmodSync(dataDir, 0o755);
     const lines = [
       `JWT_SECRET=${randomBytes(48).toString('base64')}`,
       `ENCRYPTION_KEYS=dev:${randomBytes(32).toString('base64')}`,
     ];
-    // Written aside and put in its place whole: a kill half-way must not leave half a secret.
-    const aside = `${file}.${process.pid}`;
-    writeFileSync(aside, `${lines.join('\n')}\n`, { mode: 0o600 });
-    moveUnlessThere(aside, file);
+    // Atomic: a kill half-way must not leave half a secret.
+    const temporary = `${file}.${process.pid}`;
+    writeFileSync(temporary, `${lines.join('\n')}\n`, { mode: 0o600 });
+    moveIfAbsent(temporary, file);
   }
   return parseEnv(readFileSync(file, 'utf8')) as Values;
 }
 
-/** What the file says that `ENV_FILE` names; without that variable `.env`, where there is one. */
+/** The variables of the file that `ENV_FILE` names; by default of `.env`, if it exists. */
 function fileValues(): Values {
   const named = process.env.ENV_FILE?.trim();
   const file = named ?? '.env';
   if (named === '' || (named === undefined && !existsSync(file))) return {};
   try {
-    // libuv reads this one itself, from the environment only.
+    // libuv reads this variable itself, from the environment only.
     return { ...(parseEnv(readFileSync(file, 'utf8')) as Values), UV_THREADPOOL_SIZE: undefined };
   } catch (error) {
     throw new SettingsError(`ENV_FILE must name a file that can be read (${(error as Error).message})`);
@@ -54,8 +54,8 @@ function withoutEmpty(values: Values): Values {
 }
 
 /**
- * The settings of this process: the environment, then `.env`, then (outside production) secrets made for this machine. A
- * variable that is set to nothing in the environment is unset, whatever the file says.
+ * Reads the settings from the environment, then `.env`, then (outside production) generated secrets. An empty variable in the
+ * environment counts as unset and hides the one in the file.
  * @throws SettingsError
  */
 export function loadSettings(overrides: Values = {}): Settings {

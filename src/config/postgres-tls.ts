@@ -9,7 +9,7 @@ import { SettingsError } from './env-reader.js';
 export const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 
-/** What holds for an address that says nothing of its own. */
+/** For URLs without TLS parameters. */
 export interface SslDefaults {
   mode: SslMode;
   /** Certificates in PEM form. */
@@ -21,7 +21,7 @@ export interface PostgresTls {
   options: ConnectionOptions;
 }
 
-/** Parameters of an address that are read here; the driver would read some of them in its own way. */
+/** Removed from the URL once read: the driver interprets some of them differently. */
 const PARAMETERS = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation', 'uselibpqcompat'];
 
 export function withoutTlsParameters(address: string): string {
@@ -31,13 +31,13 @@ export function withoutTlsParameters(address: string): string {
 }
 
 /**
- * How the server of an address is to be spoken to, as libpq reads it: files of the home folder included.
+ * TLS options of a PostgreSQL URL by the rules of libpq, including its files in the home folder.
  * @param name the variable that holds the address
  * @throws SettingsError
  */
 export function readPostgresTls(name: string, address: string, defaults: SslDefaults): PostgresTls {
   const { hostname, searchParams } = new URL(address);
-  // libpq never encrypts on a socket of the file system.
+  // libpq never encrypts Unix sockets.
   if ((searchParams.get('host') ?? decodeURIComponent(hostname)).startsWith('/'))
     return { mode: 'disable', options: {} };
   const mode = readMode(name, searchParams) ?? defaults.mode;
@@ -47,7 +47,7 @@ export function readPostgresTls(name: string, address: string, defaults: SslDefa
     throw new SettingsError(
       `${name} must name the certificate authority (sslrootcert, or DATABASE_SSL_CA) with sslmode=verify-ca`,
     );
-  // Without a root certificate of one's own only verify-full proves anything, by the public authorities that Node.js knows.
+  // Without a root certificate only verify-full verifies the server, by the public authorities that Node.js knows.
   const verifies = ca !== undefined || mode === 'verify-full';
   return {
     mode,
@@ -62,7 +62,7 @@ export function readPostgresTls(name: string, address: string, defaults: SslDefa
 }
 
 function readMode(name: string, parameters: URLSearchParams): SslMode | undefined {
-  // The spelling of JDBC, which libpq takes in addresses too.
+  // libpq accepts JDBC's `ssl=true` in URLs.
   const value = parameters.get('sslmode') ?? (parameters.get('ssl') === 'true' ? 'require' : null);
   if (value === null) return undefined;
   const mode = SSL_MODES.find((known) => known === value);
@@ -70,13 +70,13 @@ function readMode(name: string, parameters: URLSearchParams): SslMode | undefine
   return mode;
 }
 
-/** @returns undefined where there is none: nothing is checked, or the public authorities are asked */
+/** @returns undefined for no verification or the public authorities, as the mode says */
 function readRoots(name: string, parameters: URLSearchParams, { ca }: SslDefaults): string | undefined {
   const file = parameters.get('sslrootcert');
   if (file === 'system') return undefined;
   if (file) return readCertificates(`${name}: sslrootcert`, file);
-  const usual = homeFile('root.crt');
-  return ca ?? (usual === undefined ? undefined : readCertificates(usual, usual));
+  const homeRoot = homeFile('root.crt');
+  return ca ?? (homeRoot === undefined ? undefined : readCertificates(homeRoot, homeRoot));
 }
 
 function readClientCertificate(name: string, parameters: URLSearchParams): (string | undefined)[] {

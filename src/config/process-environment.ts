@@ -1,4 +1,4 @@
-/** The variables of this process and some more, for a child process. */
+/** The environment of a child process: this process's, plus `variables`. */
 export function childEnvironment(variables: Record<string, string>): NodeJS.ProcessEnv {
   return { ...process.env, ...variables };
 }

@@ -1,6 +1,6 @@
 import { EnvReader, SettingsError } from './env-reader.js';
 
-/** Values that stand in documentation and examples; a secret that everybody knows is none. */
+/** Placeholders of documentation and examples. */
 const EXAMPLE_SECRETS = /your-|example|change-?me|secret-key|placeholder|<.*>/i;
 
 function requireStrong(name: string, secret: string): void {
@@ -9,7 +9,7 @@ function requireStrong(name: string, secret: string): void {
     throw new SettingsError(`${name} looks like an example value; make one with: openssl rand -base64 48`);
 }
 
-/** The secret that signs, and the one before it, which still verifies and so must be as strong. */
+/** The secret that signs, and the previous one, which still verifies and must be as strong. */
 export function readJwtSecrets(env: EnvReader, production: boolean) {
   const secret = env.text('JWT_SECRET');
   const previousSecret = env.text('JWT_SECRET_PREVIOUS') ?? null;
@@ -75,7 +75,7 @@ function readProvider(env: EnvReader, provider: Provider, publicBaseUrl: string)
   return { clientId, clientSecret, ...configured };
 }
 
-/** Schemes that a browser would run or open itself; an app's own scheme (`meetinity:`) is fine. */
+/** Schemes that a browser executes or opens itself; those of apps (`meetinity:`) are allowed. */
 const DANGEROUS_SCHEMES = /^(javascript|data|vbscript|file|blob|about):$/;
 
 function readRedirects(env: EnvReader): string[] {
@@ -94,7 +94,7 @@ export function readOAuth(env: EnvReader, publicBaseUrl: string) {
     redirectAllowlist: readRedirects(env),
     /** `page`: behind a gateway that follows redirects itself. */
     start: env.oneOf('OAUTH_START', ['redirect', 'page'], 'redirect'),
-    /** For all calls of one sign-in to the provider together; the gateway gives the whole request ten seconds. */
+    /** Total for the provider's calls of one sign-in; the gateway times out after ten seconds. */
     timeoutMs: env.number('OAUTH_TIMEOUT_MS', 5000, 100, 6000),
   };
 }

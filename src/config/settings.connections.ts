@@ -4,7 +4,7 @@ import { readPostgresTls, SSL_MODES, type SslDefaults } from './postgres-tls.js'
 
 const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+[a-z0-9_]+):\/\//;
 
-/** SQLAlchemy's spelling of the driver is accepted: the platform's existing deployments carry it. */
+/** Accepts SQLAlchemy's `postgresql+driver://`, which the platform's existing deployments use. */
 function readPostgresUrl(env: EnvReader, name: string, ssl: SslDefaults): string | null {
   const value = env.text(name);
   if (value === undefined) return null;
@@ -21,13 +21,13 @@ function readCa(env: EnvReader, name: string): string | null {
   return value === undefined ? null : readCertificates(name, value);
 }
 
-/** A role that the service itself connects as, and which owns nothing. */
+/** A role that the service connects as and that owns no tables. */
 export interface RuntimeRole {
   name: string;
   password: string;
 }
 
-/** Where the tables belong to another role: those of the service, mostly a single one. */
+/** The roles in the service's URLs that do not own the tables, usually one. */
 function readRuntimeRoles(ownerUrl: string, urls: (string | null)[]): RuntimeRole[] {
   const [owner, ...roles] = [ownerUrl, ...urls].map((address) => {
     const { username, password } = new URL(address!);
@@ -47,18 +47,17 @@ export function readDatabase(env: EnvReader, production: boolean) {
   if (ownerUrl && !url) throw new SettingsError('DATABASE_OWNER_URL needs DATABASE_URL too, for the service itself');
   const directUrl = readPostgresUrl(env, 'DATABASE_DIRECT_URL', ssl) ?? url;
   return {
-    /** null: the service starts a PostgreSQL of its own. */
+    /** null: the service starts an embedded PostgreSQL. */
     url,
-    /** The role that owns the tables, for migrations and commands; null: that of `directUrl`. Past a pooler too. */
+    /** Connects past a pooler as the owner of the tables, for migrations and commands; null: `directUrl` does. */
     ownerUrl,
-    /** Migrations give them their rights; empty where one role does everything. */
+    /** Migrations grant them their privileges; empty if one role does everything. */
     runtimeRoles: ownerUrl ? readRuntimeRoles(ownerUrl, [url, directUrl]) : [],
-    /** Set by the process that started that server. */
+    /** True once the embedded server runs. */
     embedded: false,
-    /** For what is bound to one connection: migrations, LISTEN, advisory locks. A pooler in transaction mode breaks those. */
+    /** For migrations, LISTEN and advisory locks, which need session state: a pooler in transaction mode breaks them. */
     directUrl,
     replicaUrl: readPostgresUrl(env, 'DATABASE_REPLICA_URL', ssl),
-    /** What holds where an address does not say so itself. */
     ssl,
     preparedStatements: env.flag('DATABASE_PREPARED_STATEMENTS', true),
     poolSize: env.number('DATABASE_POOL_SIZE', 10, 2, 200),
@@ -80,11 +79,11 @@ export function readRedis(env: EnvReader) {
   const url = env.url('REDIS_URL', ['redis:', 'rediss:']) ?? null;
   if (sentinels.length > 0 && !url)
     throw new SettingsError('REDIS_SENTINELS needs REDIS_URL too, for the password and the database number');
-  // The driver would take anything else for database 0, and another application's keys may stand there.
+  // The driver would use database 0 instead, which may hold another application's keys.
   if (url && !/^\/?\d*$/.test(new URL(url).pathname))
     throw new SettingsError('REDIS_URL must have a database number behind its "/", or nothing');
   const ca = readCa(env, 'REDIS_SSL_CA');
-  // Without a word it would go on in the clear.
+  // Otherwise the connection would silently stay unencrypted.
   if (ca && !url?.startsWith('rediss:')) throw new SettingsError('REDIS_SSL_CA needs a REDIS_URL with rediss://');
   return { url, ca, sentinels, sentinelName: env.text('REDIS_SENTINEL_NAME') ?? 'mymaster' };
 }
@@ -116,11 +115,11 @@ export function readKafka(env: EnvReader) {
     /** Empty: events stay in the outbox. */
     brokers,
     topic,
-    /** Used where the service makes the topic itself. Replicas: -1 is the broker's own default. */
+    /** Used if the service creates the topic; -1 replicas means the broker's default. */
     topicPartitions: env.number('KAFKA_TOPIC_PARTITIONS', 6, 1, 10_000),
     topicReplication,
     ssl: protocol.endsWith('SSL'),
-    /** Of the certificate authority, in PEM form; null: the public ones. */
+    /** PEM certificates of the authority; null: the public ones. */
     ca,
     sasl: protocol.startsWith('SASL') ? { mechanism, username: username!, password: password! } : null,
   };

@@ -7,7 +7,7 @@ import { readSettings } from './settings.js';
 const document = (name: string) => readFileSync(path.join(__dirname, '../..', name), 'utf8');
 const sorted = (names: Iterable<string>) => [...new Set(names)].sort();
 
-/** Choices that make the settings code ask for everything it knows. */
+/** Values with which the settings code reads every variable. */
 const ASKS_FOR_ALL = {
   JWT_SECRET: 'x',
   ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString('base64')}`,
@@ -17,7 +17,7 @@ const ASKS_FOR_ALL = {
   KAFKA_SASL_PASSWORD: 'secret',
 };
 
-/** Every variable the settings code reads, noted while it reads. */
+/** Records every variable that the settings code reads. */
 function variables(): string[] {
   const asked = new Set<string>();
   const values = new Proxy<Record<string, string | undefined>>(ASKS_FOR_ALL, {
@@ -30,7 +30,7 @@ function variables(): string[] {
   return sorted(asked);
 }
 
-it('asks for every variable that its source spells out', () => {
+it('reads every variable that its source names', () => {
   const sources = readdirSync(__dirname).filter((name) => /^settings(\.\w+)?\.ts$/.test(name));
   const spelled = sources.flatMap((name) => [
     ...readFileSync(path.join(__dirname, name), 'utf8').matchAll(/'([A-Z][A-Z0-9]*_[A-Z0-9_]+)'/g),
@@ -44,7 +44,7 @@ it('asks for every variable that its source spells out', () => {
 
 describe('.env.example', () => {
   const set = parseEnv(document('.env.example')) as Record<string, string>;
-  // A default that must not be set stands as a comment.
+  // Optional variables are commented out.
   const example = parseEnv(document('.env.example').replaceAll(/^#(?=[A-Z])/gm, '')) as Record<string, string>;
   // Read by docker-compose.yml, not by the service.
   const { POSTGRES_PASSWORD, POSTGRES_SERVICE_PASSWORD, REDIS_PASSWORD, ...own } = example;
@@ -54,7 +54,7 @@ describe('.env.example', () => {
     expect(sorted(Object.keys(own))).toEqual(variables());
   });
 
-  it('says in the line above each what it is', () => {
+  it('describes each variable in the line above', () => {
     const lines = document('.env.example').split('\n');
     for (const name of Object.keys(example)) {
       const at = lines.findIndex((line) => line.replace('#', '').startsWith(`${name}=`));
@@ -62,19 +62,19 @@ describe('.env.example', () => {
     }
   });
 
-  it('holds the defaults: with it and without it the service runs alike', () => {
+  it('contains the defaults, so that it changes no setting', () => {
     const secrets = { JWT_SECRET: 'x', ENCRYPTION_KEYS: ASKS_FOR_ALL.ENCRYPTION_KEYS };
     expect(readSettings({ ...example, ...secrets })).toEqual(readSettings(secrets));
   });
 
-  it('leaves to the image what that sets itself, for `docker run --env-file`', () => {
+  it('leaves out what the image sets, for `docker run --env-file`', () => {
     const image = document('Dockerfile').split('\nFROM ').at(-1)!;
     const names = [...image.matchAll(/^ENV (.*)$/gm)].flatMap(([, line]) => line!.match(/\b[A-Z_]+(?==)/g)!);
     expect(names).toEqual(expect.arrayContaining(['NODE_ENV', 'UV_THREADPOOL_SIZE']));
     expect(names.filter((name) => name in set)).toEqual([]);
   });
 
-  it('holds no secret', () => {
+  it('contains no secret', () => {
     expect(sorted(Object.keys(example).filter((name) => /SECRET|PASSWORD|KEY/.test(name) && example[name]))).toEqual(
       [],
     );
@@ -89,15 +89,15 @@ describe('docker-compose.yml', () => {
   const service = services['user-service']!.environment;
   const job = services.migrate!.environment;
 
-  it('lets only the job of migrations know the owner of the database', () => {
+  it('gives the owner of the database to the migration job only', () => {
     expect(job.DATABASE_OWNER_URL).toContain('//meetinity:${POSTGRES_PASSWORD');
     expect(job.DATABASE_URL).toBe(service.DATABASE_URL);
     expect(service.DATABASE_URL).toContain('//meetinity_service:${POSTGRES_SERVICE_PASSWORD');
-    // Set to nothing: .env, which the container reads too, names the password.
+    // Empty, to hide the password in .env, which the container reads too.
     expect([service.POSTGRES_PASSWORD, service.DATABASE_OWNER_URL]).toEqual(['', '']);
   });
 
-  it('names proxies and address of the service, and a Redis with a password', () => {
+  it('sets the proxies and the URL of the service, and a password for Redis', () => {
     expect(Object.keys(service)).toEqual(expect.arrayContaining(['TRUST_PROXY_HOPS', 'PUBLIC_BASE_URL']));
     expect(service.REDIS_URL).toContain('//:${REDIS_PASSWORD');
   });

@@ -1,6 +1,6 @@
 import { EnvReader, SettingsError } from './env-reader.js';
 
-/** @param name of the variable that names the bucket; how it is reached is the same for all buckets */
+/** @param name the variable that names the bucket; all buckets share endpoint and credentials */
 export function readBucket(env: EnvReader, name: 'S3_BUCKET' | 'AUDIT_WITNESS_BUCKET') {
   const bucket = env.text(name);
   const [accessKeyId, secretAccessKey] = env.pair('S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY') ?? [];
@@ -8,11 +8,11 @@ export function readBucket(env: EnvReader, name: 'S3_BUCKET' | 'AUDIT_WITNESS_BU
   return bucket ? { bucket, endpoint, region, accessKeyId, secretAccessKey } : null;
 }
 
-/** Null without a key: the audit is not signed then. */
+/** Null without a key: the audit log is not signed. */
 export function readAuditWitness(env: EnvReader, dataDir: string, publicBaseUrl: string) {
   const encoded = env.text('AUDIT_WITNESS_KEY');
   const name = env.text('AUDIT_WITNESS_NAME') ?? `${new URL(publicBaseUrl).host}/audit`;
-  // What a signed note may name as its signer.
+  // The names that C2SP's signed-note allows.
   if (!/^[^\s+]{1,200}$/.test(name)) throw new SettingsError('AUDIT_WITNESS_NAME must have no spaces and no "+"');
   const topic = env.text('KAFKA_AUDIT_TOPIC') ?? 'audit.checkpoints';
   if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))

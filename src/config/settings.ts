@@ -22,18 +22,18 @@ function readRateLimits(env: EnvReader) {
     loginPairFailures: count('LOGIN_PAIR', 10),
     loginAddressFailures: count('LOGIN_ADDRESS', 100),
     loginIpFailures: count('LOGIN_IP', 300),
-    /** Sign-ins that succeed, per account and client and hour. */
+    /** Successful sign-ins per account, client and hour. */
     signIns: count('SIGN_INS', 60),
-    /** Requests that change something, per member and minute. */
+    /** Per user and minute. */
     writes: count('WRITES', 120),
-    /** Requests of another service, per service and minute. */
+    /** Requests per service and minute. */
     services: count('SERVICE', 6000),
     /** Per client IP and hour. */
     registerPerIp: count('REGISTER_IP', 1000),
     forgotPerIp: count('FORGOT_IP', 1000),
     /** Mails (reset, verification) per address and hour. */
     mailPerAddress: count('MAIL_ADDRESS', 5),
-    /** Token guesses (reset, verification, exchange) per client IP and minute. */
+    /** Invalid tokens (reset, verification, exchange) per client IP and minute. */
     tokenPerIp: count('TOKEN_IP', 120),
     /** Sign-ins started at a provider per client IP and minute. */
     oauthPerIp: count('OAUTH_IP', 120),
@@ -42,18 +42,18 @@ function readRateLimits(env: EnvReader) {
 
 function readExtensions(env: EnvReader): string[] {
   const extensions = env.list('ALLOWED_EXTENSIONS', ['jpg', 'jpeg', 'png', 'gif']).map((e) => e.toLowerCase());
-  // Compared with what follows the last dot of a file name: with a dot of its own an entry would never fit.
+  // An entry with a dot would match no file: it is compared with what follows the last one.
   if (extensions.length === 0 || !extensions.every((extension) => /^[a-z0-9]{1,10}$/.test(extension)))
     throw new SettingsError('ALLOWED_EXTENSIONS must be a list of file name extensions without dots');
   return extensions;
 }
 
-/** Compared with the `Origin` of browsers character by character, so an entry in another form would never fit (RFC 6454, §6.2). */
+/** Entries are compared with the `Origin` header as strings, so only its serialized form can match (RFC 6454, §6.2). */
 function readOrigins(env: EnvReader): string[] {
   const origins = env.list('CORS_ORIGINS', ['http://localhost:3000', 'http://localhost:3001', 'http://localhost:8080']);
   const isOrigin = (entry: string) => {
     if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@*]+$/.test(entry) || !URL.canParse(entry)) return false;
-    // Of a scheme that browsers do not know, such as an app's, there is no other form to compare with.
+    // The schemes of apps have no serialized form.
     const { origin } = new URL(entry);
     return origin === 'null' || origin === entry;
   };
@@ -93,7 +93,7 @@ function readJwt(env: EnvReader, production: boolean) {
     accessSeconds: minutes * 60,
     refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY_SECONDS,
     refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),
-    /** `accept` works beside instances of the release whose tokens JWT_SECRET alone could make. */
+    /** `accept` is for a rolling upgrade from releases whose tokens JWT_SECRET alone could forge. */
     binding: env.oneOf('JWT_BINDING', ['require', 'accept'], 'require'),
   };
 }
@@ -105,12 +105,12 @@ function readAddress(env: EnvReader, name: string): string | null {
 }
 
 function readPort(env: EnvReader): number {
-  // Platforms set PORT; the specification's own name wins.
+  // Hosting platforms set PORT; APP_PORT takes precedence.
   const name = env.text('APP_PORT') === undefined && env.text('PORT') !== undefined ? 'PORT' : 'APP_PORT';
   return env.number(name, 8081, 0, 65_535);
 }
 
-/** Clients and mailed links are given this address, so production does not guess it. */
+/** Mailed links contain it, so production has no default. */
 function readPublicBaseUrl(env: EnvReader, production: boolean, port: number): string {
   const url = env.baseUrl('PUBLIC_BASE_URL', production ? undefined : `http://localhost:${port}`);
   if (!url) throw new SettingsError('PUBLIC_BASE_URL is required when NODE_ENV is production');
@@ -128,7 +128,7 @@ function readLogging(env: EnvReader) {
 
 /**
  * Every setting of the service, read and checked once at start.
- * @throws SettingsError with one line that names the first variable at fault
+ * @throws SettingsError naming the first invalid variable
  */
 export function readSettings(values: Record<string, string | undefined>) {
   const env = new EnvReader(values);
@@ -148,20 +148,20 @@ export function readSettings(values: Record<string, string | undefined>) {
     appPublicUrl: env.baseUrl('APP_PUBLIC_URL') ?? null,
     /** Proxies in front of the service that append to `X-Forwarded-For`; 0 ignores the header. */
     trustProxyHops: env.number('TRUST_PROXY_HOPS', 0, 0, 10),
-    /** For the header and for the body of a request to arrive. */
+    /** Time for the headers of a request to arrive, and again for its body. */
     requestTimeoutSeconds: env.number('REQUEST_TIMEOUT_SECONDS', 30, 1, 120),
     corsOrigins: readOrigins(env),
     metricsEnabled: env.flag('METRICS_ENABLED', true),
-    /** Whether the routes of the platform's existing apps are there. */
+    /** Enables the routes of the platform's existing apps. */
     compatEnabled: env.flag('COMPAT_ENABLED', true),
-    /** Time between the end of readiness and the end of listening, for balancers to notice. The rest of the shutdown needs its time too. */
+    /** From failing readiness to closing the port, so that load balancers notice. */
     shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 10),
     migrateOnStart: env.flag('MIGRATE_ON_START', true),
     adminBootstrapEmail: readAddress(env, 'ADMIN_BOOTSTRAP_EMAIL'),
     requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),
     /** log2 of bcrypt's rounds. */
     bcryptCost: env.number('BCRYPT_COST', 12, production ? 10 : 4, 15),
-    /** Threads that libuv was given for hashing, files and name look-ups. It reads the variable itself, before `.env`. */
+    /** Size of libuv's pool for hashing, files and DNS; libuv reads the variable itself, before `.env`. */
     threadPoolSize: env.number('UV_THREADPOOL_SIZE', 4, 1, 1024),
     encryptionKeys: readEncryptionKeys(env, production),
     outboxRetentionDays: env.number('OUTBOX_RETENTION_DAYS', 7, 1, 3650),

@@ -18,7 +18,7 @@ import { childEnvironment } from '../config/process-environment.js';
 export const SUPERUSER = 'meetinity';
 const SECRETS_FILE = 'embedded.json';
 
-/** Runs initdb in a folder beside and renames it, so that a kill in between leaves no half cluster in the way. */
+/** Runs initdb in a staging folder and renames it, so that a kill leaves no incomplete cluster. */
 export async function createCluster(home: EmbeddedPaths, durable: boolean): Promise<void> {
   removeAbandonedStaging(home.dataDir);
   const staging = mkdtempSync(`${home.dataDir}.new-${process.pid}-`);
@@ -27,14 +27,14 @@ export async function createCluster(home: EmbeddedPaths, durable: boolean): Prom
   const password = randomBytes(18).toString('base64url');
   writeFileSync(passwordFile, password, { mode: 0o600 });
   for (const file of [staging, passwordFile]) chownRecursively(file, home);
-  // Only Linux has C.UTF-8; elsewhere upper and lower case still need a UTF-8 character type.
+  // Only Linux has C.UTF-8; elsewhere, case mapping still needs a UTF-8 character type.
   const locale = process.platform === 'linux' ? ['--locale=C.UTF-8'] : ['--locale=C', '--lc-ctype=en_US.UTF-8'];
   const access = ['--username', SUPERUSER, '--auth=scram-sha-256', '--pwfile', passwordFile];
   try {
     const args = ['--pgdata', cluster, '--encoding=UTF8', ...locale, ...access];
     await runTool(home, 'initdb', durable ? args : [...args, '--no-sync']);
     writeSecrets(cluster, { password });
-    // Of two first starts at once the slower finds the folder filled and uses what is there.
+    // Of two concurrent first starts, the slower one uses the other's cluster.
     if (!existsSync(path.join(home.dataDir, 'PG_VERSION'))) renameSync(cluster, home.dataDir);
   } catch (error) {
     if (!existsSync(path.join(home.dataDir, 'PG_VERSION'))) throw error;
@@ -54,9 +54,9 @@ export function writeSecrets(dataDir: string, secrets: { password: string; port?
   renameSync(`${file}.${process.pid}`, file);
 }
 
-/** Runs initdb or pg_ctl as the right account; the error carries what the tool said. */
+/** Runs initdb or pg_ctl as the server's account. @throws Error with the tool's last line */
 export async function runTool(home: EmbeddedPaths, tool: 'initdb' | 'pg_ctl', args: string[]): Promise<void> {
-  // The working folder may be closed to the account, and the tools go back to it: hence "/".
+  // The account may have no access to the working folder, which the tools return to.
   const options = { ...home.account, cwd: '/', env: childEnvironment({ LC_ALL: 'C' }) };
   await promisify(execFile)(path.join(home.bin, tool), args, options).catch((error: Error & { stderr?: string }) => {
     throw new Error(

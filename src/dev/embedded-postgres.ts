@@ -9,9 +9,9 @@ import { type EmbeddedPaths, preparePaths } from './embedded-paths.js';
 import { freePort } from './free-port.js';
 
 export interface EmbeddedPostgresOptions {
-  /** Created at the first start; later starts find the data there. */
+  /** Created at the first start. */
   dataDir: string;
-  /** Wanted port; without it a free one is chosen and kept for the next start. */
+  /** By default a free port, which the next start reuses. */
   port?: number;
   /** Server parameters, e.g. `{ fsync: 'off' }`; a server that already runs keeps its own. */
   flags?: Record<string, string>;
@@ -23,11 +23,11 @@ export interface EmbeddedPostgres {
   port: number;
   /** Process id of the server. */
   pid: number;
-  /** Where the data really is. */
+  /** The real path of the data. */
   dataDir: string;
-  /** The server ran already: left behind by a killed process, or shared with one that still runs. */
+  /** The server was running already: left by a killed process, or shared with another one. */
   adopted: boolean;
-  /** Leaves the server; the last of its users stops it. */
+  /** Disconnects; the last user stops the server. */
   stop(): Promise<void>;
 }
 
@@ -35,16 +35,16 @@ interface Server {
   pid: number;
   port: number;
   exited(): boolean;
-  /** Of one that was started here and ended: why. */
+  /** Why a server that was started here has exited. */
   reason?(): string | undefined;
 }
 
 const DATABASE = 'meetinity';
 const START_TIMEOUT_MS = 60_000;
-/** Bytes after which the next start begins the log anew. */
+/** The next start truncates a longer log. */
 const MAX_LOG_BYTES = 1024 * 1024;
 
-/** Starts, or joins, the PostgreSQL of `dataDir`. Throws one line that says what is wrong. */
+/** Starts or joins the PostgreSQL of `dataDir`. @throws Error with a one-line message */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const log = options.log ?? (() => undefined);
   const home = preparePaths(options.dataDir, log);
@@ -66,16 +66,16 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       const stop = () => (stopped ??= leave(home, server, session, connect));
       return { url, port: server.port, pid: server.pid, dataDir: home.dataDir, adopted: running !== undefined, stop };
     }
-    // Lost a race: for the port, or against another start or stop of the same server. Anything else is final.
+    // A lost race for the port, or with another start or stop of this server, is worth a retry.
     const reason = server.reason?.();
-    const passing = !reason || /lock file|TCP\/IP socket|bind|shared memory block/i.test(reason);
-    if (!passing || Date.now() > deadline)
+    const isTransient = !reason || /lock file|TCP\/IP socket|bind|shared memory block/i.test(reason);
+    if (!isTransient || Date.now() > deadline)
       throw new Error(`embedded PostgreSQL does not start (${reason ?? 'timeout'}): set DATABASE_URL`);
     await sleep(100);
   }
 }
 
-/** The server named by postmaster.pid, if that process really is one of this folder. */
+/** The server in postmaster.pid, if that process really serves this folder. */
 function runningServer({ dataDir }: EmbeddedPaths): Server | undefined {
   const file = path.join(dataDir, 'postmaster.pid');
   if (!existsSync(file)) return undefined;
@@ -83,7 +83,7 @@ function runningServer({ dataDir }: EmbeddedPaths): Server | undefined {
   const [pid, port] = [Number(lines[0]), Number(lines[3])];
   if (!pid || !port || !isAlive(pid)) return undefined;
   if (!commandLine(pid).includes(dataDir)) {
-    // After a reboot the number may belong to another program; PostgreSQL itself would refuse to start.
+    // After a reboot the id may belong to another program, and PostgreSQL would refuse to start.
     rmSync(file, { force: true });
     return undefined;
   }
@@ -102,10 +102,10 @@ async function launch(home: EmbeddedPaths, wanted?: number, flags: Record<string
   const settings = { listen_addresses: '127.0.0.1', port, unix_socket_directories: '', timezone: 'UTC', ...flags };
   const args = ['-D', home.dataDir, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   const log = logFile(home);
-  // Not cut off: it may hold why another start of this moment fails.
+  // Appended: the log may hold the reason why a concurrent start fails.
   const output = openSync(log, tooLarge(log) ? 'w' : 'a', 0o600);
   const { size: begin } = fstatSync(output);
-  // Its own process group: Ctrl-C in the terminal must not stop the database before the service.
+  // Detached: Ctrl-C in the terminal must not stop the database before the service.
   const child: ChildProcess = spawn(path.join(home.bin, 'postgres'), args, {
     ...home.account,
     cwd: '/',
@@ -113,14 +113,14 @@ async function launch(home: EmbeddedPaths, wanted?: number, flags: Record<string
     stdio: ['ignore', output, output],
   });
   closeSync(output);
-  let gone = false;
-  child.once('exit', () => (gone = true));
+  let exited = false;
+  child.once('exit', () => (exited = true));
   await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   child.unref();
-  return { pid: child.pid!, port, exited: () => gone, reason: () => lastWords(log, begin, child.pid!) };
+  return { pid: child.pid!, port, exited: () => exited, reason: () => lastMessage(log, begin, child.pid!) };
 }
 
-/** Connects and takes a share of the server; nothing if it ended meanwhile or is being stopped. */
+/** Connects and acquires the shared lock; undefined if the server has exited or is being stopped. */
 async function join(server: Server, connect: (port: number) => Promise<Client>, deadline: number) {
   while (!server.exited() && Date.now() < deadline) {
     try {
@@ -131,7 +131,7 @@ async function join(server: Server, connect: (port: number) => Promise<Client>, 
       if (rows[0].joined) return client;
       await client.end();
     } catch (error) {
-      // 57P03: still starting up. Without a code of PostgreSQL's own there was no connection yet.
+      // The server is still starting: it answers 57P03, or refuses the connection.
       if (error instanceof DatabaseError && !error.code?.startsWith('57P')) throw error;
     }
     await sleep(20);
@@ -144,10 +144,10 @@ async function leave(home: EmbeddedPaths, server: Server, session: Client, conne
   await session.end().catch(() => undefined);
   const client = await connect(server.port).catch(() => undefined);
   if (!client) return;
-  // Every user holds the lock shared, so only the last one gets it alone; a new user meanwhile waits for the end.
+  // Every user holds the lock shared, so only the last one gets it exclusively, and new users wait for the stop.
   const last = await client.query('SELECT pg_try_advisory_lock($1) AS alone', [EMBEDDED_SERVER_LOCK_KEY]).then(
     ({ rows }) => rows[0].alone as boolean,
-    // Another user is stopping it in this moment.
+    // Another user is stopping the server.
     () => false,
   );
   if (last) await runTool(home, 'pg_ctl', ['stop', '--pgdata', home.dataDir, '--mode=fast', '--wait', '--silent']);
@@ -157,7 +157,7 @@ async function leave(home: EmbeddedPaths, server: Server, session: Client, conne
 async function createDatabase(session: Client): Promise<void> {
   const { rowCount } = await session.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
   if (rowCount) return;
-  // 42P04, 23505: another start created it in this moment.
+  // 42P04, 23505: a concurrent start created it.
   await session.query(`CREATE DATABASE ${DATABASE}`).catch((error: DatabaseError) => {
     if (!['42P04', '23505'].includes(error.code ?? '')) throw error;
   });
@@ -185,10 +185,10 @@ function tooLarge(log: string): boolean {
   return existsSync(log) && statSync(log).size > MAX_LOG_BYTES;
 }
 
-/** What the server of this process id said last, or why it gave up; the log is shared with others that start at once. */
-function lastWords(log: string, begin: number, pid: number): string | undefined {
+/** The fatal or last message of this process; concurrent starts share the log. */
+function lastMessage(log: string, begin: number, pid: number): string | undefined {
   const lines = readFileSync(log).subarray(begin).toString().trim().split('\n');
-  // Most lines name the process, those of the program loader do not.
+  // Lines of the program loader do not name the process.
   const own = lines.filter((line) => (/ \[(\d+)\] /.exec(line)?.[1] ?? `${pid}`) === `${pid}`);
   return own.find((line) => line.includes('FATAL')) ?? own.at(-1);
 }

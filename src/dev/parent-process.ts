@@ -4,7 +4,7 @@ import { npmScript } from '../config/process-environment.js';
 
 const WATCHED = new Set(['dev', 'dev:full', 'services']);
 
-/** The parent of a process; null where there is none to be found, as on Windows. */
+/** The parent of a process; null if unknown, as on Windows. */
 function parentOf(pid: number): number | null {
   const readers = [
     () => /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1],
@@ -14,23 +14,23 @@ function parentOf(pid: number): number | null {
     try {
       return Number(read()) || null;
     } catch {
-      // The next one may know.
+      // Try the next reader.
     }
   }
   return null;
 }
 
 /**
- * Calls back when the npm of a development script is gone while this process lives on: a killed npm passes nothing on to its
- * child, which would keep the port and the embedded database. A service started in another way outlives its shell.
+ * Calls back when the npm that runs a development script was killed: it does not signal its child, which would keep the port
+ * and the embedded database.
  */
 export function onParentExit(callback: () => void): void {
   if (!WATCHED.has(npmScript())) return;
   const { ppid } = process;
-  // npm runs a script in a shell, and most shells wait for it: then npm is the process above, and the shell survives it.
-  const above = parentOf(ppid);
+  // npm runs scripts in a shell, which survives it in most cases: then npm is the grandparent.
+  const grandparent = parentOf(ppid);
   const timer = setInterval(() => {
-    if (process.ppid === ppid && (above === null || parentOf(ppid) === above)) return;
+    if (process.ppid === ppid && (grandparent === null || parentOf(ppid) === grandparent)) return;
     clearInterval(timer);
     callback();
   }, 500);

@@ -50,7 +50,7 @@ export class RedisStore implements CacheStore {
     const [entry, generation] = found;
     if (typeof entry !== 'string' || generation === null) return null;
     const prefix = entries.valuePrefix(generation);
-    return entry.startsWith(prefix) ? this.signer.open(key, entry.slice(prefix.length)) : null;
+    return entry.startsWith(prefix) ? this.signer.verify(key, entry.slice(prefix.length)) : null;
   }
 
   async acquireLease(key: string): Promise<CacheToken | null> {

@@ -1,6 +1,5 @@
 import { FairQueue } from './fair-queue.js';
 
-/** What is served, in order; each one leaves before the next is taken. */
 function drain(queue: FairQueue<string>): string[] {
   const served: string[] = [];
   for (let item = queue.next(); item !== undefined; item = queue.next()) served.push(item);
@@ -16,7 +15,7 @@ const queueOf = (...items: string[]) => {
   return queue;
 };
 
-it('serves clients in turn, whatever each of them has waiting', () => {
+it('serves clients in turn, regardless of the length of their queues', () => {
   expect(drain(queueOf('a x 1', 'a x 2', 'a x 3', 'b y 1', 'c z 1', 'b y 2'))).toEqual([
     'a x 1',
     'b y 1',
@@ -37,7 +36,7 @@ it('serves the accounts of a client in turn', () => {
   ]);
 });
 
-it('serves a new client next where the last one has had its turn', () => {
+it('serves a new client before one that has just had its turn', () => {
   const queue = queueOf('a x 1', 'a x 2');
   expect(queue.next()).toBe('a x 1');
   queue.add({ client: 'b', account: 'y' }, 'b y 1');
@@ -45,14 +44,14 @@ it('serves a new client next where the last one has had its turn', () => {
   expect(drain(queue)).toEqual(['b y 1', 'a x 2']);
 });
 
-it('says how many come first: of a flood no more than one a turn', () => {
+it('puts one item per turn of a flood ahead of a new owner', () => {
   const queue = queueOf(...Array.from({ length: 50 }, (_, index) => `a x ${index}`));
   expect(queue.ahead({ client: 'a', account: 'x' })).toBe(50);
   expect(queue.ahead({ client: 'a', account: 'y' })).toBe(1);
   expect(queue.ahead({ client: 'b', account: 'y' })).toBe(1);
 });
 
-it('forgets what is removed, once', () => {
+it('removes an item once', () => {
   const queue = queueOf('a x 1', 'a x 2', 'b y 1');
   for (let count = 0; count < 2; count += 1) queue.remove({ client: 'a', account: 'x' }, 'a x 1');
   expect(queue.size).toBe(2);

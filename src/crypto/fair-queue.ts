@@ -1,4 +1,4 @@
-/** Whose work it is: a client's, for one of the accounts that it wants into. */
+/** The client that causes the work, and the account it tries to sign in to. */
 export interface WorkOwner {
   client: string;
   account: string;
@@ -19,13 +19,13 @@ function moveToEnd<V>(map: Map<string, V>, key: string): void {
   map.set(key, value);
 }
 
-/** Serves clients in turn, and the accounts of each client in turn: a flood of one delays only itself. */
+/** Fair queueing (RFC 970): serves clients in turn, and the accounts of each in turn, so that a flood delays only itself. */
 export class FairQueue<T> {
-  /** Whoever was served longest ago comes first. */
+  /** Least recently served first. */
   private readonly clients = new Map<string, Accounts<T>>();
   size = 0;
 
-  /** How many that wait now will be served before one that the owner adds. */
+  /** The number of waiting items that would be served before a new one of this owner. */
   ahead({ client, account }: WorkOwner): number {
     const accounts: Accounts<T> = this.clients.get(client) ?? new Map();
     const rounds = (accounts.get(account)?.size ?? 0) + 1;
@@ -52,7 +52,6 @@ export class FairQueue<T> {
     if (accounts!.size === 0) this.clients.delete(client);
   }
 
-  /** Takes out what is to be served now. */
   next(): T | undefined {
     const [entry] = this.clients;
     if (!entry) return undefined;
@@ -64,7 +63,7 @@ export class FairQueue<T> {
     return item;
   }
 
-  /** Lets the others of the owner's client, and the other clients, go first. */
+  /** Ends the turn of the owner's client, and of the account among that client's. */
   moveBack({ client, account }: WorkOwner): void {
     const accounts = this.clients.get(client);
     if (accounts) moveToEnd(accounts, account);

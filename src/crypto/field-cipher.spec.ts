@@ -6,28 +6,28 @@ const user = randomUUID();
 const phone = '+14155552671';
 const cipher = new FieldCipher([key('k1')]);
 
-describe('a sealed field', () => {
-  it.each([phone, '', 'Zoë 🙂', 'x'.repeat(10_000)])('opens again: %.20s', (clear) => {
+describe('an encrypted field', () => {
+  it.each([phone, '', 'Zoë 🙂', 'x'.repeat(10_000)])('decrypts to the same text: %.20s', (clear) => {
     expect(cipher.decrypt(user, 'phone', cipher.encrypt(user, 'phone', clear))).toBe(clear);
   });
 
-  it('never looks the same twice and shows nothing of its content', () => {
+  it('has a different ciphertext each time, without the clear text in it', () => {
     const [one, two] = [cipher.encrypt(user, 'phone', phone), cipher.encrypt(user, 'phone', phone)];
     expect(one).not.toBe(two);
     expect(Buffer.from(one.split('.')[1]!, 'base64url').toString('latin1')).not.toContain(phone);
   });
 
-  it('does not open in another row', () => {
+  it('does not decrypt in another row', () => {
     const stored = cipher.encrypt(user, 'phone', phone);
     expect(() => cipher.decrypt(randomUUID(), 'phone', stored)).toThrow(DecryptionError);
   });
 
-  it('does not open in another field', () => {
+  it('does not decrypt in another field', () => {
     const stored = cipher.encrypt(user, 'phone', phone);
     expect(() => cipher.decrypt(user, 'date_of_birth', stored)).toThrow(DecryptionError);
   });
 
-  it('does not open after a change of any one byte', () => {
+  it('does not decrypt if any byte was changed', () => {
     const [kid, body] = cipher.encrypt(user, 'phone', phone).split('.') as [string, string];
     const raw = Buffer.from(body, 'base64url');
     for (const [position, byte] of raw.entries()) {
@@ -37,13 +37,13 @@ describe('a sealed field', () => {
     }
   });
 
-  it.each(['', '.', 'k1.', 'k1', phone, `k1.${'A'.repeat(36)}`])('is not "%s"', (stored) => {
+  it.each(['', '.', 'k1.', 'k1', phone, `k1.${'A'.repeat(36)}`])('is refused if malformed: "%s"', (stored) => {
     expect(() => cipher.decrypt(user, 'phone', stored)).toThrow(DecryptionError);
   });
 });
 
 describe('key rotation', () => {
-  it('opens with every configured key and seals with the first', () => {
+  it('decrypts with every configured key and encrypts with the first', () => {
     const old = cipher.encrypt(user, 'phone', phone);
     const rotated = new FieldCipher([key('k2'), key('k1')]);
     expect(rotated.decrypt(user, 'phone', old)).toBe(phone);
@@ -51,7 +51,7 @@ describe('key rotation', () => {
     expect(rotated.encrypt(user, 'phone', phone)).toMatch(/^k2\./);
   });
 
-  it('opens nothing whose key is gone, even where another key took over its id', () => {
+  it('does not decrypt under a removed key, even if another key has its id', () => {
     const old = cipher.encrypt(user, 'phone', phone);
     expect(() => new FieldCipher([key('k2')]).decrypt(user, 'phone', old)).toThrow(DecryptionError);
     const impostor = new FieldCipher([{ kid: 'k1', key: key('k2').key }]);

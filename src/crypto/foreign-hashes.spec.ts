@@ -1,6 +1,6 @@
 import { parseForeignHash } from './foreign-hashes.js';
 
-/** Made of this password by the software named, with the least cost that it allows. */
+/** Of this password, by the software named, at its lowest cost. */
 const PASSWORD = 'correct hörse battery';
 const HASHES: [maker: string, hash: string][] = [
   ['Django pbkdf2_sha256', 'pbkdf2_sha256$1000$saltysalt$yI8CiLENYd8ww85PNM0ZTMeRI9LAd9cmQF7ynw+G20I='],
@@ -58,7 +58,7 @@ it.each(HASHES)('compares with a hash of %s', async (_, hash) => {
   expect(await compare('correct horse battery')).toBe(false);
 });
 
-it('treats a password beyond 72 bytes as the maker of a bcrypt hash did', async () => {
+it('truncates a password at 72 bytes like the software that made a bcrypt hash', async () => {
   const compare = parseForeignHash('$2b$04$9ZrNYYfhJKDRjQnEmPElRexDYCbc3cNy/dQ2ls3piaMqlfQ2wBONO')!;
   expect(await compare(`${'x'.repeat(72)}abc`)).toBe(true);
   expect(await compare(`${'x'.repeat(72)}other`)).toBe(true);

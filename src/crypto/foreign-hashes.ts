@@ -4,7 +4,7 @@ import bcrypt from 'bcrypt';
 import { equalInConstantTime } from './tokens.js';
 
 /**
- * Bounds of what one comparison may cost: an imported hash names its own parameters, and an argon2 hash with `m=4194304` takes
+ * Bounds on the cost of one comparison: an imported hash names its own parameters, and an argon2 hash with `m=4194304` takes
  * 4 GiB and 15 s. They cover the defaults of Django, passlib, argon2-cffi and Werkzeug.
  */
 const MAX_MEMORY_BYTES = 128 * 1024 * 1024;
@@ -17,7 +17,7 @@ const MIN_DIGEST_BYTES = 16;
 const MAX_DIGEST_BYTES = 64;
 
 type Compare = (password: string) => Promise<boolean>;
-/** @returns null where the parameters are out of bounds or damaged */
+/** @returns null for parameters that are out of bounds or damaged */
 type Parser = (...parts: string[]) => Compare | null;
 
 const derivePbkdf2 = promisify(pbkdf2);
@@ -72,8 +72,8 @@ const FORMATS: [pattern: RegExp, parse: Parser][] = [
 ];
 
 /**
- * The comparison with a hash of bcrypt, argon2, scrypt or PBKDF2 as Django, passlib, argon2-cffi and Werkzeug write it. It runs on
- * the thread pool and does with long passwords what the maker of the hash did.
+ * Parses a hash of bcrypt, argon2, scrypt or PBKDF2 as Django, passlib, argon2-cffi and Werkzeug write it. The comparison runs on
+ * the thread pool and treats long passwords as that software does.
  * @returns null for another format, or parameters out of bounds
  */
 export function parseForeignHash(hash: string): Compare | null {
@@ -91,7 +91,7 @@ const isDigest = ({ length }: Buffer) => length >= MIN_DIGEST_BYTES && length <=
 
 /** @param prepare what the format hashes in place of the password */
 function ofBcrypt(hash: string | undefined, prepare: (password: string) => string): Compare | null {
-  // The library knows no $2y$, which is $2b$ under the name that PHP gave it.
+  // $2y$ is PHP's name for $2b$, which the library does not know.
   const known = hash!.replace(/^\$2y/, '$2b');
   const cost = Number(known.slice(4, 6));
   if (cost < 4 || cost > MAX_BCRYPT_COST) return null;
@@ -117,7 +117,7 @@ function ofArgon2(hash?: string, memory?: string, iterations?: string, lanes?: s
   const [m, t, p] = [Number(memory) * 1024, Number(iterations), Number(lanes)];
   if (m > MAX_MEMORY_BYTES || t < 1 || t > MAX_ARGON2_ITERATIONS || p < 1 || m < 8 * 1024 * p) return null;
   return async (password) => {
-    // Loaded where there is such a hash only.
+    // Loaded on first use.
     const { verify } = await import('@node-rs/argon2');
     // A damaged string throws.
     return verify(hash!, password).catch(() => false);

@@ -12,7 +12,7 @@ export class KeyRing {
 
   constructor(private readonly settings: Settings) {}
 
-  /** 32 bytes each; the one that signs comes first. */
+  /** 32 bytes each; the first one signs. */
   keys(purpose: string): readonly Buffer[] {
     const known = this.derived.get(purpose);
     if (known) return known;

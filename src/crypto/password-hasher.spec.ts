@@ -11,25 +11,25 @@ const SLOTS = Math.min(2, availableParallelism());
 
 afterEach(() => jest.restoreAllMocks());
 
-describe('a hash', () => {
+describe('PasswordHasher', () => {
   const hasher = hasherOf(4);
 
-  it('fits its password and no other', async () => {
+  it('matches only the password that was hashed', async () => {
     const hash = await hasher.hash('correct horse battery');
     expect(await hasher.match('correct horse battery', hash)).not.toBeNull();
     expect(await hasher.match('Correct horse battery', hash)).toBeNull();
   });
 
-  it('is renewed where its cost is another than the configured one', async () => {
+  it('rehashes if the cost is not the configured one', async () => {
     const hash = await hasher.hash('correct horse battery');
     expect(bcrypt.getRounds(hash)).toBe(4);
     expect(await hasher.rehashIfNeeded('correct horse battery', hash, OWNER)).toBeNull();
     expect(await hasher.rehashIfNeeded('correct horse battery', null, OWNER)).toBeNull();
-    const renewed = await hasherOf(5).rehashIfNeeded('correct horse battery', hash, OWNER);
-    expect(bcrypt.getRounds(renewed!)).toBe(5);
+    const rehashed = await hasherOf(5).rehashIfNeeded('correct horse battery', hash, OWNER);
+    expect(bcrypt.getRounds(rehashed!)).toBe(5);
   });
 
-  it('of 72 bytes does not fit a longer password that begins with them', async () => {
+  it('refuses a longer password that begins with the 72 bytes of the right one', async () => {
     const longest = 'é'.repeat(36);
     const hash = await hasher.hash(longest);
     expect(await hasher.match(longest, hash)).not.toBeNull();
@@ -37,7 +37,7 @@ describe('a hash', () => {
     expect(await hasher.replace(`${longest}x`, hash, 'next password')).toBeNull();
   });
 
-  it('is replaced only by who knows the password', async () => {
+  it('replaces a hash only if the current password is right', async () => {
     const hash = await hasher.hash('correct horse battery');
     expect(await hasher.replace('wrong', hash, 'next password')).toBeNull();
     expect(await hasher.replace('correct horse battery', null, 'next password')).toBeNull();
@@ -50,22 +50,22 @@ describe('without a hash to compare with', () => {
   it('does the same work as with one, at the configured cost', async () => {
     const compare = jest.spyOn(bcrypt, 'compare');
     const hasher = hasherOf(5);
-    await hasher.match('whatever', null);
-    await hasher.match('whatever', await hasher.hash('something else'));
+    await hasher.match('a password', null);
+    await hasher.match('a password', await hasher.hash('something else'));
     expect(compare.mock.calls.map(([, hash]) => bcrypt.getRounds(hash as string))).toEqual([5, 5]);
   });
 
-  it('never matches, not even the password of the dummy', async () => {
+  it('never matches, not even the dummy password', async () => {
     const hash = jest.spyOn(bcrypt, 'hash');
     const hasher = hasherOf(4);
-    await hasher.match('whatever', null);
+    await hasher.match('a password', null);
     const [dummyPassword] = hash.mock.calls[0]!;
     expect(await hasher.match(dummyPassword as string, null)).toBeNull();
   });
 });
 
 describe('under load', () => {
-  /** bcrypt that ends when told to, so that the queue stands still meanwhile. */
+  /** Hashes that stay in progress until `release`. */
   function heldHashes() {
     let release!: () => void;
     const held = new Promise<void>((resolve) => (release = resolve));
@@ -80,7 +80,7 @@ describe('under load', () => {
     [4, SLOTS],
     [3, 1],
     [1, 1],
-  ])('of a pool of %i threads takes %i, and lets the others wait', async (threads, slots) => {
+  ])('uses, of a pool of %i threads, %i and queues the other hashes', async (threads, slots) => {
     const { started, release } = heldHashes();
     const hasher = hasherOf(4, threads);
     const all = Array.from({ length: 8 }, () => hasher.hash('password'));
@@ -91,9 +91,9 @@ describe('under load', () => {
     expect(started).toHaveBeenCalledTimes(8);
   });
 
-  it('answers busy at once, with the seconds to wait, where the result would come too late', async () => {
+  it('answers busy at once, with a retry time, if the result would come too late', async () => {
     const { started, release } = heldHashes();
-    // Cost 16 counts as some three seconds a hash, so that few fit into the longest time.
+    // Cost 16 is estimated at some three seconds a hash, so few fit into the timeout.
     const hasher = hasherOf(16);
     const results = Array.from({ length: 20 }, () => hasher.hash('password').catch((error: unknown) => error));
     const refused = (await Promise.race([results.at(-1)!, new Promise(setImmediate)])) as AppError;
@@ -108,7 +108,7 @@ describe('under load', () => {
     expect(await hasher.hash('once the queue is empty')).toBe('hash');
   });
 
-  it('lets nobody wait past the time, even where the estimate was too bright', async () => {
+  it('times out even if the estimate was too low', async () => {
     const { release } = heldHashes();
     const hasher = hasherOf(4);
     const holders = Array.from({ length: SLOTS }, () => hasher.hash('password'));
@@ -118,7 +118,7 @@ describe('under load', () => {
     expect(await hasher.hash('the queue is empty again')).toBe('hash');
   });
 
-  it('goes on after a hash that failed', async () => {
+  it('continues after a hash failed', async () => {
     const hasher = hasherOf(4);
     const broken = jest.spyOn(bcrypt, 'hash').mockImplementation(() => Promise.reject(new Error('no memory')));
     const failures = Array.from({ length: 6 }, () => hasher.hash('password'));
@@ -127,7 +127,7 @@ describe('under load', () => {
     expect(await hasher.hash('password')).toMatch(/^\$2b\$04\$/);
   });
 
-  it('leaves the event loop free', async () => {
+  it('does not block the event loop', async () => {
     const hasher = hasherOf(9);
     let turns = 0;
     let hashing = true;
@@ -138,7 +138,7 @@ describe('under load', () => {
     setImmediate(turn);
     await Promise.all(Array.from({ length: 8 }, () => hasher.hash('password')));
     hashing = false;
-    // Hashes on the event loop itself would leave it a handful of turns, one between each two.
+    // Hashing on the event loop would leave it a handful of turns.
     expect(turns).toBeGreaterThan(200);
   });
 });

@@ -5,7 +5,7 @@ export function randomToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-/** What is stored of a secret of full entropy: SHA-256, hex. A slow hash would add nothing to 256 random bits. */
+/** SHA-256, hex. A slow hash would add nothing to 256 random bits. */
 export function tokenHash(token: string): string {
   return hash('sha256', token, 'hex');
 }

@@ -1,6 +1,6 @@
 /**
- * ARGV: what is added to a count, seconds of a new window. Gives the count and the milliseconds that are left. Taken back is
- * only what stands there: a window that has ended would else begin again below zero, and allow more than the limit.
+ * ARGV: increment, seconds of a new window. Returns the count and the milliseconds left. A refund never goes below zero: after
+ * the end of the window it would start a new one that allows more than the limit.
  */
 export const COUNT = `
 if tonumber(ARGV[1]) < 0 and tonumber(redis.call('GET', KEYS[1]) or 0) <= 0 then return {0, 0} end

@@ -7,7 +7,6 @@ import { clientKey } from './ip-prefix.js';
 import type { RateLimitResult } from './limiter.js';
 import { clientFactor, RateLimits } from './rate-limits.js';
 
-/** Answers that say: this token was not one of ours. */
 const INVALID_TOKEN_ERRORS = new Set<ErrorType>([
   'invalid_or_expired_token',
   'invalid_refresh_token',
@@ -15,14 +14,13 @@ const INVALID_TOKEN_ERRORS = new Set<ErrorType>([
   'invalid_state',
 ]);
 
-/** Addresses refused for guessing that are remembered at once. */
 const MAX_BLOCKED_ENTRIES = 10_000;
 
-/** Counts the wrong guesses at tokens; a right token costs nothing, not even a look into Redis. */
+/** Rate-limits invalid tokens per client; a valid one costs nothing, not even a Redis command. */
 @Injectable()
 export class InvalidTokenInterceptor implements NestInterceptor {
-  /** What each client that has used up its guesses was told last. */
-  private readonly refused = new Map<string, { taken: RateLimitResult; untilMs: number }>();
+  /** The last result of each client over the limit. */
+  private readonly blocked = new Map<string, { result: RateLimitResult; untilMs: number }>();
 
   constructor(private readonly limits: RateLimits) {}
 
@@ -30,9 +28,9 @@ export class InvalidTokenInterceptor implements NestInterceptor {
     if (!this.limits.enabled) return next.handle();
     const context = host.switchToHttp().getRequest<FastifyRequest>().context;
     const client = clientKey(context);
-    const refused = this.refused.get(client);
-    const resetsIn = (refused?.untilMs ?? 0) - Date.now();
-    if (refused && resetsIn > 0) throw this.refuse(context, { ...refused.taken, resetsIn });
+    const blocked = this.blocked.get(client);
+    const resetsIn = (blocked?.untilMs ?? 0) - Date.now();
+    if (blocked && resetsIn > 0) throw this.toError(context, { ...blocked.result, resetsIn });
     return next.handle().pipe(
       catchError(async (error: unknown) => {
         if (error instanceof AppError && INVALID_TOKEN_ERRORS.has(error.type)) await this.count(client, context);
@@ -42,21 +40,21 @@ export class InvalidTokenInterceptor implements NestInterceptor {
   }
 
   private async count(client: string, context: RequestContext): Promise<void> {
-    const taken = await this.limits.consume('tokenPerIp', [client], clientFactor(context));
-    if (taken.allowed) return this.limits.show(context, taken);
-    this.refused.delete(client);
-    this.refused.set(client, { taken, untilMs: Date.now() + taken.resetsIn });
-    if (this.refused.size > MAX_BLOCKED_ENTRIES) this.refused.delete(this.refused.keys().next().value!);
-    throw this.refuse(context, taken);
+    const result = await this.limits.consume('tokenPerIp', [client], clientFactor(context));
+    if (result.allowed) return this.limits.show(context, result);
+    this.blocked.delete(client);
+    this.blocked.set(client, { result, untilMs: Date.now() + result.resetsIn });
+    if (this.blocked.size > MAX_BLOCKED_ENTRIES) this.blocked.delete(this.blocked.keys().next().value!);
+    throw this.toError(context, result);
   }
 
-  private refuse(context: RequestContext, taken: RateLimitResult): AppError {
-    this.limits.show(context, taken);
-    return this.limits.toError('tokenPerIp', context, taken.resetsIn);
+  private toError(context: RequestContext, result: RateLimitResult): AppError {
+    this.limits.show(context, result);
+    return this.limits.toError('tokenPerIp', context, result.resetsIn);
   }
 }
 
-/** For routes that take a secret token: whoever guesses wrongly too often is refused for a while. */
+/** For routes that take a secret token: limits guesses. */
 export function ThrottleInvalidTokens() {
   return UseInterceptors(InvalidTokenInterceptor);
 }

@@ -4,7 +4,7 @@ import type { ClientAddress } from '../common/http/client-address.js';
 import { mailboxOf } from '../common/dto/email-address.js';
 import type { WorkOwner } from '../crypto/fair-queue.js';
 
-/** What counts as one client: an IPv4 address, or the /64 that a single IPv6 customer has to itself. */
+/** The IPv4 address or the IPv6 /64 prefix, the size of one customer's network. */
 export function ipPrefix(address: string): string {
   if (!isIPv6(address)) return address;
   const parsed = ipaddr.process(address);
@@ -13,13 +13,13 @@ export function ipPrefix(address: string): string {
   return `${prefix.join(':')}::/64`;
 }
 
-/** The client in the keys of the limits. A proxy with unknown clients behind it has counts apart from its own requests. */
+/** The client in the keys of the limits. Unknown clients behind a proxy are counted apart from the proxy's own requests. */
 export function clientKey({ ipAddress, behindProxy }: ClientAddress): string {
   const network = ipPrefix(ipAddress);
   return behindProxy ? `behind ${network}` : network;
 }
 
-/** Whose turn a password takes in the queue of hashes. */
+/** The owner of a password check in the queue of hashes. */
 export const hashOwner = (context: ClientAddress, email: string): WorkOwner => ({
   client: clientKey(context),
   account: mailboxOf(email),

@@ -5,7 +5,7 @@ import { Limiter } from './limiter.js';
 describe('Limiter in memory', () => {
   const limiter = () => new Limiter('spec', { points: 2, seconds: 60 }, new CircuitBreaker(null, null as never));
 
-  it('allows the limit and no more, and counts again what was given back', async () => {
+  it('allows the limit and no more, and allows refunded uses again', async () => {
     const two = limiter();
     const first = await two.consume('key');
     const second = await two.consume('key');
@@ -20,7 +20,7 @@ describe('Limiter in memory', () => {
     expect((await two.consume('other')).count).toBe(1);
   });
 
-  it('gives nothing back to a window that has not counted it', async () => {
+  it('does not refund a use of an earlier window', async () => {
     const short = new Limiter('spec', { points: 2, seconds: 1 }, new CircuitBreaker(null, null as never));
     const taken = await short.consume('key');
     await sleep(1100);
@@ -32,7 +32,7 @@ describe('Limiter in memory', () => {
     expect(await short.counted('key')).toBe(0);
   });
 
-  it('locks a key for a whole window, whatever is given back', async () => {
+  it('locks a key for a whole window despite refunds', async () => {
     const two = limiter();
     const taken = await two.consume('key');
     expect(await two.blockedForMs('key')).toBe(0);
@@ -42,7 +42,7 @@ describe('Limiter in memory', () => {
     expect(await two.blockedForMs('other')).toBe(0);
   });
 
-  it('forgets the key not seen for longest when too many are counted', async () => {
+  it('evicts the least recently used key', async () => {
     const two = limiter();
     await two.consume('old');
     await two.consume('kept');
@@ -54,21 +54,21 @@ describe('Limiter in memory', () => {
     expect((await two.consume('kept')).count).toBe(3);
   });
 
-  it('forgets nobody for tries that are given back, however many', async () => {
+  it('evicts no key because of refunded uses', async () => {
     const two = limiter();
     await two.consume('victim');
     for (let index = 0; index < 10_000; index += 1) await (await two.consume(`key ${index}`)).refund();
     expect(await two.counted('victim')).toBe(1);
   });
 
-  it('keeps a try that comes while another is given back, even twice', async () => {
+  it('keeps a use that is counted during a refund, even one made twice', async () => {
     const two = limiter();
     const earlier = await two.consume('key');
     const [, later] = await Promise.all([earlier.refund(), two.consume('key'), earlier.refund()]);
     expect([later.count, await two.counted('key')]).toEqual([1, 1]);
   });
 
-  it('forgets the oldest lock when there are too many, and none for counts', async () => {
+  it('evicts the oldest lock for another lock, never for a count', async () => {
     const two = limiter();
     await two.lock('old');
     await two.lock('kept');

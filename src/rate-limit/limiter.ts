@@ -17,13 +17,13 @@ export interface RateLimitResult {
   count: number;
   /** Milliseconds until the window ends. */
   resetsIn: number;
-  /** Takes this one back, where it was counted. */
+  /** Undoes the count, in the store that counted it. */
   refund: () => Promise<unknown>;
 }
 
 const lockOf = (key: string) => `lock:${key}`;
 
-/** The library rejects with the count where it is over the limit; that is an answer, not an error. */
+/** Over the limit, the library rejects with the count. */
 async function count(store: RateLimiterRedis, key: string): Promise<Count> {
   try {
     return await store.consume(key);
@@ -33,10 +33,13 @@ async function count(store: RateLimiterRedis, key: string): Promise<Count> {
   }
 }
 
-/** One limit, counted for all instances in Redis, and in this process's memory while Redis does not answer. */
+/**
+ * One limit, counted in Redis for all instances, and in memory while Redis is down. By hand around rate-limiter-flexible, which
+ * has no refund that is safe at the end of a window.
+ */
 export class Limiter {
   private readonly memory: MemoryCounts;
-  /** Apart from the counts, which must not push them out. */
+  /** Separate, so that counts do not evict locks. */
   private readonly locks: MemoryCounts;
   private readonly shared: RateLimiterRedis | null;
 
@@ -54,8 +57,8 @@ export class Limiter {
   }
 
   /**
-   * Counts one use of the key, also beyond the limit: the caller gives back what it refuses.
-   * @param factor how many times the configured number this key may reach
+   * Counts one use of the key, even beyond the limit: the caller refunds what it refuses.
+   * @param factor multiplies the limit
    */
   async consume(key: string, factor = 1): Promise<RateLimitResult> {
     const { shared } = this;
@@ -65,8 +68,8 @@ export class Limiter {
   }
 
   /**
-   * Locks the key for a whole window from now on. A lock is not a count: it stands under a name of its own, because what
-   * is given back meanwhile must not undo it. It stands in memory too, to outlast a Redis that goes or comes back.
+   * Locks the key for a whole window from now on. Stored apart from the count, because refunds must not undo it, and in memory
+   * too, so that it survives an outage of Redis.
    */
   async lock(key: string): Promise<void> {
     this.locks.startWindow(key);
@@ -75,31 +78,30 @@ export class Limiter {
 
   /** @returns milliseconds until the lock ends, 0 without one */
   async blockedForMs(key: string): Promise<number> {
-    const shared = await this.look(lockOf(key));
+    const shared = await this.readShared(lockOf(key));
     return Math.max(shared?.msBeforeNext ?? 0, this.locks.get(key).msBeforeNext);
   }
 
-  /** What is counted of the key now. */
   async counted(key: string): Promise<number> {
-    return ((await this.look(key)) ?? this.memory.get(key)).consumedPoints;
+    return ((await this.readShared(key)) ?? this.memory.get(key)).consumedPoints;
   }
 
-  private look(name: string): Promise<Count | null> {
+  private readShared(name: string): Promise<Count | null> {
     return this.inRedis(async () => (await this.shared!.get(name)) ?? NOTHING);
   }
 
   private toResult(
     { consumedPoints, msBeforeNext }: Count,
     factor: number,
-    giveBack: () => Promise<unknown>,
+    refund: () => Promise<unknown>,
   ): RateLimitResult {
     const { seconds } = this.limit;
     const points = this.limit.points * factor;
     const resetsIn = msBeforeNext > 0 ? msBeforeNext : seconds * 1000;
-    return { allowed: consumedPoints <= points, limit: points, count: consumedPoints, resetsIn, refund: giveBack };
+    return { allowed: consumedPoints <= points, limit: points, count: consumedPoints, resetsIn, refund };
   }
 
-  /** @returns null where Redis is away, or refuses (read-only after a fail-over, out of memory) */
+  /** @returns null if Redis is down or refuses (read-only after a failover, out of memory) */
   private async inRedis<T>(command: () => Promise<T>): Promise<T | null> {
     if (!this.shared) return null;
     try {

@@ -1,7 +1,7 @@
-/** Keys that are counted at once; the one not seen for longest makes room. */
+/** The least recently used key is evicted. */
 const MAX_ENTRIES = 10_000;
 
-/** What is counted of one key, in the words of the library that counts in Redis. */
+/** Named like the result of rate-limiter-flexible. */
 export interface Count {
   consumedPoints: number;
   /** Milliseconds until the window ends. */
@@ -17,9 +17,8 @@ interface Window {
 export const NOTHING: Count = { consumedPoints: 0, msBeforeNext: 0 };
 
 /**
- * Counts in memory for as many keys as fit: a flood of new keys must not fill the process. A key of which nothing is counted any
- * more leaves at once, or tries that cost nothing would push out those that count. The library's own counts in memory cannot be
- * looked at and removed in one step, and a try in between would be lost.
+ * Counts a bounded number of keys in memory. A fully refunded key is removed at once: otherwise refunded uses would evict keys
+ * that count. rate-limiter-flexible cannot read and remove a count in one step, and would lose a use in between.
  */
 export class MemoryCounts {
   private readonly windows = new Map<string, Window>();
@@ -35,21 +34,20 @@ export class MemoryCounts {
 
   increment(key: string): Count {
     const { consumedPoints, msBeforeNext } = this.get(key);
-    return this.keep(key, consumedPoints + 1, msBeforeNext || this.seconds * 1000);
+    return this.set(key, consumedPoints + 1, msBeforeNext || this.seconds * 1000);
   }
 
-  /** Like COUNT in Redis: never below zero. */
+  /** Never below zero, like COUNT in Redis. */
   refund(key: string): void {
     if (this.get(key).consumedPoints > 1) this.windows.get(key)!.count -= 1;
     else this.windows.delete(key);
   }
 
-  /** Begins a whole window, whatever is counted. */
   startWindow(key: string): void {
-    this.keep(key, 1, this.seconds * 1000);
+    this.set(key, 1, this.seconds * 1000);
   }
 
-  private keep(key: string, count: number, milliseconds: number): Count {
+  private set(key: string, count: number, milliseconds: number): Count {
     this.windows.delete(key);
     this.windows.set(key, { count, ends: performance.now() + milliseconds });
     if (this.windows.size > MAX_ENTRIES) this.windows.delete(this.windows.keys().next().value!);

@@ -10,7 +10,7 @@ import { CircuitBreaker } from '../redis/circuit-breaker.js';
 import { Limit, Limiter, RateLimitResult } from './limiter.js';
 import { clientKey } from './ip-prefix.js';
 
-/** How many clients a proxy is taken for whose clients cannot be told apart. */
+/** The number of clients assumed behind a proxy that hides them. */
 const PROXY_CLIENTS_RATIO = 50;
 const HOUR_SECONDS = 3600;
 const MINUTE_SECONDS = 60;
@@ -26,7 +26,7 @@ function limitsOf(rates: RateLimitSettings) {
     services: { points: rates.services, seconds: MINUTE_SECONDS },
     registerPerIp: { points: rates.registerPerIp, seconds: HOUR_SECONDS },
     forgotPerIp: { points: rates.forgotPerIp, seconds: HOUR_SECONDS },
-    // One count a kind of mail: using up one must not stop the others.
+    // Separate, so that one kind of mail does not block the others.
     resetMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
     verificationMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
     alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
@@ -40,18 +40,16 @@ function limitsOf(rates: RateLimitSettings) {
 
 export type LimitName = keyof ReturnType<typeof limitsOf>;
 
-/** Who is counted: opaque parts of a key. */
+/** The opaque parts of a key. */
 type KeyParts = readonly string[];
 
 export const clientFactor = ({ behindProxy }: ClientAddress): number => (behindProxy ? PROXY_CLIENTS_RATIO : 1);
 
 /**
- * All limits of the service. Keys are MACs, so neither addresses nor IP addresses stand in Redis, and nobody who reads it
- * can find them by trying.
+ * All limits of the service. Keys are MACs, so that e-mail and IP addresses cannot be read or guessed from Redis.
  */
 @Injectable()
 export class RateLimits {
-  /** False where RATE_LIMIT_ENABLED lifts every limit. */
   readonly enabled: boolean;
   private readonly limiters: Record<LimitName, Limiter>;
 
@@ -66,7 +64,7 @@ export class RateLimits {
     ) as Record<LimitName, Limiter>;
   }
 
-  /** Counts one use. @param factor how many times the configured number may be reached */
+  /** Counts one use. @param factor multiplies the limit */
   consume(name: LimitName, parts: KeyParts, factor?: number): Promise<RateLimitResult> {
     return this.limiters[name].consume(this.keyOf(parts), factor);
   }
@@ -80,21 +78,20 @@ export class RateLimits {
     return this.limiters[name].blockedForMs(this.keyOf(parts));
   }
 
-  /** What is counted now. */
   count(name: LimitName, parts: KeyParts): Promise<number> {
     return this.limiters[name].counted(this.keyOf(parts));
   }
 
   /**
-   * Counts one use and shows the state in the `RateLimit-*` headers of the answer: only the caller's own uses may be counted
-   * under these parts, since what others did would tell of them.
-   * @throws AppError `rate_limited` beyond the limit
+   * Counts one use and sends the state as `RateLimit-*` headers. The key must belong to the caller alone, because the headers
+   * would disclose the activity of others.
+   * @throws AppError `rate_limited` over the limit
    */
   async require(name: LimitName, context: RequestContext, parts: KeyParts, factor = 1): Promise<void> {
     if (!this.enabled) return;
-    const taken = await this.consume(name, parts, factor);
-    this.show(context, taken);
-    if (!taken.allowed) throw this.toError(name, context, taken.resetsIn);
+    const result = await this.consume(name, parts, factor);
+    this.show(context, result);
+    if (!result.allowed) throw this.toError(name, context, result.resetsIn);
   }
 
   requireByClient(name: LimitName, context: RequestContext): Promise<void> {
@@ -102,9 +99,9 @@ export class RateLimits {
   }
 
   /**
-   * Counts a mail that was asked for.
-   * @returns false where others have asked for as many as the mailbox may get; the answer must not tell
-   * @throws AppError `rate_limited` where this client alone has asked for more
+   * Counts a requested mail, per mailbox and client and per mailbox.
+   * @returns false if the limit of the mailbox is reached, which the answer must not disclose
+   * @throws AppError `rate_limited` if this client alone has reached it
    */
   async allowsMail(name: LimitName, context: RequestContext, email: string): Promise<boolean> {
     if (!this.enabled) return true;
@@ -113,7 +110,7 @@ export class RateLimits {
     return (await this.consume(name, [mailbox])).allowed;
   }
 
-  /** Of several limits the answer shows the one that is nearest to its end. */
+  /** Of several limits, the headers show the one with the fewest uses left. */
   show(
     context: RequestContext,
     { limit, count, resetsIn }: Pick<RateLimitResult, 'limit' | 'count' | 'resetsIn'>,
@@ -128,7 +125,7 @@ export class RateLimits {
     this.show(context, { limit, count: limit, resetsIn });
   }
 
-  /** The error of a limit that is used up. @param resetsIn milliseconds */
+  /** @param resetsIn milliseconds */
   toError(name: LimitName, context: RequestContext, resetsIn: number): AppError {
     context.exceededLimit = name;
     rateLimited.inc({ limit: name });

@@ -6,10 +6,10 @@ import { RateLimits } from './rate-limits.js';
 const UNLIMITED = 'writes:unlimited';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** For what a member must be able to do at any time, such as signing out. */
+/** For actions that must always be possible, such as signing out. */
 export const NotCountedAsWrite = () => SetMetadata(UNLIMITED, true);
 
-/** Counts every request by which a member may change something; stands behind the guard that finds out who asks. */
+/** Counts writes per user; runs after the guard that authenticates the request. */
 @Injectable()
 export class WriteLimitGuard implements CanActivate {
   constructor(

@@ -20,7 +20,7 @@ function block(milliseconds: number): void {
 }
 
 describe('the circuit breaker', () => {
-  it.each([20, 30])('opens where every answer takes %d ms, before a request has waited for long', async (time) => {
+  it.each([20, 30])('opens if every answer takes %d ms, before a request has waited for long', async (time) => {
     answersAfter = time;
     let answers = 0;
     const opened = (async () => {
@@ -38,7 +38,7 @@ describe('the circuit breaker', () => {
     while (!breaker.available) await sleep(10);
   });
 
-  it('stays closed where a slow answer is now and then among quick ones', async () => {
+  it('stays closed for occasional slow answers', async () => {
     for (let round = 0; round < 10; round += 1) {
       await ask(15);
       await ask(0);
@@ -46,7 +46,7 @@ describe('the circuit breaker', () => {
     expect(breaker.available).toBe(true);
   });
 
-  it('counts what waits at the same time once', async () => {
+  it('counts concurrent slow commands once', async () => {
     for (let round = 0; round < 3; round += 1) {
       await Promise.all(Array.from({ length: 20 }, () => ask(15)));
       await ask(0);
@@ -54,7 +54,7 @@ describe('the circuit breaker', () => {
     expect(breaker.available).toBe(true);
   });
 
-  it('takes the lag of its own process for no fault of Redis', async () => {
+  it('ignores the event loop lag of its own process', async () => {
     for (let round = 0; round < 20; round += 1) {
       const answers = [ask(1), ask(1)];
       block(30);

@@ -1,38 +1,38 @@
 import { Injectable } from '@nestjs/common';
 import { KeyRing } from '../crypto/key-ring.js';
 
-/** Entries that are remembered as genuine, about a kilobyte each. */
+/** About a kilobyte each. */
 const MAX_VERIFIED_ENTRIES = 5000;
-/** A MAC of 32 bytes in base64url, and the space behind it. */
+/** 32 bytes in base64url, and the space after it. */
 const MAC_CHARS = 44;
 const PURPOSE = 'redis-entry';
 
 /**
- * Authenticates what stands in Redis: `<MAC> <end> <value>`. The MAC covers the key, so an entry cannot be moved to another
- * one, and the end, so it cannot be put back for longer than it was made for.
+ * Authenticates entries of Redis as `<MAC> <expiry> <value>`. The MAC covers the key, so that an entry cannot be moved to
+ * another one, and the expiry, so that it cannot be replayed later.
  */
 @Injectable()
 export class EntrySigner {
-  // The same entry is read again and again, and comparing texts costs a tenth of the MAC.
+  // Entries are read again and again, and comparing strings costs a tenth of the MAC.
   private readonly verified = new Map<string, string>();
 
   constructor(private readonly ring: KeyRing) {}
 
-  /** @param ends milliseconds since 1970 */
-  sign(key: string, value: string, ends: number): string {
-    const body = `${Math.ceil(ends)} ${value}`;
+  /** @param expiresAt milliseconds since 1970 */
+  sign(key: string, value: string, expiresAt: number): string {
+    const body = `${Math.ceil(expiresAt)} ${value}`;
     return `${this.ring.sign(PURPOSE, `${key}\n${body}`).toString('base64url')} ${body}`;
   }
 
-  /** @returns the value; null where this service did not write the entry under this key, or its time is over */
-  open(key: string, entry: string, now = Date.now()): string | null {
+  /** @returns the value; null if the MAC is wrong for this key or the entry has expired */
+  verify(key: string, entry: string, now = Date.now()): string | null {
     const valueStart = entry.indexOf(' ', MAC_CHARS) + 1;
     if (valueStart === 0 || !(Number(entry.slice(MAC_CHARS, valueStart - 1)) > now)) return null;
-    if (this.verified.get(key) !== entry && !this.verify(key, entry)) return null;
+    if (this.verified.get(key) !== entry && !this.verifyMac(key, entry)) return null;
     return entry.slice(valueStart);
   }
 
-  private verify(key: string, entry: string): boolean {
+  private verifyMac(key: string, entry: string): boolean {
     const given = Buffer.from(entry.slice(0, MAC_CHARS), 'base64url');
     if (!this.ring.verify(PURPOSE, `${key}\n${entry.slice(MAC_CHARS)}`, given)) return false;
     this.verified.set(key, entry);

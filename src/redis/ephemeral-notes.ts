@@ -1,6 +1,6 @@
 type Query = (sql: string, values: unknown[]) => Promise<unknown[]>;
 
-/** A note for the other processes, in PostgreSQL whether or not Redis answers; written again, it lives for longer. */
+/** A flag for the other processes, always in PostgreSQL; writing it again extends its life. */
 export async function writeNote(query: Query, key: string, seconds: number): Promise<void> {
   await query(
     `INSERT INTO ephemeral_values (key, value, expires_at) VALUES ($1, '', now() + make_interval(secs => $2))

@@ -1,6 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** A value for one use within minutes, kept here while Redis is away; empty once taken. Also the note of `noteDoubt`. */
+/** A one-time value that is stored here while Redis is down; empty once consumed. Also the flags of `writeNote`. */
 @Entity('ephemeral_values')
 @Index('idx_ephemeral_expires', ['expiresAt'])
 export class EphemeralValue {

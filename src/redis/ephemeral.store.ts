@@ -8,16 +8,16 @@ import { deleteExpiredRows } from '../database/expired-rows.js';
 import { CircuitBreaker, RedisUnavailable } from './circuit-breaker.js';
 import { EntrySigner } from './entry-signer.js';
 
-/** Rows that each write clears away; more than it adds, so the table never holds much more than what is live. */
+/** Expired rows that each write deletes. */
 const CLEANUP_ROWS = 100;
-/** Redis ends an entry in time; the end in its MAC only stops a replay, and the clocks of instances may differ by so much. */
+/** Added to the expiry in the MAC, which only stops replays: the clocks of instances may differ by this much. */
 const CLOCK_TOLERANCE_MS = 60_000;
-/** How long a used value is known to be used: longer than the MAC of any of them is good. */
+/** How long consumed values are recorded; longer than any MAC is valid. */
 const USED_SECONDS = 3600;
 
 /**
- * Values for one use within minutes: in Redis, or in PostgreSQL while Redis is away or not configured. Keys are random or
- * hashed by the caller; values must be harmless to whoever reads the table.
+ * One-time values that live for minutes: in Redis, or in PostgreSQL while Redis is down or not configured. Callers use random
+ * or hashed keys, and values that are not secret.
  */
 @Injectable()
 export class EphemeralStore {
@@ -31,14 +31,14 @@ export class EphemeralStore {
 
   /** @param value not empty */
   async put(key: string, value: string, seconds: number): Promise<void> {
-    // Beside instances of a release that signs nothing, values go where both read them.
+    // Instances of a release that does not sign entries read PostgreSQL only.
     if (this.settings.jwt.binding === 'require') {
       const entry = this.signer.sign(key, value, Date.now() + seconds * 1000 + CLOCK_TOLERANCE_MS);
       if ((await this.inRedis((redis) => redis.set(key, entry, 'PX', seconds * 1000))) !== null) return;
     }
-    // An array, which is looked up key by key: to join the keys, the planner would read the table.
+    // ARRAY() makes the planner look up each key; for a join it would read the whole table.
     await this.database.query(
-      `WITH swept AS (
+      `WITH expired AS (
          DELETE FROM ephemeral_values WHERE key = ANY (ARRAY(
            SELECT key FROM ephemeral_values WHERE expires_at < now() ORDER BY expires_at LIMIT ${CLEANUP_ROWS} FOR UPDATE SKIP LOCKED)))
        INSERT INTO ephemeral_values (key, value, expires_at) VALUES ($1, $2, now() + make_interval(secs => $3))`,
@@ -46,11 +46,11 @@ export class EphemeralStore {
     );
   }
 
-  /** The value, once: of any number of calls at the same time one gets it, the others null. */
+  /** Returns the value once; all other calls, concurrent ones too, get null. */
   async consume(key: string): Promise<string | null> {
     const [cached, stored] = await Promise.all([
       this.inRedis((redis) => redis.getdel(key)),
-      // Emptied, not deleted: a SET that timed out may have reached Redis all the same, and that copy would be a second use.
+      // Emptied, not deleted: a SET that timed out may still have reached Redis, and that copy must not be consumed.
       this.database.query<[{ value: string }[], number]>(
         `WITH found AS (SELECT key, value FROM ephemeral_values WHERE key = $1 AND expires_at > now() FOR UPDATE)
          UPDATE ephemeral_values AS row SET value = '' FROM found WHERE row.key = found.key RETURNING found.value`,
@@ -59,12 +59,12 @@ export class EphemeralStore {
     ]);
     const row = stored[0][0];
     if (row || !cached) return row?.value || null;
-    const value = this.signer.open(key, cached);
-    return value !== null && (await this.noteUse(key)) ? value : null;
+    const value = this.signer.verify(key, cached);
+    return value !== null && (await this.recordUse(key)) ? value : null;
   }
 
-  /** That a value is used up stands in PostgreSQL: to write it to Redis once more does not bring it back. */
-  private async noteUse(key: string): Promise<boolean> {
+  /** Recorded in PostgreSQL, so that a value that is written to Redis again cannot be consumed again. */
+  private async recordUse(key: string): Promise<boolean> {
     const used: unknown[] = await this.database.query(
       `INSERT INTO ephemeral_values (key, value, expires_at) VALUES ($1, '', now() + make_interval(secs => $2))
        ON CONFLICT (key) DO NOTHING RETURNING 1`,
@@ -77,15 +77,14 @@ export class EphemeralStore {
     try {
       return await this.breaker.run(command);
     } catch (error) {
-      // A server that refuses (read-only, out of memory, still loading) is as good as none. The message alone: the error
-      // carries the command with its values.
+      // Only the message: the error contains the command with its values.
       if (!(error instanceof RedisUnavailable)) this.logger.warn({ reason: String(error) }, 'Redis refused a command');
       return null;
     }
   }
 }
 
-/** Each write deletes some too, but there may be no further write. */
+/** For the periodic cleanup: `put` deletes expired rows too, but may never be called again. */
 export function deleteExpiredValues(tx: EntityManager, maxRows: number): Promise<number> {
   const rows = { table: 'ephemeral_values', key: 'key', column: 'expires_at', before: 'now()' };
   return deleteExpiredRows(tx, rows, maxRows);

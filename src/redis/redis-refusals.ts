@@ -1,17 +1,17 @@
 import type { Redis } from 'ioredis';
 
 /**
- * Words by which a server refuses whatever it is asked to write, or everything: it is full, cannot save, has become a replica,
- * is loading, knows us no more. A script's refusal carries the word further back, on older servers.
+ * Error codes of a server that refuses all writes or all commands: out of memory, cannot save, a replica, loading, not
+ * authenticated. Older servers put a script's code after `ERR`.
  */
 const REFUSES_WORK = /^(?:ERR .*-)?(READONLY|OOM|MISCONF|NOREPLICAS|MASTERDOWN|LOADING|CLUSTERDOWN|NOAUTH) /;
 
-/** A write as the service makes them: a replica, and a server that is full, would answer a PING. */
+/** A write, because a replica or a server that is out of memory still answers a PING. */
 export function probeWrite(redis: Redis): Promise<unknown> {
   return redis.set('health:probe', '1', 'PX', 1000);
 }
 
-/** What the server answered, as opposed to a connection that failed. */
+/** Whether the server answered with an error, as opposed to a failed connection. */
 export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError';
 }

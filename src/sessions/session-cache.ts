@@ -109,7 +109,7 @@ export class SessionCache implements OnApplicationShutdown {
 
   private validateEntry(entry: string, sessionId: string, userId: string): Role | 'revoked' | null {
     // Redis' TTL is not enough: the TTL of a delayed write starts late.
-    const value = this.signer.open(key(sessionId), entry, this.listener.now());
+    const value = this.signer.verify(key(sessionId), entry, this.listener.now());
     if (value === null || value === REVOKED) return value;
     const [owner, role, asOf] = value.split(' ');
     const { since } = this.listener;

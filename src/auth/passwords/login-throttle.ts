@@ -32,8 +32,9 @@ interface Attempt {
 const refundAll = (counts: RateLimitResult[]) => Promise.all(counts.map((one) => one.refund()));
 
 /**
- * Limits wrong passwords by address, by client and by the pair of both. An attempt is counted before the password is
- * compared and refunded if it was right, so parallel guesses cannot exceed the limit.
+ * Limits wrong passwords by address, by client and by the pair of both, whose limit ends in a lockout of the client from the
+ * account. An attempt is counted before the password is compared and refunded if it was right, so parallel guesses cannot
+ * exceed the limit.
  *
  * The keys contain the password's generation: a reset starts new counts on every instance, without Redis. The generation is
  * 0 without an account and for a new one, and a rehash does not change it, so the counts reveal neither.

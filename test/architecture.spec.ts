@@ -72,6 +72,15 @@ const cases: Record<string, Case> = {
       [file('bench/a.ts', `const ${'LONG'}${'EST'} = wait();`)],
     ],
   },
+  'prose names its subject': {
+    rule: rules.proseNamesItsSubject,
+    broken: [
+      [file('src/users/a.ts', '/** Nobody reads this. */')],
+      [file('docs/a.md', 'Requests meanwhile wait.')],
+      [file('src/mail/a.ts', `throw new Error('Nobody knows');`)],
+      [file('README.md', 'For whoever runs it.')],
+    ],
+  },
   'numbers name their unit': {
     rule: rules.numbersNameTheirUnit,
     broken: [[file('src/users/a.ts', 'const TTL = 60;')], [file('scripts/a.ts', 'export const LIMIT = 16 * 1_024;')]],
@@ -117,14 +126,15 @@ const cases: Record<string, Case> = {
 };
 
 const root = path.resolve(__dirname, '..');
-const tree: SourceFile[] = ['src', 'test', 'scripts', 'migrations', 'bench']
+const tree: SourceFile[] = ['src', 'test', 'scripts', 'migrations', 'bench', 'docs']
   .filter((folder) => existsSync(path.join(root, folder)))
   .flatMap((folder) =>
     readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.m?[jt]s$/.test(name))
-      .map((name) => path.join(folder, name))
-      .map((where) => file(where.replaceAll(path.sep, '/'), readFileSync(path.join(root, where), 'utf8'))),
-  );
+      .filter((name) => /\.(?:m?[jt]s|md)$/.test(name))
+      .map((name) => path.join(folder, name)),
+  )
+  .concat('README.md')
+  .map((where) => file(where.replaceAll(path.sep, '/'), readFileSync(path.join(root, where), 'utf8')));
 
 it('reads the whole tree', () => {
   const folders = new Set(tree.map(({ path: where }) => where.split('/')[0]));

@@ -36,13 +36,13 @@ const withPayload = (payload: object) => {
   return [header, Buffer.from(JSON.stringify(payload)).toString('base64url'), signature].join('.');
 };
 
-it('remembers a genuine token, and what it says', () => {
+it('caches the claims of a verified token', () => {
   const claims = tokens.verify(token);
   expect(claims).toMatchObject({ sub: user.id, role: 'user' });
   expect(tokens.verify(token)).toBe(claims);
 });
 
-it('does not take a remembered token for good after its end', () => {
+it('refuses a cached token after its expiry', () => {
   const { exp } = tokens.verify(token);
   jest.useFakeTimers({ now: exp * 1000 - 1 });
   expect(tokens.verify(token).exp).toBe(exp);
@@ -50,24 +50,24 @@ it('does not take a remembered token for good after its end', () => {
   expect(() => tokens.verify(token)).toThrow(refusal);
 });
 
-it('does not take another token for good because it bears the signature of a remembered one', () => {
+it('refuses another token with the signature of a cached one', () => {
   const claims = tokens.verify(token);
   expect(() => tokens.verify(withPayload({ ...claims, role: 'admin' }))).toThrow(refusal);
   expect(() => tokens.verify(token.slice(token.lastIndexOf('.')))).toThrow(refusal);
 });
 
-it('knows a token of which it remembers nothing any more', () => {
+it('verifies a token that was evicted from the cache', () => {
   const { sub } = tokens.verify(token);
   for (let other = 0; other < 5001; other += 1) tokens.verify(signed());
   expect(tokens.verify(token).sub).toBe(sub);
 });
 
-it('is good under every key of the list, and no longer once its key has left it', () => {
+it('accepts a token under every configured key, and refuses it once its key is removed', () => {
   expect(tokensWith('k2', 'k1').verify(token).sub).toBe(user.id);
   expect(() => tokensWith('k2').verify(token)).toThrow(refusal);
 });
 
-it('ends with the session at the latest', () => {
+it('expires no later than the session', () => {
   expect(tokens.sign(user, randomUUID(), 7200, authentication).expiresIn).toBe(3600);
   const { token: last, expiresIn } = tokens.sign(user, randomUUID(), 90, authentication);
   const { iat, exp } = tokens.verify(last);

@@ -1,6 +1,6 @@
 import { deriveKey, hmacSha256, randomToken, equalInConstantTime, tokenHash } from './tokens.js';
 
-it('draws tokens of 256 bits that fit into a URL and never repeat', () => {
+it('generates unique tokens of 256 bits that need no escaping in a URL', () => {
   const tokens = Array.from({ length: 1000 }, randomToken);
   expect(new Set(tokens).size).toBe(1000);
   for (const token of tokens) expect(token).toMatch(/^[A-Za-z0-9_-]{43}$/);
@@ -10,7 +10,7 @@ it('stores a token as its SHA-256 (test vector of FIPS 180-2)', () => {
   expect(tokenHash('abc')).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
 });
 
-it('derives another key for every purpose and every secret, and the same one every time', () => {
+it('derives a stable key that differs by purpose and secret', () => {
   const key = deriveKey('secret', 'refresh-token');
   expect(key).toHaveLength(32);
   expect(deriveKey('secret', 'refresh-token')).toEqual(key);

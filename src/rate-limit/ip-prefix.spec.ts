@@ -1,6 +1,6 @@
 import { ipPrefix } from './ip-prefix.js';
 
-describe('clientNetwork', () => {
+describe('ipPrefix', () => {
   it.each([
     ['192.0.2.7', '192.0.2.7'],
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],

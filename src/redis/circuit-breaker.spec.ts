@@ -69,7 +69,7 @@ describe('the circuit breaker', () => {
     ['ready', [[true]]],
     // The library would never connect again.
     ['connecting', []],
-  ])('whose probe is not answered at all gives a connection up that is %s', async (status, calls) => {
+  ])('closes a connection that is %s and does not answer the probe', async (status, calls) => {
     redis.status = status;
     answersAfter = 4000;
     await expect(ask(200)).rejects.toThrow(RedisUnavailable);

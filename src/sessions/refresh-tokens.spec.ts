@@ -21,22 +21,22 @@ function oldRule(secret: string, counter: number): string {
   return `${body}.${hmacSha256(deriveKey(secret, 'refresh-token'), body).toString('base64url')}`;
 }
 
-it('reads back the session and the counter it was made of', () => {
+it('verifies to the session and counter that it was made of', () => {
   for (const counter of [0, 1, 999_999_999])
     expect(tokens.verify(tokens.make(session, counter))).toEqual(claim(counter));
 });
 
-it('makes the same token on every instance, and another one for every step', () => {
+it('makes the same token on every instance, and a different one for each counter', () => {
   expect(tokensOf(['k1']).make(session, 7)).toBe(tokens.make(session, 7));
   expect(tokens.make(session, 8)).not.toBe(tokens.make(session, 7));
   expect(tokens.make(randomUUID(), 7)).not.toBe(tokens.make(session, 7));
 });
 
-it('carries 256 bits that cannot be guessed and nothing that has to be escaped in a URL', () => {
+it('has a signature of 256 bits and needs no escaping in a URL', () => {
   expect(tokens.make(session, 12)).toMatch(/^[A-Za-z0-9_-]{22}\.12\.[A-Za-z0-9_-]{43}$/);
 });
 
-it('refuses the signature of a token for another session or another step', () => {
+it('refuses the signature of another session or counter', () => {
   const [id, counter, signature] = tokens.make(session, 1).split('.');
   const [other] = tokens.make(randomUUID(), 1).split('.');
   expect(tokens.verify(`${other}.${counter}.${signature}`)).toBeNull();
@@ -54,7 +54,7 @@ it('refuses a token under another key, accepts each key of the list and signs wi
   expect(tokens.find(session, 3, tokenHash(old))).toBeNull();
 });
 
-it('marks what JWT_SECRET alone could make, and makes it only where told to', () => {
+it('marks tokens that JWT_SECRET alone could sign, and makes them only with JWT_BINDING=accept', () => {
   expect(tokens.verify(oldRule('secret', 3))).toEqual(claim(3, true));
   expect(tokens.verify(oldRule('former', 3))).toBeNull();
   expect(tokensOf(['k1'], { previousSecret: 'former' }).verify(oldRule('former', 3))).toEqual(claim(3, true));

@@ -104,6 +104,7 @@ export const entitiesStayAtHome: Rule = (files) => {
 
 export const filesStayShort: Rule = (files) =>
   files
+    .filter((file) => !file.path.endsWith('.md'))
     .map((file) => ({ ...file, lines: file.text.split('\n').length - 1 }))
     .filter(({ lines }) => lines > MAX_FILE_LINES)
     .map(({ path: file, lines }) => `${file}: ${lines} lines`);
@@ -163,6 +164,16 @@ export const boundsAreMaxOrMin: Rule = (files) =>
     files,
     new RegExp(
       `\\b(?:\\w+_)?(?:${['MO', 'LONGE', 'LARGE', 'LATE'].map((start) => `${start}ST`).join('|')})(?:_\\w+)?\\b`,
+    ),
+  );
+
+/** Vague subjects; the Unix account in quotes is none. Spelled in pieces like the bounds. */
+export const proseNamesItsSubject: Rule = (files) =>
+  matching(
+    files.filter((file) => /^(?:src|docs)\/|^README\.md$/.test(file.path)),
+    new RegExp(
+      `(?<!['"](?=\\w+['"]))\\b(?:${['no|body', 'some|body', 'who|ever', 'what|ever', 'mean|while'].map((word) => word.replace('|', '')).join('|')})\\b`,
+      'i',
     ),
   );
 

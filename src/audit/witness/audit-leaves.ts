@@ -8,7 +8,7 @@ const NO_PERSON = `'00000000-0000-0000-0000-000000000000'::uuid`;
 
 /**
  * Whose salts hide the two parts of an entry `e`. An erasure blanks the target's part with the target alone, so without one
- * nobody's erasure may delete that salt; it blanks the actor's part with either of them.
+ * no erasure may delete that salt; it blanks the actor's part with either of them.
  */
 export const ACTOR = `coalesce(e.actor_id, e.target_id, ${NO_PERSON})`;
 export const TARGET = `coalesce(e.target_id, ${NO_PERSON})`;

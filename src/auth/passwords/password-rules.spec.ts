@@ -2,7 +2,7 @@ import { passwordViolations } from './password-rules.js';
 
 const owner = { email: 'margaret@example.com', name: 'Margaret Hamilton', current: 'the one before this' };
 
-describe('brokenRules', () => {
+describe('passwordViolations', () => {
   it.each([
     'securepassword',
     'correct horse battery',
@@ -11,7 +11,7 @@ describe('brokenRules', () => {
     `${'ä'.repeat(35)}zz`,
     'пароль-длинный',
     '口令口令口令口令口令口令',
-  ])('finds nothing wrong with %j', (password) => {
+  ])('accepts %j', (password) => {
     expect(passwordViolations(password, owner)).toEqual([]);
   });
 
@@ -29,7 +29,7 @@ describe('brokenRules', () => {
     ['password', [/12 characters/, /most common/]],
     ['123456', [/at least 8/, /12 characters/, /most common/]],
     ['the one before this', [/current one/]],
-  ])('names what is wrong with %j', (password, rules) => {
+  ])('names the broken rules of %j', (password, rules) => {
     const broken = passwordViolations(password, owner);
     expect(broken).toHaveLength(rules.length);
     rules.forEach((rule, index) => expect(broken[index]!.message).toMatch(rule));

@@ -1,8 +1,8 @@
 import { PeriodicTask } from './periodic-task.js';
 import type { Logger } from '../logging/logger.js';
 
-describe('periodic work that fails', () => {
-  it('is logged once an outage', async () => {
+describe('PeriodicTask', () => {
+  it('logs consecutive failures once', async () => {
     const warn = jest.fn();
     let broken = true;
     const work = async () => {

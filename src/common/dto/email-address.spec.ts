@@ -8,7 +8,7 @@ it.each([
   ['a domain of another script', 'ada@Bücher.example', 'ada@xn--bcher-kva.example'],
   ['an accent of its own', 'ada@bu\u0308cher.example', 'ada@xn--bcher-kva.example'],
   ['a letter that older rules replaced', 'ada@faß.example', 'ada@xn--fa-hia.example'],
-])('an address with %s has the one spelling of its mailbox', (_, given, expected) => {
+])('normalizes an address with %s', (_, given, expected) => {
   expect(canonicalEmail(given)).toBe(expected);
   expect(canonicalEmail(expected)).toBe(expected);
   expect(mailboxOf(given)).toBe(expected);
@@ -19,8 +19,8 @@ it.each([
   ['ada@exam\u00adple.com', 'ada@example.com'],
   ['ａｄａ＠example.com', 'ada@example.com'],
   ['Rene\u0301@example.com', 'rené@example.com'],
-  ['nobody', 'nobody'],
-])('%j counts as %j, and is no address of a new account', (given, mailbox) => {
+  ['no-at-sign', 'no-at-sign'],
+])('counts %j as %j, and refuses it for a new account', (given, mailbox) => {
   expect(canonicalEmail(given)).toBeNull();
   expect(mailboxOf(given)).toBe(mailbox);
 });
@@ -30,7 +30,7 @@ it.each([
   ['an accent of its own', 'rene\u0301@example.com', 'ren\u00e9@example.com'],
   ['a capital that is not composed where its small letter is', 'J\u030can@example.com', '\u01f0an@example.com'],
   ['a soft hyphen', 'Ada@exam\u00adple.com', 'ada@exam\u00adple.com'],
-])('an older account with %s is found by the spelling that it was kept under', (_, given, expected) => {
+])('finds an older account with %s by its stored spelling', (_, given, expected) => {
   expect(legacyEmail(given)).toBe(expected);
   expect(legacyEmail(expected)).toBe(expected);
 });

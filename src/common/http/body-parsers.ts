@@ -4,10 +4,10 @@ import type { FastifyContextConfig, FastifyInstance, RequestPayload } from 'fast
 import { AppError } from '../errors.js';
 import { scanJson } from './json-scan.js';
 
-/** What a body may cost; uploads, which no parser here reads, have limits of their own. */
+/** Not for uploads, which have limits of their own. */
 export const MAX_BODY_BYTES = 64 * 1024;
 const MAX_BODY_ENTRIES = 1000;
-/** Under `/auth`, where anybody may send one. */
+/** Under `/auth`, where no sign-in is needed. */
 const MAX_AUTH_BODY_BYTES = 16 * 1024;
 const MAX_AUTH_BODY_ENTRIES = 200;
 
@@ -15,7 +15,7 @@ const isAuth = (url = '') => url.startsWith('/auth/');
 
 const FORM = 'application/x-www-form-urlencoded';
 
-/** Of JSON and of forms (RFC 8259 §8.1); a byte order mark, which old clients send, is passed over. */
+/** JSON is UTF-8 (RFC 8259 §8.1), and so are our forms. */
 const OTHER_CHARSET = /;\s*charset\s*=\s*(?!"?utf-?8"?\s*(?:;|$))/i;
 
 declare module 'fastify' {
@@ -31,7 +31,7 @@ declare module 'fastify' {
   }
 }
 
-/** @throws AppError `validation_failed` for more keys and list entries than the route takes */
+/** @throws AppError `validation_failed` */
 function requireFewEntries(entries: number, url: string | undefined): void {
   const max = isAuth(url) ? MAX_AUTH_BODY_ENTRIES : MAX_BODY_ENTRIES;
   if (entries <= max) return;
@@ -39,7 +39,7 @@ function requireFewEntries(entries: number, url: string | undefined): void {
   throw new AppError('validation_failed', { details: [{ field: 'body', rule: 'too_many', message }] });
 }
 
-/** @throws AppError `bad_request` for bytes that are not UTF-8, a name of a prototype, or what PostgreSQL cannot store */
+/** @throws AppError `bad_request` for invalid UTF-8, U+0000 or a field `__proto__` */
 function parseForm(text: string): Record<string, string> {
   try {
     decodeURIComponent(text);
@@ -51,14 +51,14 @@ function parseForm(text: string): Record<string, string> {
   return Object.fromEntries(fields);
 }
 
-/** JSON only: urlencoded and text bodies are 415, but for the forms of our own pages. An empty body is no body. */
+/** Accepts JSON, and urlencoded forms on our own pages; answers 415 to other types. An empty body counts as missing. */
 export function useBodyParsers(fastify: FastifyInstance): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.addHook('onRoute', (route) => {
     const { streamedBytes } = (route.config ?? {}) as FastifyContextConfig;
     route.bodyLimit ??= streamedBytes ?? (isAuth(route.url) ? MAX_AUTH_BODY_BYTES : undefined);
   });
-  // Before the body is read. Nothing here unpacks one: the packed text would be taken for the text.
+  // Compressed bodies are refused because they are not decompressed.
   fastify.addHook('preParsing', ({ headers, is404 }, _reply, _payload, done) => {
     const refused = headers['content-encoding'] !== undefined || OTHER_CHARSET.test(headers['content-type'] ?? '');
     done(refused && !is404 ? new AppError('unsupported_media_type') : null);
@@ -75,7 +75,7 @@ export function useBodyParsers(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     if (bytes.length === 0) return done(null, undefined);
-    // Decoded all the same, wrong bytes would become U+FFFD: two passwords would be one.
+    // Decoding would replace invalid bytes by U+FFFD, which makes different passwords equal.
     if (!isUtf8(bytes as Buffer)) throw new AppError('invalid_json');
     const text = bytes.toString();
     const scanned = scanJson(text);

@@ -8,8 +8,8 @@ const forwarded = (value: string, peer?: string) => request({ 'x-forwarded-for':
 const logger = { warn: () => undefined } as unknown as Logger;
 const addressOf = (message: IncomingMessage, hops: number) => new ClientAddresses(hops, logger).of(message).ipAddress;
 
-describe('the address of the client', () => {
-  it('is the peer where no proxy is trusted, whatever the header claims', () => {
+describe('the client address', () => {
+  it('is the peer if no proxy is trusted', () => {
     expect(addressOf(forwarded('198.51.100.7'), 0)).toBe('10.0.0.1');
   });
 
@@ -28,7 +28,7 @@ describe('the address of the client', () => {
     expect(addressOf(forwarded(value), hops)).toBe(address);
   });
 
-  it('is the left-most entry where there are fewer than trusted proxies', () => {
+  it('is the left-most entry if there are fewer entries than trusted proxies', () => {
     expect(addressOf(forwarded('198.51.100.7'), 3)).toBe('198.51.100.7');
   });
 
@@ -44,15 +44,15 @@ describe('the address of the client', () => {
     '[198.51.100.7]',
     '[2001:db8::7',
     "1.1.1.1'; DROP TABLE users",
-  ])('is the peer where the entry is "%s"', (value) => expect(addressOf(forwarded(value), 1)).toBe('10.0.0.1'));
+  ])('is the peer if the entry is "%s"', (value) => expect(addressOf(forwarded(value), 1)).toBe('10.0.0.1'));
 
-  it('is the peer where the proxy sent no header', () => expect(addressOf(request({}), 1)).toBe('10.0.0.1'));
+  it('is the peer if the proxy sent no header', () => expect(addressOf(request({}), 1)).toBe('10.0.0.1'));
 
   it.each([
     ['::ffff:192.0.2.1', '192.0.2.1'],
     ['fe80::1%eth0', 'fe80::1'],
     ['::1', '::1'],
-  ])('loses the spelling of the socket: %s', (peer, address) => {
+  ])('is normalized if the socket reports %s', (peer, address) => {
     expect(addressOf(request({}, peer), 0)).toBe(address);
   });
 });

@@ -5,7 +5,7 @@ import { AppError, errorBody, errorHeaders, type ErrorType } from '../errors.js'
 
 interface ParserError extends Error {
   code?: string | undefined;
-  /** What the parser could not read. */
+  /** The input that failed to parse. */
   rawPacket?: Buffer;
 }
 
@@ -14,17 +14,17 @@ const PARSER_ERRORS: Record<string, ErrorType> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** A method of any name (RFC 9110, §9.1), and the address. */
+/** A request line with any method token (RFC 9110, §9.1). */
 const REQUEST_LINE = /^[!#$%&'*+.^`|~\w-]+ (\/\S*) HTTP\/1\.[01]\r\n/;
 
-/** @param refusalOf the error of an address that does not answer a method */
+/** @param refusalOf the error for a URL with an unknown method */
 function toAppError({ code = '', rawPacket }: ParserError, refusalOf: (url: string) => AppError): AppError {
-  // Node takes only the methods that it knows; a method of another name is not a malformed request.
+  // Node refuses methods that it does not know, but they are not malformed requests.
   const [, url] = (code === 'HPE_INVALID_METHOD' && REQUEST_LINE.exec(rawPacket?.toString('latin1') ?? '')) || [];
   return url === undefined ? new AppError(PARSER_ERRORS[code] ?? 'bad_request') : refusalOf(url);
 }
 
-/** Answers what Node's HTTP parser refuses before there is a request; then the connection closes. */
+/** Answers requests that Node's HTTP parser refuses, and closes the connection. */
 export function answerClientError(thrown: ParserError, socket: Socket, refusalOf: (url: string) => AppError): void {
   if (thrown.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const error = toAppError(thrown, refusalOf);

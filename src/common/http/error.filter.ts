@@ -4,7 +4,7 @@ import { databaseError } from '../database-errors.js';
 import { AppError, errorBody, ErrorType, errorHeaders } from '../errors.js';
 import type { Logger } from '../logging/logger.js';
 
-/** Statuses of errors that Fastify and Nest raise themselves, before a handler runs. */
+/** For errors of Fastify and Nest. */
 const BY_STATUS: Record<number, ErrorType> = {
   400: 'bad_request',
   403: 'forbidden',
@@ -15,7 +15,7 @@ const BY_STATUS: Record<number, ErrorType> = {
   431: 'headers_too_large',
 };
 
-/** Turns whatever was thrown into an AppError; what nobody foresaw becomes `internal_error`. */
+/** Maps anything thrown to an AppError; unknown errors become `internal_error`. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
   const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: number })?.statusCode;
@@ -24,7 +24,7 @@ export function toAppError(thrown: unknown): AppError {
   return type ? new AppError(type) : (databaseError(thrown) ?? new AppError('internal_error'));
 }
 
-/** Writes every error as the one body; the cause of a 5xx goes to the log only. */
+/** Answers errors with `errorBody`; the cause of a 5xx is only logged. */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
@@ -33,7 +33,7 @@ export class ErrorFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    // Nothing can be said any more where the answer has begun or a strategy has answered itself.
+    // The answer has begun, or a Passport strategy has sent it.
     if (reply.sent) return;
     const error = toAppError(thrown);
     if (request.context) request.context.refusal = error;
@@ -41,12 +41,12 @@ export class ErrorFilter implements ExceptionFilter {
     void reply.status(error.status).headers(errorHeaders(error)).send(errorBody(error, request.id));
   }
 
-  /** The cause of what is our fault; an answer that was meant, such as a probe's 503 while draining, has none to show. */
+  /** An AppError, such as a probe's 503 while draining, is intended: it is logged without a stack. */
   private log(thrown: unknown, error: AppError, request: FastifyRequest): void {
-    const about = { request_id: request.id, route: request.routeOptions?.url };
-    if (thrown instanceof AppError) return void (error.status >= 500 && this.logger.warn(about, error.type));
-    if (error.status >= 500 || error.type === 'busy') this.logger.error({ err: thrown, ...about }, error.type);
+    const fields = { request_id: request.id, route: request.routeOptions?.url };
+    if (thrown instanceof AppError) return void (error.status >= 500 && this.logger.warn(fields, error.type));
+    if (error.status >= 500 || error.type === 'busy') this.logger.error({ err: thrown, ...fields }, error.type);
     else if (databaseError(thrown))
-      this.logger.warn({ err: thrown, ...about }, 'PostgreSQL refused what the checks let through');
+      this.logger.warn({ err: thrown, ...fields }, 'PostgreSQL refused what the checks let through');
   }
 }

@@ -6,12 +6,12 @@ import { AppError, ErrorDetail, Rule, RULES } from '../errors.js';
 const OPTIONS = {
   whitelist: true,
   forbidNonWhitelisted: true,
-  // A missing body is checked like an empty object, so that the answer names the fields.
+  // A missing body is validated as an empty object, so that the answer names the fields.
   forbidUnknownValues: false,
   validationError: { target: false, value: false },
 };
 
-/** The library's names of checks in our words; checks of our own have theirs as names. */
+/** Our rules by class-validator's names; our own validators are named like their rules. */
 const RULE_OF: Record<string, Rule> = {
   whitelistValidation: 'unknown_field',
   isString: 'invalid_type',
@@ -26,19 +26,19 @@ const RULE_OF: Record<string, Rule> = {
   arrayMaxSize: 'too_many',
 };
 
-/** Of a field's name in an answer. */
+/** Length of a field's name in an answer. */
 const MAX_NAME_CHARS = 64;
 
-/** What a parameter is declared as where it has no class of its own. */
+/** Types of parameters without a DTO class. */
 const BUILT_IN = new Set<unknown>([undefined, Object, String, Number, Boolean, Array]);
 
-/** The fields of a class, each with the bound of its text where it has one. */
+/** Fields of a DTO class with their maximum text length, if any. */
 type Fields = Map<string, number | undefined>;
 
-const known = new Map<unknown, Fields>();
+const fieldsByClass = new Map<unknown, Fields>();
 
 function fieldsOf(metatype: Type<object>): Fields {
-  const found = known.get(metatype);
+  const found = fieldsByClass.get(metatype);
   if (found) return found;
   const fields: Fields = new Map();
   for (const { propertyName, name, constraints } of getMetadataStorage().getTargetValidationMetadatas(
@@ -48,14 +48,14 @@ function fieldsOf(metatype: Type<object>): Fields {
     false,
   ))
     fields.set(propertyName, name === 'too_long' ? (constraints[0] as number) : fields.get(propertyName));
-  known.set(metatype, fields);
+  fieldsByClass.set(metatype, fields);
   return fields;
 }
 
 const ruleOf = (name: string): Rule =>
   RULE_OF[name] ?? (RULES.includes(name as Rule) ? (name as Rule) : 'invalid_format');
 
-/** One detail for a field: what it breaks first, and of a missing one that it is missing. */
+/** One detail per field: `required` if it is missing, else the first broken rule. */
 function details(errors: ValidationError[], dto: object, parent = ''): ErrorDetail[] {
   return errors.flatMap((error) => {
     const field = parent + error.property;
@@ -70,8 +70,8 @@ function details(errors: ValidationError[], dto: object, parent = ''): ErrorDeta
 }
 
 /**
- * The first field, at any depth, with the name of something that every object has, such as `constructor`. What makes the DTO
- * would drop such a field, or call it.
+ * The first field, at any depth, named like a property of every object, such as `constructor`: class-transformer would drop it
+ * or call it.
  */
 function findPrototypeKey(value: unknown, parent: string): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
@@ -83,11 +83,11 @@ function findPrototypeKey(value: unknown, parent: string): string | undefined {
   return undefined;
 }
 
-/** Generous: trimming and normalizing a text that is to be checked may shorten it. */
+/** Twice the maximum, because trimming and normalization may shorten the text. */
 const isFarTooLong = (value: unknown, max: number) => typeof value === 'string' && value.trim().length > 2 * max;
 
-/** What is wrong with a field before anything is made of it: making and checking what may be long or unknown takes time. */
-function refusal(name: string, value: unknown, fields: Fields): ErrorDetail | undefined {
+/** Refuses unknown and very long fields before the transformation and validation, which would take long. */
+function precheck(name: string, value: unknown, fields: Fields): ErrorDetail | undefined {
   const field = name.slice(0, MAX_NAME_CHARS);
   if (!fields.has(name)) return { field, rule: 'unknown_field', message: `${field} is not a field of this request` };
   const max = fields.get(name);
@@ -101,8 +101,8 @@ function refusal(name: string, value: unknown, fields: Fields): ErrorDetail | un
 const invalid = (found: ErrorDetail[]) => new AppError('validation_failed', { details: found });
 
 /**
- * Checks bodies and queries against their DTO classes; a field the class does not know is an error that names it. The steps of
- * Nest's `ValidationPipe` without its care for values that neither JSON nor a query can hold, which costs twice the checks.
+ * Validates bodies and queries against their DTO classes, and refuses unknown fields. Nest's `ValidationPipe` also handles values
+ * that neither JSON nor a query can contain, which costs twice as much as the validation.
  */
 export class RequestValidationPipe implements PipeTransform {
   /** @throws AppError `validation_failed` */
@@ -112,7 +112,7 @@ export class RequestValidationPipe implements PipeTransform {
     if (typeof given !== 'object' || given === null || Array.isArray(given))
       throw invalid([{ field: type, rule: 'invalid_type', message: `${type} must be an object` }]);
     const fields = fieldsOf(metatype as Type<object>);
-    const refused = Object.entries(given).flatMap(([name, inner]) => refusal(name, inner, fields) ?? []);
+    const refused = Object.entries(given).flatMap(([name, inner]) => precheck(name, inner, fields) ?? []);
     if (refused.length > 0) throw invalid(refused);
     const dto = plainToInstance(metatype as Type<object>, given);
     const errors = validateSync(dto, OPTIONS);

@@ -21,7 +21,7 @@ export interface UserPage {
   totalIsEstimate: boolean;
 }
 
-/** Matches that are collected and sorted at most: about 40 ms on one core. */
+/** Matches that are collected and sorted, about 40 ms on one core. */
 const MAX_COLLECTED_ROWS = 10_000;
 
 interface Found {
@@ -65,11 +65,11 @@ async function find(tx: EntityManager, request: UserPageRequest, estimate: Estim
   // Rows that a scan is expected to read.
   const scanned = (wanted * estimate.all) / Math.max(estimate.matching, 1);
   const cost = scanned / (isIndexOnly(request) ? CHEAP_ROWS : 1);
-  // Where no index narrows the matches, collecting reads the whole table: a scan of a twentieth of it is worth trying first.
-  const most =
+  // Without a selective index, collecting reads the whole table: a scan of a twentieth of it is worth trying first.
+  const maxRows =
     cost < estimate.candidates ? MAX_COLLECTED_ROWS / 2 + 4 * scanned : estimate.narrowed ? 0 : estimate.all / 20;
-  if (isLong && most > 0) {
-    const found = await scanIndex(tx, request, Math.ceil(most));
+  if (isLong && maxRows > 0) {
+    const found = await scanIndex(tx, request, Math.ceil(maxRows));
     if (found.rows.length > request.limit) return found;
   }
   return (await collectMatches(tx, request)) ?? (await scanIndex(tx, request, null));
@@ -87,26 +87,26 @@ async function setPlannerOptions(tx: EntityManager, allowed: boolean): Promise<v
   await tx.query(`SELECT ${settings.join(', ')}, set_config('max_parallel_workers_per_gather', '0', true)`);
 }
 
-/** @param most rows to read; null: until the page is full or the list ends */
-async function scanIndex(tx: EntityManager, request: UserPageRequest, most: number | null): Promise<Found> {
+/** @param maxRows to read; null: until the page is full or the list ends */
+async function scanIndex(tx: EntityManager, request: UserPageRequest, maxRows: number | null): Promise<Found> {
   const { filter, sort } = request;
   const values = new SqlParams();
   const conditions = userConditions(filter, values);
   const columns = new Set(['id', sort.field, ...conditions.flatMap((condition) => condition.columns)]);
-  const looked = [...columns].map((name) => `u.${name}`).join(', ');
+  const selected = [...columns].map((name) => `u.${name}`).join(', ');
   const source = ({ where, order }: KeysetSegment, earlier: KeysetSegment[]) => {
-    if (most === null) return `users u WHERE ${where} AND ${all(conditions)}`;
+    if (maxRows === null) return `users u WHERE ${where} AND ${all(conditions)}`;
     // After a segment that was not read to its end, the page would skip matches.
     const cut = earlier.map(
-      (one) => `SELECT FROM users u WHERE ${one.where} ORDER BY ${one.order} LIMIT 1 OFFSET ${most}`,
+      (one) => `SELECT FROM users u WHERE ${one.where} ORDER BY ${one.order} LIMIT 1 OFFSET ${maxRows}`,
     );
     const whole = cut.map((rest) => ` AND NOT EXISTS (${rest})`).join('');
-    return `(SELECT ${looked} FROM users u WHERE ${where} ORDER BY ${order} LIMIT ${most}) u WHERE ${all(conditions)}${whole}`;
+    return `(SELECT ${selected} FROM users u WHERE ${where} ORDER BY ${order} LIMIT ${maxRows}) u WHERE ${all(conditions)}${whole}`;
   };
   return { rows: await tx.query(pageSql(request, values, source), values.list), total: null };
 }
 
-/** All matches, sorted and counted; null where there are too many. */
+/** All matches, sorted and counted; null if there are too many. */
 async function collectMatches(tx: EntityManager, request: UserPageRequest): Promise<Found | null> {
   const { filter, sort } = request;
   const values = new SqlParams();

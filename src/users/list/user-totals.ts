@@ -35,22 +35,22 @@ export async function estimateRows(tx: EntityManager, filter: UserFilter): Promi
   return { all: table!, matching: matching!, candidates: Math.min(reading, found), narrowed: found < reading };
 }
 
-/** The exact number of matches; null where there are more than `most`, or counting may be expensive. */
+/** The exact number of matches; null if there are more than `maxRows`, or counting may be expensive. */
 export async function countUpTo(
   tx: EntityManager,
   filter: UserFilter,
   { matching }: Estimate,
-  most: number,
+  maxRows: number,
 ): Promise<number | null> {
   // The planner estimates columns well, substrings hardly.
-  if (matching > most || filter.search !== undefined) return null;
+  if (matching > maxRows || filter.search !== undefined) return null;
   const values = new SqlParams();
   const condition = all(userConditions(filter, values));
   const [{ count }] = await tx.query<[{ count: number }]>(
-    `SELECT count(*)::int FROM (SELECT FROM users u WHERE ${condition} LIMIT ${most + 1}) counted`,
+    `SELECT count(*)::int FROM (SELECT FROM users u WHERE ${condition} LIMIT ${maxRows + 1}) counted`,
     values.list,
   );
-  return count > most ? null : count;
+  return count > maxRows ? null : count;
 }
 
 /**

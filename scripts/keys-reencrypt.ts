@@ -25,10 +25,11 @@ async function invalidateCachedProfiles(settings: Settings): Promise<void> {
 
 async function run(): Promise<number> {
   const { settings, dataSource, close } = await openDatabase();
-  const { reencrypt } = await import('../src/users/reencryption.js');
+  const { reencrypt } = await import('../src/crypto/reencryption.js');
+  const { encryptedColumns } = await import('../src/encrypted-columns.js');
   try {
     const cipher = new FieldCipher(settings.encryptionKeys);
-    const { rows, moved, unreadable } = await reencrypt(dataSource, cipher, (progress) =>
+    const { rows, moved, unreadable } = await reencrypt(dataSource, cipher, encryptedColumns, (progress) =>
       process.stderr.write(
         `\r${progress.rows} rows, ${progress.moved} values moved, ${progress.unreadable} unreadable`,
       ),

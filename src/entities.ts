@@ -3,6 +3,7 @@ import { AuditLeaf } from './audit/witness/audit-leaf.entity.js';
 import { AuditSalt } from './audit/witness/audit-salt.entity.js';
 import { AuditRedaction } from './audit/audit-redaction.entity.js';
 import { OneTimeToken } from './auth/email/one-time-token.entity.js';
+import { SigningKey } from './auth/keys/signing-key.entity.js';
 import { EphemeralValue } from './redis/ephemeral-value.entity.js';
 import { OutboxEvent } from './events/outbox-event.entity.js';
 import { Preferences } from './preferences/preferences.entity.js';
@@ -23,6 +24,7 @@ export const entities = [
   Session,
   ServiceCredential,
   OneTimeToken,
+  SigningKey,
   OutboxEvent,
   AuditLog,
   AuditRedaction,

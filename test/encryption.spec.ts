@@ -1,5 +1,6 @@
 import { FieldCipher } from '../src/crypto/field-cipher.js';
-import { reencrypt } from '../src/users/reencryption.js';
+import { reencrypt } from '../src/crypto/reencryption.js';
+import { encryptedColumns } from '../src/encrypted-columns.js';
 import { Member, TestApp } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { runScript } from './support/scripts.js';
@@ -33,14 +34,20 @@ describe('moving to a new key', () => {
   it('moves every value, changes nothing that anybody sees, and does nothing when run again', async () => {
     const members = await people(5);
     const rows = await Promise.all(members.map(stored));
-    expect(await reencrypt(before.database, cipher(), () => undefined)).toMatchObject({ moved: 10, unreadable: 0 });
+    expect(await reencrypt(before.database, cipher(), encryptedColumns, () => undefined)).toMatchObject({
+      moved: 10,
+      unreadable: 0,
+    });
     for (const [index, member] of members.entries()) {
       const row = await stored(member);
       expect([row.phone, row.date_of_birth].every((value) => value.startsWith('new.'))).toBe(true);
       expect(row.updated_at).toEqual(rows[index]!.updated_at);
       expect((await after.get('/users/profile', member.access)).body).toMatchObject(PERSONAL);
     }
-    expect(await reencrypt(before.database, cipher(), () => undefined)).toMatchObject({ moved: 0, unreadable: 0 });
+    expect(await reencrypt(before.database, cipher(), encryptedColumns, () => undefined)).toMatchObject({
+      moved: 0,
+      unreadable: 0,
+    });
   });
 
   it('loses to what the user writes meanwhile', async () => {
@@ -58,7 +65,7 @@ describe('moving to a new key', () => {
       if (String(parameters[0]).startsWith('UPDATE')) await written;
       return query(...parameters);
     });
-    await reencrypt(before.database, racing, () => undefined);
+    await reencrypt(before.database, racing, encryptedColumns, () => undefined);
     jest.restoreAllMocks();
     expect((await after.get('/users/profile', member!.access)).body.phone).toBe('+41446681800');
     expect((await stored(member!)).phone).toMatch(/^new\./);
@@ -73,8 +80,8 @@ describe('moving to a new key', () => {
       if ((calls += 1) > 4) throw new Error('killed');
       return encrypt(...parameters);
     };
-    await expect(reencrypt(before.database, killed, () => undefined)).rejects.toThrow('killed');
-    await reencrypt(before.database, cipher(), () => undefined);
+    await expect(reencrypt(before.database, killed, encryptedColumns, () => undefined)).rejects.toThrow('killed');
+    await reencrypt(before.database, cipher(), encryptedColumns, () => undefined);
     for (const member of members) expect((await stored(member)).phone).toMatch(/^new\./);
   });
 
@@ -88,7 +95,9 @@ describe('moving to a new key', () => {
     const silent = await alarms();
     expect((await after.get('/users/profile', two!.access)).body).toMatchObject({ ...PERSONAL, phone: null });
     expect(await alarms()).toBeGreaterThan(silent);
-    expect(await reencrypt(before.database, cipher(), () => undefined)).toMatchObject({ unreadable: 1 });
+    expect(await reencrypt(before.database, cipher(), encryptedColumns, () => undefined)).toMatchObject({
+      unreadable: 1,
+    });
   });
 });
 

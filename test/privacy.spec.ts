@@ -38,6 +38,7 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
       erased: { not: 'lives for minutes' },
     },
     service_credentials: { exported: { not: 'no person' }, erased: { not: 'no person' } },
+    signing_keys: { exported: { not: 'no person' }, erased: { not: 'no person' } },
     legacy_ids: {
       exported: { not: 'the old id stands in the audit' },
       erased: { not: 'ids alone stay, so that no import brings the user back' },

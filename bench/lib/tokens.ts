@@ -1,3 +1,4 @@
+import type { SigningKeys } from '../../src/auth/keys/signing-keys.js';
 import type { Settings } from '../../src/config/settings.js';
 
 interface Subject {
@@ -17,7 +18,12 @@ export async function tokenMaker(settings: Settings) {
   const { KeyRing } = await import('../../src/crypto/key-ring.js');
   const { RefreshTokens } = await import('../../src/sessions/refresh-tokens.js');
   const ring = new KeyRing(settings);
-  const accessTokens = new AccessTokens(new JwtService(accessTokenOptions(settings)), ring, settings);
+  const accessTokens = new AccessTokens(
+    new JwtService(accessTokenOptions(settings)),
+    ring,
+    {} as SigningKeys,
+    settings,
+  );
   const refreshTokens = new RefreshTokens(settings, ring);
   return (user: Subject, sessionId: string) => ({
     access: accessTokens.sign(user, sessionId, settings.jwt.refreshSeconds, now()).token,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import type { Settings } from '../config/settings.js';
 import { KeyRing } from '../crypto/key-ring.js';
+import type { SigningKeys } from './keys/signing-keys.js';
 import { AccessTokens, accessTokenOptions } from './access-tokens.js';
 
 const keyOf = (kid: string) => ({ kid, key: Buffer.alloc(32, kid) });
@@ -12,7 +13,12 @@ const settingsWith = (...kids: string[]) =>
   }) as unknown as Settings;
 const tokensWith = (...kids: string[]) => {
   const settings = settingsWith(...kids);
-  return new AccessTokens(new JwtService(accessTokenOptions(settings)), new KeyRing(settings), settings);
+  return new AccessTokens(
+    new JwtService(accessTokenOptions(settings)),
+    new KeyRing(settings),
+    {} as SigningKeys,
+    settings,
+  );
 };
 const user = { id: randomUUID(), email: 'ada@example.com', name: 'Ada', role: 'user' };
 

@@ -1,11 +1,12 @@
-import { createSecretKey, KeyObject } from 'node:crypto';
+import { createSecretKey, KeyObject, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { type JwtModuleOptions, JwtService, TokenExpiredError } from '@nestjs/jwt';
+import { type JwtModuleOptions, JwtService } from '@nestjs/jwt';
 import { isUUID } from 'class-validator';
 import { invalidAccessToken } from '../common/errors.js';
 import type { Authentication } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { KeyRing } from '../crypto/key-ring.js';
+import { SigningKeys } from './keys/signing-keys.js';
 
 /** Claims of an access token (RFC 7519). No `aud`: the platform's gateway refuses tokens that carry one. */
 export interface AccessClaims {
@@ -20,8 +21,14 @@ export interface AccessClaims {
   acr: Authentication['acr'];
   iat: number;
   exp: number;
-  /** MAC of the other claims, with a key that the gateway does not have. */
+  /** Under HS256 a MAC of the other claims, with a key that the gateway does not have; under ES256 random. */
   jti: string;
+}
+
+interface TokenHeader {
+  alg?: unknown;
+  /** Only under ES256. */
+  kid?: string;
 }
 
 /** Verified tokens, about a kilobyte each. */
@@ -45,7 +52,7 @@ export function accessTokenOptions({ jwt: { secret } }: Settings): JwtModuleOpti
   return {
     secret: toKey(secret) as never,
     signOptions: { algorithm: 'HS256' },
-    verifyOptions: { algorithms: ['HS256'], complete: true },
+    verifyOptions: { algorithms: ['HS256'], ignoreExpiration: true },
   };
 }
 
@@ -55,22 +62,37 @@ function boundText(claims: object): string {
   return JSON.stringify(Object.fromEntries(others.sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
+const json = (part = '') => JSON.parse(Buffer.from(part, 'base64url').toString()) as unknown;
+
+/** Header and claims, unverified. */
+function decode(token: string): { header: TokenHeader; claims: AccessClaims } {
+  const [header, claims] = token.split('.');
+  try {
+    return { header: Object(json(header)), claims: Object(json(claims)) };
+  } catch {
+    throw invalidAccessToken(true);
+  }
+}
+
 @Injectable()
 export class AccessTokens {
   private readonly keys: KeyObject[];
   private readonly settings: Settings['jwt'];
+  private readonly issuer: string;
   // By signature, the shortest unique part. A verified token stays genuine; only its expiry is checked again.
-  private readonly verified = new Map<string, { token: string; claims: Readonly<AccessClaims> }>();
+  private readonly verified = new Map<string, { token: string; kid?: string; claims: Readonly<AccessClaims> }>();
 
   constructor(
     private readonly jwt: JwtService,
     private readonly ring: KeyRing,
-    { jwt: settings }: Settings,
+    private readonly signingKeys: SigningKeys,
+    { jwt: settings, publicBaseUrl }: Settings,
   ) {
     const { secret, previousSecret } = settings;
     const secrets = previousSecret ? [secret, previousSecret] : [secret];
     this.keys = secrets.map(toKey);
     this.settings = settings;
+    this.issuer = publicBaseUrl;
   }
 
   /** @param sessionSeconds until the session expires; the token does not outlive it */
@@ -85,6 +107,8 @@ export class AccessTokens {
     const expiresIn = Math.min(this.settings.accessSeconds, sessionSeconds);
     const person = { sub: id, user_id: id, email, name, role };
     const claims = { ...person, sid: sessionId, auth_time: authTime, amr, acr, iat, exp: iat + expiresIn };
+    if (this.settings.algorithm === 'ES256')
+      return { token: this.signingKeys.sign({ iss: this.issuer, ...claims, jti: randomUUID() }), expiresIn };
     const jti = this.ring.sign(PURPOSE, boundText(claims)).toString('base64url');
     return { token: this.jwt.sign({ ...claims, jti }), expiresIn };
   }
@@ -92,23 +116,27 @@ export class AccessTokens {
   /** @throws AppError `unauthenticated` for a token that is forged, malformed or expired */
   verify(token: string): Readonly<AccessClaims> {
     const known = this.verified.get(signatureOf(token));
-    if (known?.token === token && known.claims.exp * 1000 > Date.now()) return known.claims;
-    let expired = false;
-    for (const key of this.keys) {
+    const isCurrent = known?.token === token && known.claims.exp * 1000 > Date.now();
+    if (isCurrent && (known.kid === undefined || this.signingKeys.has(known.kid))) return known.claims;
+    const { header, claims } = decode(token);
+    const isSigned =
+      header.alg === 'ES256' ? this.signingKeys.isSignedBy(header.kid, token) : this.isSignedBySecret(token);
+    // `crit` names headers that a verifier has to understand (RFC 7515 §4.1.11); none is understood here.
+    const isWhole = !('crit' in header) && Number.isInteger(claims.exp) && claims.user_id === claims.sub;
+    if (!isSigned || !isWhole || !isUUID(claims.sid) || !isUUID(claims.sub)) throw invalidAccessToken(true);
+    if (header.alg !== 'ES256' && !this.isOurs(claims)) throw invalidAccessToken(true);
+    if (claims.exp * 1000 <= Date.now()) throw invalidAccessToken();
+    return this.cacheVerified(token, header.kid, claims);
+  }
+
+  private isSignedBySecret(token: string): boolean {
+    return this.keys.some((key) => {
       try {
-        const { header, payload } = this.jwt.verify<{ header: object; payload: AccessClaims }>(token, {
-          secret: key as never,
-        });
-        // The library accepts a token without `exp`, and one with critical headers (RFC 7515 §4.1.11).
-        const whole = !('crit' in header) && Number.isInteger(payload.exp) && payload.user_id === payload.sub;
-        if (whole && isUUID(payload.sid) && isUUID(payload.sub) && this.isOurs(payload))
-          return this.cacheVerified(token, payload);
-      } catch (error) {
-        // It may be signed with the next key.
-        expired ||= error instanceof TokenExpiredError;
+        return this.jwt.verify(token, { secret: key as never }) !== undefined;
+      } catch {
+        return false;
       }
-    }
-    throw invalidAccessToken(!expired);
+    });
   }
 
   /** The signature alone proves nothing: the gateway has the secret too. */
@@ -119,9 +147,9 @@ export class AccessTokens {
     return this.settings.binding === 'accept' && exp - iat <= this.settings.accessSeconds;
   }
 
-  private cacheVerified(token: string, claims: AccessClaims): AccessClaims {
+  private cacheVerified(token: string, kid: string | undefined, claims: AccessClaims): AccessClaims {
     if (this.verified.size >= MAX_KNOWN_ENTRIES) this.verified.delete(this.verified.keys().next().value!);
-    this.verified.set(signatureOf(token), { token, claims });
+    this.verified.set(signatureOf(token), { token, kid, claims });
     return claims;
   }
 }

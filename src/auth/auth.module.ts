@@ -16,6 +16,8 @@ import { DuplicateRegistrationNotifier } from './email/duplicate-registration-no
 import { AuthController } from './auth.controller.js';
 import { EmailController } from './email/email.controller.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
+import { JwksController } from './keys/jwks.controller.js';
+import { SigningKeys } from './keys/signing-keys.js';
 import { ExpiredRowsCleanup } from './expired-rows-cleanup.js';
 import { JwtGuard } from './jwt.guard.js';
 import { LockNotice } from './passwords/lock-notice.js';
@@ -45,8 +47,9 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     SessionsModule,
     ServicesModule,
   ],
-  controllers: [AuthController, PasswordController, EmailController, PagesController, VerifyController],
+  controllers: [AuthController, PasswordController, EmailController, PagesController, VerifyController, JwksController],
   providers: [
+    SigningKeys,
     AccessTokens,
     SignInService,
     DuplicateRegistrationNotifier,

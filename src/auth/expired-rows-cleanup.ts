@@ -6,6 +6,7 @@ import { EXPIRED_ROWS_LOCK_KEY } from '../database/advisory-locks.js';
 import { deleteExpiredValues } from '../redis/ephemeral.store.js';
 import { deleteExpiredSessions } from '../sessions/expired-sessions.js';
 import { deleteExpiredTokens } from './email/one-time-tokens.js';
+import { deleteRetiredKeys } from './keys/key-rotation.js';
 import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 
 const INTERVAL_MS = 3_600_000;
@@ -14,7 +15,7 @@ const BATCH_ROWS = 1000;
 
 type DeleteBatch = (tx: EntityManager, maxRows: number) => Promise<number>;
 
-const OWNERS: DeleteBatch[] = [deleteExpiredSessions, deleteExpiredTokens, deleteExpiredValues];
+const OWNERS: DeleteBatch[] = [deleteExpiredSessions, deleteExpiredTokens, deleteExpiredValues, deleteRetiredKeys];
 
 /** Deletes expired sessions, mailed tokens and OAuth states once an hour. */
 @Injectable()

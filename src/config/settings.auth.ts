@@ -1,3 +1,4 @@
+import { createPrivateKey, KeyObject } from 'node:crypto';
 import { EnvReader, SettingsError } from './env-reader.js';
 
 /** Placeholders of documentation and examples. */
@@ -41,6 +42,29 @@ export function readEncryptionKeys(env: EnvReader, production: boolean): Encrypt
   if (new Set(keys.map(({ kid }) => kid)).size !== keys.length)
     throw new SettingsError('ENCRYPTION_KEYS names the same key id twice');
   return keys;
+}
+
+const PEM = /-----BEGIN (?:EC )?PRIVATE KEY-----[^-]+-----END (?:EC )?PRIVATE KEY-----/g;
+
+/** PEM blocks, one behind the other (line breaks as `\\n` too), or a JWK, a list of them, or a JWK Set. */
+export function readPrivateKeys(env: EnvReader): KeyObject[] {
+  const value = env.text('JWT_PRIVATE_KEYS');
+  if (value === undefined) return [];
+  try {
+    const keys = /^[[{]/.test(value) ? readJwks(JSON.parse(value)) : value.replaceAll('\\n', '\n').match(PEM)!;
+    const read = keys.map((key) =>
+      createPrivateKey(typeof key === 'string' ? key : { key: key as never, format: 'jwk' }),
+    );
+    if (read.length > 0 && read.every((key) => key.asymmetricKeyDetails?.namedCurve === 'prime256v1')) return read;
+  } catch {
+    // The message of the library could hold a part of the key.
+  }
+  throw new SettingsError('JWT_PRIVATE_KEYS must be private keys of the curve P-256, as PEM or JWK');
+}
+
+function readJwks(json: { keys?: object[] } | object[]): object[] {
+  if (Array.isArray(json)) return json;
+  return json.keys ?? [json];
 }
 
 const PROVIDER_URLS = {

@@ -2,7 +2,7 @@ import { isKnownSpelling } from '../common/dto/email-address.js';
 import { EnvReader, SettingsError } from './env-reader.js';
 import { readAuditWitness, readBucket } from './settings.storage.js';
 import { readDatabase, readKafka, readRedis } from './settings.connections.js';
-import { readEncryptionKeys, readJwtSecrets, readOAuth } from './settings.auth.js';
+import { readEncryptionKeys, readJwtSecrets, readOAuth, readPrivateKeys } from './settings.auth.js';
 
 export { SettingsError };
 
@@ -95,6 +95,10 @@ function readJwt(env: EnvReader, production: boolean) {
     refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),
     /** `accept` is for a rolling upgrade from releases whose tokens JWT_SECRET alone could forge. */
     binding: env.oneOf('JWT_BINDING', ['require', 'accept'], 'require'),
+    /** What signs; both verify. */
+    algorithm: env.oneOf('JWT_ALGORITHM', ['HS256', 'ES256'], 'HS256'),
+    /** The first content of the table of signing keys; the first key signs. */
+    privateKeys: readPrivateKeys(env),
   };
 }
 

@@ -14,3 +14,5 @@ export const EXPIRED_ROWS_LOCK_KEY = 7_205_763;
 export const LAST_ADMIN_LOCK_KEY = 7_205_764;
 /** Keeps two imports of users apart. */
 export const IMPORT_LOCK_KEY = 7_205_768;
+/** Serializes seeding and rotation of signing keys. */
+export const SIGNING_KEYS_LOCK_KEY = 7_205_776;

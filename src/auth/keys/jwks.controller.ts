@@ -1,0 +1,35 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { Public } from '../../common/http/decorators.js';
+import type { PublicJwk } from '../../crypto/jwk.js';
+import { SigningKeys } from './signing-keys.js';
+
+class JwkBody implements PublicJwk {
+  @ApiProperty({ enum: ['EC'] }) kty: 'EC';
+  @ApiProperty({ enum: ['P-256'] }) crv: 'P-256';
+  @ApiProperty() x: string;
+  @ApiProperty() y: string;
+  @ApiProperty({ description: 'RFC 7638 thumbprint, named in the header of tokens' }) kid: string;
+  @ApiProperty({ enum: ['sig'] }) use: 'sig';
+  @ApiProperty({ enum: ['ES256'] }) alg: 'ES256';
+}
+
+class JwksBody {
+  @ApiProperty({ type: [JwkBody] }) keys: JwkBody[];
+}
+
+/** Where services that verify access tokens offline find the public keys (RFC 7517). */
+@ApiTags('auth')
+@Controller('.well-known/jwks.json')
+export class JwksController {
+  constructor(private readonly keys: SigningKeys) {}
+
+  @Public()
+  @Get()
+  @Header('cache-control', 'public, max-age=300')
+  @ApiOperation({ summary: 'Public keys of access tokens signed with ES256' })
+  @ApiOkResponse({ type: JwksBody })
+  list(): JwksBody {
+    return { keys: this.keys.publicKeys() };
+  }
+}

@@ -1,0 +1,8 @@
+import { PRIVATE_KEY_FIELD } from './auth/keys/key-rotation.js';
+import type { EncryptedColumns } from './crypto/reencryption.js';
+
+/** Everything that `FieldCipher` has encrypted and `npm run keys:reencrypt` moves to the first key. */
+export const encryptedColumns: EncryptedColumns[] = [
+  { table: 'users', key: 'id', keyType: 'uuid', fields: { phone: 'phone', date_of_birth: 'date_of_birth' } },
+  { table: 'signing_keys', key: 'kid', keyType: 'text', fields: { private_key: PRIVATE_KEY_FIELD } },
+];

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-/** Sends a request that has read the account, and lets a change of the account be committed before it writes. */
+/** Sends a request and commits a change of the account between its read and its write. */
 async function overtaken(member: Member, change: string, send: () => Promise<Answer>): Promise<Answer> {
   const other = service.database.createQueryRunner();
   await other.startTransaction();
@@ -33,7 +33,7 @@ describe('an account that changes between the comparison and the write', () => {
     ['a sign-in', signIn, 200],
     ['a password change', change, 204],
     ['an erasure', erase, 204],
-  ])('does not make the right password of %s wrong where only its hash was renewed', async (_, send, status) => {
+  ])('accepts the right password of %s if it was only rehashed', async (_, send, status) => {
     const member = await service.member();
     const renewed = await bcrypt.hash(member.password, 5);
     const answer = await overtaken(member, `password_hash = '${renewed}'`, () => send(member));
@@ -44,20 +44,20 @@ describe('an account that changes between the comparison and the write', () => {
     ['a sign-in', signIn],
     ['a password change', change],
     ['an erasure', erase],
-  ])('refuses %s where it has another password by now', async (_, send) => {
+  ])('refuses %s if the password was changed', async (_, send) => {
     const member = await service.member();
     const other = await bcrypt.hash(NEXT, 4);
     const answer = await overtaken(member, `password_hash = '${other}'`, () => send(member));
     expect([answer.status, answer.body.error.type]).toEqual([401, 'invalid_credentials']);
   });
 
-  it('refuses a sign-in where it is deactivated by now', async () => {
+  it('refuses a sign-in if it was deactivated', async () => {
     const member = await service.member();
     const answer = await overtaken(member, 'is_active = false', () => signIn(member));
     expect([answer.status, answer.body.error.type]).toEqual([403, 'account_disabled']);
   });
 
-  it('gives a sign-in the role of now', async () => {
+  it('signs in with the new role', async () => {
     const admin = await service.memberWithRole('admin');
     const { body } = await overtaken(admin, `role = 'user'`, () => signIn(admin));
     expect([body.user.role, (decode(body.access_token) as { role: string }).role]).toEqual(['user', 'user']);

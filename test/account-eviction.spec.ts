@@ -26,8 +26,8 @@ afterAll(async () => {
 const signIn = (claims: Claims, provider: 'google' | 'linkedin' = 'google') =>
   new Browser(service).signIn(provider, oidc, claims);
 
-describe('an account whose address was never confirmed', () => {
-  it('is taken from its squatter: password, sessions and tokens are gone before the link', async () => {
+describe('an account whose address was never verified', () => {
+  it('evicts its creator: password, sessions and tokens are revoked before the link', async () => {
     const squatter = await member(service, false);
     await service.post('/auth/password/forgot', { email: squatter.email });
     const token = await mailedToken(squatter.email, 'password_reset');
@@ -53,7 +53,7 @@ describe('an account whose address was never confirmed', () => {
     ).toEqual([{ revoked_reason: 'account_linked' }, { revoked_reason: null }]);
   });
 
-  it('shows nothing any more of what the squatter wrote and uploaded', async () => {
+  it('loses the profile and picture of its creator', async () => {
     const squatter = await member(service, false);
     const payload = form({ name: 'file', filename: 'me.png', content: await picture('png') });
     const upload = { token: squatter.access, payload, headers: FORM };
@@ -80,7 +80,7 @@ describe('an account whose address was never confirmed', () => {
     );
   });
 
-  it('has its owner told, with a link for a new password', async () => {
+  it('notifies its owner, with a link for a new password', async () => {
     const squatter = await member(service, false);
     await signIn(person({ email: squatter.email }));
     expect((await mailTo(squatter.email, 'account_linked')).text).toContain('We have therefore cleared its profile');
@@ -90,7 +90,7 @@ describe('an account whose address was never confirmed', () => {
     expect(login.body.user).toMatchObject({ has_password: true, oauth_provider: 'google' });
   });
 
-  it('drops a provider account that was linked before, too', async () => {
+  it('unlinks a provider account that was linked before', async () => {
     const squatter = await member(service, false);
     await service.sql(
       `INSERT INTO user_identities (user_id, provider, provider_user_id) VALUES ($1, 'linkedin', 'squatter')`,
@@ -100,7 +100,7 @@ describe('an account whose address was never confirmed', () => {
     expect((await identitiesOf(service, squatter.id)).map(({ provider }) => provider)).toEqual(['google']);
   });
 
-  it('leaves no session to a sign-in with the password at the same moment', async () => {
+  it('revokes the session of a concurrent sign-in with the password', async () => {
     for (let round = 0; round < 5; round += 1) {
       const squatter = await member(service, false);
       const credentials = { email: squatter.email, password: squatter.password };
@@ -115,8 +115,8 @@ describe('an account whose address was never confirmed', () => {
   });
 });
 
-describe('an account that is confirmed and has an unproven password', () => {
-  it('loses the password and every other way in, and its owner is told how to empty the profile that was kept', async () => {
+describe('a verified account with an unproven password', () => {
+  it('loses the password and all other sign-in methods, keeps the profile and notifies its owner', async () => {
     const squatter = await member(service, true);
     await service.sql(
       `INSERT INTO user_identities (user_id, provider, provider_user_id) VALUES ($1, 'linkedin', 'unproven')`,
@@ -131,7 +131,7 @@ describe('an account that is confirmed and has an unproven password', () => {
     expect(linkIn(mail).pathname).toBe('/auth/password/reset');
   });
 
-  it('loses them too where the provider account was linked before, once that vouches for the address again', async () => {
+  it('loses them too if the provider account was linked before and verifies the address again', async () => {
     const owner = await provenMember(service);
     const claims = person({ email: owner.email });
     await signIn(claims);

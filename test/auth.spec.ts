@@ -20,7 +20,7 @@ describe('POST /auth/register', () => {
     expect(profile.body).toEqual(answer.body.user);
   });
 
-  it('writes account, preferences, session, event and audit entry together', async () => {
+  it('writes account, preferences, session, event and audit entry in one transaction', async () => {
     const { id, email } = await service.member({ name: 'Grace' });
     const [row] = await service.sql(
       `SELECT (SELECT count(*)::int FROM user_preferences WHERE user_id = $1) AS preferences,
@@ -37,7 +37,7 @@ describe('POST /auth/register', () => {
     });
   });
 
-  it('lets exactly one of 50 parallel registrations of an address through and keeps nothing of the others', async () => {
+  it('accepts exactly one of 50 concurrent registrations of an address and stores nothing of the others', async () => {
     const body = { email: uniqueEmail(), name: 'Race', password: PASSWORD };
     const answers = await Promise.all(Array.from({ length: 50 }, () => service.post('/auth/register', body)));
     const statuses = answers.map(({ status }) => status);
@@ -52,7 +52,7 @@ describe('POST /auth/register', () => {
     expect(rows).toEqual({ users: 1, events: 1 });
   });
 
-  it('refuses a taken address also while a migration has its index under the name of the next one', async () => {
+  it('refuses a taken address while a migration replaces its index', async () => {
     const { email } = await service.member();
     await service.sql('ALTER INDEX idx_users_email RENAME TO idx_users_email_next');
     const answer = await service.post('/auth/register', { email, name: 'Late', password: PASSWORD });
@@ -60,7 +60,7 @@ describe('POST /auth/register', () => {
     expect([answer.status, answer.body.error.type]).toEqual([409, 'email_taken']);
   });
 
-  it('takes two spellings of one address for the same', async () => {
+  it('treats two spellings of an address as the same', async () => {
     const { email } = await service.member();
     const body = { email: email.toUpperCase(), name: 'Twin', password: PASSWORD };
     expect((await service.post('/auth/register', body)).body.error.type).toBe('email_taken');
@@ -81,7 +81,7 @@ describe('POST /auth/register', () => {
     expect(await service.sql('SELECT 1 FROM users WHERE email = $1', [body.email])).toEqual([]);
   });
 
-  it.each(['nobody', 'a b@example.com', '"a b"@example.com', '"victim"@example.com', `"a\nb"@example.com`])(
+  it.each(['no-at-sign', 'a b@example.com', '"a b"@example.com', '"victim"@example.com', `"a\nb"@example.com`])(
     'refuses %j, which is no address or one of many spellings of it',
     async (email) => {
       const answer = await service.post('/auth/register', { email, name: 'Ada', password: PASSWORD });
@@ -92,13 +92,13 @@ describe('POST /auth/register', () => {
     },
   );
 
-  it('names every field that is wrong, the unknown ones before it looks at the others', async () => {
+  it('names every invalid field, unknown ones before all others', async () => {
     const rulesOf = async (body: object) => {
       const answer = await service.post('/auth/register', body);
       expect(answer.status).toBe(400);
       return answer.body.error.details.map(({ field, rule }: { field: string; rule: string }) => `${field} ${rule}`);
     };
-    const wrong = { email: 'nobody', name: '' };
+    const wrong = { email: 'no-at-sign', name: '' };
     expect(await rulesOf({ ...wrong, role: 'admin' })).toEqual(['role unknown_field']);
     expect(new Set(await rulesOf(wrong))).toEqual(
       new Set(['email invalid_format', 'name too_short', 'password required']),
@@ -113,7 +113,7 @@ describe('POST /auth/register', () => {
 });
 
 describe('POST /auth/login', () => {
-  it('opens a session of its own and notes the sign-in', async () => {
+  it('starts a separate session and records the sign-in', async () => {
     const member = await service.member();
     const answer = await service.post('/auth/login', { email: member.email, password: member.password });
     expect(answer.status).toBe(200);
@@ -122,7 +122,7 @@ describe('POST /auth/login', () => {
     expect(rows).toHaveLength(2);
   });
 
-  it('answers an unknown address, a wrong password and an account without one alike', async () => {
+  it('answers the same for an unknown address, a wrong password and an account without one', async () => {
     const member = await service.member();
     const without = await service.member();
     await service.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [without.id]);
@@ -138,7 +138,7 @@ describe('POST /auth/login', () => {
     expect(bodies[0].error.type).toBe('invalid_credentials');
   });
 
-  it('tells a disabled account so only after the right password', async () => {
+  it('answers account_disabled only after the right password', async () => {
     const member = await service.member();
     await service.sql('UPDATE users SET is_active = false WHERE id = $1', [member.id]);
     const right = await service.post('/auth/login', { email: member.email, password: member.password });
@@ -146,7 +146,7 @@ describe('POST /auth/login', () => {
     expect([right.body.error.type, wrong.body.error.type]).toEqual(['account_disabled', 'invalid_credentials']);
   });
 
-  it('refuses what begins with the right password of 72 bytes and goes on', async () => {
+  it('refuses a longer password that begins with the 72 bytes of the right one', async () => {
     const password = 'Four'.repeat(18);
     const { email } = await service.member({ password });
     expect((await service.post('/auth/login', { email, password })).status).toBe(200);
@@ -154,7 +154,7 @@ describe('POST /auth/login', () => {
     expect([longer.status, longer.body.error?.type]).toEqual([401, 'invalid_credentials']);
   });
 
-  it('renews a hash of another cost', async () => {
+  it('rehashes a hash of another cost', async () => {
     const member = await service.member();
     const dearer = await TestApp.start({ BCRYPT_COST: '5' });
     await dearer.post('/auth/login', { email: member.email, password: member.password });
@@ -164,7 +164,7 @@ describe('POST /auth/login', () => {
     expect((await service.post('/auth/login', { email: member.email, password: member.password })).status).toBe(200);
   });
 
-  it('keeps at most 20 sessions; the oldest goes', async () => {
+  it('keeps at most 20 sessions and revokes the oldest', async () => {
     const member = await service.member();
     for (let count = 0; count < 20; count += 1)
       await service.post('/auth/login', { email: member.email, password: member.password });
@@ -177,7 +177,7 @@ describe('POST /auth/login', () => {
 });
 
 describe('access tokens', () => {
-  it('carry the claims of the specification, the subject, the session and its authentication, and nothing else', async () => {
+  it('contain the claims of the specification, the subject, the session and its authentication, and nothing else', async () => {
     const { id, email, access } = await service.member({ name: 'Claims' });
     const claims = decode(access) as Record<string, unknown>;
     const [{ id: session }] = await service.sql('SELECT id FROM user_sessions WHERE user_id = $1', [id]);
@@ -198,13 +198,13 @@ describe('access tokens', () => {
     expect({ amr, acr }).toEqual({ amr: ['pwd'], acr: 'aal1' });
   });
 
-  it('are still good after the secret was replaced, until they expire', async () => {
+  it('stay valid after a rotation of the secret, until they expire', async () => {
     const { access } = await service.member();
     const rotated = await TestApp.start({
       JWT_SECRET: 'the secret that came after the first one',
       JWT_SECRET_PREVIOUS: service.settings.jwt.secret,
     });
-    const foreign = await TestApp.start({ JWT_SECRET: 'a secret that nobody signed with' });
+    const foreign = await TestApp.start({ JWT_SECRET: 'a secret of another service' });
     expect((await rotated.get('/users/profile', access)).status).toBe(200);
     expect((await foreign.get('/users/profile', access)).status).toBe(401);
     await rotated.stop();
@@ -228,7 +228,7 @@ describe('access tokens', () => {
 });
 
 describe('POST /auth/logout', () => {
-  it('ends this session and leaves the others', async () => {
+  it('ends this session only', async () => {
     const member = await service.member();
     const { body } = await service.post('/auth/login', { email: member.email, password: member.password });
     expect((await service.post('/auth/logout', undefined, member.access)).status).toBe(204);
@@ -236,7 +236,7 @@ describe('POST /auth/logout', () => {
     expect((await service.get('/users/profile', body.access_token)).status).toBe(200);
   });
 
-  it('ends every session where asked to', async () => {
+  it('ends every session on request', async () => {
     const member = await service.member();
     const { body } = await service.post('/auth/login', { email: member.email, password: member.password });
     expect((await service.post('/auth/logout', { all: true }, member.access)).status).toBe(204);

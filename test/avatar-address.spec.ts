@@ -57,8 +57,8 @@ async function shown(service: TestApp, member: Member): Promise<unknown[]> {
   ].map((body) => body.profile_picture_url);
 }
 
-describe('the address of a picture', () => {
-  it('is made of the stored name and of the base URL at each answer', async () => {
+describe('the URL of a picture', () => {
+  it('is built from the stored name and the base URL for each answer', async () => {
     const member = await before.member();
     const url = await upload(member);
     const name = await storedOf(member);
@@ -74,7 +74,7 @@ describe('the address of a picture', () => {
     expect([removed.body.profile_picture_url, readdirSync(folder)]).toEqual([null, []]);
   });
 
-  it('of a provider stays what it is', async () => {
+  it('of a provider is unchanged', async () => {
     const member = await before.member();
     await before.sql('UPDATE users SET profile_picture_url = $2 WHERE id = $1', [member.id, FOREIGN]);
     expect(await shown(after, member)).toEqual(Array(10).fill(FOREIGN));
@@ -82,7 +82,7 @@ describe('the address of a picture', () => {
 });
 
 describe('the migration of stored addresses', () => {
-  it('leaves the names of our own pictures, and addresses of others as they are', async () => {
+  it('stores the names of our own pictures and keeps other URLs', async () => {
     const database = await scratch.connect(await scratch.create());
     await migrate(database);
     const position = migrations.findIndex(({ name }) => name.startsWith('AvatarNames'));
@@ -95,7 +95,7 @@ describe('the migration of stored addresses', () => {
       ['local', `${BEFORE}/uploads/${names[0]}`, 'avatar.replaced', null, names[0]!],
       ['earlier', `https://old.example/api/uploads/${names[1]}`, 'user.registered', null, names[1]!],
       ['uploaded', `${AFTER}/uploads/${names[2]}`, 'avatar.replaced', null, names[2]!],
-      // A person may choose any picture at the provider: this one would remove the file of another member.
+      // A user may choose any picture at the provider: this one would remove another member's file.
       ['forged', `https://evil.example/uploads/${names[0]}`, 'user.registered', { provider: 'google' }, null],
       ['foreign', FOREIGN, 'user.registered', { provider: 'linkedin' }, null],
       ['query', `${BEFORE}/x?/uploads/${names[3]}`, 'user.registered', null, null],

@@ -51,13 +51,13 @@ describe('a bucket', () => {
       },
     ],
     ['sends one for ever', drip],
-  ])('that %s is one that does not answer', async (_, fault) => {
+  ])('that %s counts as unavailable', async (_, fault) => {
     answer = fault;
     const { status, body } = await within(8000, () => service.get(address()));
     expect([status, body.error.type]).toEqual([424, 'storage_unavailable']);
   });
 
-  it('is not kept from others by readers who do not read', async () => {
+  it('stays available while clients do not read', async () => {
     answer = answering(200, 'x'.repeat(300_000));
     const storage = service.app.get(AvatarStorage);
     const readers = await Promise.all(Array.from({ length: 60 }, () => storage.open(newAvatarName())));
@@ -66,14 +66,14 @@ describe('a bucket', () => {
   });
 });
 
-describe('a reader', () => {
+describe('a download', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
   const name = newAvatarName();
   const SIZE = 16 * 1024 * 1024;
   let port: number;
 
   beforeEach(async () => {
-    // More than the buffers of two sockets take.
+    // More than the buffers of two sockets hold.
     writeFileSync(path.join(folder, name), Buffer.alloc(SIZE));
     service = await TestApp.start({ UPLOAD_FOLDER: folder });
     service.app.get(UploadsController).patience = 400;
@@ -89,7 +89,7 @@ describe('a reader', () => {
   const ask = () => connect(port, '127.0.0.1').setNoDelay(true);
   const request = (target: string) => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-  it('who stops reading is let go', async () => {
+  it('closes the connection of a client that stops reading', async () => {
     const socket = ask().pause();
     socket.write(request(`/uploads/${name}`));
     await until(async () => (await connections()) === 1);
@@ -97,14 +97,14 @@ describe('a reader', () => {
     socket.destroy();
   });
 
-  it('who is slow gets all of it, and may ask again later', async () => {
+  it('is complete for a slow client, which may send more requests', async () => {
     const socket = ask();
     let received = 0;
     let last = '';
     socket.on('data', (chunk) => {
       received += chunk.length;
       last = chunk.toString('latin1');
-      // Two seconds in all, five times what is waited for one that does nothing.
+      // Two seconds in all, five times the timeout.
       if (received < SIZE && Math.trunc(received / 400_000) > Math.trunc((received - chunk.length) / 400_000)) {
         socket.pause();
         setTimeout(() => socket.resume(), 50);

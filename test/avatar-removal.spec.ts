@@ -15,7 +15,7 @@ let service: TestApp;
 let other: TestApp;
 
 beforeAll(async () => {
-  // Rounds come when a spec wants one.
+  // The specs start the runs.
   jest.spyOn(PeriodicTask.prototype, 'start').mockReturnValue();
   service = await TestApp.start({ UPLOAD_FOLDER: folder });
   other = await TestApp.start({ UPLOAD_FOLDER: folder });
@@ -48,14 +48,14 @@ const waiting = async () => (await service.sql('SELECT name FROM avatar_removals
 const statusOf = async (address: string) => (await service.get(address)).status;
 const round = (app = service) => app.app.get(PendingAvatarDeletions).finish();
 
-describe('a picture that nobody has any more', () => {
-  it.each(WAYS)('goes at once with %s, and nothing is left to do', async (_, act, status) => {
+describe('an unused picture', () => {
+  it.each(WAYS)('is deleted at once with %s, and leaves no pending deletion', async (_, act, status) => {
     const { member, address } = await memberWithPicture();
     expect((await act(member)).status).toBe(status);
     expect([await statusOf(address), await waiting()]).toEqual([404, 0]);
   });
 
-  it.each(WAYS)('goes with the next round where the storage refused during %s', async (_, act, status) => {
+  it.each(WAYS)('is deleted by the next run if the storage failed during %s', async (_, act, status) => {
     const { member, address } = await memberWithPicture();
     renameSync(folder, `${folder}-away`);
     writeFileSync(folder, '');
@@ -67,17 +67,17 @@ describe('a picture that nobody has any more', () => {
     expect([await statusOf(address), await waiting()]).toEqual([404, 0]);
   });
 
-  it.each(WAYS)('is removed by another instance where the process dies during %s', async (_, act, status) => {
+  it.each(WAYS)('is deleted by another instance if the process dies during %s', async (_, act, status) => {
     const { member, address } = await memberWithPicture();
     jest.spyOn(service.app.get(AvatarStorage), 'remove').mockReturnValue(new Promise(() => undefined));
-    // Nor does the answer wait for a storage that hangs.
+    // The answer does not wait for a storage that hangs.
     expect((await within(4000, () => act(member))).status).toBe(status);
     expect(await statusOf(address)).toBe(200);
     await Promise.all([round(other), round(other)]);
     expect([await statusOf(address), await waiting()]).toEqual([404, 0]);
   });
 
-  it('is looked for by every process, without being told', async () => {
+  it('is looked for periodically by every process', async () => {
     await service.sql('INSERT INTO avatar_removals (name) VALUES ($1)', [newAvatarName()]);
     const { random } = Math;
     // The first look of a periodic task comes at once; NestJS draws the ids of its modules by the same function.
@@ -87,7 +87,7 @@ describe('a picture that nobody has any more', () => {
     await third.stop();
   });
 
-  it('stays where its change was not committed', async () => {
+  it('is kept if the change was rolled back', async () => {
     const { member, address } = await memberWithPicture();
     await service.sql('ALTER TABLE audit_logs RENAME TO moved');
     for (const [, act] of WAYS) expect((await act(member)).status).toBe(500);
@@ -96,13 +96,13 @@ describe('a picture that nobody has any more', () => {
     expect([await statusOf(address), await waiting()]).toEqual([200, 0]);
   });
 
-  it('is no trouble where it is gone already', async () => {
+  it('may be deleted already', async () => {
     await service.sql('INSERT INTO avatar_removals (name) VALUES ($1), ($2)', [newAvatarName(), newAvatarName()]);
     await Promise.all([round(), round(other)]);
     expect(await waiting()).toBe(0);
   });
 
-  it('does not wait for one that cannot be removed', async () => {
+  it('does not wait for one that cannot be deleted', async () => {
     const [stubborn, name] = [newAvatarName(), newAvatarName()];
     mkdirSync(path.join(folder, stubborn));
     writeFileSync(path.join(folder, name), '');

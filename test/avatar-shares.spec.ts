@@ -47,8 +47,8 @@ function drip(token: string) {
   return slow;
 }
 
-describe('connections that drip', () => {
-  it('of few members keep no other member from uploading, and lose their places', async () => {
+describe('slow uploads', () => {
+  it('of few members do not block other members, and are closed', async () => {
     const members = await Promise.all([1, 2, 3, 4].map(() => service.member()));
     const drips = [...members, ...members].map(({ access }) => drip(access));
     const refused = () => drips.filter(({ answer }) => answer().includes('"busy"'));
@@ -63,8 +63,8 @@ describe('connections that drip', () => {
   });
 });
 
-describe('an upload that takes longer than other requests may', () => {
-  it('is taken while it keeps its pace', async () => {
+describe('an upload longer than REQUEST_TIMEOUT_SECONDS', () => {
+  it('is accepted while it keeps the minimum pace', async () => {
     const patient = await TestApp.start({ UPLOAD_FOLDER: path.join(home, 'pictures'), REQUEST_TIMEOUT_SECONDS: '1' });
     await patient.app.listen(0, '127.0.0.1');
     const address = patient.app.getHttpServer().address() as AddressInfo;
@@ -86,7 +86,7 @@ describe('a picture that is slow to decode', () => {
     const [owner, other] = [await service.member(), await service.member()];
     const [huge, small] = [deepPng(8000, 4900), await picture('png')];
     const done: string[] = [];
-    // On a busy machine it may be too slow to decode at all.
+    // On a busy machine the decoder may time out.
     const slow = upload(owner, huge).then(() => done.push('huge'));
     await new Promise((resolve) => setTimeout(resolve, 150));
     done.push(`small ${(await upload(other, small)).status}`);
@@ -94,7 +94,7 @@ describe('a picture that is slow to decode', () => {
     expect(done).toEqual(['small 200', 'huge']);
   });
 
-  it.each(['zTXt', 'iTXt', 'iCCP'] as const)('because of its %s chunks has them left packed', async (kind) => {
+  it.each(['zTXt', 'iTXt', 'iCCP'] as const)('because of its %s chunks is decoded without them', async (kind) => {
     const bomb = chunkBomb(kind);
     const stripped = stripAncillaryChunks(bomb)!;
     expect([bomb.includes(kind), stripped.includes(kind), stripped.length < 1000]).toEqual([true, false, true]);
@@ -125,7 +125,7 @@ describe('a JPEG', () => {
 });
 
 describe('a folder that cannot be written to', () => {
-  it('is named at the start and by /health, costs uploads alone, and leaves the service ready', async () => {
+  it('is reported at the start and by /health, and affects only uploads', async () => {
     const file = path.join(home, 'no folder');
     const log = path.join(home, 'service.log');
     writeFileSync(file, '');

@@ -53,7 +53,7 @@ describe.each(KINDS)('pictures in a %s', (kind) => {
     service = await TestApp.start({ PUBLIC_BASE_URL: BASE, ...variables });
   });
 
-  it('are kept, found, listed and removed', async () => {
+  it('are stored, read, listed and removed', async () => {
     const storage = service.app.get(AvatarStorage);
     const [name, bytes] = [newAvatarName(), Buffer.from('a picture')];
     expect(await stored()).toEqual([]);
@@ -67,7 +67,7 @@ describe.each(KINDS)('pictures in a %s', (kind) => {
     expect([await storage.open(name), await stored()]).toEqual([null, []]);
   });
 
-  it('are served to everybody, for ever, as pictures and nothing else', async () => {
+  it('are served publicly, immutably and sandboxed', async () => {
     const { body } = await upload(await service.member());
     const answer = await served(body.profile_picture_url);
     expect(answer.status).toBe(200);
@@ -83,7 +83,7 @@ describe.each(KINDS)('pictures in a %s', (kind) => {
     expect([head.statusCode, head.headers['content-length']]).toEqual([200, answer.headers['content-length']]);
   });
 
-  it('go when they are replaced or removed', async () => {
+  it('are deleted when they are replaced or removed', async () => {
     const member = await service.member();
     const before = await stored();
     const first = (await upload(member)).body.profile_picture_url;
@@ -97,7 +97,7 @@ describe.each(KINDS)('pictures in a %s', (kind) => {
     expect(await stored()).toEqual(before);
   });
 
-  it('leave exactly one of two uploads at once, to two instances', async () => {
+  it('leave exactly one file of two concurrent uploads to two instances', async () => {
     const other = await TestApp.start({ PUBLIC_BASE_URL: BASE, ...variables });
     const member = await service.member();
     const before = await stored();
@@ -108,10 +108,10 @@ describe.each(KINDS)('pictures in a %s', (kind) => {
     expect(left.map((name) => `${BASE}/uploads/${name}`)).toEqual([await pictureOf(member)]);
   });
 
-  it('that no profile shows are found after a day', async () => {
+  it('without a profile are found after a day', async () => {
     const storage = service.app.get(AvatarStorage);
     const [used, orphan] = [(await upload(await service.member())).body.profile_picture_url, newAvatarName()];
-    // As an instance of an earlier release stores it: still in use.
+    // The form of an earlier release, still in use.
     await service.sql('UPDATE users SET profile_picture_url = $1 WHERE profile_picture_url = $2', [
       used,
       used.slice(-37),
@@ -137,7 +137,7 @@ describe('a picture', () => {
 
   const files = () => readdirSync(folder).filter((name) => name.includes('webp'));
 
-  it('at a provider, or that only looks like one of ours, is not ours to remove', async () => {
+  it('at a provider, or with a URL that resembles ours, is not removed', async () => {
     const victim = (await upload(await service.member())).body.profile_picture_url.split('/').at(-1);
     for (const url of [
       'https://lh3.example/a/picture=s96-c',
@@ -152,7 +152,7 @@ describe('a picture', () => {
     }
   });
 
-  it('whose change is not committed leaves no file', async () => {
+  it('whose change is rolled back leaves no file', async () => {
     const member = await service.member();
     const url = (await upload(member)).body.profile_picture_url;
     const before = files();
@@ -192,7 +192,7 @@ describe('a picture', () => {
       'the bucket does not answer',
       () => ({ S3_BUCKET: 'b', S3_ENDPOINT: 'http://127.0.0.1:1', S3_ACCESS_KEY_ID: 'k', S3_SECRET_ACCESS_KEY: 's' }),
     ],
-  ])('can wait where %s: no 5xx, and the profile stays', async (_, variables) => {
+  ])('fails without a 5xx and keeps the profile if %s', async (_, variables) => {
     writeFileSync(path.join(folder, 'file'), '');
     await service.stop();
     service = await TestApp.start({ PUBLIC_BASE_URL: BASE, ...variables() });

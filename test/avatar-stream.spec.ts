@@ -9,7 +9,7 @@ import { until } from './support/until.js';
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
 const MAX_BYTES = 1024 * 1024;
 const BLOCK = Buffer.alloc(64 * 1024);
-/** A form up to where the content of its file begins. */
+/** A form up to the content of its file. */
 const OPENING = form({ filename: 'a.png', content: '' }).subarray(0, -form().length - 2);
 
 let service: TestApp;
@@ -29,8 +29,8 @@ const framed = (data: Buffer) =>
   Buffer.concat([Buffer.from(`${data.length.toString(16)}\r\n`), data, Buffer.from('\r\n')]);
 
 /**
- * Sends an upload block by block, until `bytes` are out or the connection is closed.
- * @param announced the `Content-Length`; without one the body is chunked
+ * Sends an upload in blocks until `bytes` are sent or the connection is closed.
+ * @param announced the `Content-Length`; undefined for a chunked body
  */
 async function send(token: string, bytes: number, announced?: number, address = '/users/profile/avatar') {
   const socket = connect(port, '127.0.0.1');
@@ -62,12 +62,12 @@ const upload = async (token: string) =>
   });
 
 describe('an upload that is too large', () => {
-  it('is refused by its announced length, and a sender that goes on still gets the answer', async () => {
+  it('is refused by its Content-Length, and a client that continues still gets the answer', async () => {
     const { access } = await service.member();
     const { answer, sent, socket } = await send(access, 8 * MAX_BYTES, 8 * MAX_BYTES);
     await until(() => answer().includes('payload_too_large'));
     expect(answer()).toMatch(/^HTTP\/1\.1 413 /);
-    // All of it was taken, and the connection serves the next request: no gateway sees it break.
+    // All of it was read, and the connection serves the next request: a gateway sees no error.
     expect(sent).toBe(8 * MAX_BYTES);
     socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
     await until(() => answer().includes('HTTP/1.1 200'));
@@ -77,7 +77,7 @@ describe('an upload that is too large', () => {
   it.each([
     ['/users/profile/avatar', 413],
     ['/auth/login', 415],
-  ])('and never ends is refused at %s, and cut off later', async (address, status) => {
+  ])('and endless is refused at %s, and closed later', async (address, status) => {
     const { access } = await service.member();
     const { answer, sent, closed } = await send(access, 300 * MAX_BYTES, undefined, address);
     await closed;
@@ -86,8 +86,8 @@ describe('an upload that is too large', () => {
   });
 });
 
-describe('an upload that breaks off', () => {
-  it('leaves neither a file nor a place taken', async () => {
+describe('an aborted upload', () => {
+  it('leaves no file and frees its slot', async () => {
     const { access } = await service.member();
     for (let count = 0; count < 3; count++) {
       const { socket } = await send(access, 128 * 1024, 500_000);
@@ -99,7 +99,7 @@ describe('an upload that breaks off', () => {
 });
 
 describe('slow uploads', () => {
-  it('have one place a member, so that no member takes them all', async () => {
+  it('have one slot per member', async () => {
     const { access } = await service.member();
     const slow = () => send(access, 1000, 500_000);
     const three = await Promise.all([slow(), slow(), slow()]);

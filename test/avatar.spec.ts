@@ -35,7 +35,7 @@ const fieldsOf = ({ body }: Answer) => body.error.details.map(({ field }: { fiel
 const fileOf = (url: string) => path.join(folder, url.split('/').at(-1)!);
 
 describe('POST /users/profile/avatar', () => {
-  it('stores the picture anew, under a name nobody can guess, and answers with the profile', async () => {
+  it('re-encodes the picture, stores it under a random name and answers with the profile', async () => {
     const member = await service.member();
     const answer = await upload(await picture('png'), 'me.PNG', member);
     expect(answer.status).toBe(200);
@@ -46,7 +46,7 @@ describe('POST /users/profile/avatar', () => {
     expect((await service.get('/users/profile', member.access)).body).toEqual(answer.body);
   });
 
-  it('tells of the change, without its value', async () => {
+  it('publishes the change without its value', async () => {
     const member = await service.member();
     await upload(await picture('png'), 'me.png', member);
     await service.delete('/users/profile/avatar', member.access);
@@ -67,7 +67,7 @@ describe('POST /users/profile/avatar', () => {
     ]);
   });
 
-  it('turns a photograph upright, makes it small and forgets where and with what it was taken', async () => {
+  it('turns a photograph upright, shrinks it and removes its metadata', async () => {
     const large = await TestApp.start({ UPLOAD_FOLDER: folder });
     const member = await large.member();
     const original = await photograph();
@@ -82,11 +82,11 @@ describe('POST /users/profile/avatar', () => {
     const metadata = await sharp(stored).metadata();
     expect(metadata).toMatchObject({ format: 'webp', width: 768, height: 1024 });
     for (const kind of ['exif', 'xmp', 'icc', 'orientation']) expect(metadata).not.toHaveProperty(kind);
-    // Whole words: three letters stand in the noise of a photograph by chance now and then.
+    // Whole words: the noise of a photograph may contain three letters by chance.
     for (const trace of ['EXIF', 'Acme Phones', 'Ada Example']) expect(stored.includes(trace)).toBe(false);
   });
 
-  it('keeps nothing that was appended, and transparency', async () => {
+  it('removes appended data and keeps transparency', async () => {
     const member = await service.member();
     const clear = await sharp({ create: { width: 8, height: 8, channels: 4, background: '#ff000080' } })
       .png()
@@ -97,7 +97,7 @@ describe('POST /users/profile/avatar', () => {
     expect((await sharp(stored).metadata()).hasAlpha).toBe(true);
   });
 
-  it('takes the first frame of an animation', async () => {
+  it('keeps the first frame of an animation', async () => {
     const answer = await upload(gifOfFrames(2000), 'dance.gif', await service.member());
     expect(answer.status).toBe(200);
     expect((await sharp(readFileSync(fileOf(answer.body.profile_picture_url))).metadata()).pages).toBeUndefined();
@@ -133,13 +133,13 @@ describe('POST /users/profile/avatar', () => {
     expect(readdirSync(folder)).toEqual(before);
   });
 
-  it('takes a file of exactly the limit', async () => {
+  it('accepts a file of exactly the limit', async () => {
     const png = await picture('png');
     const padded = Buffer.concat([png, Buffer.alloc(MAX_BYTES - png.length)]);
     expect((await upload(padded, 'a.png', await service.member())).status).toBe(200);
   });
 
-  it('names the part that is missing, unknown, double, or no file', async () => {
+  it('names a part that is missing, unknown, duplicate or no file', async () => {
     const { access } = await service.member();
     const file = { filename: 'a.png', content: await picture('png') };
     for (const [field, payload] of [
@@ -157,7 +157,7 @@ describe('POST /users/profile/avatar', () => {
     }
   });
 
-  it('answers 400 to a form that cannot be read', async () => {
+  it('answers 400 to a malformed form', async () => {
     const { access } = await service.member();
     const whole = form({ filename: 'a.png', content: await picture('png') });
     for (const [payload, type] of [
@@ -173,7 +173,7 @@ describe('POST /users/profile/avatar', () => {
     }
   });
 
-  it('answers 415 to a body that is no form, and to a form where none belongs', async () => {
+  it('answers 415 to another type, and to a form on another route', async () => {
     const { access } = await service.member();
     const payload = form({ filename: 'a.png', content: 'x' });
     expect(errorOf(await service.post('/users/profile/avatar', {}, access))).toEqual([415, 'unsupported_media_type']);
@@ -183,7 +183,7 @@ describe('POST /users/profile/avatar', () => {
     expect(errorOf(login)).toEqual([415, 'unsupported_media_type']);
   });
 
-  it('looks at the token before the body', async () => {
+  it('checks the token before it reads the body', async () => {
     expect(errorOf(await send(form({ filename: 'a.svg', content: 'x' }), undefined))).toEqual([401, 'unauthenticated']);
   });
 });

@@ -33,7 +33,7 @@ async function eventsOf(email: string): Promise<unknown[]> {
 }
 
 describe('a new account', () => {
-  it('gets a link that confirms its address, once', async () => {
+  it('gets a link that verifies its address once', async () => {
     const member = await open.member();
     const token = await mailedToken(member.email, 'email_verification');
     const [row] = await open.sql(
@@ -53,7 +53,7 @@ describe('a new account', () => {
     expect(audit).toHaveLength(1);
   });
 
-  it('has a proven password once it is confirmed with that password, or in a session of the account', async () => {
+  it('has a proven password once it is verified with that password or in a session of the account', async () => {
     const [typed, session, later] = [await open.member(), await open.member(), await open.member()];
     const confirm = async ({ email }: Member, body: object, token?: string) =>
       open.post('/auth/email/verify', { token: await mailedToken(email, 'email_verification'), ...body }, token);
@@ -67,14 +67,14 @@ describe('a new account', () => {
     expect(await proven()).toEqual([{ is: true }, { is: true }, { is: false }]);
     expect((await confirm(later, { password: later.password })).status).toBe(204);
     expect(await proven()).toEqual([{ is: true }, { is: true }, { is: true }]);
-    // Nothing is left to prove, so nothing is compared either.
+    // The password is proven, so none is compared.
     expect((await confirm(later, { password: 'not that one' })).status).toBe(204);
     const audit = await open.sql('SELECT action FROM audit_logs WHERE target_id = $1 ORDER BY id', [later.id]);
     expect(audit.map(({ action }) => action)).toEqual(['user.registered', 'email.verified', 'password.proven']);
     expect(await eventsOf(later.email)).toHaveLength(2);
   });
 
-  it('stays as it is where the password with the link is wrong, and the tries are limited', async () => {
+  it('is not verified if the password with the link is wrong, and attempts are limited', async () => {
     const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
     const { email, password } = await limited.member();
     const token = await mailedToken(email, 'email_verification');
@@ -90,7 +90,7 @@ describe('a new account', () => {
     await limited.stop();
   });
 
-  it('proves no password that was replaced while it was compared', async () => {
+  it('does not prove a password that was replaced during the comparison', async () => {
     const member = await open.member();
     const token = await mailedToken(member.email, 'email_verification');
     const other = open.database.createQueryRunner();
@@ -106,7 +106,7 @@ describe('a new account', () => {
     ]);
   });
 
-  it('is not confirmed by an expired link, a link of another kind or a guess', async () => {
+  it('is not verified by an expired link, a link of another kind or a guess', async () => {
     const { email } = await open.member();
     const expired = await mailedToken(email, 'email_verification');
     await open.sql('UPDATE one_time_tokens SET expires_at = now() WHERE token_hash = $1', [tokenHash(expired)]);
@@ -115,7 +115,7 @@ describe('a new account', () => {
       expect((await verify(token)).body.error.type).toBe('invalid_or_expired_token');
   });
 
-  it('opens the front end where there is one, else the page of the service', async () => {
+  it('gets a link to the front end if there is one, else to the page of the service', async () => {
     const front = await TestApp.start({ APP_PUBLIC_URL: 'https://app.example/m/' });
     const [there, here] = [await front.member(), await open.member()];
     await front.post('/auth/password/forgot', { email: there.email });
@@ -133,7 +133,7 @@ describe('a new account', () => {
 });
 
 describe('POST /auth/email/resend', () => {
-  it('answers the same for everybody, and mails only who needs a link', async () => {
+  it('answers the same for every address, and mails only those that need a link', async () => {
     const [waiting, done, disabled] = [await open.member(), await open.member(), await open.member()];
     await verify(await mailedToken(done.email, 'email_verification'));
     await open.sql('UPDATE users SET is_active = false WHERE id = $1', [disabled.id]);
@@ -147,11 +147,11 @@ describe('POST /auth/email/resend', () => {
     const counts = await Promise.all(addresses.map(async (to) => (await mailsTo(to, 'email_verification')).length));
     expect(counts).toEqual([2, 1, 1, 0]);
     expect((await verify(second)).status).toBe(204);
-    // The first link ended with the second.
+    // The second link invalidated the first.
     expect((await verify(await mailedToken(waiting.email, 'email_verification'))).status).toBe(400);
   });
 
-  it('is limited by the address, and leaves the way to a new password open', async () => {
+  it('is limited by address, apart from password resets', async () => {
     const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
     const email = uniqueEmail();
     const statuses: number[] = [];
@@ -164,16 +164,16 @@ describe('POST /auth/email/resend', () => {
 });
 
 describe('with REQUIRE_EMAIL_VERIFICATION', () => {
-  it('registration answers the same for a new and for a taken address', async () => {
+  it('answers a registration the same for a new and a taken address', async () => {
     const email = uniqueEmail();
     const fresh = await register(strict, email);
-    const taken = await register(strict, email, 'Somebody else', 'their own password');
+    const taken = await register(strict, email, 'Another name', 'their own password');
     expect([fresh.status, taken.status, taken.text]).toEqual([202, 202, fresh.text]);
     expect(Object.keys(fresh.headers).sort()).toEqual(Object.keys(taken.headers).sort());
     expect(await open.sql('SELECT name FROM users WHERE email = $1', [email])).toEqual([{ name: 'Ada' }]);
   });
 
-  it('sign-in is refused until the address is confirmed, in the same words for any password', async () => {
+  it('refuses a sign-in until the address is verified, with the same error for any password', async () => {
     const email = uniqueEmail();
     await register(strict, email);
     const [wrong, early] = [await login(strict, email, 'wrong password 1'), await login(strict, email)];
@@ -182,7 +182,7 @@ describe('with REQUIRE_EMAIL_VERIFICATION', () => {
     expect((await login(strict, email)).status).toBe(200);
   });
 
-  it('the owner of a taken address is told, with a link that throws out whoever took it first', async () => {
+  it('notifies the owner of a taken address, with a link that evicts its creator', async () => {
     const email = uniqueEmail();
     await register(strict, email, 'Squatter');
     const squatted = await mailedToken(email, 'email_verification');
@@ -193,12 +193,12 @@ describe('with REQUIRE_EMAIL_VERIFICATION', () => {
     expect((await strict.post('/auth/password/reset', body)).status).toBe(204);
     expect((await login(strict, email)).status).toBe(401);
     expect((await login(strict, email, body.password)).status).toBe(200);
-    // Harmless by now: it confirms what is confirmed.
+    // Harmless: the address is verified already.
     expect((await verify(squatted)).status).toBe(204);
     expect(await eventsOf(email)).toHaveLength(2);
   });
 
-  it('the owner is not flooded', async () => {
+  it('limits mails to the owner', async () => {
     const limited = await TestApp.start({ REQUIRE_EMAIL_VERIFICATION: 'true', RATE_LIMIT_ENABLED: 'true' });
     const email = uniqueEmail();
     for (let count = 0; count < 8; count += 1) expect((await register(limited, email)).status).toBe(202);
@@ -206,7 +206,7 @@ describe('with REQUIRE_EMAIL_VERIFICATION', () => {
     expect(await mailsTo(email, 'already_registered')).toHaveLength(5);
   });
 
-  it('50 registrations of an address at once make one account', async () => {
+  it('creates one account for 50 concurrent registrations of an address', async () => {
     const email = uniqueEmail();
     const answers = await Promise.all(Array.from({ length: 50 }, () => register(strict, email)));
     expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);

@@ -30,8 +30,8 @@ async function people(count: number): Promise<Member[]> {
   return members;
 }
 
-describe('moving to a new key', () => {
-  it('moves every value, changes nothing that anybody sees, and does nothing when run again', async () => {
+describe('keys:reencrypt', () => {
+  it('re-encrypts every value without a visible change, and nothing on a second run', async () => {
     const members = await people(5);
     const rows = await Promise.all(members.map(stored));
     expect(await reencrypt(before.database, cipher(), encryptedColumns, () => undefined)).toMatchObject({
@@ -50,7 +50,7 @@ describe('moving to a new key', () => {
     });
   });
 
-  it('loses to what the user writes meanwhile', async () => {
+  it('keeps the value that the user writes during the run', async () => {
     const [member] = await people(1);
     const racing = cipher();
     const encrypt = racing.encrypt.bind(racing);
@@ -71,7 +71,7 @@ describe('moving to a new key', () => {
     expect((await stored(member!)).phone).toMatch(/^new\./);
   });
 
-  it('goes on after it was ended half-way', async () => {
+  it('resumes after an interrupted run', async () => {
     const members = await people(3);
     const killed = cipher();
     let calls = 0;
@@ -85,7 +85,7 @@ describe('moving to a new key', () => {
     for (const member of members) expect((await stored(member)).phone).toMatch(/^new\./);
   });
 
-  it('leaves a value that was moved from another row, counts it, and the profile shows null with an alarm', async () => {
+  it('keeps a value that was moved from another row, which the profile shows as null with an alarm', async () => {
     const [one, two] = await people(2);
     await before.sql('UPDATE users SET phone = $2 WHERE id = $1', [two!.id, (await stored(one!)).phone]);
     const alarms = async () =>
@@ -104,7 +104,7 @@ describe('moving to a new key', () => {
 describeWith('redis', 'npm run keys:reencrypt, beside a cache', () => {
   const variables = (redis: string) => ({ ENCRYPTION_KEYS: `${key('new')},${key('old')}`, REDIS_URL: redis });
 
-  it('leaves no cached profile that needs the old key, not even those of a run that was killed', async () => {
+  it('leaves no cached profile under the old key, even after a killed run', async () => {
     const REDIS_URL = await workerRedisUrl();
     const [running, [first, second]] = [
       await TestApp.start({ ENCRYPTION_KEYS: key('old'), REDIS_URL }),
@@ -118,7 +118,7 @@ describeWith('redis', 'npm run keys:reencrypt, beside a cache', () => {
     };
     await remember(first!);
     await remember(second!);
-    // Of the first member, by a run that did not come to its end.
+    // The first member was re-encrypted by a run that was killed.
     const { phone, date_of_birth } = await stored(first!);
     const values = [cipher().encrypt(first!.id, 'phone', PERSONAL.phone), phone, date_of_birth, first!.id];
     await before.sql('UPDATE users SET phone = $1 WHERE phone = $2 AND date_of_birth = $3 AND id = $4', values);
@@ -133,14 +133,14 @@ describeWith('redis', 'npm run keys:reencrypt, beside a cache', () => {
 
     const later = await TestApp.start({ ENCRYPTION_KEYS: key('new'), REDIS_URL });
     for (const { email, password } of [first!, second!]) {
-      // Their tokens went with the old key.
+      // Their tokens became invalid with the old key.
       const { access_token: access } = (await later.post('/auth/login', { email, password })).body;
       expect((await later.get('/users/profile', access)).body).toMatchObject(PERSONAL);
     }
     await later.stop();
   }, 60_000);
 
-  it('fails where Redis does not invalidate the cached profiles', async () => {
+  it('fails if Redis does not invalidate the cached profiles', async () => {
     const { code, output } = await runScript('keys-reencrypt', [], { variables: variables('redis://127.0.0.1:1') });
     expect([code, output]).toEqual([
       1,

@@ -6,7 +6,7 @@ const PASSWORD = 'correct horse battery';
 const UNCONFIRMED = 'E-mail or password is wrong, or the address is not confirmed yet';
 
 let open: TestApp;
-/** Nobody signs in before the address is confirmed. */
+/** The address must be verified before a sign-in. */
 let strict: TestApp;
 
 beforeAll(async () => {
@@ -21,7 +21,7 @@ afterAll(async () => {
 const register = (app: TestApp, email: string, password = PASSWORD, remoteAddress = newClient()) =>
   app.request('POST', '/auth/register', { body: { email, name: 'Ada', password }, remoteAddress });
 
-/** All that an answer says, but for what differs each time. */
+/** The answer without values that differ each time. */
 const seen = ({ status, body, headers }: Answer) => [
   status,
   body.error?.type,
@@ -31,8 +31,8 @@ const seen = ({ status, body, headers }: Answer) => [
   headers['ratelimit-remaining'],
 ];
 
-describe('registering and then signing in, where the address must be confirmed', () => {
-  it('answers the same for a new and for a taken address, right down to the lock', async () => {
+describe('registration and sign-in with REQUIRE_EMAIL_VERIFICATION', () => {
+  it('answers the same for a new and a taken address, lockout included', async () => {
     const taken = uniqueEmail();
     await register(strict, taken, 'the password of another');
     const [fresh, known] = await Promise.all(
@@ -48,7 +48,7 @@ describe('registering and then signing in, where the address must be confirmed',
     expect(fresh!.map(([status]) => status)).toEqual([401, 202, ...Array(9).fill(401), 429]);
   });
 
-  it('has one message for every refusal, which leads the owner to the mail', async () => {
+  it('answers every refusal with one message, which refers to the mail', async () => {
     const unconfirmed = uniqueEmail();
     await register(strict, unconfirmed);
     const attempts = [
@@ -63,7 +63,7 @@ describe('registering and then signing in, where the address must be confirmed',
     expect((await login(open, uniqueEmail(), WRONG, newClient())).body.message).toBe('E-mail or password is wrong');
   });
 
-  it('mails the link again after a right password, within the limit of an address and of no use to others', async () => {
+  it('mails the link again after a right password, within the limit of the address', async () => {
     const email = uniqueEmail();
     await register(strict, email);
     await login(strict, email, WRONG, newClient());
@@ -79,7 +79,7 @@ describe('registering and then signing in, where the address must be confirmed',
     expect(await mailsTo(email, 'email_verification')).toHaveLength(6);
   });
 
-  it('ends with the confirmation, which also clears what was counted', async () => {
+  it('allows the sign-in after the verification, which resets the counts', async () => {
     const email = uniqueEmail();
     const from = newClient();
     await register(strict, email);
@@ -89,8 +89,8 @@ describe('registering and then signing in, where the address must be confirmed',
   });
 });
 
-describe('what is counted', () => {
-  it('does not start anew with the registration of the address', async () => {
+describe('the counts of an address', () => {
+  it('survive the registration of the address', async () => {
     const email = uniqueEmail();
     const from = newClient();
     await times(4, () => login(open, email, WRONG, from));
@@ -98,7 +98,7 @@ describe('what is counted', () => {
     expect((await login(open, email, WRONG, from)).headers['ratelimit-remaining']).toBe('5');
   });
 
-  it('does not start anew because the owner signs in and the hash is renewed', async () => {
+  it('survive a rehash when the owner signs in', async () => {
     const { email, password } = await open.member();
     const costlier = await TestApp.start({ ...LIMITED, BCRYPT_COST: '5' });
     const [attacker, owner] = [newClient(), newClient()];
@@ -123,7 +123,7 @@ describe('what is counted', () => {
     },
   );
 
-  it('of an address by others shows in no header of a refused sign-in', async () => {
+  it('of other clients do not appear in the headers of a refused sign-in', async () => {
     const strained = await TestApp.start({ ...LIMITED, RATE_LIMIT_LOGIN_ADDRESS: '5' });
     const email = uniqueEmail();
     await times(5, () => login(strained, email, WRONG, newClient()));

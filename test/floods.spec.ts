@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 describe('sign-ins with the right password', () => {
-  it('are limited for an account and a client together', async () => {
+  it('are limited per account and client', async () => {
     const { email, password } = await service.member();
     const other = await service.member();
     const from = newClient();
@@ -24,14 +24,14 @@ describe('sign-ins with the right password', () => {
     expect((await login(service, other.email, other.password, from)).status).toBe(200);
   });
 
-  it('are limited when they come at once too', async () => {
+  it('are limited if they are concurrent', async () => {
     const { email, password } = await service.member();
     const from = newClient();
     const answers = await Promise.all(Array.from({ length: 12 }, () => login(service, email, password, from)));
     expect(tally(answers)).toEqual({ 200: 3, 429: 9 });
   });
 
-  it('are not used up by wrong ones', async () => {
+  it('are not counted with wrong ones', async () => {
     const { email, password } = await service.member();
     const from = newClient();
     await times(5, () => login(service, email, WRONG, from));
@@ -39,8 +39,8 @@ describe('sign-ins with the right password', () => {
   });
 });
 
-describe('requests that change something', () => {
-  it('are limited for a member, from wherever they come, and no other member is', async () => {
+describe('writes', () => {
+  it('are limited per member, not per client', async () => {
     const [member, other] = [await service.member(), await service.member()];
     const change = (token: string) =>
       service.request('PUT', '/users/profile', { body: { bio: 'x' }, token, remoteAddress: newClient() });
@@ -51,13 +51,13 @@ describe('requests that change something', () => {
     expect((await change(other.access)).status).toBe(200);
   });
 
-  it('are all of them counted, on every route, but for signing out and refreshing', async () => {
+  it('are counted on every route except sign-out and refresh', async () => {
     const member = await service.member();
     await times(2, () => service.put('/users/preferences', {}, member.access));
     const { paths } = (await service.get('/docs-json')).body;
     const routes = Object.entries<any>(paths).flatMap(([path, operations]) =>
       Object.entries<any>(operations)
-        // With an empty requirement among them the token may be left out: such a route is counted as a public one.
+        // An empty requirement makes the token optional: such a route counts as public.
         .filter(([method, { security }]) => method !== 'get' && security?.length > 0)
         .filter(([, { security }]) => security.every((one: object) => Object.keys(one).length > 0))
         .map(([method]) => [method.toUpperCase(), path.replace(/\{\w+\}/g, member.id)] as const),
@@ -85,7 +85,7 @@ describe('a flood of sign-ins that fills the queue of hashes', () => {
   });
   afterAll(() => unlimited.stop());
 
-  /** Passwords in the order in which their comparison began; each one is held until `release` has been called once more. */
+  /** Passwords in the order in which their comparison started; each call of `release` finishes one. */
   function heldComparisons() {
     const begun: string[] = [];
     const gates: (() => void)[] = [];
@@ -98,9 +98,9 @@ describe('a flood of sign-ins that fills the queue of hashes', () => {
   }
 
   it.each([
-    ['of one client lets another client be next', newClient(), newClient(), {}],
+    ['of one client delays another client by one comparison', newClient(), newClient(), {}],
     [
-      'of one account lets another account of the same client be next',
+      'of one account delays another account of the same client by one comparison',
       '10.0.0.1',
       '10.0.0.1',
       { 'x-forwarded-for': '192.0.2.9' },

@@ -38,7 +38,7 @@ const without = (claims: object, name: string) =>
 const revoked = ({ access }: Member) =>
   service.sql('SELECT revoked_reason FROM user_sessions WHERE id = $1', [sessionOf(access)]);
 
-/** As a session stands in the database whose refresh token an earlier release has issued. */
+/** Stores a session like a release whose refresh tokens JWT_SECRET signed. */
 async function oldSession(counter = 0): Promise<Member & { oldRule: (counter: number) => string }> {
   const member = await service.member();
   const oldRule = (count: number) => oldRuleToken(secret(), sessionOf(member.access), count);
@@ -50,20 +50,20 @@ async function oldSession(counter = 0): Promise<Member & { oldRule: (counter: nu
   return { ...member, oldRule };
 }
 
-describe('with the secret of the gateway', () => {
-  it('the refresh token of a session cannot be computed', async () => {
+describe('an attacker with the secret of the gateway', () => {
+  it('cannot forge the refresh token of a session', async () => {
     const member = await service.member();
     const session = sessionOf(member.access);
     for (const counter of [0, 1]) expect(word(await refresh(oldRuleToken(secret(), session, counter)))).toBe(INVALID);
     const { body } = await refresh(member.refresh);
-    // Neither as the parent of a rotation a moment ago, nor as a reuse that would sign the owner out.
+    // Neither as the parent of a recent rotation, nor as a reuse that would revoke the session.
     for (const counter of [0, 1, 2])
       expect(word(await refresh(oldRuleToken(secret(), session, counter)))).toBe(INVALID);
     expect(await revoked(member)).toEqual([{ revoked_reason: null }]);
     expect(word(await refresh(body.refresh_token))).toBe('200');
   });
 
-  it('no access token can be made for a session that is live', async () => {
+  it('cannot forge an access token for a live session', async () => {
     const admin = await service.memberWithRole('admin');
     const { jti, ...claims } = claimsOf(admin.access);
     const other = claimsOf((await service.memberWithRole('admin')).access);
@@ -89,12 +89,12 @@ describe('with the secret of the gateway', () => {
 });
 
 describe('a session of an earlier release', () => {
-  it('goes on with the refresh token it has, which is exchanged once and then dies', async () => {
+  it('continues with its refresh token, which is valid once', async () => {
     const member = await oldSession(3);
     const { status, body } = await refresh(member.oldRule(3));
     expect(status).toBe(200);
     expect((await service.get('/users/profile', body.access_token)).status).toBe(200);
-    // The successor is none that the secret could make.
+    // The secret cannot sign the successor.
     expect(body.refresh_token).not.toBe(member.oldRule(4));
     expect(word(await refresh(member.oldRule(4)))).toBe(INVALID);
     const next = await refresh(body.refresh_token);
@@ -105,7 +105,7 @@ describe('a session of an earlier release', () => {
     expect(await revoked(member)).toEqual([{ revoked_reason: 'refresh_token_reused' }]);
   });
 
-  it('gives parallel and repeated exchanges one successor', async () => {
+  it('returns one successor to concurrent and repeated refreshes', async () => {
     const member = await oldSession();
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, n) => refresh(member.oldRule(0), n % 2 ? lenient : service)),
@@ -115,13 +115,13 @@ describe('a session of an earlier release', () => {
     expect(new Set(answers.map(({ body }) => body.refresh_token)).size).toBe(1);
   });
 
-  it('gives a retry the successor that an instance of that release has made', async () => {
+  it('returns to a retry the successor that an instance of that release has made', async () => {
     const member = await oldSession(1);
     await service.sql('UPDATE user_sessions SET rotated_at = now() WHERE id = $1', [sessionOf(member.access)]);
     expect((await refresh(member.oldRule(0))).body.refresh_token).toBe(member.oldRule(1));
   });
 
-  it('may have been signed with the secret before the last change', async () => {
+  it('accepts a token under the previous secret', async () => {
     const member = await oldSession();
     const rotated = await TestApp.start({
       JWT_SECRET: 'the secret that came after the first one',
@@ -135,8 +135,8 @@ describe('a session of an earlier release', () => {
   });
 });
 
-describe('JWT_BINDING=accept, for the day of an upgrade', () => {
-  it('takes access tokens of the earlier release, for no longer than one of them lives', async () => {
+describe('JWT_BINDING=accept, for a rolling upgrade', () => {
+  it('accepts access tokens of the earlier release for at most their lifetime', async () => {
     const { access } = await service.member();
     const claims = claimsOf(access);
     const unbound = mint({ ...claims, jti: randomUUID() });
@@ -150,7 +150,7 @@ describe('JWT_BINDING=accept, for the day of an upgrade', () => {
       expect(word(await lenient.get('/users/profile', mint({ ...odd, jti: randomUUID() })))).toBe(REFUSED);
   });
 
-  it('issues what both releases take', async () => {
+  it('issues tokens that both releases accept', async () => {
     const { body } = await lenient.post('/auth/refresh', { refresh_token: (await service.member()).refresh });
     const { sid, ...claims } = claimsOf(body.access_token);
     expect(body.refresh_token).toBe(oldRuleToken(secret(), String(sid), 1));
@@ -168,13 +168,13 @@ describe('an access token', () => {
     ['with a header that has to be understood', (claims) => claims, { crit: ['b64'], b64: true }],
     ['whose user_id is not its subject', (claims) => ({ ...claims, user_id: randomUUID() }), {}],
     ['without user_id', (claims) => without(claims, 'user_id'), {}],
-  ])('%s is refused, bound or not', async (_, change, header) => {
+  ])('is refused, bound or not: %s', async (_, change, header) => {
     const { access } = await service.member();
     const token = mint(change(claimsOf(access)), header);
     for (const app of [service, lenient]) expect(word(await app.get('/users/profile', token))).toBe(REFUSED);
   });
 
-  it('says so in WWW-Authenticate, and without a token only which scheme is asked for', async () => {
+  it('is called invalid in WWW-Authenticate, and a missing one is not', async () => {
     const member = await service.member();
     const challenge = async (token?: string, on = service) =>
       (await on.get('/users/sessions', token)).headers['www-authenticate'];
@@ -187,7 +187,7 @@ describe('an access token', () => {
     );
   });
 
-  it('does not outlive its session', async () => {
+  it('expires with its session', async () => {
     const short = await TestApp.start({ JWT_EXPIRATION_HOURS: '48', JWT_REFRESH_EXPIRATION_DAYS: '1' });
     const email = `short-${randomUUID()}@example.com`;
     const { body } = await short.post('/auth/register', { email, name: 'Short', password: 'correct horse battery' });
@@ -197,7 +197,7 @@ describe('an access token', () => {
     expect(body.refresh_expires_in).toBe(24 * HOUR_SECONDS);
   });
 
-  // What the platform's gateway does (Flask with PyJWT), in the words of the library at hand.
+  // Verifies like the platform's gateway (Flask with PyJWT).
   it('is verified by the gateway with the secret alone', async () => {
     const { access, id } = await service.member();
     const { header, payload } = jwt.verify(access, secret(), { algorithms: ['HS256'], complete: true });

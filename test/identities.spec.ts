@@ -20,7 +20,7 @@ afterAll(async () => {
 const signIn = (claims: Claims, provider: 'google' | 'linkedin') => new Browser(service).signIn(provider, oidc, claims);
 
 describe('/users/identities', () => {
-  it('lists what opens the account', async () => {
+  it('lists the linked identities', async () => {
     const owner = await provenMember(service);
     await signIn(person({ email: owner.email }), 'linkedin');
     await signIn(person({ email: owner.email }), 'google');
@@ -37,7 +37,7 @@ describe('/users/identities', () => {
     expect((await service.get('/users/identities')).status).toBe(401);
   });
 
-  it('unlinks one, and mirrors the next or none', async () => {
+  it('unlinks one and mirrors the next, if any', async () => {
     const owner = await provenMember(service);
     await signIn(person({ email: owner.email }), 'linkedin');
     await signIn(person({ email: owner.email }), 'google');
@@ -58,7 +58,7 @@ describe('/users/identities', () => {
     expect([gone.status, gone.body.error.type]).toEqual([404, 'not_found']);
   });
 
-  it('tells nobody where the mirrored identity stays', async () => {
+  it('publishes no event if the mirrored identity stays', async () => {
     const owner = await provenMember(service);
     await signIn(person({ email: owner.email }), 'linkedin');
     await signIn(person({ email: owner.email }), 'google');
@@ -67,7 +67,7 @@ describe('/users/identities', () => {
     expect(await eventsOf(service, owner.id)).toEqual(before);
   });
 
-  it('keeps the last way in, also from two requests at once', async () => {
+  it('keeps the last sign-in method, also against concurrent requests', async () => {
     const claims = person();
     const { body } = await signIn(claims, 'google');
     const token = body.access_token;
@@ -82,7 +82,7 @@ describe('/users/identities', () => {
     expect([unknown.status, unknown.body.error.type]).toEqual([404, 'not_found']);
   });
 
-  it('keeps it too where the password may be another person’s', async () => {
+  it('keeps the last identity if the password is unproven', async () => {
     const owner = await provenMember(service);
     await signIn(person({ email: owner.email }), 'google');
     await service.sql('UPDATE users SET password_proven_at = NULL WHERE id = $1', [owner.id]);
@@ -90,7 +90,7 @@ describe('/users/identities', () => {
     expect([answer.status, answer.body.error.type]).toEqual([409, 'last_sign_in_method']);
   });
 
-  it('lets nobody in by an identity that is being unlinked', async () => {
+  it('refuses a sign-in with an identity that is being unlinked', async () => {
     const owner = await provenMember(service);
     const claims = person({ email: owner.email });
     await signIn(claims, 'google');

@@ -17,7 +17,7 @@ afterEach(async () => {
 describe('a mail server without SMTPUTF8', () => {
   const hidden = { disabledCommands: ['STARTTLS'], hideSMTPUTF8: true };
 
-  it('is offered no address that needs it: given up at once, without the address in the log; other mail goes on', async () => {
+  it('gets no mail to an address that needs it, which is dropped without the address in the log', async () => {
     await server.stop();
     server = await MailServer.start(0, hidden);
     const before = await counted('password_changed', 'failed');
@@ -33,7 +33,7 @@ describe('a mail server without SMTPUTF8', () => {
     expect(lines.join()).not.toMatch(/j.{1,4}rg|tried again/);
   });
 
-  it('gets headers in ASCII, whatever is in names and subjects', async () => {
+  it('gets headers in ASCII for any names and subjects', async () => {
     await server.stop();
     server = await MailServer.start(0, hidden);
     const mail = { ...passwordChangedMail({ ...ada, name: 'Ада' }), subject: 'Votre mot de passe a été changé' };
@@ -45,7 +45,7 @@ describe('a mail server without SMTPUTF8', () => {
   });
 });
 
-it('an address with another script before the @ is delivered by a server with SMTPUTF8', async () => {
+it('delivers to a non-ASCII local part through a server with SMTPUTF8', async () => {
   mailer({ SMTP_URL: server.url }).send(passwordChangedMail({ ...ada, email: 'jörg@example.com' }));
   expect((await server.delivery('jörg@example.com')).recipients).toHaveLength(1);
 });
@@ -54,9 +54,9 @@ describe('a mail server whose certificate is not trusted', () => {
   it.each([
     ['STARTTLS', {}, 'smtp'],
     ['TLS', { secure: true }, 'smtps'],
-  ])('is named as that in the log, with the reason: %s', async (_, options, scheme) => {
+  ])('is logged with the reason: %s', async (_, options, scheme) => {
     await server.stop();
-    // The library warns of the certificate that it brings along.
+    // The library warns of its own test certificate.
     const warned = jest.spyOn(console, 'error').mockReturnValue();
     server = await MailServer.start(0, options);
     warned.mockRestore();

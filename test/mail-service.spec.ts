@@ -28,7 +28,7 @@ afterAll(async () => {
 const tokenIn = (mail: Parameters<typeof linkIn>[0]) => linkIn(mail).searchParams.get('token')!;
 
 describe('the service and a mail server', () => {
-  it('carry somebody from registration by way of a forgotten password to the next sign-in', async () => {
+  it('lead from registration through a password reset to the next sign-in', async () => {
     const { email } = await service.member();
     const first = await server.delivery(email);
     expect((await service.post('/auth/email/verify', { token: tokenIn(first.mail) })).status).toBe(204);
@@ -42,7 +42,7 @@ describe('the service and a mail server', () => {
     expect((await service.post('/auth/login', { email, password: NEXT })).status).toBe(200);
   });
 
-  it('send nothing for what was not committed', async () => {
+  it('send no mail for a transaction that was rolled back', async () => {
     const { email } = await service.member();
     await server.delivery(email);
     server.deliveries.length = 0;
@@ -52,7 +52,7 @@ describe('the service and a mail server', () => {
     expect(server.deliveries.map(({ recipients }) => recipients)).not.toContainEqual([email]);
   });
 
-  it('leave neither an address nor a link in the log when mail is refused', async () => {
+  it('log neither the address nor the link of refused mail', async () => {
     server.refusals.push({ status: 550, text: 'no such mailbox' }, { status: 550, text: 'no such mailbox' });
     const { email } = await service.member();
     await service.post('/auth/password/forgot', { email });
@@ -64,8 +64,8 @@ describe('the service and a mail server', () => {
   });
 });
 
-describe('a mail server that is silent', () => {
-  it('keeps nobody waiting', async () => {
+describe('an unresponsive mail server', () => {
+  it('does not delay requests', async () => {
     const sockets: Socket[] = [];
     const silent = createServer((socket) => sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -75,7 +75,7 @@ describe('a mail server that is silent', () => {
     const { email } = await app.member();
     await app.post('/auth/password/forgot', { email });
     await app.post('/auth/email/resend', { email: uniqueEmail() });
-    // Its time-out alone is five seconds.
+    // The SMTP timeout is five seconds.
     expect(performance.now() - started).toBeLessThan(3000);
     for (const socket of sockets) socket.destroy();
     silent.close();

@@ -22,7 +22,7 @@ afterEach(async () => {
 afterAll(emptyMailbox);
 
 describe('a message', () => {
-  it('has a text and an HTML part with the link, and says that it was made by a machine', async () => {
+  it('has a text and an HTML part with the link, and is marked as auto-generated', async () => {
     mailer({ SMTP_URL: server.url, MAIL_FROM: 'Meetinity <hello@meetinity.example>' }).send(
       passwordResetMail(ada, LINK),
     );
@@ -36,7 +36,7 @@ describe('a message', () => {
     expect(mail.html).toContain(`href="${LINK}"`);
   });
 
-  it('lets a name add neither a header, nor a recipient, nor markup, nor a link', async () => {
+  it('cannot be given a header, recipient, markup or link by a name', async () => {
     const sender = mailer({ SMTP_URL: server.url });
     const names = [
       'Eve\r\nBcc: victim@example.com\r\n\r\nBuy this',
@@ -77,7 +77,7 @@ describe('a message', () => {
 });
 
 describe('sending', () => {
-  it('tries again after a temporary refusal, under the same Message-ID', async () => {
+  it('retries after a temporary refusal under the same Message-ID', async () => {
     server.refusals.push({ status: 451, text: 'try later' }, { status: 421, text: 'try later' });
     const before = await counted('password_changed', 'sent');
     mailer({ SMTP_URL: server.url }).send(passwordChangedMail(ada));
@@ -88,7 +88,7 @@ describe('sending', () => {
     await until(async () => (await counted('password_changed', 'sent')) === before + 1);
   });
 
-  it('gives a message up at a final refusal, counts it and names nobody in the log', async () => {
+  it('drops a message after a permanent refusal, counts it and does not log the recipient', async () => {
     server.refusals.push({ status: 550, text: `no mailbox ${ada.email} here` });
     const before = await counted('password_reset', 'failed');
     mailer({ SMTP_URL: server.url }).send(passwordResetMail(ada, LINK));
@@ -98,7 +98,7 @@ describe('sending', () => {
     expect(lines.join()).not.toMatch(/ada@example\.com|secret-of-the-link/);
   });
 
-  it('gives up after the last retry', async () => {
+  it('drops a message after the last retry', async () => {
     const before = await counted('password_changed', 'failed');
     mailer({ SMTP_URL: 'smtp://127.0.0.1:1' }).send(passwordChangedMail(ada));
     await until(async () => (await counted('password_changed', 'failed')) === before + 1);
@@ -116,7 +116,7 @@ describe('sending', () => {
     expect((await server.delivery(ada.email)).recipients).toEqual([ada.email]);
   });
 
-  it('drops what does not fit into the queue', async () => {
+  it('drops messages if the queue is full', async () => {
     const before = await counted('password_changed', 'dropped');
     const sender = mailer({ SMTP_URL: server.url });
     for (let count = 0; count < 1010; count += 1) sender.sendLater('password_changed', () => null);
@@ -124,8 +124,8 @@ describe('sending', () => {
   });
 });
 
-describe('the end of the process', () => {
-  it('sends what waits, a retry that is due later included', async () => {
+describe('shutdown', () => {
+  it('sends queued mail, pending retries included', async () => {
     server.refusals.push({ status: 451, text: 'try later' });
     const sender = mailer({ SMTP_URL: server.url });
     sender.timing.retryDelays = [600_000];
@@ -137,7 +137,7 @@ describe('the end of the process', () => {
     expect(server.deliveries).toHaveLength(21);
   });
 
-  it('does not wait for ever for a server that is silent', async () => {
+  it('does not wait forever for an unresponsive server', async () => {
     const sockets: Socket[] = [];
     const silent: Server = createServer((socket) => sockets.push(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -153,7 +153,7 @@ describe('the end of the process', () => {
 });
 
 describe('without a mail server', () => {
-  it('writes files that only the owner reads, and logs the link for the developer', async () => {
+  it('writes files with mode 0600 and logs the link for the developer', async () => {
     mailer().send(passwordResetMail(ada, LINK));
     expect(linkIn(await mailTo(ada.email, 'password_reset')).href).toBe(LINK);
     const [file] = readdirSync(MAIL_DIRECTORY);
@@ -174,7 +174,7 @@ describe('without a mail server', () => {
   const filesOf = (address: string) =>
     readdirSync(MAIL_DIRECTORY).filter((name) => readFileSync(join(MAIL_DIRECTORY, name), 'utf8').includes(address));
 
-  it('removes what it wrote to an erased user and what is still to be written, and no one else’s', async () => {
+  it('removes written and queued mail of an erased user only', async () => {
     const [erased, other] = [
       { id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'erased@example.com', name: 'Grace' },
       { id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b12', email: 'other@example.com', name: 'Grace' },
@@ -184,7 +184,7 @@ describe('without a mail server', () => {
     await Promise.all([erased, other].map(({ email }) => mailTo(email, 'password_changed')));
     sender.send(passwordResetMail(erased, LINK));
     await sender.erase(erased.id);
-    // As another instance would: its queue still holds a message.
+    // Like another instance, whose queue still holds a message.
     const late = mailer();
     late.send(passwordChangedMail(erased));
     await late.onApplicationShutdown();
@@ -194,7 +194,7 @@ describe('without a mail server', () => {
     expect(filesOf(other.email)).toHaveLength(1);
   });
 
-  it('keeps the farewell and the mark of an erasure for a day', async () => {
+  it('keeps the deletion mail and the mark of an erasure for a day', async () => {
     const gone = { ...ada, id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b13', email: 'gone@example.com' };
     const sender = mailer();
     await sender.erase(gone.id);
@@ -204,7 +204,7 @@ describe('without a mail server', () => {
     expect(own()).toHaveLength(2);
     const old = new Date(Date.now() - 25 * 3_600_000);
     for (const name of own()) utimesSync(join(MAIL_DIRECTORY, name), old, old);
-    // The first round is due at a random moment.
+    // The first run is at a random time.
     const random = jest.spyOn(Math, 'random').mockReturnValue(0);
     mailer();
     random.mockRestore();

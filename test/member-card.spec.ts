@@ -29,7 +29,7 @@ async function described(): Promise<Member> {
 }
 
 describe('GET /users/{id}', () => {
-  it('shows the fields of the card and nothing that could reach the member', async () => {
+  it('shows the fields of the card and no contact data', async () => {
     const { id, email } = await described();
     const { status, body, text } = await card(id);
     expect(status).toBe(200);
@@ -47,7 +47,7 @@ describe('GET /users/{id}', () => {
     for (const secret of [email, '4155552671', '1990', 'female']) expect(text).not.toContain(secret);
   });
 
-  it.each(['private', 'connections'])('finds nobody who is %s, but for themselves', async (visibility) => {
+  it.each(['private', 'connections'])('hides a member who is %s, except from themselves', async (visibility) => {
     const { id, access } = await described();
     await service.put('/users/preferences', { privacy_profile: visibility }, access);
     const answer = await card(id);
@@ -63,7 +63,7 @@ describe('GET /users/{id}', () => {
     expect((await card(id)).body).toMatchObject({ location: null, company: 'Acme' });
   });
 
-  it('finds nobody inactive, and shows a member whose preferences row is missing', async () => {
+  it('answers 404 for an inactive member, and shows one whose preferences row is missing', async () => {
     const { id } = await described();
     await service.sql('DELETE FROM user_preferences WHERE user_id = $1', [id]);
     expect((await card(id)).body.location).toBe('Bern');
@@ -71,11 +71,11 @@ describe('GET /users/{id}', () => {
     expect((await card(id)).status).toBe(404);
   });
 
-  it('answers alike for nobody and for whoever hides', async () => {
+  it('answers the same for an unknown id and a hidden member', async () => {
     const { id, access } = await described();
     await service.put('/users/preferences', { privacy_profile: 'private' }, access);
-    const [nobody, hidden] = [await card('00000000-0000-4000-8000-000000000000'), await card(id)];
-    expect({ ...nobody.body, request_id: '' }).toEqual({ ...hidden.body, request_id: '' });
+    const [unknown, hidden] = [await card('00000000-0000-4000-8000-000000000000'), await card(id)];
+    expect({ ...unknown.body, request_id: '' }).toEqual({ ...hidden.body, request_id: '' });
   });
 
   it.each(['me', '1', "1' OR 1=1", '00000000-0000-4000-8000-00000000000g', '%00'])('refuses the id %s', async (id) => {
@@ -84,7 +84,7 @@ describe('GET /users/{id}', () => {
     expect(answer.body.error.details[0].field).toBe('id');
   });
 
-  it('leaves the addresses beside it alone, and is for the signed-in', async () => {
+  it('does not shadow other paths, and requires an access token', async () => {
     expect((await card('profile')).body.email).toBe(reader.email);
     expect((await card('preferences')).body.age_min).toBe(18);
     expect((await service.get(`/users/${reader.id}`)).status).toBe(401);

@@ -51,7 +51,7 @@ describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
       ['', {}],
       [' and a redirect', { redirect_uri: APP }],
       [' and a challenge without a redirect', { code_challenge: challengeOf(verifier()) }],
-    ])('with nothing else%s does not sign in the browser that opens its callback', async (__, query) => {
+    ])('without a challenge%s does not sign in the browser that opens its callback', async (__, query) => {
       const attacker = person();
       oidc.signedInAs(attacker);
       const { body } = await start(provider, queryOf(query as Record<string, string>));
@@ -62,12 +62,12 @@ describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
       expect([...outcome(answer), answer.headers.location]).toEqual([...INVALID_STATE, undefined]);
       expect(await sessionsOf(attacker)).toBe(0);
       expect(outcome(await victim.open(pathOf(back)))).toEqual(INVALID_STATE);
-      // The state is used up: nobody can be led to finish it another way.
+      // The state is consumed: the sign-in cannot be finished another way.
       expect(outcome(await service.post(`/auth/${provider}/callback`, bodyOf(back)))).toEqual(INVALID_STATE);
       expect(await sessionsOf(attacker)).toBe(0);
     });
 
-    it('with a redirect and a challenge gives a code that is nothing without the verifier', async () => {
+    it('with a redirect and a challenge returns a code that is useless without the verifier', async () => {
       const [attacker, secret] = [person(), verifier()];
       const begin = async () => {
         oidc.signedInAs(attacker);
@@ -87,7 +87,7 @@ describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
       expect(await sessionsOf(attacker)).toBe(1);
     });
 
-    it('with a challenge is finished by POST with the verifier alone', async () => {
+    it('with a challenge can only be finished by POST with the verifier', async () => {
       const secret = verifier();
       const finish = async (code_verifier?: string) => {
         oidc.signedInAs(person());
@@ -101,7 +101,7 @@ describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
     });
   });
 
-  it('by a code of the attacker does not reach a front end that always shows a verifier', async () => {
+  it('by a code of the attacker fails at a front end that always sends a verifier', async () => {
     const attacker = person();
     const code = codeOf(await new Browser(service).signIn(provider, oidc, attacker, APP));
     // RFC 9700, §2.1.1: without a challenge there is nothing that a verifier could fit.
@@ -109,7 +109,7 @@ describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
     expect(await sessionsOf(attacker)).toBe(0);
   });
 
-  it('by HEAD: neither address of the callback signs in, nor uses the state up', async () => {
+  it('by HEAD on either callback neither signs in nor consumes the state', async () => {
     for (const address of [`/auth/oauth/${provider}/callback`, `/auth/${provider}/callback`]) {
       const [claims, browser] = [person(), new Browser(service)];
       const back = await browser.start(provider, oidc, claims);
@@ -121,7 +121,7 @@ describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
     }
   });
 
-  it('by HEAD: no sign-in is started', async () => {
+  it('by HEAD on the start does not start a sign-in', async () => {
     const url = `/auth/oauth/${provider}`;
     const states = async () => (await service.sql('SELECT FROM ephemeral_values')).length;
     const before = await states();
@@ -131,7 +131,7 @@ describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
 });
 
 describe.each(PROVIDERS)('the id token of %s', (provider) => {
-  it('carries the nonce of this sign-in, or is refused', async () => {
+  it('is refused without the nonce of this sign-in', async () => {
     const started = async () =>
       new URL((await service.post(`/auth/${provider}`)).body.auth_url).searchParams.get('nonce');
     const [one, two] = [await started(), await started()];
@@ -157,7 +157,7 @@ describe('a challenge', () => {
     ['empty', 'code_challenge='],
     ['not base64url', `code_challenge=${'*'.repeat(43)}`],
     ['given twice', `code_challenge=${challengeOf('a')}&code_challenge=${challengeOf('b')}`],
-  ])('that is %s is refused by every start', async (_, query) => {
+  ])('that is %s is refused by every way to start', async (_, query) => {
     const starts = [
       ...JSON_STARTS.map(([, start]) => start),
       (provider: Provider, text = '') => service.get(`/auth/oauth/${provider}${text}`),
@@ -173,7 +173,7 @@ describe('a challenge', () => {
     }
   });
 
-  it('counts in the redirect flow of a browser too', async () => {
+  it('is required in the redirect flow of a browser too', async () => {
     const secret = verifier();
     const begin = async () => {
       const browser = new Browser(service);
@@ -188,20 +188,20 @@ describe('a challenge', () => {
 });
 
 describe('a browser', () => {
-  it('may start in several tabs at the same moment', async () => {
+  it('may start in several tabs at once', async () => {
     const browser = new Browser(service);
-    // Both leave before either answer has brought a cookie.
+    // Both requests are sent before either answer sets its cookie.
     const backs = await Promise.all(PROVIDERS.map((provider) => browser.start(provider, oidc, person())));
     for (const back of backs) expect((await browser.open(pathOf(back))).status).toBe(200);
   });
 
-  it('keeps few cookies of many sign-ins', async () => {
+  it('keeps few cookies after many sign-ins', async () => {
     const browser = new Browser(service);
     for (let count = 0; count < 5; count += 1) await browser.start('google', oidc, person(), APP);
     expect(browser.headers.cookie!.split('; ')).toHaveLength(1);
   });
 
-  it('that repeats a callback of the redirect flow is sent to the front end, as often as it likes', async () => {
+  it('that repeats a callback of the redirect flow is redirected to the front end each time', async () => {
     const browser = new Browser(service);
     const back = await browser.start('google', oidc, person(), APP);
     const answers = await Promise.all([1, 2, 3].map(() => browser.open(pathOf(back))));
@@ -212,13 +212,13 @@ describe('a browser', () => {
     const locations = answers.map(({ headers }) => String(headers.location));
     expect(locations.filter((location) => location === repeated)).toHaveLength(3);
     expect(locations.filter((location) => location.includes('&code='))).toHaveLength(1);
-    // Others learn nothing of where it went.
+    // Other browsers do not learn the target.
     for (const other of [new Browser(service), await strangerWithCookie()])
       expect(outcome(await other.open(pathOf(back)))).toEqual(INVALID_STATE);
     expect(outcome(await browser.open(pathOf(back).replace('google', 'linkedin')))).toEqual(INVALID_STATE);
   });
 
-  it('whose state somebody else has used up is sent to the front end', async () => {
+  it('whose state was consumed by another client is redirected to the front end', async () => {
     const browser = new Browser(service);
     const back = await browser.start('linkedin', oidc, person(), APP);
     expect(outcome(await new Browser(service).open(pathOf(back)))).toEqual(INVALID_STATE);

@@ -11,7 +11,7 @@ import { Fault, OidcProvider, person } from './support/oidc-provider.js';
 import { until } from './support/until.js';
 
 const APP = 'https://app.example/signed-in?keep=this';
-/** Milliseconds that the impatient instance gives the provider. */
+/** OAUTH_TIMEOUT_MS of one instance. */
 const TIMEOUT_MS = 400;
 
 let oidc: OidcProvider;
@@ -34,7 +34,7 @@ afterAll(async () => {
 const outcome = ({ status, body }: Answer) => [status, body.error?.type];
 const INVALID_STATE = [400, 'invalid_state'];
 
-/** Where an app that holds the state itself is sent back to. */
+/** The redirect of an app that keeps the state itself. */
 async function backToApp(provider: 'google' | 'linkedin' = 'google'): Promise<{ code: string; state: string }> {
   oidc.signedInAs(person());
   const { body } = await service.post(`/auth/${provider}`);
@@ -58,13 +58,13 @@ describe('a state', () => {
     expect(oidc.seen).toEqual([]);
   });
 
-  it('given twice in one address is refused', async () => {
+  it('given twice in one URL is refused', async () => {
     const { code, state } = await backToApp();
     const twice = `/auth/google/callback?code=${code}&state=${state}&state=${state}`;
     expect(outcome(await service.get(twice))).toEqual(INVALID_STATE);
   });
 
-  it('is good for one use, also of many at once', async () => {
+  it('is valid for one of many concurrent uses', async () => {
     const body = await backToApp();
     const answers = await Promise.all(Array.from({ length: 8 }, () => service.post('/auth/google/callback', body)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(400)]);
@@ -72,14 +72,14 @@ describe('a state', () => {
     expect(outcome(await service.get(`/auth/google/callback?${new URLSearchParams(body)}`))).toEqual(INVALID_STATE);
   });
 
-  it('of another provider is refused and used up', async () => {
+  it('of another provider is refused and consumed', async () => {
     const body = await backToApp('google');
     expect(outcome(await service.post('/auth/linkedin/callback', body))).toEqual(INVALID_STATE);
     expect(outcome(await service.post('/auth/google/callback', body))).toEqual(INVALID_STATE);
     expect(oidc.seen.filter(({ url }) => url === '/token')).toEqual([]);
   });
 
-  it('that a browser started is refused without its cookie, by GET and by POST', async () => {
+  it('of a browser is refused without its cookie, by GET and by POST', async () => {
     const start = () => new Browser(service).start('google', oidc, person());
     const other = new Browser(service);
     await other.start('google', oidc, person());
@@ -91,7 +91,7 @@ describe('a state', () => {
     expect(oidc.seen.filter(({ url }) => url === '/token')).toEqual([]);
   });
 
-  it('stays out of the table once it is used, with all that belongs to it', async () => {
+  it('is erased from the table once it is used', async () => {
     const { state, code } = await backToApp();
     const rows = () => service.sql('SELECT value FROM ephemeral_values WHERE key = $1', [`oauth:state:${state}`]);
     const [{ value }] = (await rows()) as [{ value: string }];
@@ -107,7 +107,7 @@ describe('a state', () => {
   });
 });
 
-describe('what the provider says of the person', () => {
+describe('the answer of a provider', () => {
   it.each([
     ['access_denied', 400, 'oauth_denied'],
     ['user_cancelled_login', 400, 'oauth_denied'],
@@ -115,7 +115,7 @@ describe('what the provider says of the person', () => {
     ['server_error', 424, 'provider_unavailable'],
     ['temporarily_unavailable', 424, 'provider_unavailable'],
     ['invalid_scope', 401, 'oauth_failed'],
-  ])('with error=%s is told as %i %s, in JSON or in the redirect', async (error, status, type) => {
+  ])('with error=%s becomes %i %s, in JSON or in the redirect', async (error, status, type) => {
     const browser = new Browser(service);
     const plain = await browser.start('linkedin', oidc, person());
     plain.searchParams.delete('code');
@@ -131,7 +131,7 @@ describe('what the provider says of the person', () => {
     expect(again.headers.location).toMatch(type === 'oauth_denied' ? /&error=oauth_denied$/ : /&error=invalid_state$/);
   });
 
-  it('is a denial also where the state is missing, and goes nowhere then', async () => {
+  it('that denies without a state is not redirected', async () => {
     const answer = await service.get('/auth/oauth/google/callback?error=access_denied');
     expect([...outcome(answer), answer.headers.location]).toEqual([400, 'oauth_denied', undefined]);
   });
@@ -143,7 +143,7 @@ describe('what the provider says of the person', () => {
     expect(outcome(await browser.open(pathOf(back)))).toEqual([401, 'oauth_failed']);
   });
 
-  it('that makes no account is told in the redirect', async () => {
+  it('that creates no account becomes an error in the redirect', async () => {
     const browser = new Browser(service);
     const { headers } = await browser.signIn('google', oidc, person({ email_verified: false }), APP);
     expect(headers.location).toMatch(/&error=provider_email_unverified$/);
@@ -175,7 +175,7 @@ describe.each(['google', 'linkedin'] as const)('a provider that fails: %s', (pro
     ['describes null', '/userinfo', ok('null'), [424, 'provider_unavailable']],
     ['describes a list', '/userinfo', ok('[]'), [424, 'provider_unavailable']],
     ['describes in words', '/userinfo', ok('hello'), [424, 'provider_unavailable']],
-    ['describes nobody', '/userinfo', ok('{"email":"a@example.com"}'), [424, 'provider_unavailable']],
+    ['has no subject', '/userinfo', ok('{"email":"a@example.com"}'), [424, 'provider_unavailable']],
     ['describes a number', '/userinfo', ok('{"sub":7}'), [424, 'provider_unavailable']],
     ['describes with U+0000', '/userinfo', ok('{"sub":"a\\u0000"}'), [424, 'provider_unavailable']],
     ['describes at length', '/userinfo', ok(`{"sub":"${'a'.repeat(256)}"}`), [424, 'provider_unavailable']],
@@ -184,13 +184,13 @@ describe.each(['google', 'linkedin'] as const)('a provider that fails: %s', (pro
     oidc.faults.set(at, fault);
     const started = performance.now();
     expect(outcome(await impatient.post(`/auth/${provider}/callback`, body))).toEqual(expected);
-    // One deadline for both calls; the rest is for a busy machine.
+    // One deadline for both calls, with a margin for a busy machine.
     expect(performance.now() - started).toBeLessThan(TIMEOUT_MS + 1500);
   });
 });
 
 describe('secrets', () => {
-  it.each(['/token', '/userinfo'])('do not follow where %s points to', async (at) => {
+  it.each(['/token', '/userinfo'])('are not sent to the target of a redirect of %s', async (at) => {
     const body = await backToApp();
     oidc.faults.set(at, (_, response) => response.writeHead(307, { location: `${oidc.url}/elsewhere` }).end());
     oidc.faults.set('/elsewhere', ok('{}'));
@@ -198,7 +198,7 @@ describe('secrets', () => {
     expect(oidc.seen.at(-1)!.url).toBe(at);
   });
 
-  it('stand in no log', async () => {
+  it('are not logged', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'oauth-logs-'));
     const file = path.join(folder, 'service.log');
     const talkative = await TestApp.start({ ...oidc.values, LOG_LEVEL: 'trace', LOG_FILE: file });
@@ -225,7 +225,7 @@ describe('secrets', () => {
       expect(log).not.toContain(secret);
   });
 
-  it('of the redirect stand in no table as they are', async () => {
+  it('of the redirect are stored only as hashes', async () => {
     const { headers } = await new Browser(service).signIn('google', oidc, person(), APP);
     const code = new URL(String(headers.location)).searchParams.get('code')!;
     const [{ dump }] = await service.sql(`SELECT string_agg(row::text, ' ') AS dump FROM ephemeral_values AS row`);

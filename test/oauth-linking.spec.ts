@@ -22,7 +22,7 @@ const signIn = (claims: Claims, provider: 'google' | 'linkedin' = 'google') =>
 const usersWith = (email: string) => service.sql('SELECT * FROM users WHERE email = $1', [email]);
 
 describe('a new person', () => {
-  it('gets an account with identity, preferences, event, audit entry and the time of the sign-in', async () => {
+  it('gets an account with identity, preferences, event, audit entry and time of sign-in', async () => {
     const claims = person({ email: ` Grace.${Date.now()}@Example.COM ` });
     const { body } = await signIn(claims);
     const email = claims.email.trim().toLowerCase();
@@ -41,7 +41,7 @@ describe('a new person', () => {
     expect(await mailsTo(email, 'account_linked')).toEqual([]);
   });
 
-  it('is known again by the id at the provider, whatever became of the address', async () => {
+  it('is recognized by the id at the provider, even if the address has changed', async () => {
     const claims = person();
     const first = await signIn(claims);
     await service.sql(`UPDATE users SET last_login = '2020-01-01' WHERE id = $1`, [first.body.user.id]);
@@ -62,7 +62,7 @@ describe('a new person', () => {
     ['what can be seen', { name: '\u2800\u3164', given_name: '\u200b', family_name: 'Hopper' }, 'Hopper'],
     ['whole emoji', { name: `${'x'.repeat(253)}👨‍👩‍👧` }, 'x'.repeat(253)],
     ['no half of a surrogate pair', { name: 'Grace\ud800' }, 'Grace'],
-  ])('is called by %s', async (_, claims, name) => {
+  ])('is named by %s', async (_, claims, name) => {
     const { status, body } = await signIn(person(claims));
     expect([status, body.user.name]).toEqual([200, name]);
   });
@@ -73,7 +73,7 @@ describe('a new person', () => {
     ['an address with credentials', 'https://user:secret@pictures.example/a.png'],
     ['an endless address', `https://pictures.example/${'a'.repeat(2048)}`],
     ['no text', { url: 'https://pictures.example/a.png' }],
-  ])('has no picture where the provider gives %s', async (_, picture) => {
+  ])('has no picture if the provider sends %s', async (_, picture) => {
     const { status, body } = await signIn(person({ picture }));
     expect([status, body.user.profile_picture_url]).toEqual([200, null]);
   });
@@ -83,13 +83,13 @@ describe('a new person', () => {
     ['of unknown standing', { email_verified: undefined }],
     ['not quite verified', { email_verified: 'yes' }],
     ['missing', { email: undefined }],
-    ['no address', { email: 'nobody' }],
+    ['no address', { email: 'no-at-sign' }],
     ['with a part that is not ASCII', { email: 'rené@example.com' }],
     ['with a soft hyphen', { email: 'grace@exam\u00adple.com' }],
     ['without a domain', { email: 'grace@localhost' }],
     ['only like one in letters of another width', { email: 'ｇrace@example.com' }],
     ['too long', { email: `${'a'.repeat(64)}@${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(63)}.example` }],
-  ])('is turned away with an address that is %s, and leaves no row', async (_, claims) => {
+  ])('is refused with an address that is %s, and leaves no row', async (_, claims) => {
     const known = person(claims);
     const { status, body } = await signIn(known);
     expect([status, body.error.type]).toEqual([403, 'provider_email_unverified']);
@@ -97,14 +97,14 @@ describe('a new person', () => {
     expect([rows, await usersWith(known.email ?? '')]).toEqual([[], []]);
   });
 
-  it('takes an unverified address for no claim to the account that has it', async () => {
+  it('cannot claim an account by an unverified address', async () => {
     const owner = await member(service, true);
     const { body } = await signIn(person({ email: owner.email, email_verified: false }));
     expect(body.error.type).toBe('provider_email_unverified');
     expect(await identitiesOf(service, owner.id)).toEqual([]);
   });
 
-  it.each(['google', 'linkedin'] as const)('is one user after ten callbacks of %s at once', async (provider) => {
+  it.each(['google', 'linkedin'] as const)('becomes one user after ten callbacks of %s at once', async (provider) => {
     const claims = person();
     const answers = await Promise.all(Array.from({ length: 10 }, () => signIn(claims, provider)));
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
@@ -114,7 +114,7 @@ describe('a new person', () => {
     expect(await eventsOf(service, users[0]!.id)).toHaveLength(1);
   });
 
-  it('is one user where both providers call back, and a registration comes, at once', async () => {
+  it('becomes one user after concurrent callbacks of both providers and a registration', async () => {
     for (let round = 0; round < 5; round += 1) {
       const email = uniqueEmail();
       const [google, linkedin, registration] = await Promise.all([
@@ -133,7 +133,7 @@ describe('a new person', () => {
 });
 
 describe('an account with a verified address and a proven password', () => {
-  it('is linked, keeps its password and sessions, and its owner is told', async () => {
+  it('is linked, keeps its password and sessions, and notifies its owner', async () => {
     const owner = await provenMember(service);
     const { body } = await signIn(person({ email: owner.email.toUpperCase(), name: 'Other' }));
     expect(body.user).toMatchObject({
@@ -169,7 +169,7 @@ describe('an account with a verified address and a proven password', () => {
 });
 
 describe('a disabled account', () => {
-  it('is not opened, neither by the provider account nor by the address', async () => {
+  it('refuses the sign-in by the provider account and by the address', async () => {
     const claims = person();
     const { body } = await signIn(claims);
     await service.sql('UPDATE users SET is_active = false WHERE id = $1', [body.user.id]);
@@ -182,7 +182,7 @@ describe('a disabled account', () => {
     ['disabled', 'UPDATE users SET is_active = false WHERE id = $1', 403, 'account_disabled'],
     ['erased', 'DELETE FROM users WHERE id = $1', 400, 'invalid_code'],
     ['unlinked', 'DELETE FROM user_identities WHERE user_id = $1', 400, 'invalid_code'],
-  ])('gets no tokens for a code when %s since the callback', async (_, statement, status, type) => {
+  ])('gets no tokens for a code if %s since the callback', async (_, statement, status, type) => {
     const claims = person();
     const { headers } = await new Browser(service).signIn('google', oidc, claims, 'https://app.example/');
     const [{ id }] = (await usersWith(claims.email)) as [{ id: string }];

@@ -40,7 +40,7 @@ describe.each(PROVIDERS)('sign-in with %s', (provider) => {
     expect(answer.headers['cache-control']).toBe('private, no-store');
   });
 
-  it('gives an app the address as JSON and takes code and state by POST', async () => {
+  it('returns the URL to an app as JSON and accepts code and state by POST', async () => {
     const started = await service.post(`/auth/${provider}`);
     expect(started.status).toBe(200);
     expect(started.headers['set-cookie']).toBeUndefined();
@@ -52,7 +52,7 @@ describe.each(PROVIDERS)('sign-in with %s', (provider) => {
     expect(answer.body.token).toBe(answer.body.access_token);
   });
 
-  it('gives JSON to a GET that asks for it', async () => {
+  it('answers JSON to a GET that accepts it', async () => {
     const started = await service.get(`/auth/oauth/${provider}`, undefined, { accept: 'application/json' });
     expect([started.status, Object.keys(started.body).sort()]).toEqual([200, ['auth_url', 'state']]);
     const back = await oidc.authorize(started.body.auth_url);
@@ -61,13 +61,13 @@ describe.each(PROVIDERS)('sign-in with %s', (provider) => {
     expect((await service.post(`/auth/${provider}/callback`, body)).status).toBe(200);
   });
 
-  it('takes the browser back under the short callback address too', async () => {
+  it('accepts the callback at the short address too', async () => {
     const browser = new Browser(service);
     const back = await browser.start(provider, oidc, person());
     expect((await browser.open(`/auth/${provider}/callback${back.search}`)).status).toBe(200);
   });
 
-  it('sends the browser on to the named address with a code that opens one session', async () => {
+  it('redirects the browser to the given address with a code for one session', async () => {
     const browser = new Browser(service);
     const claims = person();
     const answer = await browser.signIn(provider, oidc, claims, APP);
@@ -90,7 +90,7 @@ describe.each(PROVIDERS)('sign-in with %s', (provider) => {
     expect(await sessions()).toEqual([{ device_info: { model: 'Pixel 9' } }]);
   });
 
-  it('asks with PKCE where the provider knows it, and shows the access token in the header alone', async () => {
+  it('uses PKCE if the provider supports it, and sends the access token in the header only', async () => {
     oidc.seen.length = 0;
     await new Browser(service).signIn(provider, oidc, person());
     const [asked, token, userinfo] = oidc.seen;
@@ -109,7 +109,7 @@ describe.each(PROVIDERS)('sign-in with %s', (provider) => {
 });
 
 describe('the start', () => {
-  it('binds the sign-in to the browser by a cookie that scripts and other sites do not get', async () => {
+  it('binds the sign-in to the browser by an HttpOnly, SameSite cookie', async () => {
     const answer = await service.get('/auth/oauth/google', undefined, { accept: 'text/html' });
     expect([answer.status, answer.text]).toEqual([302, '']);
     expect(answer.headers['set-cookie']).toMatch(
@@ -126,7 +126,7 @@ describe('the start', () => {
     );
   });
 
-  it('lets sign-ins of two tabs end in any order', async () => {
+  it('finishes sign-ins of two tabs in any order', async () => {
     const browser = new Browser(service);
     const first = await browser.start('google', oidc, person());
     const second = await browser.start('linkedin', oidc, person());
@@ -134,7 +134,7 @@ describe('the start', () => {
     expect((await browser.open(pathOf(first))).status).toBe(200);
   });
 
-  it('works for the scheme of an app', async () => {
+  it('accepts a redirect to the scheme of an app', async () => {
     const answer = await new Browser(service).signIn('google', oidc, person(), 'meetinity://signed-in');
     expect(answer.headers.location).toMatch(
       /^meetinity:\/\/signed-in\?provider=google&state=[\w-]{43}&code=[\w-]{43}$/,
@@ -156,7 +156,7 @@ describe('the start', () => {
     ['relative', '//app.example/signed-in'],
     ['a script', 'javascript:alert(1)'],
     ['empty', ''],
-  ])('refuses a redirect that is %s, before anything else', async (_, redirect) => {
+  ])('refuses a redirect that is %s before other checks', async (_, redirect) => {
     const query = `?redirect_uri=${encodeURIComponent(redirect)}`;
     const json = { accept: 'application/json' };
     const answers = await Promise.all([
@@ -170,7 +170,7 @@ describe('the start', () => {
     }
   });
 
-  it('refuses a redirect given twice, and one while the provider is not even configured', async () => {
+  it('refuses a redirect given twice, even if the provider is not configured', async () => {
     const twice = await service.get(`/auth/oauth/google?redirect_uri=${APP}&redirect_uri=${APP}`);
     expect([twice.status, twice.body.error.type]).toEqual([400, 'redirect_not_allowed']);
     const bare = await TestApp.start();
@@ -179,7 +179,7 @@ describe('the start', () => {
     expect(answer.body.error.type).toBe('redirect_not_allowed');
   });
 
-  it('knows two providers, and says where one is not configured', async () => {
+  it('supports two providers and answers provider_not_configured', async () => {
     const bare = await TestApp.start();
     const asked = [
       bare.get('/auth/oauth/google'),
@@ -201,12 +201,12 @@ describe('the start', () => {
     expect((await service.get('/auth/google')).status).toBe(405);
   });
 
-  it('refuses fields that it does not know', async () => {
+  it('refuses unknown fields', async () => {
     const answer = await service.post('/auth/google', { surprise: 1 });
     expect([answer.status, answer.body.error.details[0].field]).toEqual([400, 'surprise']);
   });
 
-  it('is limited by client, and so are guesses at states and codes', async () => {
+  it('is limited by client, like guesses at states and codes', async () => {
     const values = { ...oidc.values, RATE_LIMIT_ENABLED: 'true', RATE_LIMIT_OAUTH_IP: '2', RATE_LIMIT_TOKEN_IP: '2' };
     const strict = await TestApp.start(values);
     const starts = [strict.post('/auth/google'), strict.post('/auth/linkedin'), strict.get('/auth/oauth/google')];
@@ -224,7 +224,7 @@ describe('the start', () => {
 
 describe('OAUTH_REDIRECT_ALLOWLIST', () => {
   it.each(['/signed-in', 'app.example', 'https://app.example/#x', 'javascript:alert(1)', 'data:text/html,x'])(
-    'does not take %s',
+    'refuses %s',
     (entry) => {
       const read = () => readSettings(testValues({ OAUTH_REDIRECT_ALLOWLIST: `${APP},${entry}` }));
       expect(read).toThrow(/^OAUTH_REDIRECT_ALLOWLIST must be/);

@@ -15,7 +15,7 @@ describe('POST /auth/password/change', () => {
   const change = (token: string | undefined, current_password: string, new_password: string) =>
     service.post('/auth/password/change', { current_password, new_password }, token);
 
-  it('keeps this session, ends the others, kills mailed links and tells the owner', async () => {
+  it('revokes the other sessions and mailed links, and notifies the owner', async () => {
     const member = await service.member();
     const other = (await login(service, member.email, member.password)).body.access_token;
     await service.post('/auth/password/forgot', { email: member.email });
@@ -30,7 +30,7 @@ describe('POST /auth/password/change', () => {
     expect(audit.map(({ action }) => action)).toContain('password.changed');
   });
 
-  it('refuses a wrong current password, an account without one, and nobody', async () => {
+  it('refuses a wrong current password, an account without one and a missing token', async () => {
     const member = await service.member();
     const wrong = await change(member.access, 'not my password', NEXT);
     await service.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [member.id]);
@@ -41,7 +41,7 @@ describe('POST /auth/password/change', () => {
     expect((await change(undefined, member.password, NEXT)).body.error.type).toBe('unauthenticated');
   });
 
-  it('applies the rules to the new password, which must be another one', async () => {
+  it('applies the rules to the new password, which must differ', async () => {
     const { access, password } = await service.member();
     const same = await change(access, password, password);
     const short = await change(access, password, 'short');
@@ -50,7 +50,7 @@ describe('POST /auth/password/change', () => {
     );
   });
 
-  it('lets one of two at once through', async () => {
+  it('accepts one of two concurrent changes', async () => {
     const member = await service.member();
     const next = ['first horse battery', 'other horse battery'];
     const answers = await Promise.all(next.map((password) => change(member.access, member.password, password)));
@@ -59,7 +59,7 @@ describe('POST /auth/password/change', () => {
     expect((await login(service, member.email, next[winner]!)).status).toBe(200);
   });
 
-  it('counts wrong ones like failed sign-ins, and leaves the session alone', async () => {
+  it('counts wrong passwords like failed sign-ins, and keeps the session', async () => {
     const limited = await TestApp.start(LIMITED);
     const member = await limited.member();
     const statuses: number[] = [];

@@ -16,7 +16,7 @@ const login = (email: string, password: string, from?: string, app = service) =>
 const reset = (token: string, password = NEXT) => service.post('/auth/password/reset', { token, password });
 const forgot = (email: string) => service.post('/auth/password/forgot', { email });
 
-/** A fresh link's token. @param count how many the address has got with this one */
+/** A new link's token. @param count of mails to the address, this one included */
 async function requested(email: string, count = 1): Promise<string> {
   expect((await forgot(email)).status).toBe(202);
   return mailedToken(email, 'password_reset', count);
@@ -27,11 +27,11 @@ async function audited(member: Member): Promise<string[]> {
   return rows.map(({ action }) => action);
 }
 
-/** Nothing is on its way any more. */
+/** Waits for queued mail. */
 const mailSettled = () => service.app.get(Mailer)['queue'].idle();
 
 describe('POST /auth/password/forgot', () => {
-  it('answers the same for an account, a stranger and a disabled account, and mails only the first', async () => {
+  it('answers the same for an account, an unknown address and a disabled account, and mails only the first', async () => {
     const [member, disabled] = [await service.member(), await service.member()];
     await service.sql('UPDATE users SET is_active = false WHERE id = $1', [disabled.id]);
     const stranger = uniqueEmail();
@@ -44,7 +44,7 @@ describe('POST /auth/password/forgot', () => {
     expect(await mailsTo(stranger, 'password_reset')).toEqual([]);
   });
 
-  it('answers before it has looked whether there is an account', async () => {
+  it('answers before it looks up the account', async () => {
     const { email } = await service.member();
     const holder = service.database.createQueryRunner();
     await holder.query('BEGIN');
@@ -56,7 +56,7 @@ describe('POST /auth/password/forgot', () => {
     await mailTo(email, 'password_reset');
   });
 
-  it('keeps a hash of the token, for an hour', async () => {
+  it('stores a hash of the token for an hour', async () => {
     const member = await service.member();
     const token = await requested(member.email);
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
@@ -68,7 +68,7 @@ describe('POST /auth/password/forgot', () => {
     expect(rows).toEqual([{ token_hash: tokenHash(token), seconds: 3600, row: expect.not.stringContaining(token) }]);
   });
 
-  it('is limited by the address, the same with and without an account', async () => {
+  it('is limited by address, the same with and without an account', async () => {
     const limited = await TestApp.start(LIMITED);
     const { email } = await limited.member();
     const [known, unknown] = await Promise.all(
@@ -89,7 +89,7 @@ describe('POST /auth/password/forgot', () => {
     await limited.stop();
   });
 
-  it('still mails what was asked for when the process ends right after', async () => {
+  it('sends the mail even if the process ends right after the request', async () => {
     const ending = await TestApp.start();
     const { email } = await ending.member();
     await ending.post('/auth/password/forgot', { email });
@@ -99,7 +99,7 @@ describe('POST /auth/password/forgot', () => {
 });
 
 describe('POST /auth/password/reset', () => {
-  it('sets the password, ends every session, proves the address, tells the owner and writes it down', async () => {
+  it('sets the password, revokes every session, verifies the address, notifies the owner and is recorded', async () => {
     const member = await service.member();
     const answer = await reset(await requested(member.email));
     expect([answer.status, answer.text]).toEqual([204, '']);
@@ -119,7 +119,7 @@ describe('POST /auth/password/reset', () => {
       `SELECT payload FROM outbox_events WHERE user_id = $1 AND event_type = 'user.updated'`,
       [member.id],
     );
-    // The address was never confirmed, so what was written into the account goes too.
+    // The address was never verified, so the profile is cleared too.
     expect(events).toEqual([{ payload: { updated_fields: ['is_verified', 'name'] } }]);
     expect((await mailTo(member.email, 'password_changed')).text).toContain('We have therefore cleared its profile');
   });
@@ -133,7 +133,7 @@ describe('POST /auth/password/reset', () => {
     expect((await login(email, NEXT)).status).toBe(200);
   });
 
-  it('lets one of two at once through', async () => {
+  it('accepts one of two concurrent resets', async () => {
     const { email } = await service.member();
     const token = await requested(email);
     const passwords = ['first horse battery', 'other horse battery'];
@@ -147,7 +147,7 @@ describe('POST /auth/password/reset', () => {
     expect((await login(email, passwords[1 - winner]!)).status).toBe(401);
   });
 
-  it('does not use the link up for a password that fails the rules', async () => {
+  it('does not consume the link for a password that breaks the rules', async () => {
     const { email } = await service.member();
     const token = await requested(email);
     for (const password of ['short', email, 'ä'.repeat(40)]) {
@@ -157,7 +157,7 @@ describe('POST /auth/password/reset', () => {
     expect((await reset(token)).status).toBe(204);
   });
 
-  it('kills the other links of the user', async () => {
+  it('invalidates the other links of the user', async () => {
     const { email } = await service.member();
     const first = await requested(email);
     const second = await requested(email, 2);
@@ -165,7 +165,7 @@ describe('POST /auth/password/reset', () => {
     expect((await reset(first)).body.error.type).toBe('invalid_or_expired_token');
   });
 
-  it('refuses what is expired, unknown, malformed, for another purpose or of a disabled account', async () => {
+  it('refuses a link that is expired, unknown, malformed, for another purpose or of a disabled account', async () => {
     const member = await service.member();
     const expired = await requested(member.email);
     await service.sql(`UPDATE one_time_tokens SET expires_at = now() WHERE token_hash = $1`, [tokenHash(expired)]);
@@ -187,7 +187,7 @@ describe('POST /auth/password/reset', () => {
     }
   });
 
-  it('gives an account that signs in at a provider its first password', async () => {
+  it('sets the first password of an account that signs in at a provider', async () => {
     const member = await service.member();
     await service.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [member.id]);
     expect((await reset(await requested(member.email))).status).toBe(204);
@@ -199,7 +199,7 @@ describe('POST /auth/password/reset', () => {
     expect(payload.updated_fields).toEqual(['has_password', 'is_verified', 'name']);
   });
 
-  it('lifts the lock of every client, on every instance', async () => {
+  it('ends the lockout of every client on every instance', async () => {
     const [one, two] = [await TestApp.start(LIMITED), await TestApp.start(LIMITED)];
     const { email, password } = await one.member();
     for (const app of [one, two])
@@ -212,7 +212,7 @@ describe('POST /auth/password/reset', () => {
     await two.stop();
   });
 
-  it('limits guesses by client, and right links cost nothing', async () => {
+  it('limits guesses by client, and does not count valid links', async () => {
     const limited = await TestApp.start({ ...LIMITED, RATE_LIMIT_TOKEN_IP: '3' });
     const { email } = await limited.member();
     await limited.post('/auth/password/forgot', { email });

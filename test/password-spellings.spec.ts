@@ -23,12 +23,12 @@ describe('a password', () => {
   it.each([
     ['composed', COMPOSED],
     ['decomposed', DECOMPOSED],
-  ])('that is registered %s opens the account in either form', async (_, password) => {
+  ])('that is registered %s signs in in either form', async (_, password) => {
     const { email } = await service.member({ password });
     expect(await statuses(email, COMPOSED, DECOMPOSED, 'Securite-Ete-1')).toEqual([200, 200, 401]);
   });
 
-  it('is the same in either form wherever one comes in: change, reset, its page, and the end of the account', async () => {
+  it('is equal in either form for change, reset, its page and the deletion of the account', async () => {
     const { email, access } = await service.member({ password: COMPOSED });
     const change = (current_password: string, new_password: string) =>
       service.post('/auth/password/change', { current_password, new_password }, access);
@@ -47,7 +47,7 @@ describe('a password', () => {
     expect((await service.delete('/users/profile', body.access_token, { password: DECOMPOSED })).status).toBe(204);
   });
 
-  it('is judged as it is kept', async () => {
+  it('is checked against the rules in its stored form', async () => {
     const register = (name: string, password: string) =>
       service.post('/auth/register', { email: 'judged@example.com', name, password });
     // Seven characters, and ten code points as typed.
@@ -60,7 +60,7 @@ describe('a password', () => {
     expect((await register('Ada', 'e\u0301'.repeat(36))).status).toBe(201);
   });
 
-  it('that was hashed as typed opens the account as typed, and in either form from then on', async () => {
+  it('that was hashed as typed signs in as typed, and in either form afterwards', async () => {
     const { id, email } = await service.member();
     const hash = await bcrypt.hash(DECOMPOSED, 4);
     await service.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [id, hash]);
@@ -71,12 +71,12 @@ describe('a password', () => {
     expect(await service.sql('SELECT password_hash FROM users WHERE id = $1', [id])).toEqual([row]);
   });
 
-  it('takes as many comparisons as its spelling asks for, whatever the account has', async () => {
+  it('takes a number of comparisons that depends on its spelling, not on the account', async () => {
     const [one, old] = [await service.member({ password: COMPOSED }), await service.member()];
     await service.sql('UPDATE users SET password_hash = $2 WHERE id = $1', [old.id, await bcrypt.hash(DECOMPOSED, 4)]);
     const compare = jest.spyOn(bcrypt, 'compare');
     const comparisons: number[] = [];
-    for (const email of ['nobody@example.com', one.email, old.email])
+    for (const email of ['unknown@example.com', one.email, old.email])
       for (const password of [COMPOSED, DECOMPOSED]) {
         compare.mockClear();
         await login(service, email, password);

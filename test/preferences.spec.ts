@@ -32,7 +32,7 @@ async function eventsOf(id: string): Promise<unknown[]> {
 }
 
 describe('GET /users/preferences', () => {
-  it('has the defaults of the specification from registration on, and every field of the contract', async () => {
+  it('has every field of the contract, with the specified defaults after registration', async () => {
     const { access } = await service.member();
     const { status, body, headers } = await service.get('/users/preferences', access);
     expect(status).toBe(200);
@@ -40,7 +40,7 @@ describe('GET /users/preferences', () => {
     expect(headers['cache-control']).toBe('private, no-store');
   });
 
-  it('makes a row that is missing, once, however many ask', async () => {
+  it('creates a missing row once for concurrent requests', async () => {
     const { id, access } = await service.member();
     await service.sql('DELETE FROM user_preferences WHERE user_id = $1', [id]);
     const answers = await Promise.all(Array.from({ length: 5 }, () => service.get('/users/preferences', access)));
@@ -50,7 +50,7 @@ describe('GET /users/preferences', () => {
     expect((await put({ age_min: 30 }, access)).body).toMatchObject({ ...DEFAULTS, age_min: 30 });
   });
 
-  it('is for the signed-in', async () => {
+  it('requires an access token', async () => {
     expect((await service.get('/users/preferences')).status).toBe(401);
   });
 });
@@ -67,7 +67,7 @@ describe('PUT /users/preferences', () => {
     expect((await service.get('/users/preferences', access)).body).toMatchObject({ age_max: 45, industries: [] });
   });
 
-  it('takes the body of the specification', async () => {
+  it('accepts the example of the specification', async () => {
     const { access } = await service.member();
     const body = {
       age_min: 25,
@@ -81,7 +81,7 @@ describe('PUT /users/preferences', () => {
     expect((await put(body, access)).body).toMatchObject(body);
   });
 
-  it('tells of the fields whose stored value changed, and of nothing where nothing did', async () => {
+  it('publishes the names of changed fields, and no event without a change', async () => {
     const { id, access } = await service.member();
     const before = (await service.get('/users/preferences', access)).body;
     await put({ ...DEFAULTS }, access);
@@ -98,7 +98,7 @@ describe('PUT /users/preferences', () => {
     expect(audit).toEqual([{ actor_id: id, after: { updated_fields: ['age_min', 'interests'] } }]);
   });
 
-  it('keeps every field of parallel changes', async () => {
+  it('keeps every field of concurrent changes', async () => {
     const { id, access } = await service.member();
     const changes = [
       { age_min: 21 },
@@ -117,7 +117,7 @@ describe('PUT /users/preferences', () => {
     expect(await eventsOf(id)).toHaveLength(changes.length);
   });
 
-  it('holds the ages in order against what is stored, also when both sides move at once', async () => {
+  it('checks the order of the ages against the stored row, also for concurrent changes', async () => {
     const { access } = await service.member();
     await put({ age_min: 30, age_max: 40 }, access);
     for (const [field, body] of [
@@ -136,7 +136,7 @@ describe('PUT /users/preferences', () => {
 
   const hundred = 'x'.repeat(100);
 
-  it('takes the limits themselves', async () => {
+  it('accepts the limits themselves', async () => {
     const { access } = await service.member();
     const industries = Array.from({ length: 50 }, (_, index) => `${index}`.padEnd(100, 'x'));
     const answer = await put({ industries, interests: [hundred], location_radius: 20_000, age_max: 120 }, access);
@@ -171,7 +171,7 @@ describe('PUT /users/preferences', () => {
     ['id', { id: 'x' }],
     ['user_id', { user_id: '00000000-0000-4000-8000-000000000000' }],
     ['updated_at', { updated_at: '2020-01-01T00:00:00Z' }],
-  ])('refuses a bad %s and stores nothing', async (field, body) => {
+  ])('refuses an invalid %s and stores nothing', async (field, body) => {
     const { access } = await service.member();
     const answer = await put({ notification_email: false, ...body }, access);
     expect([answer.status, answer.body.error?.type]).toEqual([400, 'validation_failed']);

@@ -22,7 +22,7 @@ async function eventsOf(id: string): Promise<unknown[]> {
 }
 
 describe('GET /users/profile', () => {
-  it('has every field of the contract, absent ones null, under both addresses', async () => {
+  it('has every field of the contract, absent ones null, at both paths', async () => {
     const { access } = await service.member();
     const answer = await service.get('/users/profile', access);
     expect(Object.keys(answer.body).sort()).toEqual(FIELDS.sort());
@@ -32,7 +32,7 @@ describe('GET /users/profile', () => {
     expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
   });
 
-  it('opens what is encrypted, from the database and from the cache, whatever else stands in the profile', async () => {
+  it('decrypts fields from the database and from the cache, beside any other text', async () => {
     const { access } = await service.member();
     const body = { phone: '+14155552671', bio: '"phone":null,"date_of_birth":null', job_title: '\\"phone":null\\' };
     await service.put('/users/profile', body, access);
@@ -53,7 +53,7 @@ describe('PUT /users/profile', () => {
     expect((await service.get('/users/profile', access)).body).toEqual(second.body);
   });
 
-  it('tells of the fields that changed, sorted, and of nothing where nothing did', async () => {
+  it('publishes the names of changed fields, sorted, and no event without a change', async () => {
     const { id, access } = await service.member();
     await service.put('/users/profile', { name: 'Ada Example', phone: '+14155552671', bio: 'x' }, access);
     await service.put('/users/profile', { phone: '+14155552671', bio: 'x' }, access);
@@ -65,7 +65,7 @@ describe('PUT /users/profile', () => {
     expect(audit).toEqual([{ after: { updated_fields: ['bio', 'phone'] } }]);
   });
 
-  it('stores phone and birth date as ciphertext that opens in its own row only', async () => {
+  it('stores phone and birth date as ciphertext that decrypts in its own row only', async () => {
     const [one, two] = [await service.member(), await service.member()];
     const body = { phone: '+14155552671', date_of_birth: '1990-05-17' };
     expect((await service.put('/users/profile', body, one.access)).body).toMatchObject(body);
@@ -79,7 +79,7 @@ describe('PUT /users/profile', () => {
     expect((await service.get('/users/profile', two.access)).body).toMatchObject({ phone: null, date_of_birth: null });
   });
 
-  it('keeps every field of parallel changes', async () => {
+  it('keeps every field of concurrent changes', async () => {
     const { id, access } = await service.member();
     const changes = ['bio', 'location', 'industry', 'job_title', 'company', 'gender'];
     const answers = await Promise.all(
@@ -114,7 +114,7 @@ describe('PUT /users/profile', () => {
     ['date_of_birth', { date_of_birth: '2001-02-30' }],
     ['date_of_birth', { date_of_birth: new Date().toISOString().slice(0, 10) }],
     ['gender', { gender: 7 }],
-  ])('refuses a bad %s and stores nothing', async (field, body) => {
+  ])('refuses an invalid %s and stores nothing', async (field, body) => {
     const { id, access } = await service.member();
     const answer = await service.put('/users/profile', { company: 'Acme', ...body }, access);
     expect(answer.status).toBe(400);
@@ -128,21 +128,21 @@ describe('PUT /users/profile', () => {
     expect((await service.put('/users/profile', { phone }, access)).body.phone).toBe(phone);
   });
 
-  it('clears what does not open any more', async () => {
+  it('clears a field that does not decrypt', async () => {
     const { id, access } = await service.member();
     await service.sql(`UPDATE users SET phone = 'v1.gone.AAAA' WHERE id = $1`, [id]);
     expect((await service.put('/users/profile', { phone: null }, access)).body.phone).toBeNull();
     expect(await service.sql('SELECT phone FROM users WHERE id = $1', [id])).toEqual([{ phone: null }]);
   });
 
-  it('counts eighteen years to the day, on 29 February too', () => {
+  it('computes eighteen years to the day, also from 29 February', () => {
     const on = (day: string) => new Date(`${day}T12:00:00Z`);
     expect(isAdultBirthDate('2010-03-01', on('2028-02-29'))).toBe(false);
     expect(isAdultBirthDate('2010-02-28', on('2028-02-29'))).toBe(true);
     expect(isAdultBirthDate('2010-03-01', on('2028-03-01'))).toBe(true);
   });
 
-  it('accepts somebody who turns 18 today', async () => {
+  it('accepts a user who turns 18 today', async () => {
     const { access } = await service.member();
     const now = new Date();
     const day = new Date(Date.UTC(now.getUTCFullYear() - 18, now.getUTCMonth(), now.getUTCDate()));

@@ -33,8 +33,8 @@ const auditOf = ({ id }: Member, action: string) =>
 const dayOf = (date: Date) => `${date.toISOString().slice(0, 10)}T00:00:00.000Z`;
 const hourOf = (date: Date) => `${date.toISOString().slice(0, 13)}:00:00.000Z`;
 
-describe('what is shown of a session does not tell when it was refreshed', () => {
-  it('its end is shown by the day, and moves with the next day at the earliest', async () => {
+describe('the session list does not reveal when a session was refreshed', () => {
+  it('shows the expiry rounded to the day, which moves on the next day at the earliest', async () => {
     const member = await service.member();
     await update(`expires_at = now() + interval '10 days 5 hours'`, member);
     const before = await row(member);
@@ -54,7 +54,7 @@ describe('what is shown of a session does not tell when it was refreshed', () =>
     expect((await listed(member)).expires_at).toBe(dayOf(after.expires_at));
   });
 
-  it('its last use is shown by the hour, and moves with requests, not with refreshes', async () => {
+  it('shows the last use rounded to the hour, which moves with requests, not with refreshes', async () => {
     const member = await service.member();
     await update(`last_used = now() - interval '3 hours'`, member);
     const { last_used: before } = await row(member);
@@ -65,20 +65,20 @@ describe('what is shown of a session does not tell when it was refreshed', () =>
     expect((await listed(member)).last_used).toBe(hourOf((await row(member)).last_used));
   });
 
-  it('address and agent are those of the last refresh', async () => {
+  it('shows the IP address and user agent of the last refresh', async () => {
     const member = await service.member();
     await refresh(member.refresh, FIREFOX, '198.51.100.7');
     expect(await listed(member)).toMatchObject({ ip_address: '198.51.100.7', user_agent: FIREFOX });
   });
 });
 
-describe('a refresh token used again within the grace', () => {
+describe('a refresh token reused within the grace period', () => {
   it.each([
     ['another browser', CHROME],
     ['another platform', WINDOWS_FIREFOX],
     ['a client that nothing is known of', 'curl/8.5.0'],
     ['a client that does not say what it is', null],
-  ])('by %s counts as reused: the session ends, and its owner is told', async (_, agent) => {
+  ])('by %s revokes the session and notifies the owner', async (_, agent) => {
     const member = await service.member();
     const { body } = await refresh(member.refresh, FIREFOX);
     expect(word(await refresh(member.refresh, agent))).toBe('401 refresh_token_reused');
@@ -90,13 +90,13 @@ describe('a refresh token used again within the grace', () => {
   it.each([
     ['a newer version of the same browser', FIREFOX, NEWER_FIREFOX],
     ['one unknown client after another', 'okhttp/4.12.0', 'python-requests/2.32'],
-  ])('by %s gives the same successor', async (_, first, second) => {
+  ])('by %s returns the same successor', async (_, first, second) => {
     const member = await service.member();
     const { body } = await refresh(member.refresh, first);
     expect((await refresh(member.refresh, second)).body.refresh_token).toBe(body.refresh_token);
   });
 
-  it('from another network gives the same successor, and the audit log says so once', async () => {
+  it('from another network returns the same successor and is recorded once in the audit log', async () => {
     const member = await service.member();
     const { body } = await refresh(member.refresh, FIREFOX, '2001:db8:1:2::1');
     const near = await refresh(member.refresh, FIREFOX, '2001:db8:1:2::ffff');
@@ -111,7 +111,7 @@ describe('a refresh token used again within the grace', () => {
   });
 });
 
-it('the owner of reused tokens gets one mail an hour', async () => {
+it('sends the owner of reused tokens one mail an hour', async () => {
   const member = await service.member();
   const other = await service.post('/auth/login', { email: member.email, password: member.password });
   for (const token of [member.refresh, other.body.refresh_token]) {

@@ -26,7 +26,7 @@ async function row(accessToken: string) {
   return found!;
 }
 
-/** As if the last rotation had been this long ago. */
+/** Moves the last rotation into the past. */
 async function rotatedAgo({ access }: Member, interval: string): Promise<void> {
   await service.sql(`UPDATE user_sessions SET rotated_at = now() - $2::interval WHERE id = $1`, [
     sessionOf(access),
@@ -35,7 +35,7 @@ async function rotatedAgo({ access }: Member, interval: string): Promise<void> {
 }
 
 describe('a refresh', () => {
-  it('gives new tokens for the old one, with the user as it is now', async () => {
+  it('returns new tokens and the current user', async () => {
     const member = await service.member();
     await service.sql(`UPDATE users SET role = 'moderator', name = 'New Name' WHERE id = $1`, [member.id]);
     const { status, body } = await refresh(member.refresh);
@@ -51,7 +51,7 @@ describe('a refresh', () => {
     expect(body.user).toMatchObject({ name: 'New Name', has_password: true });
   });
 
-  it('starts the life of the session anew', async () => {
+  it('extends the session', async () => {
     const member = await service.member();
     await service.sql(`UPDATE user_sessions SET expires_at = now() + interval '1 hour' WHERE user_id = $1`, [
       member.id,
@@ -61,7 +61,7 @@ describe('a refresh', () => {
     expect((await row(member.access)).expires_at.getTime()).toBeGreaterThan(Date.now() + 29 * 86_400_000);
   });
 
-  it('keeps only a hash of the token', async () => {
+  it('stores only a hash of the token', async () => {
     const member = await service.member();
     const { body } = await refresh(member.refresh);
     const stored = await row(member.access);
@@ -70,7 +70,7 @@ describe('a refresh', () => {
     expect(Buffer.from(body.refresh_token.split('.')[2], 'base64url')).toHaveLength(32);
   });
 
-  it('goes on while a migration of the next release adds a column', async () => {
+  it('works while a migration of the next release adds a column', async () => {
     const old = await TestApp.start({ DATABASE_POOL_SIZE: '2' });
     const member = await old.member();
     const { body } = await refresh(member.refresh, old);
@@ -94,8 +94,8 @@ describe('a refresh', () => {
   });
 });
 
-describe('one token used more than once', () => {
-  it('gives 20 callers at once, on two instances, one and the same successor in one live session', async () => {
+describe('a reused refresh token', () => {
+  it('returns the same successor to 20 concurrent callers on two instances', async () => {
     const member = await service.member();
     const callers = Array.from({ length: 20 }, (_, n) => refresh(member.refresh, n % 2 ? second : service));
     const answers = await Promise.all(callers);
@@ -106,7 +106,7 @@ describe('one token used more than once', () => {
     expect(word(await refresh(answers[0]!.body.refresh_token))).toBe('200');
   });
 
-  it('gives that same successor again within the grace, wherever the retry arrives', async () => {
+  it('returns the same successor within the grace period on every instance', async () => {
     const member = await service.member();
     const first = await refresh(member.refresh);
     await rotatedAgo(member, '55 seconds');
@@ -115,7 +115,7 @@ describe('one token used more than once', () => {
     expect((await service.get('/users/profile', retries[0]!.body.access_token)).status).toBe(200);
   });
 
-  it('ends the session after the grace: committed, told in the audit log, on every instance', async () => {
+  it('revokes the session on every instance after the grace period, with an audit entry', async () => {
     const member = await service.member();
     const { body } = await refresh(member.refresh);
     await rotatedAgo(member, '61 seconds');
@@ -133,7 +133,7 @@ describe('one token used more than once', () => {
     expect(audit).toEqual([{ actor_id: null, reason: 'refresh_token_reused', after }]);
   });
 
-  it('ends the session where the successor has been used already, grace or not', async () => {
+  it('revokes the session within the grace period if the successor was used', async () => {
     const member = await service.member();
     const { body } = await refresh(member.refresh);
     await refresh(body.refresh_token);
@@ -141,7 +141,7 @@ describe('one token used more than once', () => {
     expect(word(await service.get('/users/profile', body.access_token))).toBe('401 unauthenticated');
   });
 
-  it('ends it once, however many replay', async () => {
+  it('revokes the session once for many replays', async () => {
     const member = await service.member();
     await refresh(member.refresh);
     await rotatedAgo(member, '61 seconds');
@@ -153,7 +153,7 @@ describe('one token used more than once', () => {
     expect(audit).toHaveLength(1);
   });
 
-  it('ends it at once where there is no grace', async () => {
+  it('revokes the session at once without a grace period', async () => {
     const strict = await TestApp.start({ REFRESH_GRACE_SECONDS: '0' });
     const member = await strict.member();
     await refresh(member.refresh, strict);
@@ -161,7 +161,7 @@ describe('one token used more than once', () => {
     await strict.stop();
   });
 
-  it('leaves the other sessions of the user alone', async () => {
+  it('does not revoke other sessions of the user', async () => {
     const member = await service.member();
     const other = await service.post('/auth/login', { email: member.email, password: member.password });
     await refresh(member.refresh);
@@ -172,7 +172,7 @@ describe('one token used more than once', () => {
 });
 
 describe('invalid_refresh_token is the answer to', () => {
-  it('a token that was not made here, without a query', async () => {
+  it('a forged token, without a query', async () => {
     const { access, refresh: genuine } = await service.member();
     const [session, counter, mac] = genuine.split('.') as [string, string, string];
     const flipped = (mac.startsWith('A') ? 'B' : 'A') + mac.slice(1);
@@ -205,17 +205,17 @@ describe('invalid_refresh_token is the answer to', () => {
     expect(word(await refresh(body.refresh_token))).toBe(INVALID);
   });
 
-  it('a missing or wrongly typed token is a matter of validation', async () => {
+  it('unless the token is missing or no string, which is a validation error', async () => {
     expect(word(await service.post('/auth/refresh', {}))).toBe('400 validation_failed');
     expect(word(await refresh(7))).toBe('400 validation_failed');
   });
 });
 
-describe('while ENCRYPTION_KEYS are being rotated', () => {
+describe('during a rotation of ENCRYPTION_KEYS', () => {
   const OLD_KEY = testValues().ENCRYPTION_KEYS!;
   const startSwitched = () => TestApp.start({ ENCRYPTION_KEYS: `${OTHER_KEY},${OLD_KEY}` });
 
-  it('all instances give the same successor, in whichever order they know the two keys', async () => {
+  it('all instances return the same successor, in either order of the two keys', async () => {
     const prepared = await TestApp.start({ ENCRYPTION_KEYS: `${OLD_KEY},${OTHER_KEY}` });
     const switched = await startSwitched();
     const member = await service.member();
@@ -227,7 +227,7 @@ describe('while ENCRYPTION_KEYS are being rotated', () => {
     await switched.stop();
   });
 
-  it('a token signed with the old one is refused where the genuine one has the new one', async () => {
+  it('refuses a token under the old key if the genuine one is under the new one', async () => {
     const switched = await startSwitched();
     const member = await service.member();
     const { body } = await refresh(member.refresh, switched);
@@ -237,7 +237,7 @@ describe('while ENCRYPTION_KEYS are being rotated', () => {
     await switched.stop();
   });
 
-  it('an instance that does not know the new one asks for another try and ends nothing', async () => {
+  it('an instance without the new key asks for a retry and revokes nothing', async () => {
     const switched = await startSwitched();
     const member = await service.member();
     const { body } = await refresh(member.refresh, switched);

@@ -21,7 +21,7 @@ async function requested(email: string): Promise<string> {
 }
 
 describe('a link that was used', () => {
-  it('confirms the address once, used twice at once and again later', async () => {
+  it('verifies the address once, even if used twice at once and again later', async () => {
     const { id, email } = await service.member();
     const token = await mailedToken(email, 'email_verification');
     const answers = [...(await Promise.all([verify(token), verify(token)])), await verify(token)];
@@ -33,7 +33,7 @@ describe('a link that was used', () => {
     expect((await verify(token)).body.error.type).toBe('invalid_or_expired_token');
   });
 
-  it('answers 204 to the same reset again, and changes nothing more', async () => {
+  it('answers 204 to the same reset again without another change', async () => {
     const member = await service.member();
     const token = await requested(member.email);
     const answers = await Promise.all([reset(token), reset(token)]);
@@ -45,7 +45,7 @@ describe('a link that was used', () => {
     const { body } = await login(member.email, NEXT);
     const change = { current_password: NEXT, new_password: 'a third horse battery' };
     expect((await service.post('/auth/password/change', change, body.access_token)).status).toBe(204);
-    // Only the link's own use decides, whatever the password is by now.
+    // Depends on the use of the link, not on the current password.
     expect((await reset(token)).status).toBe(204);
     expect((await service.get('/users/profile', body.access_token)).status).toBe(200);
     expect((await login(member.email, change.new_password)).status).toBe(200);
@@ -56,7 +56,7 @@ describe('a link that was used', () => {
     expect((await reset(token)).status).toBe(400);
   });
 
-  it('confirms no guess at the password: after five others it is gone', async () => {
+  it('does not reveal the password to guesses: it is invalid after five', async () => {
     const member = await service.member();
     const token = await requested(member.email);
     expect((await reset(token)).status).toBe(204);

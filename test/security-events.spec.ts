@@ -32,7 +32,7 @@ async function lines(): Promise<Line[]> {
 const eventsFrom = async (client: string) =>
   (await lines()).filter((line) => line.msg === 'security_event' && line.client_address === client);
 
-/** The security events of a client once its request is in the log. */
+/** The logged security events of a client. */
 async function eventsOf(client: string): Promise<Line[]> {
   await until(async () => (await lines()).some((line) => line.msg === 'request' && line.client_address === client));
   return eventsFrom(client);
@@ -48,7 +48,7 @@ describe('a refused authentication', () => {
     ['a wrong link for an address', 'POST', '/auth/email/verify', { token: 'wrong' }, 'invalid_or_expired_token'],
     ['a wrong link on a page', 'GET', '/auth/email/verify?token=wrong', undefined, 'invalid_or_expired_token'],
     ['a wrong code', 'POST', '/auth/oauth/exchange', { code: 'wrong' }, 'invalid_code'],
-  ])('leaves one line in the log: %s', async (_, method, url, body, kind) => {
+  ])('is logged once: %s', async (_, method, url, body, kind) => {
     const client = newClient();
     const answer = await service.request(method, url, { body, remoteAddress: client });
     expect(answer.status).toBeGreaterThanOrEqual(400);
@@ -65,7 +65,7 @@ describe('a refused authentication', () => {
       { current_password: WRONG, new_password: 'another fine horse' },
     ],
     ['erasure', 'DELETE' as const, '/users/profile', { password: WRONG }],
-  ])('with a session leaves one too: a wrong password of a %s', async (_, method, url, body) => {
+  ])('with a session is logged too: a wrong password of a %s', async (_, method, url, body) => {
     const client = newClient();
     await service.request(method, url, { body, token: member.access, remoteAddress: client });
     expect(await eventsOf(client)).toEqual([
@@ -73,7 +73,7 @@ describe('a refused authentication', () => {
     ]);
   });
 
-  it('names the account by a keyed hash, the same each time, and no address stands in the log', async () => {
+  it('logs a stable keyed hash of the account instead of the address', async () => {
     const [one, other] = [newClient(), newClient()];
     await login(service, member.email, WRONG, one);
     await login(service, member.email, WRONG, other);
@@ -83,7 +83,7 @@ describe('a refused authentication', () => {
     expect(JSON.stringify(await lines())).not.toContain(member.email.split('@')[0]);
   });
 
-  it('of a disabled account, and one during a lock, leave theirs', async () => {
+  it('is logged for a disabled account and during a lockout', async () => {
     const disabled = await service.member();
     await service.sql('UPDATE users SET is_active = false WHERE id = $1', [disabled.id]);
     const client = newClient();
@@ -100,7 +100,7 @@ describe('a refused authentication', () => {
     expect((await eventsFrom(locked)).at(-1)).toMatchObject({ kind: 'rate_limited', limit: 'loginPair' });
   });
 
-  it('by a forged access token leaves one; a missing, an expired and a revoked one leave none', async () => {
+  it('is logged for a forged access token, not for a missing, expired or revoked one', async () => {
     const ended = await service.member();
     await service.post('/auth/logout', {}, ended.access);
     const [header, claims, signature] = member.access.split('.');
@@ -114,7 +114,7 @@ describe('a refused authentication', () => {
     expect(counts).toEqual([['unauthenticated'], ['unauthenticated'], [], []]);
   });
 
-  it('by a refresh token that was used before leaves one, and so does its repetition from another network', async () => {
+  it('is logged for a reused refresh token, and for a retry from another network', async () => {
     const { refresh } = await service.member();
     const [owner, near, thief] = [newClient(), newClient(), newClient()];
     const use = (remoteAddress: string, agent = 'okhttp/4.12.0') =>
@@ -129,7 +129,7 @@ describe('a refused authentication', () => {
     expect(kinds).toEqual(['refresh_token_repeated', 'refresh_token_reused']);
   });
 
-  it('is summed up past ten a second and client', async () => {
+  it('is aggregated beyond ten per second and client', async () => {
     const client = newClient();
     const refresh = () =>
       service.request('POST', '/auth/refresh', { body: { refresh_token: 'forged' }, remoteAddress: client });
@@ -143,8 +143,8 @@ describe('a refused authentication', () => {
   });
 });
 
-describe('what is no refused authentication', () => {
-  it('leaves no such line: a sign-in, a body that is not valid, an address that is taken', async () => {
+describe('other requests', () => {
+  it('are not logged: a sign-in, an invalid body, a taken address', async () => {
     const client = newClient();
     await login(service, member.email, member.password, client);
     await service.request('POST', '/auth/login', { body: {}, remoteAddress: client });
@@ -154,8 +154,8 @@ describe('what is no refused authentication', () => {
   });
 });
 
-describe('a lock', () => {
-  it('is in the audit with where it came from, and mailed to the owner once an hour', async () => {
+describe('a lockout', () => {
+  it('is recorded with its origin, and mailed to the owner once an hour', async () => {
     const { id, email } = await service.member();
     const clients = [newClient(), newClient()];
     for (const client of clients) await times(10, () => login(service, email, WRONG, client));
@@ -172,7 +172,7 @@ describe('a lock', () => {
     expect(await mailsTo(email, 'sign_in_locked')).toHaveLength(1);
   });
 
-  it('of an address without an account tells nobody', async () => {
+  it('of an address without an account sends no mail', async () => {
     const email = uniqueEmail();
     const client = newClient();
     await times(10, () => login(service, email, WRONG, client));

@@ -9,7 +9,7 @@ import { queriesOf, sessionOf } from './support/sessions.js';
 import { TcpProxy } from './support/tcp-proxy.js';
 import { until, within } from './support/until.js';
 
-/** Milliseconds; far above what an answer takes, far below what one stuck in Redis would. */
+/** Far above the time of an answer, far below that of one that waits for Redis. */
 const MAX_PROMPT_MS = 1000;
 
 const REVOKE = `UPDATE user_sessions SET revoked_at = now(), revoked_reason = 'logout' WHERE user_id = $1`;
@@ -21,11 +21,11 @@ describeWith('redis', 'the cache of live sessions', () => {
   let redis: Redis;
   let toRedis: TcpProxy;
   let toPostgres: TcpProxy;
-  /** Reaches Redis by way of a proxy. */
+  /** Connects to Redis through a proxy. */
   let here: TestApp;
-  /** Listens to PostgreSQL by way of a proxy. */
+  /** Listens to PostgreSQL through a proxy. */
   let there: TestApp;
-  /** Keys of the sessions whose end `there` was told of. */
+  /** Keys of the sessions whose revocation `there` was notified of. */
   const heard = new Set<string>();
 
   beforeAll(async () => {
@@ -67,8 +67,8 @@ describeWith('redis', 'the cache of live sessions', () => {
 
   const promptly = <T>(work: () => Promise<T>) => within(MAX_PROMPT_MS, work);
 
-  describe('while all is well', () => {
-    it('spares the query, keeps no personal data and lives for a minute', async () => {
+  describe('without faults', () => {
+    it('saves the query, holds no personal data and expires after a minute', async () => {
       const member = await cachedMember();
       // A busy machine must not look like a Redis that is down.
       const patience = jest.replaceProperty(here.app.get(CircuitBreaker), 'timeoutMs', 5000);
@@ -82,7 +82,7 @@ describeWith('redis', 'the cache of live sessions', () => {
     it.each([
       ['logout', (member: Member) => here.post('/auth/logout', undefined, member.access)],
       ['a reused refresh token', replayOld],
-    ])('%s holds on the other instance for the very next request', async (_, revoke) => {
+    ])('%s takes effect on the other instance at the next request', async (_, revoke) => {
       const member = await cachedMember();
       await revoke(member);
       expect(await statusOn(there, member)).toBe(401);
@@ -93,19 +93,19 @@ describeWith('redis', 'the cache of live sessions', () => {
       ['shortened', `UPDATE user_sessions SET expires_at = now() WHERE user_id = $1`],
       ['deactivated', `UPDATE users SET is_active = false WHERE id = $1`],
       ['erased', `DELETE FROM users WHERE id = $1`],
-    ])('sees a session %s by another client of the database', async (_, statement) => {
+    ])('notices a session %s by another client of the database', async (_, statement) => {
       const member = await cachedMember();
       await here.sql(statement, [member.id]);
       for (const app of [here, there]) await until(async () => (await statusOn(app, member)) === 401, MAX_PROMPT_MS);
     });
 
-    it('tells a new role at once', async () => {
+    it('applies a new role at once', async () => {
       const member = await cachedMember();
       await here.sql(`UPDATE users SET role = 'admin' WHERE id = $1`, [member.id]);
       await until(async () => (await there.get('/auth/verify', member.access)).body.role === 'admin', MAX_PROMPT_MS);
     });
 
-    it('does not outlive the session', async () => {
+    it('expires with the session', async () => {
       const member = await there.member();
       await there.database.transaction(async (tx) => {
         // Without the trigger there is no notification, as when a session expires.
@@ -119,7 +119,7 @@ describeWith('redis', 'the cache of live sessions', () => {
   });
 
   describe('a revocation is never undone', () => {
-    /** What stands in Redis, and what `there` answers, once an entry from before a logout is written after it. */
+    /** Writes an entry from before a logout after it; returns the entry in Redis and the answer of `there`. */
     async function afterLateEntry(): Promise<[string | null, number] | null> {
       const member = await there.member();
       let write = () => undefined as void;
@@ -127,11 +127,11 @@ describeWith('redis', 'the cache of live sessions', () => {
       const store = cache.store.bind(cache);
       const held = new Promise<void>((resolve) => (write = resolve));
       const spy = jest.spyOn(cache, 'store').mockImplementation((session) => held.then(() => store(session)));
-      // Deaf, so that only the mark in Redis stands against the late write.
+      // Without notifications, only the mark in Redis protects against the late write.
       const deaf = jest.spyOn(cache as never as { addRevoked(): void }, 'addRevoked').mockReturnValue();
       expect(await statusOn(there, member)).toBe(200);
       await here.post('/auth/logout', undefined, member.access);
-      // A machine that is busy enough gives Redis up for a moment, and with it the mark that this is about.
+      // On a busy machine the circuit may open for a moment, and the mark is not written.
       const marked = (await redis.get(keyOf(member.access)))?.endsWith(' revoked') ?? false;
       write();
       await spy.mock.results[0]!.value;
@@ -141,11 +141,11 @@ describeWith('redis', 'the cache of live sessions', () => {
       return marked ? found : null;
     }
 
-    it('by an entry that was read before it and is written after it', async () => {
+    it('by an entry that is read before it and written after it', async () => {
       expect(await until(afterLateEntry, 15_000)).toEqual([expect.stringMatching(/ revoked$/), 401]);
     });
 
-    it('by FLUSHALL, and the late entry after it', async () => {
+    it('by FLUSHALL and a late entry', async () => {
       const member = await cachedMember();
       const entry = (await redis.get(member.key))!;
       await here.post('/auth/logout', undefined, member.access);
@@ -156,26 +156,23 @@ describeWith('redis', 'the cache of live sessions', () => {
       for (const app of [here, there]) expect(await statusOn(app, member)).toBe(401);
     });
 
-    it.each(['cut', 'freeze'] as const)(
-      'where the revoking instance finds Redis gone (%s) and others do not',
-      async (fault) => {
-        const members = [await cachedMember(), await cachedMember(), await cachedMember()];
-        toRedis[fault]();
-        const times: number[] = [];
-        for (const member of members) {
-          const start = performance.now();
-          expect((await here.post('/auth/logout', undefined, member.access)).status).toBe(204);
-          times.push(performance.now() - start);
-          expect(await redis.get(member.key)).toContain(member.id);
-          expect(await promptly(() => statusOn(there, member))).toBe(401);
-        }
-        // The answer waits until the notification has had its time, and not much longer.
-        expect(Math.min(...times)).toBeGreaterThan(20);
-        expect(Math.max(...times)).toBeLessThan(MAX_PROMPT_MS);
-      },
-    );
+    it.each(['cut', 'freeze'] as const)('if only the revoking instance loses Redis (%s)', async (fault) => {
+      const members = [await cachedMember(), await cachedMember(), await cachedMember()];
+      toRedis[fault]();
+      const times: number[] = [];
+      for (const member of members) {
+        const start = performance.now();
+        expect((await here.post('/auth/logout', undefined, member.access)).status).toBe(204);
+        times.push(performance.now() - start);
+        expect(await redis.get(member.key)).toContain(member.id);
+        expect(await promptly(() => statusOn(there, member))).toBe(401);
+      }
+      // The answer waits until the notification has had its time, and not much longer.
+      expect(Math.min(...times)).toBeGreaterThan(20);
+      expect(Math.max(...times)).toBeLessThan(MAX_PROMPT_MS);
+    });
 
-    it('by a Redis that comes back with what it held before, nor by an instance that started later', async () => {
+    it('by a Redis that returns with old entries, nor by an instance that started later', async () => {
       const member = await cachedMember();
       toRedis.cut();
       await here.post('/auth/logout', undefined, member.access);
@@ -190,7 +187,7 @@ describeWith('redis', 'the cache of live sessions', () => {
     it.each([
       ['cut', () => toPostgres.cut()],
       ['killed', () => here.sql(KILL_LISTENERS)],
-    ])('while the connection that listens is %s, nor after it came back', async (_, lose) => {
+    ])('while the listening connection is %s, nor after it returned', async (_, lose) => {
       const member = await cachedMember();
       await lose();
       await here.sql(REVOKE, [member.id]);
@@ -202,12 +199,12 @@ describeWith('redis', 'the cache of live sessions', () => {
       expect(await statusOn(there, member)).toBe(401);
     });
 
-    it('by an entry that a thawed connection delivers after the revocation has left memory', async () => {
+    it('by an entry that a thawed connection delivers after the revocation was evicted from memory', async () => {
       const member = await cachedMember();
       const [, , owner, role, asOf] = (await redis.get(member.key))!.split(' ');
       await here.sql(`UPDATE users SET is_active = false WHERE id = $1`, [member.id]);
       await until(async () => (await statusOn(there, member)) === 401, MAX_PROMPT_MS);
-      // As if the process had listened and been told long ago.
+      // As if the notification had arrived long ago.
       const cache = there.app.get(SessionCache) as never as { rotateRevoked(): void };
       for (const _ of [1, 2]) cache.rotateRevoked();
       there.app.get(NotificationListener).since! -= 120_000;
@@ -230,7 +227,7 @@ describeWith('redis', 'the cache of live sessions', () => {
     });
   });
 
-  it.each(['cut', 'freeze'] as const)('without Redis (%s) every answer is right and prompt', async (fault) => {
+  it.each(['cut', 'freeze'] as const)('answers correctly and quickly without Redis (%s)', async (fault) => {
     const member = await cachedMember();
     toRedis[fault]();
     const { status, body } = await promptly(() => here.post('/auth/refresh', { refresh_token: member.refresh }));

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { TestApp } from './support/app.js';
 import { workerDatabase } from './support/environment.js';
 
-/** Defaults that an owner of the database may have set for others. */
+/** Session defaults that a database's owner may have set. */
 const HOSTILE = {
   DateStyle: 'German, DMY',
   IntervalStyle: 'sql_standard',
@@ -18,7 +18,7 @@ const HOSTILE = {
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 
-/** What an answer says, without what is another at each call. */
+/** The answer without values that differ at each call. */
 function shapeOf(value: unknown, name = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => shapeOf(item, name));
   if (typeof value === 'object' && value !== null)
@@ -29,7 +29,7 @@ function shapeOf(value: unknown, name = ''): unknown {
   return /id$|token$|^email$|link$/.test(name) ? typeof value : value;
 }
 
-/** Everything that has a date, a list, a number or a race in it. */
+/** Requests with dates, lists, numbers and races. */
 async function tour(service: TestApp): Promise<unknown[]> {
   const { access, email, password, refresh, id } = await service.member();
   const admin = await service.memberWithRole('admin');
@@ -62,13 +62,13 @@ async function tour(service: TestApp): Promise<unknown[]> {
   ]);
 }
 
-describe('defaults of the database that others rely on', () => {
+describe('session defaults of the database', () => {
   let url: string;
   beforeAll(async () => {
     url = await workerDatabase();
   });
 
-  it('change nothing', async () => {
+  it('do not change any answer', async () => {
     const usual = await TestApp.start();
     const expected = await tour(usual);
     await usual.stop();

@@ -21,7 +21,7 @@ afterAll(async () => {
   await service.stopAndDrop();
 });
 
-/** Signs the member in once more, on another device. */
+/** Signs the member in on another device. */
 async function device({ email, password }: Member, deviceInfo?: object): Promise<{ id: string; access: string }> {
   const body = { email, password, ...(deviceInfo ? { device_info: deviceInfo } : {}) };
   const answer = await service.request('POST', '/auth/login', { body, headers: { 'user-agent': 'Spec/1.0' } });
@@ -35,7 +35,7 @@ async function auditOf({ id }: Member, action: string) {
 }
 
 describe('GET /users/sessions', () => {
-  it('shows each device, and which one asks', async () => {
+  it('lists each device and marks the current one', async () => {
     const member = await service.member();
     const phone = await device(member, { model: 'Pixel 9' });
     const { status, body } = await service.get('/users/sessions', phone.access);
@@ -50,7 +50,7 @@ describe('GET /users/sessions', () => {
     expect(new Date(current.expires_at).getTime()).toBeGreaterThan(Date.now() + 29 * 86_400_000);
   });
 
-  it('puts the one used last first and leaves out what has ended', async () => {
+  it('sorts by last use and omits ended sessions', async () => {
     const member = await service.member();
     const devices = [await device(member), await device(member), await device(member), await device(member)];
     const [a, b, ended, expired] = devices.map(({ id }) => id);
@@ -63,7 +63,7 @@ describe('GET /users/sessions', () => {
     expect(listed).not.toContain(ended);
   });
 
-  it('notes the last use, at most once a minute', async () => {
+  it('records the last use at most once a minute', async () => {
     const member = await service.member();
     const lastUsed = async () =>
       (await service.sql('SELECT last_used FROM user_sessions WHERE user_id = $1', [member.id]))[0]!.last_used;
@@ -79,7 +79,7 @@ describe('GET /users/sessions', () => {
 });
 
 describe('DELETE /users/sessions', () => {
-  it('signs one device out, at once and everywhere, and says so in the audit log', async () => {
+  it('signs one device out at once on every instance, with an audit entry', async () => {
     const member = await service.member();
     const phone = await device(member);
     expect((await service.delete(`/users/sessions/${phone.id}`, member.access)).status).toBe(204);
@@ -91,7 +91,7 @@ describe('DELETE /users/sessions', () => {
     expect(word(await service.delete(`/users/sessions/${phone.id}`, member.access))).toBe('404 not_found');
   });
 
-  it('does not know sessions of others, nor unknown ones, and refuses what is no id', async () => {
+  it('answers 404 for sessions of others and unknown ones, and 400 for an invalid id', async () => {
     const [member, stranger] = [await service.member(), await service.member()];
     const foreign = await service.delete(`/users/sessions/${sessionOf(stranger.access)}`, member.access);
     expect(word(foreign)).toBe('404 not_found');
@@ -113,7 +113,7 @@ describe('DELETE /users/sessions', () => {
 });
 
 describe('/auth/verify', () => {
-  it('answers for the token of the request and for one handed over alike', async () => {
+  it('answers the same for the token of the header and of the body', async () => {
     const { id, access } = await service.member();
     const { sid, exp } = decode(access) as { sid: string; exp: number };
     const expected = { valid: true, sub: id, exp, sid, role: 'user' };
@@ -121,7 +121,7 @@ describe('/auth/verify', () => {
     for (const { status, body } of answers) expect([status, body]).toEqual([200, expected]);
   });
 
-  it('tells the role of this moment', async () => {
+  it('returns the current role', async () => {
     const { id, access } = await service.member();
     await service.sql(`UPDATE users SET role = 'admin' WHERE id = $1`, [id]);
     expect((await service.post('/auth/verify', { token: access })).body.role).toBe('admin');
@@ -140,7 +140,7 @@ describe('/auth/verify', () => {
     expect(word(await second.post('/auth/verify', { token: access }))).toBe('401 unauthenticated');
   });
 
-  it('refuses a refresh token and nonsense', async () => {
+  it('refuses a refresh token and a malformed one', async () => {
     const { refresh } = await service.member();
     for (const token of [refresh, 'nonsense', ''])
       expect(word(await service.post('/auth/verify', { token }))).toBe('401 unauthenticated');
@@ -150,7 +150,7 @@ describe('/auth/verify', () => {
 });
 
 describe('the limit of 20 sessions', () => {
-  it('holds when many sign in at the same moment', async () => {
+  it('holds for concurrent sign-ins', async () => {
     const member = await service.member();
     const sessions = service.app.get(SessionsService);
     const context = {
@@ -174,7 +174,7 @@ describe('the limit of 20 sessions', () => {
 });
 
 describe('the clean-up', () => {
-  it('deletes what ended a month ago, in batches, by one instance at a time', async () => {
+  it('deletes sessions that ended a month ago, in batches, by one instance at a time', async () => {
     const member = await service.member();
     await service.sql('DELETE FROM user_sessions WHERE user_id <> $1', [member.id]);
     await service.sql(
@@ -208,14 +208,14 @@ describe('the clean-up', () => {
     expect((await service.get('/users/profile', member.access)).status).toBe(200);
   });
 
-  it('of two instances at the same moment deletes each row once, and neither fails', async () => {
+  it('deletes each row once if two instances run it at the same time', async () => {
     const { id } = await service.member();
     const insert = `INSERT INTO user_sessions (user_id, refresh_token, expires_at)
       SELECT $1, 'both' || n, now() - interval '31 days' FROM generate_series(1, 3500) n`;
     await service.sql(insert, [id]);
     const jobs = [service, second].map(({ app }) => app.get(ExpiredRowsCleanup));
     const deleted = await Promise.all(jobs.map((job) => job.deleteAll()));
-    // Where they took the lock from each other in turn, the rest is for the next round.
+    // If the instances alternated, the next run deletes the rest.
     deleted.push(await jobs[0]!.deleteAll());
     expect(deleted.reduce((sum, rows) => sum + rows)).toBe(3500);
     expect(await service.sql(`SELECT 1 FROM user_sessions WHERE expires_at < now()`)).toEqual([]);

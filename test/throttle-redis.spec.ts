@@ -26,7 +26,7 @@ describeWith('redis', 'throttling through Redis', () => {
   /** A busy machine must not look like a Redis that is down. */
   const patient = (app: TestApp) => (app.app.get(CircuitBreaker).timeoutMs = 5000);
 
-  it('all instances count together, and no address stands there in clear', async () => {
+  it('counts for all instances, without an address in clear text', async () => {
     instances.forEach(patient);
     const { email, password } = await instances[0].member();
     const from = newClient();
@@ -42,7 +42,7 @@ describeWith('redis', 'throttling through Redis', () => {
     expect(Math.min(...lives)).toBeGreaterThan(0);
   });
 
-  it('a right password after the window was forgotten does not earn guesses in the next one', async () => {
+  it('does not grant extra guesses for a right password after the end of the window', async () => {
     instances.forEach(patient);
     const redis = new Redis(await workerRedisUrl());
     const limiter = new Limiter('spec', { points: 2, seconds: 60 }, instances[0].app.get(CircuitBreaker));
@@ -58,7 +58,7 @@ describeWith('redis', 'throttling through Redis', () => {
     await redis.quit();
   });
 
-  it('50 guesses at once over two instances are at most ten', async () => {
+  it('allows at most ten of 50 concurrent guesses on two instances', async () => {
     instances.forEach(patient);
     const { email } = await instances[0].member();
     const from = newClient();
@@ -69,7 +69,7 @@ describeWith('redis', 'throttling through Redis', () => {
     expect(tally(answers)[401]! + tally(answers)[429]!).toBe(50);
   });
 
-  it('a locked client leaves the address to others however often it comes back', async () => {
+  it('does not count attempts of a locked client against the address', async () => {
     const strict = { ...LIMITED, REDIS_URL: proxy.url, RATE_LIMIT_LOGIN_ADDRESS: '12' };
     const app = await TestApp.start(strict);
     patient(app);
@@ -82,17 +82,17 @@ describeWith('redis', 'throttling through Redis', () => {
     await app.stop();
   });
 
-  it('a lock outlasts a Redis that goes, and one that comes back', async () => {
+  it('keeps a lock through an outage of Redis', async () => {
     const breaker = instances[0].app.get(CircuitBreaker);
     patient(instances[0]);
     await until(() => breaker.available);
     const limiter = new Limiter('spec-lock', { points: 2, seconds: 60 }, breaker);
-    const locked = async () => [await limiter.blockedForMs('before'), await limiter.blockedForMs('meanwhile')];
+    const locked = async () => [await limiter.blockedForMs('before'), await limiter.blockedForMs('during')];
     await limiter.lock('before');
     proxy.cut();
     await until(() => breaker.redis!.status !== 'ready');
     const [before] = await locked();
-    await limiter.lock('meanwhile');
+    await limiter.lock('during');
     proxy.restore();
     await until(() => breaker.available && breaker.redis!.status === 'ready');
     const redis = new Redis(await workerRedisUrl());
@@ -101,7 +101,7 @@ describeWith('redis', 'throttling through Redis', () => {
     for (const milliseconds of [before!, ...(await locked())]) expect(milliseconds).toBeGreaterThan(50_000);
   });
 
-  it('a lock that another instance has set counts as well', async () => {
+  it('applies a lock that another instance has set', async () => {
     instances.forEach(patient);
     const [one, two] = instances.map(
       ({ app }) => new Limiter('spec-shared', { points: 2, seconds: 60 }, app.get(CircuitBreaker)),

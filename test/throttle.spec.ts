@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 describe('ten failures of an address from one client', () => {
-  it('lock the pair: the right password is refused too, for a whole window', async () => {
+  it('lock out the client: the right password is refused for a whole window', async () => {
     const { email, password } = await service.member();
     const from = newClient();
     const failures = await times(10, () => login(service, email, WRONG, from));
@@ -29,7 +29,7 @@ describe('ten failures of an address from one client', () => {
     expect(shown(await login(service, email, password, from))).toEqual([429, 'rate_limited', 10, 0, true, true]);
   });
 
-  it('look the same for an address without an account', async () => {
+  it('are answered the same for an address without an account', async () => {
     const { email } = await service.member();
     const [known, unknown] = await Promise.all(
       [email, uniqueEmail()].map((address) => {
@@ -41,7 +41,7 @@ describe('ten failures of an address from one client', () => {
     expect(known!.map(([status]) => status)).toEqual([...Array(10).fill(401), 429, 429]);
   });
 
-  it('end no session, and hinder neither another client nor another account', async () => {
+  it('revoke no session and affect no other client or account', async () => {
     const member = await service.member();
     const other = await service.member();
     const from = newClient();
@@ -52,7 +52,7 @@ describe('ten failures of an address from one client', () => {
     expect((await login(service, other.email, other.password, from)).status).toBe(200);
   });
 
-  it('are no more than ten when they come at once', async () => {
+  it('are no more than ten if they are concurrent', async () => {
     const { email, password } = await service.member();
     const from = newClient();
     const answers = await Promise.all(Array.from({ length: 50 }, () => login(service, email, WRONG, from)));
@@ -62,7 +62,7 @@ describe('ten failures of an address from one client', () => {
 });
 
 describe('right passwords', () => {
-  it('count for nothing, one after the other or at once', async () => {
+  it('do not count, sequential or concurrent', async () => {
     const { email, password } = await service.member();
     const from = newClient();
     await times(9, () => login(service, email, WRONG, from));
@@ -73,7 +73,7 @@ describe('right passwords', () => {
     expect((await login(service, email, password, from)).status).toBe(429);
   });
 
-  it('are not locked out by one wrong one among them', async () => {
+  it('are not locked out by a wrong one among them', async () => {
     const { email, password } = await service.member();
     const from = newClient();
     const atOnce = await Promise.all(
@@ -85,7 +85,7 @@ describe('right passwords', () => {
 });
 
 describe('many clients and many addresses', () => {
-  it('are limited by the address that they share, and by the client that they share', async () => {
+  it('are limited by address and by client', async () => {
     const strict = await TestApp.start({ ...LIMITED, RATE_LIMIT_LOGIN_ADDRESS: '12', RATE_LIMIT_LOGIN_IP: '15' });
     const { email, password } = await strict.member();
     const byAddress = await times(14, () => login(strict, email, WRONG, newClient()));
@@ -97,7 +97,7 @@ describe('many clients and many addresses', () => {
     await strict.stop();
   });
 
-  it('are the same client when only X-Forwarded-For differs', async () => {
+  it('count as one client if only X-Forwarded-For differs', async () => {
     const { email } = await service.member();
     const from = newClient();
     const direct = await times(11, (index) =>
@@ -114,7 +114,7 @@ describe('many clients and many addresses', () => {
     await proxied.stop();
   });
 
-  it('are the same client within one IPv6 network', async () => {
+  it('count as one client within an IPv6 /64', async () => {
     const { email } = await service.member();
     const answers = await times(11, (index) => login(service, email, WRONG, `2001:db8:7:7::${index + 1}`));
     expect(tally(answers)).toEqual({ 401: 10, 429: 1 });
@@ -123,7 +123,7 @@ describe('many clients and many addresses', () => {
 });
 
 describe('registration', () => {
-  it('is limited by client, with the state in the headers', async () => {
+  it('is limited by client, with RateLimit headers', async () => {
     const strict = await TestApp.start({ ...LIMITED, RATE_LIMIT_REGISTER_IP: '3' });
     const remoteAddress = newClient();
     const answers = await times(4, () =>

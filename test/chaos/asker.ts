@@ -2,7 +2,7 @@ import type { Attempt, Call, Gateway } from './gateway.js';
 import type { Person, Session } from './people.js';
 import type { Expected, Verdicts } from './verdicts.js';
 
-/** Sends what a person asks for, has every attempt judged, and remembers what nobody can be sure of. */
+/** Sends a person's requests, checks every attempt, and records operations with an unknown outcome. */
 export class Asker {
   constructor(
     readonly gateway: Gateway,
@@ -10,7 +10,7 @@ export class Asker {
   ) {}
 
   /**
-   * @param session whose access token goes along
+   * @param session whose access token is sent
    * @param first number of the instance that is asked first; without it their turn decides
    */
   async send(person: Person, call: Call, expected: Expected, session?: Session, first?: number): Promise<Attempt> {
@@ -22,7 +22,7 @@ export class Asker {
     const { outcome } = attempt;
     const done = typeof outcome === 'number' && outcome < 500 && outcome !== 429;
     person.doubt = done ? null : operation;
-    // Judged already; whoever has lost a session signs in again.
+    // Checked already; a person without a session signs in again.
     if (outcome === 401 && session && !session.ending) person.session = null;
     return attempt;
   }

@@ -28,11 +28,11 @@ export interface CampaignOptions {
 
 /** Milliseconds. */
 const MAX_DRAIN_MS = 60_000;
-/** How long after the last event the caches may take to be right. */
+/** Time after the last event until the caches must be consistent. */
 const MAX_RECOVERY_MS = 5000;
 const READER_CONNECTIONS = 4;
 
-/** Disturbs everything while people use the service, lets it recover, and compares what was promised with what is there. */
+/** Injects faults while people use the service, lets it recover, and compares acknowledged changes with the stored state. */
 export async function campaign(stage: Stage, options: CampaignOptions): Promise<Result> {
   const { seed, minutes, rate, log } = options;
   const { direct, disturbances, instances } = stage;
@@ -53,7 +53,7 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   await Promise.all(instances.map((instance) => instance.whenUp()));
   await traffic.stop();
   const seconds = (performance.now() - begun) / 1000;
-  // Past the windows in which anything is excused.
+  // After the windows in which failures are excused.
   await sleep(1500);
   await settle(people, operations, verdicts);
   const restored = performance.now();
@@ -62,7 +62,7 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   log('comparing');
   const rows = await readRows(direct.postgres);
   const first = await healed(direct.redis, people, rows);
-  // Reading fills the caches, which are then looked at once more.
+  // Reading fills the caches, which are checked again afterwards.
   const answers = await checkInstances(gateway, people, rows, verdicts, random);
   const second = await checkCaches(direct.redis, people.all, rows);
   const caches = { entries: second.entries, others: second.others, stale: [...first.stale, ...second.stale] };
@@ -98,7 +98,7 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   };
 }
 
-/** Everybody finishes what was begun, with nothing in the way; some leave for good. */
+/** Finishes pending operations without faults; some people delete their accounts. */
 async function settle(people: People, operations: Operations, verdicts: Verdicts): Promise<void> {
   const owing = () => people.all.filter(({ owes }) => owes);
   for (let round = 0; round < 5; round += 1)
@@ -118,7 +118,7 @@ async function atMost<T>(width: number, items: T[], work: (item: T) => Promise<v
   await Promise.all(Array.from({ length: width }, worker));
 }
 
-/** @returns how many events still wait when the time is up */
+/** @returns the number of unpublished events at the deadline */
 async function drained(url: string): Promise<number> {
   for (const end = performance.now() + MAX_DRAIN_MS; ; await sleep(100)) {
     const count = await waitingEvents(url);

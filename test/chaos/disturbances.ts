@@ -1,6 +1,6 @@
 /**
- * What the campaign does to the service, as far as it excuses an answer: an instance that is `down` or `paused`, PostgreSQL
- * that is `away` (cut, frozen, killed) or `slow`, and the others, which excuse nothing but may leave a cache behind for a while.
+ * Faults in progress, which excuse some failed answers: an instance that is `down` or `paused`, PostgreSQL
+ * that is `away` (cut, frozen, killed) or `slow`, and the others, which excuse only a stale cache.
  */
 export type Kind = 'down' | 'paused' | 'postgres' | 'slow postgres' | 'redis' | 'kafka';
 
@@ -12,7 +12,7 @@ interface Window {
   to: number;
 }
 
-/** Milliseconds after the end of a disturbance in which its effects are still excused. */
+/** Time after a fault in which its effects are still excused. */
 const GRACE: Record<Kind, number> = {
   down: 500,
   paused: 1000,
@@ -26,7 +26,7 @@ const GRACE: Record<Kind, number> = {
 export class Disturbances {
   private readonly windows: Window[] = [];
 
-  /** @returns ends it; harmless when called again */
+  /** @returns ends the fault; idempotent */
   begin(kind: Kind, instance: number | null): () => void {
     const window: Window = { kind, instance, from: performance.now(), to: Infinity };
     this.windows.push(window);
@@ -35,7 +35,7 @@ export class Disturbances {
     };
   }
 
-  /** Whether one of the kinds was on for the instance (null: for any) between the two moments. */
+  /** Whether a fault of these kinds affected the instance (null: any) in this period. */
   touched(kinds: Kind[], instance: number | null, from: number, to: number, grace?: number): boolean {
     return this.windows.some(
       (window) =>

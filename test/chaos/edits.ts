@@ -5,10 +5,10 @@ import type { Asker } from './asker.js';
 import type { Call } from './gateway.js';
 import { bioOf, interestsOf, type People, type Person, type Session } from './people.js';
 
-/** Milliseconds that readers and the writer of a race may be apart. */
+/** Maximum delay between the readers and the writer of a race. */
 const MIN_DISTANCE_MS = 60;
 
-/** Changes of profiles and preferences, each with the next number of its sequence. */
+/** Changes profiles and preferences, each to the next number of its sequence. */
 export class Edits {
   constructor(
     private readonly asker: Asker,
@@ -17,7 +17,7 @@ export class Edits {
     private readonly redisUrl: string,
   ) {}
 
-  /** One field, both at once, one twice at once as clients that retry too early do it, or one while it is read. */
+  /** Changes one field, two at once, one twice at once like an early retry, or one during a read. */
   async any(person: Person, session: Session): Promise<void> {
     const dice = this.random.unit();
     if (dice < 0.25) await this.bio(person, session, 1);
@@ -58,9 +58,9 @@ export class Edits {
   }
 
   /**
-   * One instance changes what the other reads, which is where a reader may leave an old value in the cache. Redis may forget
-   * any entry at any time; it does so here, for else nothing would be filled. Some of these people are then left alone:
-   * nothing later puts right what was left there.
+   * One instance changes what the other reads, where a reader may leave an old value in the cache. Redis may evict
+   * entries at any time, and must do so here for the cache to be filled. Some of these people are not used again:
+   * no later change hides a stale entry.
    */
   private async raced(person: Person, session: Session): Promise<void> {
     const { gateway, verdicts } = this.asker;
@@ -80,7 +80,7 @@ export class Edits {
   }
 }
 
-/** Best effort: while Redis is away there is nothing to forget. */
+/** Best effort: Redis may be down. */
 async function evict(url: string, key: string): Promise<void> {
   const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
   redis.on('error', () => undefined);

@@ -7,7 +7,7 @@ import { SERVERS, type ServerName, type Stage } from './stage.js';
 
 type NetworkStep = Extract<Step, { delay: number }>;
 
-/** Carries the plan out. What is being disturbed already is left alone: that step is skipped and counted. */
+/** Carries out the plan. A step whose target has a fault already is skipped and counted. */
 export class Faults {
   /** By name, such as `kill instance`. */
   readonly done = new Map<string, number>();
@@ -21,7 +21,7 @@ export class Faults {
     private readonly log: (line: string) => void,
   ) {}
 
-  /** Resolves when every step has begun and ended, and nothing is disturbed any more. */
+  /** Resolves when all steps have ended. */
   async run(steps: Step[]): Promise<void> {
     const begun = performance.now();
     for (const step of steps) {
@@ -126,7 +126,7 @@ export class Faults {
 
   private async untilPostgresAnswers(): Promise<void> {
     for (;;) {
-      // The connection of before may have been made in the moment between the kill and the recovery.
+      // The earlier connection may date from between the kill and the recovery.
       await sleep(100);
       const client = new Client({ connectionString: this.stage.direct.postgres, connectionTimeoutMillis: 2000 });
       client.on('error', () => undefined);
@@ -157,7 +157,7 @@ export class Faults {
   }
 }
 
-/** Lets everything through, whatever was being done. */
+/** Ends all network faults. */
 export function restoreAll(stage: Stage): void {
   for (const name of SERVERS)
     for (const proxy of stage.proxies[name]) {

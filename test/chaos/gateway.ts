@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Instance } from './instance.js';
 
 export interface Call {
-  /** Word for the tables. */
+  /** Name in the tables. */
   operation: string;
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
@@ -11,7 +11,7 @@ export interface Call {
   body?: unknown;
 }
 
-/** `refused`: no connection; `broken`: it ended without an answer; `timeout`: no answer in the gateway's patience. */
+/** `refused`: no connection; `broken`: closed without an answer; `timeout`: no answer within the gateway's timeout. */
 export type Outcome = number | 'refused' | 'broken' | 'timeout';
 
 /** Times in milliseconds of `performance.now()`. */
@@ -20,17 +20,17 @@ export interface Attempt {
   from: number;
   to: number;
   outcome: Outcome;
-  // The checks look at what they expect; a type would hide a missing field.
+  // Checks assert the shape; a type would hide a missing field.
   // oxlint-disable-next-line typescript/no-explicit-any
   body: any;
 }
 
 const TIMEOUT_MS = 15_000;
-/** Milliseconds after which an idle connection is given up, well before an instance does that: neither side sends into a closed one. */
+/** Idle timeout, shorter than that of an instance, so that requests are not sent on a closed connection. */
 const IDLE_MS = 30_000;
 const MAX_ATTEMPTS = 3;
 
-/** Speaks to the instances as Meetinity's gateway does: round robin, and another try after a 5xx or a broken connection. */
+/** Calls the instances like Meetinity's gateway: round robin, with retries after a 5xx or a broken connection. */
 export class Gateway {
   private readonly agents: Agent[];
   private turn = 0;
@@ -40,7 +40,7 @@ export class Gateway {
   }
 
   /**
-   * @param check told of each attempt, with whether one before it may have done the work all the same
+   * @param check called for each attempt, with whether an earlier one may have succeeded
    * @returns the last attempt
    */
   async send(call: Call, check: (attempt: Attempt, doubt: boolean) => void, first = this.turn++): Promise<Attempt> {

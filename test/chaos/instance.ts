@@ -6,14 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Disturbances } from './disturbances.js';
 
 const MAIN = path.resolve(import.meta.dirname, '../../dist/src/main.js');
-// Told to end when this process is gone, however it went.
+// Stopped when this process is gone, for any reason.
 const FOLLOW = 'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGKILL"))';
-/** Milliseconds between the end of an instance and its next start, as a supervisor has it. */
+/** Delay before an instance is restarted, like a supervisor's. */
 const RESTART_PAUSE_MS = 300;
-/** Milliseconds in which an instance has to answer once nothing is in its way. */
+/** Time for an instance to start without faults. */
 const MAX_START_MS = 60_000;
 
-/** An end that nobody asked for. */
+/** An unexpected exit. */
 export interface Death {
   code: number | null;
   /** Whether it had answered before. */
@@ -23,7 +23,7 @@ export interface Death {
   lastWords: string;
 }
 
-/** One process of the production build, started again whenever it ends, until `end`. */
+/** A process of the production build, restarted when it exits, until `end`. */
 export class Instance {
   readonly url: string;
   readonly deaths: Death[] = [];
@@ -50,7 +50,7 @@ export class Instance {
     return this.child?.pid;
   }
 
-  /** Resolves once it answers; rejects where it never does. */
+  /** Resolves once it answers; rejects after the timeout. */
   start(): Promise<void> {
     this.asked = false;
     this.generation += 1;
@@ -67,14 +67,14 @@ export class Instance {
     await Promise.race([this.up, tooLate]);
   }
 
-  /** SIGKILL; resolves when it is gone. It stays down until `start`. */
+  /** Sends SIGKILL and waits for the exit. It stays down until `start`. */
   async kill(): Promise<void> {
     this.revived();
     this.revived = this.disturbances.begin('down', this.index);
     await this.signal('SIGKILL');
   }
 
-  /** SIGTERM; resolves when it is gone. It stays down until `start`. */
+  /** Sends SIGTERM and waits for the exit. It stays down until `start`. */
   async terminate(): Promise<void> {
     this.revived();
     this.revived = this.disturbances.begin('down', this.index);
@@ -127,7 +127,7 @@ export class Instance {
       this.deaths.push({ code, lived, excused, lastWords: tail });
       const { generation } = this;
       this.up = sleep(RESTART_PAUSE_MS).then(() =>
-        // Meanwhile somebody may have started it, or have asked it to stay down.
+        // It may have been started or stopped during the delay.
         !this.asked && generation === this.generation ? this.launch() : undefined,
       );
     });

@@ -4,10 +4,10 @@ import { Edits } from './edits.js';
 import type { Call } from './gateway.js';
 import type { People, Person, Session } from './people.js';
 
-/** Milliseconds that a lost refresh may be repeated in; the service's default grace is a minute. */
+/** Time in which a lost refresh is retried; the default grace period is a minute. */
 const REFRESH_GRACE_MS = 45_000;
 
-/** What users and an administrator do, one operation a person at a time; each answer is judged, each promise noted. */
+/** Operations of users and an administrator, one at a time per person; checks each answer and records acknowledged changes. */
 export class Operations {
   private readonly edits: Edits;
 
@@ -21,7 +21,7 @@ export class Operations {
     this.edits = new Edits(asker, people, random, redisUrl);
   }
 
-  /** The next operation of the person: the one that is owed, else any. */
+  /** The next operation of the person: a pending one, else any. */
   async next(person: Person): Promise<void> {
     const { state, session } = person;
     if (state === 'new') return this.register(person);

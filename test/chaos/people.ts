@@ -1,12 +1,12 @@
 import type { Random } from '../../scripts/seed/random.js';
 
-/** A number that goes up with each change, written into a field; the record of what was sent and what was acknowledged. */
+/** A number that grows with each change of a field; records the sent and the acknowledged ones. */
 export class Sequence {
   sent = 0;
   /** The last acknowledged number, and when (milliseconds of `performance.now()`). */
   acknowledged = 0;
   acknowledgedAt = 0;
-  /** How many different numbers were acknowledged. */
+  /** Count of acknowledged numbers. */
   count = 0;
 
   next(): number {
@@ -26,17 +26,17 @@ export class Sequence {
 export interface Session {
   access: string;
   refresh: string;
-  /** Access tokens of before the last refreshes, still good. */
+  /** Access tokens from before the last refreshes, still valid. */
   earlier: string[];
-  /** Its end has been asked for: from now on nobody can say what it is good for, until that is acknowledged. */
+  /** Its revocation was requested but not acknowledged: its tokens may or may not work. */
   ending: boolean;
-  /** When a refresh was first tried whose answer was lost. */
+  /** First attempt of a refresh whose answer was lost. */
   refreshingSince: number | null;
 }
 
 type State = 'new' | 'active' | 'deactivating' | 'inactive' | 'reactivating' | 'erasing' | 'erased';
 
-/** One user of the campaign, and everything the service has promised them. */
+/** A user of the campaign with all acknowledged changes. */
 export class Person {
   readonly email: string;
   readonly password = 'correct horse battery staple';
@@ -47,18 +47,18 @@ export class Person {
   readonly interests = new Sequence();
   /** Changes of `is_active`, each acknowledged before the next is tried. */
   readonly activity = new Sequence();
-  /** Nothing of this person is changed any more. */
+  /** Not changed any more. */
   resting = false;
-  /** An operation is on its way. */
+  /** An operation is in flight. */
   busy = false;
-  /** The operation that may have done its work without an answer. */
+  /** An unanswered operation, which may have succeeded. */
   doubt: string | null = null;
 
   constructor(readonly name: string) {
     this.email = `${name}@chaos.example`;
   }
 
-  /** One thing has to be done before any other: what was begun has to be finished, or a sign-in is needed. */
+  /** An unfinished operation or a sign-in must come first. */
   get owes(): boolean {
     if (this.state === 'erased') return false;
     return this.state !== 'active' || !this.session || this.session.ending || this.session.refreshingSince !== null;
@@ -81,7 +81,7 @@ export function readInterests(interests: unknown): number | null {
   return match?.groups ? Number(match.groups.value) : null;
 }
 
-/** All of them, and the tokens that must never work again. */
+/** All people, and the revoked tokens. */
 export class People {
   readonly all: Person[] = [];
   private readonly recent: Person[] = [];
@@ -95,7 +95,7 @@ export class People {
     return person;
   }
 
-  /** One that nobody works on just now, some far more often than others; undefined where a few tries do not find one. */
+  /** An idle person, with a skewed distribution; undefined after a few attempts. */
   idle(random: Random): Person | undefined {
     for (let tries = 0; tries < 20 && this.all.length > 0; tries += 1) {
       const person = random.pickSkewed(this.all);
@@ -104,7 +104,7 @@ export class People {
     return undefined;
   }
 
-  /** One to read, most often one that is being changed in this moment or was a moment ago: there a cache can be caught. */
+  /** A person to read, mostly one with a recent or concurrent change, where a cache may be stale. */
   anyone(random: Random): Person | undefined {
     const dice = random.unit();
     const busy = dice < 0.5 ? this.all.filter((person) => person.busy) : [];
@@ -112,19 +112,19 @@ export class People {
     return dice < 0.75 ? random.pick(this.recent) : random.pick(this.all);
   }
 
-  /** Leaves a person alone from now on, as long as enough others are left. */
+  /** Stops changing a person while enough others are left. */
   rest(person: Person): void {
     const resting = this.all.filter((other) => other.resting).length;
     if (person.state === 'active' && person.session && resting < this.all.length * 0.4) person.resting = true;
   }
 
-  /** Notes that somebody is being changed. */
+  /** Records that a person is being changed. */
   touch(person: Person): void {
     this.recent.unshift(person);
     this.recent.length = Math.min(this.recent.length, 30);
   }
 
-  /** Notes that a session's end was acknowledged. */
+  /** Records that a revocation was acknowledged. */
   end(person: Person): void {
     const { session } = person;
     if (!session) return;

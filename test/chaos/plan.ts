@@ -3,7 +3,7 @@ import { SERVERS, type ServerName } from './stage.js';
 
 export const NETWORK_FAULTS = ['cut', 'freeze', 'delay'] as const;
 
-/** One disturbance. Times in milliseconds; `instance` null means both. */
+/** A fault. Times in milliseconds; `instance` null means both. */
 export type Step =
   | { at: number; what: 'instance'; how: 'kill' | 'pause' | 'terminate' | 'isolate'; instance: number; length: number }
   | { at: number; what: ServerName; how: 'kill'; length: number }
@@ -22,11 +22,11 @@ export type Step =
 const FREEZE: Record<ServerName, number> = { postgres: 9000, redis: 6000, kafka: 9000 };
 const DELAY: Record<ServerName, number> = { postgres: 60, redis: 200, kafka: 300 };
 
-/** The same disturbances at the same moments for the same seed. */
+/** Faults and their times, deterministic by seed. */
 export function plan(seed: string, durationMs: number): Step[] {
   const random = new Random(`${seed}:faults`);
   const steps: Step[] = [];
-  // The last seconds are for what was begun to end.
+  // The last seconds are for faults in progress to end.
   for (let at = 1500; at < durationMs - 1000; at += random.int(600, 2500)) steps.push(draw(random, at));
   return steps;
 }
@@ -45,7 +45,7 @@ function draw(random: Random, at: number): Step {
   if (dice <= 62) return { at, what: 'kafka', how: 'kill', length: random.int(100, 4000) };
   if (dice <= 68) return { at, what: 'redis', how: 'flush' };
   if (dice <= 78) {
-    // It is what is late, not what is gone, that a cache gets wrong.
+    // Late messages, not lost ones, make a cache stale.
     const delay = random.int(10, DELAY.postgres);
     return { at, what: 'postgres', how: 'delay', instance: where, length: random.int(1000, 4000), delay };
   }

@@ -5,7 +5,7 @@ import type { Stage } from './stage.js';
 
 const ADMIN = { name: 'The Administrator', email: 'admin@chaos.example', password: 'correct horse battery staple' };
 
-/** An administrator, signed in. Roles have no way in over HTTP, so the row is set, before anything is cached. */
+/** A signed-in administrator. The role is set by SQL before anything is cached. */
 export async function createAdmin(gateway: Gateway, stage: Stage): Promise<string> {
   const ask = async (call: Call, status: number) => {
     const { outcome, body } = await gateway.once(call, 0);

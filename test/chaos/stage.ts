@@ -14,14 +14,14 @@ export type ServerName = (typeof SERVERS)[number];
 
 const INSTANCES = 2;
 
-/** Real servers, two instances of the production build, and between each two of them a proxy. */
+/** Real servers and two instances of the production build, with a proxy between each instance and server. */
 export interface Stage {
   instances: Instance[];
   /** By server, then by instance. */
   proxies: Record<ServerName, TcpProxy[]>;
   servers: Record<ServerName, Crashable>;
   disturbances: Disturbances;
-  /** The ways past the proxies. */
+  /** Direct connections, without the proxies. */
   direct: { postgres: string; redis: string; kafka: string };
   topic: string;
   /** Where the instances write their logs. */
@@ -29,7 +29,7 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-/** Servers of one's own, which the campaign may kill, cannot be had here. */
+/** The campaign cannot start servers of its own, which it may kill. */
 export class NoServers extends Error {}
 
 /** @param options.logs kept afterwards; without it the logs go at the end */

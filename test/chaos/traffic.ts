@@ -7,12 +7,12 @@ import { type People, readBio, readInterests, type Sequence } from './people.js'
 import type { Verdicts } from './verdicts.js';
 
 const MAX_USERS = 300;
-/** Operations on their way at once; beyond, the writers wait as real ones would. */
+/** Concurrent operations; at the limit, writers wait. */
 const MAX_CONNECTIONS = 40;
 const ANY: Kind[] = ['down', 'paused', 'postgres', 'slow postgres', 'redis', 'kafka'];
-/** Milliseconds after the last disturbance in which a cache may still hold an old value. */
+/** Time after the last fault until a cache may hold a stale value. */
 const RECOVERY_MS = 10_000;
-/** Milliseconds after a change in which no answer is old any more, whatever is disturbed: past the longest disturbance. */
+/** Time after a change until no answer may be stale, longer than the longest fault. */
 const MAX_STALE_MS = 15_000;
 
 interface Parts {
@@ -24,7 +24,7 @@ interface Parts {
   random: Random;
 }
 
-/** Reads that gave an older value than one acknowledged before they began. */
+/** Reads that returned an older value than the last one acknowledged before they started. */
 export interface StaleReads {
   count: number;
   /** Milliseconds after the acknowledgement. */
@@ -47,7 +47,7 @@ export class Traffic {
     this.loops = Promise.all([this.write(rate), ...Array.from({ length: readers }, () => this.read())]);
   }
 
-  /** Lets what is on its way end. */
+  /** Waits for operations in flight. */
   async stop(): Promise<void> {
     this.stopping = true;
     await this.loops;
@@ -116,7 +116,7 @@ export class Traffic {
     what: string,
   ): void {
     const { verdicts, disturbances } = this.parts;
-    if (value === null || value > sequence.sent) verdicts.problem('value that nobody sent', what);
+    if (value === null || value > sequence.sent) verdicts.problem('value that was never sent', what);
     else if (value < acknowledged) {
       const now = performance.now();
       this.stale.count += 1;

@@ -1,28 +1,28 @@
 import type { Disturbances, Kind } from './disturbances.js';
 import type { Attempt, Outcome } from './gateway.js';
 
-/** Answers of an operation that are right. */
+/** Expected answers of an operation. */
 export interface Expected {
   statuses: number[];
-  /** Right as well where an attempt before may have done the work already. */
+  /** Also expected if an earlier attempt may have succeeded. */
   afterDoubt?: number[];
 }
 
-/** Milliseconds after which Meetinity's gateway no longer listens. A crowded machine is late, so this is counted and no more. */
+/** The gateway's timeout. Only counted, because a busy machine is slow. */
 const LATE_MS = 8000;
 const MAX_EXAMPLE_ENTRIES = 30;
 /** Operations for which a password is hashed. */
 const HASHING = /^(register|log in|erase)/;
 
-/** Judges every single answer, and counts what else is found to be wrong. */
+/** Checks every answer and counts other problems. */
 export class Verdicts {
   /** Answers by operation and outcome. */
   readonly outcomes = new Map<string, Map<Outcome, number>>();
   readonly problems = new Map<string, number>();
   readonly examples: string[] = [];
-  /** Attempts that failed within the windows in which they may. */
+  /** Failed attempts that a fault excuses. */
   excused = 0;
-  /** Answers later than the gateway waits; what exceeds the campaign's own patience is a time-out, and a problem. */
+  /** Answers after the gateway's timeout; exceeding the campaign's own timeout is a problem. */
   late = 0;
 
   private readonly began = performance.now();
@@ -44,7 +44,7 @@ export class Verdicts {
     return false;
   }
 
-  /** Counts something that must not be. */
+  /** Counts a problem. */
   problem(name: string, example: string): void {
     this.problems.set(name, (this.problems.get(name) ?? 0) + 1);
     const seconds = ((performance.now() - this.began) / 1000).toFixed(1);
@@ -56,10 +56,10 @@ export class Verdicts {
   }
 
   /**
-   * A connection may only fail while the instance is down, 503 only comes while PostgreSQL is away from that instance, or slow:
-   * to make a connection takes many round trips, which on a crowded machine come to more than its limit. 429 may also come
-   * from the other instance: what hangs or is frozen half-way holds locks on rows. Where passwords are hashed it is the answer
-   * to a queue too long for the machine, which may be a slow one.
+   * Connections may fail only while the instance is down. 503 is expected only while PostgreSQL is away or slow for it:
+   * connecting takes many round trips, which may exceed the limit on a busy machine. 429 may also come
+   * from the other instance, because a frozen one holds row locks. For operations that hash passwords, it means that
+   * the queue is too long for a slow machine.
    */
   private excuses(operation: string, outcome: Outcome, { instance, from, to }: Attempt): boolean {
     const during = (kinds: Kind[], where: number | null) => this.disturbances.touched(kinds, where, from, to);

@@ -1,7 +1,7 @@
 import type { Answer, Member, TestApp } from './app.js';
 import { mailedToken, mailsTo } from './mailbox.js';
 
-/** A registered member; `verified` as if the mailed link had been opened. */
+/** Registers a member; `verified` marks the address as verified. */
 export async function member(service: TestApp, verified: boolean): Promise<Member> {
   const made = await service.member();
   if (verified)
@@ -18,21 +18,21 @@ export function auditOf(service: TestApp, userId: string) {
   return service.sql('SELECT action, after FROM audit_logs WHERE target_id = $1 ORDER BY id', [userId]);
 }
 
-/** Type of each event of the user, with the address of a new one or the changed fields. */
+/** Events of the user: the type with the address or the changed fields. */
 export async function eventsOf(service: TestApp, userId: string): Promise<[type: string, what: unknown][]> {
   const text = 'SELECT event_type, payload FROM outbox_events WHERE user_id = $1 ORDER BY id';
   const rows = await service.sql(text, [userId]);
   return rows.map(({ event_type: type, payload }) => [type, payload.updated_fields ?? payload.email]);
 }
 
-/** A registered member whose address and password are shown to belong together, as after a reset. */
+/** Registers a member whose password is proven, as after a reset. */
 export async function provenMember(service: TestApp): Promise<Member> {
   const made = await member(service, true);
   await service.sql('UPDATE users SET password_proven_at = now() WHERE id = $1', [made.id]);
   return made;
 }
 
-/** Sets a new password through the mailbox; the answer of the last request. */
+/** Resets the password by mail; returns the last answer. */
 export async function passwordResetBy(service: TestApp, email: string, password: string): Promise<Answer> {
   const { length } = await mailsTo(email, 'password_reset');
   await service.post('/auth/password/forgot', { email });

@@ -40,11 +40,11 @@ export interface Member {
   refresh: string;
 }
 
-/** The environment that specs run the service with: cheap hashes, silent logs, throttles that do not interfere. */
+/** The environment of specs: cheap hashes, no logs, high rate limits. */
 export function testValues(overrides: Values = {}): Values {
   return {
     NODE_ENV: 'test',
-    // What is started with these must not read a developer's .env: it may name real servers.
+    // A developer's .env may name real servers.
     ENV_FILE: '',
     JWT_SECRET: 'a secret for specs, long enough to pass every check',
     ENCRYPTION_KEYS: `k1:${Buffer.alloc(32, 'spec key one').toString('base64')}`,
@@ -56,7 +56,7 @@ export function testValues(overrides: Values = {}): Values {
   };
 }
 
-/** The real application on this spec file's own database, asked through Fastify's `inject`. */
+/** The real application on this spec file's own database, called through Fastify's `inject`. */
 export class TestApp {
   private constructor(
     readonly app: NestFastifyApplication,
@@ -65,14 +65,14 @@ export class TestApp {
   ) {}
 
   /**
-   * Several apps of one file share the database, as instances of the service do.
+   * Apps of one file share the database, like instances of the service.
    * @param embedded as if the database were one that the service has started itself
    */
   static async start(overrides: Values = {}, embedded = false): Promise<TestApp> {
     const read = readSettings(testValues({ DATABASE_URL: await workerDatabase(), ...overrides }));
     const settings = { ...read, database: { ...read.database, embedded } };
     const app = await createApp(settings);
-    // `inject` makes a timer of `response.setTimeout` and ends it with the first byte, which an answer to HEAD does not have.
+    // `inject` turns `response.setTimeout` into a timer until the first byte, which an answer to HEAD does not have.
     app
       .getHttpAdapter()
       .getInstance()
@@ -80,7 +80,7 @@ export class TestApp {
         clearTimeout((raw as { timeoutHandle?: NodeJS.Timeout }).timeoutHandle);
         done();
       });
-    // A busy machine must not look like a Redis that is down; specs of that have a proxy before it.
+    // On a busy machine the circuit must not open; specs of outages use a proxy.
     if (read.redis.url && read.redis.url === (await workerRedisUrl())) app.get(CircuitBreaker).timeoutMs = 5000;
     await app.init();
     await app.getHttpAdapter().getInstance().ready();
@@ -113,11 +113,11 @@ export class TestApp {
   /** Rows of a query, column names as in the table. */
   async sql<T = Record<string, any>>(text: string, values: unknown[] = []): Promise<T[]> {
     const answer: unknown = await this.database.query(text, values);
-    // TypeORM gives [rows, count] for UPDATE and DELETE.
+    // TypeORM returns [rows, count] for UPDATE and DELETE.
     return (Array.isArray(answer) && Array.isArray(answer[0]) ? answer[0] : answer) as T[];
   }
 
-  /** Registers somebody new and signs them in. */
+  /** Registers and signs in a new user. */
   async member(values: Partial<Record<'email' | 'name' | 'password', string>> = {}): Promise<Member> {
     const body = { email: uniqueEmail(), name: 'Ada Example', password: 'correct horse battery', ...values };
     const answer = await this.post('/auth/register', body);
@@ -126,13 +126,13 @@ export class TestApp {
     return { id: user.id, email: body.email, password: body.password, access: access_token, refresh: refresh_token };
   }
 
-  /** Returns once so many statements or more in this database wait for a lock. */
+  /** Waits until at least so many statements in this database wait for a lock. */
   async blocked(count = 1): Promise<void> {
     const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
     await until(async () => (await this.sql(waiting)).length >= count);
   }
 
-  /** Somebody with a role, signed in; roles have no public way in, so the row is set. */
+  /** A signed-in user with the role, set by SQL. */
   async memberWithRole(role: 'admin' | 'moderator'): Promise<Member> {
     const member = await this.member();
     await this.sql('UPDATE users SET role = $2 WHERE id = $1', [member.id, role]);
@@ -140,7 +140,7 @@ export class TestApp {
     return { ...member, access: body.access_token, refresh: body.refresh_token };
   }
 
-  /** A token of another service that may do all that services may. */
+  /** A token of another service with all scopes. */
   serviceToken(): Promise<string> {
     const name = `spec-${randomBytes(6).toString('hex')}`;
     return this.app.get(ServiceCredentialsService).create(name, [...SERVICE_SCOPES]);

@@ -1,19 +1,19 @@
 import path from 'node:path';
 
 export interface SourceFile {
-  /** From the top of the project, with slashes. */
+  /** Relative to the project, with slashes. */
   path: string;
   text: string;
 }
 
 interface Import {
-  /** A path from the top of the project, or the name of a package. */
+  /** A path relative to the project, or a package. */
   target: string;
-  /** Names that are there at run time; a type import has none. */
+  /** Names that exist at run time; a type import has none. */
   values: string[];
 }
 
-/** Finds what breaks a rule, one line each. */
+/** Returns one line per violation. */
 export type Rule = (files: SourceFile[]) => string[];
 
 /** A folder imports only from folders to its left; the files beside the folders wire everything together. */
@@ -86,7 +86,7 @@ export const controllersKnowNoDatabase: Rule = (files) =>
         .map(({ target }) => `${file.path} imports ${target}`),
     );
 
-/** Relations between entities need the class, and so does the list of all of them; `import type` is free to everybody. */
+/** Entities and src/entities.ts need the class; `import type` is always allowed. */
 export const entitiesStayAtHome: Rule = (files) => {
   const homes = new Map<string, string | null>();
   for (const file of files.filter((candidate) => candidate.path.endsWith('.entity.ts')))

@@ -13,7 +13,7 @@ export type Mutation = (typeof MUTATIONS)[number];
 export type Pick = (limit: number) => number;
 
 const TABLES = ['audit_logs', 'audit_leaves', 'audit_salts'];
-/** A value of another kind than what stands there. */
+/** A value that differs from the current one. */
 const CHANGES = [
   `at = at + interval '1 microsecond'`,
   `actor_id = gen_random_uuid()`,
@@ -26,7 +26,7 @@ const CHANGES = [
   `after = coalesce(after, '{}') || '{"x": 1}'`,
 ];
 
-/** What the owner of a database could do to the audit, in one connection that triggers do not bind. */
+/** Changes that the owner of a database could make to the audit, on a connection without triggers. */
 export class AuditMutator {
   private readonly checkpoint: string;
   private readonly file: string;
@@ -45,7 +45,7 @@ export class AuditMutator {
     return new AuditMutator(client, audit);
   }
 
-  /** Takes back what was done last. */
+  /** Undoes the last change. */
   async restore(): Promise<void> {
     const fill = TABLES.map((table) => `INSERT INTO ${table} OVERRIDING SYSTEM VALUE TABLE kept.${table};`);
     await this.client.query(`BEGIN; TRUNCATE ${TABLES.join(', ')}; ${fill.join('\n')} COMMIT`);
@@ -93,7 +93,7 @@ export class AuditMutator {
           OFFSET $1::bigint % (SELECT count(*) FROM audit_salts) LIMIT 1)`,
         [leaf, randomBytes(32)],
       );
-    // The owner knows the salts, and may make new commitments of what now stands there.
+    // The owner knows the salts, and can make new commitments for the changed entry.
     if (kind < CHANGES.length && pick(3) === 0) await this.commitAnew(leaf);
   }
 
@@ -173,7 +173,7 @@ export class AuditMutator {
     await this.run('DELETE FROM audit_leaves WHERE leaf_index >= $1', [size]);
   }
 
-  /** Another history from a leaf on, with commitments that fit, and at least as long. */
+  /** A different history from a leaf on, at least as long, with valid commitments. */
   private async fork(leaf: number, pick: Pick): Promise<void> {
     const { entries } = this.audit;
     await this.run(

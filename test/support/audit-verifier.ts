@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 const SOURCE = path.resolve(import.meta.dirname ?? __dirname, '../audit-verifier');
 const CACHE = path.resolve(SOURCE, '../../node_modules/.cache');
 
-/** Null where the independent verifier can be built, else the reason why not; the first call fetches two Go modules. */
+/** Null if the independent verifier can be built, else the reason; the first call downloads two Go modules. */
 export function auditVerifierMissing(): string | null {
   const program = programPath();
   if (existsSync(program)) return null;
@@ -22,7 +22,7 @@ export function auditVerifierMissing(): string | null {
   return reason;
 }
 
-/** Named after the moment of its source, so that a change is built anew. */
+/** Named after the modification time of its source, so that a change is built. */
 const programPath = () => path.join(CACHE, `audit-verifier-${Math.floor(statSync(`${SOURCE}/main.go`).mtimeMs)}`);
 
 export interface VerifierResult {

@@ -1,6 +1,6 @@
 import type { TestApp } from './app.js';
 
-/** What a member leaves in the audit who changes the profile so many times. */
+/** Adds so many profile changes of a member to the audit. */
 export async function addToAudit(service: TestApp, userId: string, entries: number): Promise<void> {
   await service.sql(
     `INSERT INTO audit_logs (at, actor_id, target_id, action, ip_address, request_id, after)

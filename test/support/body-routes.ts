@@ -5,18 +5,18 @@ interface Schema {
   required?: string[];
 }
 
-/** A route that takes JSON, with the fields of its body. */
+/** A route with a JSON body, and its fields. */
 export interface BodyRoute {
   method: 'POST' | 'PUT' | 'DELETE';
   path: string;
   fields: Record<string, Schema>;
   required: string[];
-  /** True where the body may be missing altogether. */
+  /** The whole body may be missing. */
   optional: boolean;
   caller: 'member' | 'staff' | 'service';
 }
 
-/** What can be asked for the interface document: the application of a spec, or a server. */
+/** Serves the OpenAPI document: the application of a spec, or a server. */
 interface Described {
   // oxlint-disable-next-line typescript/no-explicit-any
   get(url: string): Promise<{ body: any }>;
@@ -25,7 +25,7 @@ interface Described {
 /** Reads its body itself, as it arrives; `mobile-avatar.spec.ts` has its rules. */
 const STREAMED = '/profile/avatar';
 
-/** All of them, as the service describes them. */
+/** All routes with a body, from the OpenAPI document. */
 export async function bodyRoutes(service: Described): Promise<BodyRoute[]> {
   const { paths, components } = (await service.get('/docs-json')).body;
   const resolved = ({ $ref, ...schema }: Schema): Schema =>
@@ -44,9 +44,15 @@ export async function bodyRoutes(service: Described): Promise<BodyRoute[]> {
   );
 }
 
-/** A body whose other fields are as they should be. */
+/** A body whose other fields are valid. */
 export function bodyOf({ fields }: BodyRoute, changes: Record<string, unknown>): Record<string, unknown> {
-  const good = { email: 'nobody@example.com', name: 'Nobody', password: 'a good word', is_active: true, role: 'user' };
+  const good = {
+    email: 'someone@example.com',
+    name: 'Someone',
+    password: 'a good word',
+    is_active: true,
+    role: 'user',
+  };
   const known = Object.entries(good).filter(([name]) => name in fields);
   return { ...Object.fromEntries(known), ...changes };
 }

@@ -3,13 +3,13 @@ import type { Claims, OidcProvider } from './oidc-provider.js';
 
 type Provider = 'google' | 'linkedin';
 
-/** What a browser does: keeps cookies, and goes where it is sent. */
+/** Keeps cookies and follows redirects like a browser. */
 export class Browser {
   private readonly cookies = new Map<string, string>();
 
   constructor(private readonly service: TestApp) {}
 
-  /** What it sends with every request. */
+  /** Headers of every request. */
   get headers(): { accept: string; cookie?: string } {
     const cookie = [...this.cookies].map((pair) => pair.join('=')).join('; ');
     return { accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...(cookie && { cookie }) };
@@ -24,7 +24,7 @@ export class Browser {
     return answer;
   }
 
-  /** Starts at the service and signs in at the provider; the address it is sent back to, not opened yet. */
+  /** Starts at the service and signs in at the provider; returns the callback URL without opening it. */
   async start(provider: Provider, oidc: OidcProvider, claims: Claims, redirectUri?: string): Promise<URL> {
     oidc.signedInAs(claims);
     const query = redirectUri === undefined ? '' : `?redirect_uri=${encodeURIComponent(redirectUri)}`;
@@ -32,7 +32,7 @@ export class Browser {
     return oidc.authorize(String(headers.location));
   }
 
-  /** The whole way; what the callback answers. */
+  /** The whole flow; returns the answer of the callback. */
   async signIn(provider: Provider, oidc: OidcProvider, claims: Claims, redirectUri?: string): Promise<Answer> {
     return this.open(pathOf(await this.start(provider, oidc, claims, redirectUri)));
   }

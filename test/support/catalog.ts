@@ -1,9 +1,9 @@
 import type { DataSource } from 'typeorm';
 
-/** One line per object, by its name: what PostgreSQL itself says the object is. */
+/** One line per object: its name and definition in PostgreSQL's catalog. */
 export type Catalog = Record<string, string>;
 
-// TypeORM's own book-keeping is left out.
+// Without TypeORM's own tables.
 const TABLES = `SELECT c.oid, c.relname, c.reloptions FROM pg_class c
   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('migrations', 'typeorm_metadata')`;
 
@@ -29,7 +29,7 @@ const QUERIES = {
 
 export type CatalogSection = keyof typeof QUERIES;
 
-/** Everything the migrations make, as the server describes it. */
+/** All objects that the migrations create. */
 export async function readCatalog(dataSource: DataSource): Promise<Record<CatalogSection, Catalog>> {
   const sections: [string, Catalog][] = [];
   for (const [section, query] of Object.entries(QUERIES)) {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { onPath } from '../../scripts/services/tools.js';
 
-/** Why certificates cannot be made here, or null. */
+/** Null if openssl is installed, else the reason to skip. */
 export const noCertificates = onPath('openssl') ? null : 'no openssl on the PATH';
 
 export interface Certificate {
@@ -20,7 +20,7 @@ export class CertificateAuthority {
   private readonly key = path.join(this.folder, 'ca.key');
 
   constructor(name = 'Spec Authority') {
-    // Servers under other accounts must pass through.
+    // Servers run under other accounts.
     chmodSync(this.folder, 0o755);
     const made = ['-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', this.key, '-out', this.cert];
     openssl('req', '-x509', ...made, '-subj', `/CN=${name}`);

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 
-/** Enough for every index to be worth its while, and for counts to be estimated. */
+/** Enough for the planner to use every index, and for estimated counts. */
 export const CROWD_ROWS = 20_500;
 
 const USERS = `generate_series(1, ${CROWD_ROWS}) AS n`;
@@ -28,11 +28,11 @@ const FILL = [
    SELECT now() - n * interval '1 minute', ${id('user')}, ${id('user')}, 'spec.action' || n % 20 FROM ${USERS}`,
 ];
 
-/** Fills every table that grows with users, sessions or events, and leaves it as autovacuum does. */
+/** Fills and vacuums every table that grows with users, sessions or events. */
 export async function fillWithCrowd(url: string): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
-  // The rows fit each other; looking each reference up would take longer than writing them.
+  // Without foreign key checks, which would take longer than the inserts.
   await client.query('SET session_replication_role = replica');
   for (const sql of FILL) await client.query(sql);
   await client.query('VACUUM (ANALYZE)');

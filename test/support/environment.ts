@@ -14,12 +14,12 @@ const template = () => required('TEST_PG_TEMPLATE');
 let database: Promise<string> | undefined;
 let redisUrl: Promise<string> | undefined;
 
-/** URL of this spec file's own database, a migrated copy of the template; made at the first call. */
+/** URL of this spec file's own database, a copy of the migrated template that the first call creates. */
 export function workerDatabase(): Promise<string> {
   return (database ??= createDatabase());
 }
 
-/** Drops what `workerDatabase` made, whoever is still connected to it. */
+/** Drops the database of `workerDatabase`, even with open connections. */
 export async function dropWorkerDatabase(): Promise<void> {
   if (!database) return;
   const name = new URL(await database).pathname.slice(1);
@@ -52,19 +52,19 @@ export function compiled(file: string): string {
   return path.join(required('TEST_COMPILED'), file);
 }
 
-/** A topic name that nobody else uses. */
+/** A unique topic name. */
 export function workerTopic(label = 'events'): string {
   return `test.${label}.${worker}.${randomBytes(6).toString('hex')}`;
 }
 
-/** `describe`, or `describe.skip` with the reason on screen when one of the servers cannot be had here. */
+/** `describe`, or `describe.skip` with the reason if one of the servers is not available. */
 export function describeWith(servers: Server | Server[], name: string, body: () => void): void {
   const missing = JSON.parse(process.env.TEST_MISSING_SERVICES ?? '[]') as { name: string; reason: string }[];
   const absent = missing.find((server) => [servers].flat().includes(server.name as Server));
   describeUnless(absent ? `no ${absent.name}: ${absent.reason}` : null, name, body);
 }
 
-/** `describe`, or, where there is an obstacle, `describe.skip` with the obstacle on screen. */
+/** `describe`, or `describe.skip` with the obstacle, if there is one. */
 export function describeUnless(obstacle: string | null, name: string, body: () => void): void {
   if (obstacle) process.stderr.write(`skipped: ${name} (${obstacle})\n`);
   (obstacle ? describe.skip : describe)(name, body);
@@ -77,7 +77,7 @@ async function createDatabase(): Promise<string> {
       try {
         return await client.query(`CREATE DATABASE ${name} TEMPLATE ${template()}`);
       } catch (error) {
-        // 55006: the template is being used, if only by autovacuum.
+        // 55006: the template is in use, maybe by autovacuum.
         if (!(error instanceof DatabaseError) || error.code !== '55006' || attempt === 20) throw error;
         await sleep(100 * Math.random() + 50);
       }

@@ -6,14 +6,14 @@ export function answering(status: number, body = ''): Fault {
 
 export const ok = (body: string) => answering(200, body);
 
-/** A body that goes on by a byte now and then, and never ends. */
+/** An endless body, a byte at a time. */
 export const drip: Fault = (_, response) => {
   response.writeHead(200);
   const timer = setInterval(() => response.write(' '), 20);
   response.on('close', () => clearInterval(timer));
 };
 
-/** A body as fast as it is read, and without end. */
+/** An endless body, as fast as it is read. */
 export const flood: Fault = (_, response) => {
   const chunk = 'x'.repeat(65_536);
   const more = () => {

@@ -1,4 +1,4 @@
-// Starts the servers of the test run and hands their addresses to the workers through the environment.
+// Starts the servers of the test run and passes their addresses to the workers in the environment.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -8,7 +8,7 @@ export default async function globalSetup() {
   const script = path.join(import.meta.dirname, 'servers.ts');
   const child = spawn(process.execPath, ['--import', '@swc-node/register/esm-register', script], {
     cwd: path.resolve(import.meta.dirname, '../..'),
-    // Not in the terminal's process group: after Ctrl-C it still has to stop the servers.
+    // Detached: after Ctrl-C it still has to stop the servers.
     detached: true,
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -20,14 +20,14 @@ export function form(...parts: Part[]): Buffer {
   return Buffer.concat([...pieces, Buffer.from(`--${BOUNDARY}--\r\n`)]);
 }
 
-/** Pictures of one colour, small and quick. */
+/** Small pictures of one colour. */
 export function picture(format: 'png' | 'jpeg' | 'gif' | 'webp', side = 64, background = '#2255aa'): Promise<Buffer> {
   return sharp({ create: { width: side, height: side, channels: 3, background } })
     .toFormat(format)
     .toBuffer();
 }
 
-/** What a telephone takes, smaller: lying on its side, with the place and the camera in its EXIF. */
+/** A small photo like a phone's: rotated, with place and camera in its EXIF. */
 export function photograph(): Promise<Buffer> {
   return sharp({
     create: {
@@ -64,24 +64,24 @@ function crc32(bytes: Buffer): number {
   return (crc ^ -1) >>> 0;
 }
 
-/** A PNG of a few hundred bytes that says it is this large: the classic decompression bomb. */
+/** A PNG of a few hundred bytes that claims this size (decompression bomb). */
 export function pngOfSize(width: number, height: number): Buffer {
   return png(width, height, 8, deflateSync(Buffer.alloc(1024)));
 }
 
-/** A whole PNG of one colour and 64 bits a pixel, a thousandth of what it unpacks to. */
+/** A complete PNG of one colour with 64 bits per pixel, compressed to a thousandth. */
 export function deepPng(width: number, height: number): Buffer {
   return png(width, height, 16, deflateSync(Buffer.alloc((width * 8 + 1) * height)));
 }
 
-/** A small PNG before whose pixels stand 60 chunks of a kind that unpack to 60 MB each. */
+/** A small PNG with 60 chunks of a type that inflate to 60 MB each. */
 export function chunkBomb(kind: 'zTXt' | 'iTXt' | 'iCCP'): Buffer {
   const head = kind === 'iTXt' ? 'k\0\u0001\0\0\0' : 'k\0\0';
   const bomb = chunk(kind, Buffer.concat([Buffer.from(head), deflateSync(Buffer.alloc(60_000_000))]));
   return png(8, 8, 8, deflateSync(Buffer.alloc((8 * 4 + 1) * 8)), Array<Buffer>(60).fill(bomb));
 }
 
-/** A small PNG of so many empty chunks more. */
+/** A small PNG with so many additional empty chunks. */
 export function pngOfChunks(count: number): Buffer {
   return png(
     8,
@@ -107,7 +107,7 @@ function png(width: number, height: number, depth: number, pixels: Buffer, extra
   ]);
 }
 
-/** A GIF of one colour a frame, made by hand: encoding 2,000 frames would take longer than the spec. */
+/** A GIF with one colour per frame, built by hand because encoding 2,000 frames takes long. */
 export function gifOfFrames(count: number, side = 500): Buffer {
   const size = Buffer.alloc(4);
   size.writeUInt16LE(side, 0);

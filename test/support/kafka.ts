@@ -30,14 +30,14 @@ export async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<
   }
 }
 
-/** Makes the topic (3 partitions unless told) where it is not there yet. */
+/** Creates the topic, by default with 3 partitions. */
 export function makeTopic(topic: string, config: Partial<ITopicConfig> = {}): Promise<void> {
   return withAdmin((admin) => createTopic(admin, { numPartitions: 3, ...config, topic }));
 }
 
 /**
- * The broker behind a proxy that cuts, freezes and delays; null where the broker is not ours. One spec at a time can have it:
- * the broker tells its clients one fixed port.
+ * The broker behind a fault proxy; null for a configured broker. Only one spec at a time can use it, because
+ * the broker advertises one fixed port.
  */
 export async function kafkaProxy(): Promise<TcpProxy | null> {
   const detour = process.env.TEST_KAFKA_DETOUR;
@@ -55,7 +55,7 @@ export class TopicReader {
     private readonly consumer: Consumer,
   ) {}
 
-  /** Makes the topic (3 partitions unless told) where it is not there yet. */
+  /** Creates the topic, by default with 3 partitions, and subscribes to it. */
   static async open(config: Partial<ITopicConfig> = {}): Promise<TopicReader> {
     const topic = config.topic ?? workerTopic();
     await makeTopic(topic, config);
@@ -83,7 +83,7 @@ export class TopicReader {
     return this.received.filter(({ key }) => key === userId);
   }
 
-  /** Waits until that many messages have come, of one user or of all. */
+  /** Waits for that many messages, of one user or of all. */
   async count(messages: number, userId?: string, limit = 10_000): Promise<Received[]> {
     const found = () => (userId ? this.of(userId) : this.received);
     await until(() => found().length >= messages, limit);
@@ -95,7 +95,7 @@ export class TopicReader {
   }
 }
 
-/** Event ids in the order in which they were seen for the first time. */
+/** Event ids in the order of their first appearance. */
 export function firstSeen(messages: Received[]): string[] {
   return [...new Set(messages.map(({ value }) => value.event_id as string))];
 }

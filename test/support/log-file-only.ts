@@ -1,4 +1,4 @@
-// Imported first by a spec that reads LOG_FILE: the copy on standard output would stand between the test results.
+// Imported first by specs that read LOG_FILE; keeps the log off standard output.
 jest.mock('../../src/common/logging/buffered-log-writer.js', () => {
   const { BufferedLogWriter } = jest.requireActual<typeof import('../../src/common/logging/buffered-log-writer.js')>(
     '../../src/common/logging/buffered-log-writer.js',

@@ -8,12 +8,12 @@ export interface Delivery {
   mail: ParsedMail;
 }
 
-/** A real SMTP listener that keeps what it is given and can be told to refuse. */
+/** An SMTP server that stores messages and can refuse them. */
 export class MailServer {
   readonly deliveries: Delivery[] = [];
-  /** Replies to the next messages, in order; then they are accepted. */
+  /** Replies to the next messages, in order; later ones are accepted. */
   readonly refusals: { status: number; text: string }[] = [];
-  /** The Message-ID of whatever was offered, refused or not. */
+  /** Message-IDs of all messages, refused ones included. */
   readonly offered: string[] = [];
 
   private constructor(private readonly server: SMTPServer) {}
@@ -43,7 +43,7 @@ export class MailServer {
     return `smtp://127.0.0.1:${(this.server.server.address() as AddressInfo).port}`;
   }
 
-  /** The first message to the address, as soon as it is there. */
+  /** Waits for the first message to the address. */
   async delivery(to: string): Promise<Delivery> {
     return until(() => this.deliveries.find(({ recipients }) => recipients.includes(to)));
   }

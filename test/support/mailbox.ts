@@ -5,25 +5,25 @@ import type { ParsedMail } from 'mailparser';
 import type { MailKind } from '../../src/mail/mail.js';
 import { until } from './until.js';
 
-/** Where the apps of this worker write their mail. */
+/** The mail folder of this worker's apps. */
 export const MAIL_DIRECTORY = join(tmpdir(), `meetinity-mail-${process.pid}`);
 
-/** The messages of a kind to an address, oldest first. */
+/** Messages of a kind to an address, oldest first. */
 export async function mailsTo(address: string, kind: MailKind): Promise<ParsedMail[]> {
   const names = await readdir(MAIL_DIRECTORY).catch(() => []);
   const files = names.filter((name) => name.includes(`-${kind}-`)).sort();
   const texts = await Promise.all(files.map((name) => readFile(join(MAIL_DIRECTORY, name))));
-  // Loaded where mail is read only: nearly every spec imports this file.
+  // Loaded on first use: nearly every spec imports this file.
   const { simpleParser } = await import('mailparser');
   return Promise.all(texts.filter((text) => text.includes(`To: ${address}\r\n`)).map((text) => simpleParser(text)));
 }
 
-/** The message of the kind, as soon as it is there. @param count which one, 1 for the first */
+/** Waits for a message of the kind. @param count 1 for the first */
 export async function mailTo(address: string, kind: MailKind, count = 1): Promise<ParsedMail> {
   return until(async () => (await mailsTo(address, kind))[count - 1]);
 }
 
-/** The address that the message asks to open. */
+/** The link in the message. */
 export function linkIn(mail: ParsedMail): URL {
   const [link] = /https?:\/\/\S+/.exec(mail.text ?? '') ?? [];
   if (!link) throw new Error('the message has no link');

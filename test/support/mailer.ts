@@ -4,11 +4,11 @@ import { readSettings } from '../../src/config/settings.js';
 import { Mailer } from '../../src/mail/mailer.js';
 import { testValues } from './app.js';
 
-/** What the mailers of a spec have logged, one line an entry. */
+/** Log lines of the mailers of a spec. */
 export const lines: string[] = [];
 const open: Mailer[] = [];
 
-/** A mailer of its own, with short delays; `stopMailers` ends it. */
+/** A mailer with short delays; `stopMailers` stops it. */
 export function mailer(overrides: Record<string, string> = {}): Mailer {
   const write = (facts: unknown, message: string) => void lines.push(JSON.stringify([facts, message]));
   const logger = { debug: write, info: write, warn: write, error: write } as unknown as Logger;
@@ -23,7 +23,7 @@ export async function stopMailers(): Promise<void> {
   lines.length = 0;
 }
 
-/** Messages of a kind with a result, as the metric counts them. */
+/** The metric of messages with a result. */
 export async function counted(kind: string, result: string): Promise<number> {
   const { values } = (await registry.getSingleMetric('mails_total')!.get()) as {
     values: { labels: Record<string, string>; value: number }[];

@@ -7,7 +7,7 @@ export type Claims = Record<string, unknown>;
 type TokenRequest = IncomingMessage & { body: Record<string, string> };
 export type Fault = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** What the provider was asked, in order. */
+/** A request to the provider. */
 export interface Seen {
   method: string;
   url: string;
@@ -16,12 +16,12 @@ export interface Seen {
   body?: Record<string, string>;
 }
 
-/** An independent OpenID Connect server, both providers in one. Each code stands for the person who signed in to get it. */
+/** An independent OpenID Connect server for both providers. Each code belongs to the person who signed in. */
 export class OidcProvider {
   readonly seen: Seen[] = [];
-  /** By path: what answers in place of the server. */
+  /** Handlers by path that replace the server's. */
   readonly faults = new Map<string, Fault>();
-  /** What the id tokens say from now on in place of the usual; an undefined claim is left out. */
+  /** Overrides claims of the id tokens; undefined removes a claim. */
   idToken: Claims = {};
   lastIdToken: Claims = {};
   private readonly people = new Map<string, Claims>();
@@ -49,7 +49,7 @@ export class OidcProvider {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** The environment of a service that uses this server for both providers. */
+  /** Environment of a service that uses this server for both providers. */
   get values(): Record<string, string> {
     const of = (name: string) => ({
       [`OAUTH_${name}_CLIENT_ID`]: `client-${name}`,
@@ -61,12 +61,12 @@ export class OidcProvider {
     return { ...of('GOOGLE'), ...of('LINKEDIN'), PUBLIC_BASE_URL: 'http://127.0.0.1:8081' };
   }
 
-  /** Says who sits at the provider's page from now on. */
+  /** Sets the person who signs in at the provider. */
   signedInAs(claims: Claims): void {
     this.next = claims;
   }
 
-  /** Signs in at the provider's page; the query that the browser is sent back with. */
+  /** Signs in at the provider; returns the query of the redirect back. */
   async authorize(authUrl: string): Promise<URL> {
     const response = await fetch(authUrl, { redirect: 'manual' });
     await response.body?.cancel();
@@ -109,7 +109,7 @@ export class OidcProvider {
 
 let people = 0;
 
-/** Claims of somebody new whose address the provider has verified. */
+/** Claims of a new person with a verified address. */
 export function person(claims: Claims = {}): { sub: string; email: string } & Claims {
   people += 1;
   const sub = `subject-${process.pid}-${people}`;

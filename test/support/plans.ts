@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 
-/** One node of a plan, as EXPLAIN (FORMAT JSON) has it. */
+/** A node of a plan of EXPLAIN (FORMAT JSON). */
 export interface Plan {
   'Node Type': string;
   'Relation Name'?: string;
@@ -13,7 +13,7 @@ interface Explained {
   Plan: Plan;
 }
 
-/** PostgreSQL sends each statement's plan to whoever sent the statement, those of foreign keys and triggers included. */
+/** auto_explain sends each statement's plan to its client, including those of foreign keys and triggers. */
 const SETTINGS = {
   session_preload_libraries: `'auto_explain'`,
   'auto_explain.log_min_duration': '0',
@@ -24,7 +24,7 @@ const SETTINGS = {
 
 const own = Object.getOwnPropertyDescriptor(Client.prototype, 'emit');
 
-/** The plans that statements really ran by, whichever connection of this process sent them and however it was set. */
+/** The actual plans of all statements of this process. */
 export class PlanRecorder {
   private seen: Explained[] = [];
 
@@ -37,7 +37,7 @@ export class PlanRecorder {
     const name = new URL(url).pathname.slice(1);
     for (const [key, value] of Object.entries(SETTINGS))
       await client.query(`ALTER DATABASE ${name} SET ${key} = ${value}`);
-    // Three tables never grow: there is no shorter way than to read their one page.
+    // Three tables never grow: reading their one page is the best plan.
     const { rows } = await client.query<{ relname: string }>(
       `SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
           AND relname NOT IN ('migrations', 'audit_redactions', 'avatar_removals')`,
@@ -58,10 +58,10 @@ export class PlanRecorder {
     else delete (Client.prototype as Partial<Client>).emit;
   }
 
-  /** How many statements there were since the last call, and those among them that read a table from end to end. */
+  /** The number of statements since the last call, and those with a sequential scan. */
   take(): { statements: number; scans: string[] } {
     const seen = this.seen.splice(0);
-    // What is only explained is planned and not run.
+    // EXPLAIN plans a statement without running it.
     const run = seen.filter((plan) => !plan['Query Text'].startsWith('EXPLAIN'));
     const scans = run.flatMap(({ 'Query Text': sql, Plan: plan }) =>
       this.scansOf(plan).map((table) => `${table}: ${sql.replaceAll(/\s+/g, ' ')}`),
@@ -76,7 +76,7 @@ export class PlanRecorder {
 
   private scansOf(plan: Plan, parent?: Plan): string[] {
     const { 'Node Type': type, 'Relation Name': table = '', Filter: filter } = plan;
-    // Without a condition of its own it reads no more rows than the limit above it says.
+    // Without a filter it reads no more rows than the limit above it.
     const bounded = parent?.['Node Type'] === 'Limit' && filter === undefined;
     const here = type === 'Seq Scan' && this.tables.has(table) && !bounded ? [table] : [];
     return [...here, ...(plan.Plans ?? []).flatMap((child) => this.scansOf(child, plan))];

@@ -8,7 +8,7 @@ import type { Certificate } from './certificates.js';
 
 const CARELESS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 
-/** A PostgreSQL of one spec, for what the whole server is told. */
+/** A PostgreSQL of one spec, for settings of the whole server. */
 export class OwnPostgres {
   private constructor(
     private readonly folder: string,
@@ -27,7 +27,7 @@ export class OwnPostgres {
     return this.server.url;
   }
 
-  /** The URL by another name of the host, with parameters. */
+  /** The URL with another host name and parameters. */
   urlOf(host: string, parameters: Record<string, string> = {}, user?: string): string {
     const url = new URL(this.url);
     url.hostname = host;
@@ -47,7 +47,7 @@ export class OwnPostgres {
     }
   }
 
-  /** Turns TLS on, with the rules of who may connect how; the database `postgres` stays open to all. */
+  /** Enables TLS with rules of pg_hba.conf; the database `postgres` stays open. */
   async encrypt(certificate: Certificate, authority: string, rules: string[]): Promise<void> {
     const { uid, gid } = statSync(path.join(this.server.dataDir, 'PG_VERSION'));
     chownSync(certificate.key, uid, gid);

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 
-/** Runs statements on a database whatever its default for writes is. */
+/** Runs statements on a database that may be read-only by default. */
 export async function runWritable(url: string, ...statements: string[]): Promise<void> {
   const client = new Client({ connectionString: url, options: '-c default_transaction_read_only=off' });
   await client.connect();
@@ -11,7 +11,7 @@ export async function runWritable(url: string, ...statements: string[]): Promise
   }
 }
 
-/** From now on every new connection to the database is read-only; those that there are end. */
+/** Makes new connections to the database read-only and closes the existing ones. */
 export async function makeReadOnly(url: string): Promise<void> {
   const name = new URL(url).pathname.slice(1);
   await runWritable(
@@ -21,7 +21,7 @@ export async function makeReadOnly(url: string): Promise<void> {
   );
 }
 
-/** New connections take writes; those that there are stay as they are. */
+/** Makes new connections writable; existing ones stay as they are. */
 export async function makeWritable(url: string): Promise<void> {
   await runWritable(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} RESET default_transaction_read_only`);
 }

@@ -21,11 +21,11 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
-/** Null where a server can be had, else the reason why not; the first call may take ten seconds. */
+/** Null if a server is available, else the reason; the first call may take ten seconds. */
 export function s3Missing(): string | null {
   if (process.env.TEST_S3_ENDPOINT || existsSync(FOLDER)) return null;
   mkdirSync(CACHE, { recursive: true });
-  // Aside and renamed: another worker, or an end half-way, must not leave half of it.
+  // Atomic: another worker or a kill must not leave a partial installation.
   const aside = mkdtempSync(path.join(CACHE, 'moto-'));
   const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', aside, ...PACKAGES];
   const { status, error, stderr } = spawnSync('python3', args, { encoding: 'utf8', timeout: 120_000 });

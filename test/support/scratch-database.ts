@@ -7,7 +7,7 @@ import { readSettings } from '../../src/config/settings.js';
 import { entities } from '../../src/entities.js';
 import { workerDatabase } from './environment.js';
 
-/** Databases beside the worker's own, for specs that take the schema itself apart. */
+/** Additional databases, for specs that change the schema. */
 export class ScratchDatabases {
   private readonly names: string[] = [];
   private readonly open: DataSource[] = [];
@@ -22,7 +22,7 @@ export class ScratchDatabases {
     return url.href;
   }
 
-  /** A connection that knows all entities and migrations, closed by `drop`. */
+  /** A connection with all entities and migrations, closed by `drop`. */
   async connect(url: string): Promise<DataSource> {
     const dataSource = new DataSource({
       ...databaseOptions(testSettings(url)),

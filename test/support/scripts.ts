@@ -6,7 +6,7 @@ import { compiled, workerDatabase } from './environment.js';
 
 export interface ScriptResult {
   code: number | null;
-  /** What it printed, first to standard output, then to standard error. */
+  /** Standard output, then standard error. */
   output: string;
   stdout: string;
   stderr: string;

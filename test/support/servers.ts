@@ -1,4 +1,4 @@
-// The test run's servers, in a process of their own: it ends with Jest, however Jest ends, because its pipe closes.
+// Runs the servers of a test run in their own process, which exits when Jest does, because its pipe closes.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Client } from 'pg';
@@ -26,7 +26,7 @@ async function asAdmin(adminUrl: string, ...statements: string[]): Promise<{ dat
   }
 }
 
-/** An empty, migrated database that every worker copies. Nobody can connect to it: a connection blocks copying. */
+/** An empty, migrated database that every worker copies. It refuses connections, which would block copying. */
 async function createTemplate(adminUrl: string): Promise<void> {
   await asAdmin(adminUrl, `CREATE DATABASE ${template}`);
   const url = new URL(adminUrl);
@@ -42,7 +42,7 @@ async function dropDatabases(adminUrl: string): Promise<void> {
   await asAdmin(adminUrl, ...rows.map(({ datname }) => `DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`));
 }
 
-/** A program that some specs need, found or missed like a server. */
+/** A program that some specs need, treated like a server. */
 async function program(name: string, wanted: boolean, find: (log: Log) => Promise<string>) {
   if (!wanted) return { path: '', missing: [{ name, reason: 'not in TEST_SERVICES' }] };
   try {
@@ -53,7 +53,7 @@ async function program(name: string, wanted: boolean, find: (log: Log) => Promis
   }
 }
 
-/** All of them, or the first failure once the others have settled and what did start is stopped. */
+/** Starts all servers; after a failure it stops the others and throws. */
 async function together<T extends readonly unknown[]>(...starts: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
   const settled = await Promise.allSettled(starts);
   const failed = settled.find((result) => result.status === 'rejected');
@@ -92,7 +92,7 @@ async function start() {
   const compiled = compileSources();
   const stop = async () => {
     compiled.remove();
-    // Of a server that is not ours nothing may be left behind.
+    // A configured server must be left as it was.
     if (TEST_DATABASE_URL) await dropDatabases(adminUrl);
     await Promise.all([database.stop(), others.stop()]);
   };

@@ -15,7 +15,7 @@ export const PRODUCTION: Values = {
 export const read = (values: Values = {}) => readSettings({ ...DEVELOPMENT, ...values });
 export const readProduction = (values: Values = {}) => readSettings({ ...PRODUCTION, ...values });
 
-/** The one line that a wrong environment ends the process with. */
+/** The error of an invalid environment. */
 export function refusal(values: Values): string {
   try {
     readSettings(values);

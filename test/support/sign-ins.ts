@@ -4,7 +4,7 @@ export const LIMITED = { RATE_LIMIT_ENABLED: 'true' };
 export const WRONG = 'wrong password 1';
 let client = 0;
 
-/** An address that no other spec of the file has counted against. */
+/** A client address without counts of other specs. */
 export const newClient = () => `198.51.${(client += 1) >> 8}.${client & 255}`;
 
 export function login(
@@ -17,13 +17,13 @@ export function login(
   return app.request('POST', '/auth/login', { body: { email, password }, remoteAddress: from, headers });
 }
 
-/** One after the other. */
+/** Repeats in sequence. */
 export async function times<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   for (let index = 0; index < count; index += 1) results.push(await work(index));
   return results;
 }
 
-/** How many answers had which status. */
+/** The number of answers by status. */
 export const tally = (answers: Answer[]) =>
   answers.reduce<Record<number, number>>((all, { status }) => ({ ...all, [status]: (all[status] ?? 0) + 1 }), {});

@@ -1,11 +1,11 @@
 import { AddressInfo, connect, createServer, Server, Socket } from 'node:net';
 
-/** A TCP proxy that can fail the way networks do; one stands between the service and a server in fault specs. */
+/** A TCP proxy that simulates network faults between the service and a server. */
 export class TcpProxy {
   private readonly pairs = new Set<[Socket, Socket]>();
   private refusing = false;
   private frozen = false;
-  /** Milliseconds that every chunk waits, in both directions. */
+  /** Delay of every chunk in both directions, milliseconds. */
   delay = 0;
 
   private constructor(
@@ -26,7 +26,7 @@ export class TcpProxy {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** The target's URL, by way of this proxy. */
+  /** The target's URL through this proxy. */
   get url(): string {
     const url = new URL(this.target.href);
     url.hostname = '127.0.0.1';
@@ -34,29 +34,29 @@ export class TcpProxy {
     return url.href;
   }
 
-  /** Closes what is open and every new connection at once, like a server that died. */
+  /** Closes open and new connections at once, like a server that died. */
   cut(): void {
     this.refusing = true;
     for (const pair of this.pairs) this.close(pair);
   }
 
-  /** Keeps connections open and passes nothing on, like a host that hangs. */
+  /** Keeps connections open and forwards nothing, like a host that hangs. */
   freeze(): void {
     this.frozen = true;
     this.freezeOpen();
   }
 
-  /** Freezes what is open and serves new connections, like an address that has moved away from a host that hangs. */
+  /** Freezes open connections and serves new ones, like an address that moved away from a host that hangs. */
   freezeOpen(): void {
     for (const pair of this.pairs) for (const socket of pair) socket.pause();
   }
 
-  /** New connections lead to another server, open ones stay, like a name that has moved. */
+  /** Sends new connections to another server and keeps open ones, like a DNS change. */
   moveTo(url: string): void {
     this.target = new URL(url);
   }
 
-  /** Lets everything through again; what was held while frozen arrives now. */
+  /** Ends all faults; frozen data arrives now. */
   restore(): void {
     this.refusing = false;
     this.frozen = false;
@@ -84,7 +84,7 @@ export class TcpProxy {
   }
 
   private pass(from: Socket, to: Socket): void {
-    // One queue, not a timer a chunk: a delay that has become shorter must not let one overtake another.
+    // One queue keeps the order of chunks when the delay gets shorter.
     const queue: { due: number; action: () => void }[] = [];
     let timer: NodeJS.Timeout | undefined;
     const pump = () => {

@@ -11,7 +11,7 @@ export async function createTopic(admin: Admin, config: ITopicConfig): Promise<v
   await until(() => partitions().then((all) => all.every(({ leader }) => leader >= 0), isUnknownTopic));
 }
 
-/** False for a topic that is not known yet, which `until` asks for again; throws what else has gone wrong. */
+/** False for a topic that is not known yet, so that `until` retries; throws other errors. */
 function isUnknownTopic(error: unknown): false {
   if ((error as Partial<KafkaJSProtocolError>).type === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
   throw error;

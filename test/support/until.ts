@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
 
-/** Waits for something that happens by itself and hands it over; fails where it does not. Times in milliseconds. */
+/** Polls until the result is truthy and returns it; throws after the timeout. Times in milliseconds. */
 export async function until<T>(condition: () => T | Promise<T>, limit = 10_000): Promise<Truthy<T>> {
   for (const end = performance.now() + limit; ; await sleep(5)) {
     const found = await condition();
@@ -11,7 +11,7 @@ export async function until<T>(condition: () => T | Promise<T>, limit = 10_000):
   }
 }
 
-/** What the work gives; fails where it takes longer than the limit, milliseconds. */
+/** The result of the work; throws if it takes longer than the limit in milliseconds. */
 export async function within<T>(limit: number, work: () => Promise<T>): Promise<T> {
   const start = performance.now();
   const result = await work();
@@ -19,7 +19,7 @@ export async function within<T>(limit: number, work: () => Promise<T>): Promise<
   return result;
 }
 
-/** The least of up to five measurements, milliseconds; a busy machine spoils some of them, a slow service all. */
+/** The minimum of up to five measurements in milliseconds: a busy machine slows some of them, a slow service all. */
 export async function quickest(limit: number, measure: () => Promise<number>): Promise<number> {
   let least = Infinity;
   for (let tries = 0; tries < 5 && least >= limit; tries += 1) least = Math.min(least, await measure());

@@ -14,7 +14,7 @@ export const LOG_NAME = 'example.com/audit';
 const KEY = Buffer.from(Array.from({ length: 32 }, (_, n) => n));
 export const VERIFIER_KEY = new CheckpointSigner(LOG_NAME, KEY).verifierKey;
 
-/** A signed audit in a database of its own. */
+/** A signed audit in its own database. */
 export interface WitnessedAudit {
   /** With the tiles and the last checkpoint. */
   folder: string;
@@ -76,7 +76,7 @@ export async function createWitnessedAudit(url: string, folder: string): Promise
   return { folder, notes, entries };
 }
 
-/** Both verdicts: true where the audit is as it was signed. */
+/** The results of both verifiers; true for an unchanged audit. */
 export async function verifyTwice(database: DataSource, url: string, { folder }: WitnessedAudit): Promise<boolean[]> {
   const [places, asOf] = [[folder, path.join(folder, 'notes')], new Date(Date.now() + 3_600_000)];
   const own = async () => {

@@ -4,16 +4,16 @@ import { readBio, readInterests, type Person } from '../people.js';
 import type { Rows, UserRow } from './database.js';
 
 export interface CacheFindings {
-  /** Entries that answer. */
+  /** Entries with a value. */
   entries: number;
-  /** Entries that hold no value, or one that was voided with all others of its time. */
+  /** Entries without a value or of an older generation. */
   others: number;
   stale: string[];
 }
 
 const PREFIXES = { profile: 'user:profile:', preferences: 'user:preferences:' } as const;
 
-/** Compares every cached profile and every cached set of preferences with its row. */
+/** Compares every cached profile and preferences with the row. */
 export async function checkCaches(redisUrl: string, people: Person[], rows: Rows): Promise<CacheFindings> {
   const users = new Map(rows.users.map((user) => [user.id, user]));
   const persons = new Map(people.map((person) => [person.email, person]));
@@ -66,7 +66,7 @@ function parse(text: string): Record<string, unknown> | null {
   }
 }
 
-/** Strings are stored as JSON, quotes and all. */
+/** Strings are stored as JSON, with quotes. */
 function unquote(value: string): string {
   return value.startsWith('"') ? (JSON.parse(value) as string) : value;
 }

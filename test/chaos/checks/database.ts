@@ -19,7 +19,7 @@ export interface OutboxRow {
 
 export interface Rows {
   users: UserRow[];
-  /** In the order of their ids, which per user is that of the commits. */
+  /** In the order of their ids, which is the commit order of each user. */
   outbox: OutboxRow[];
 }
 
@@ -48,7 +48,7 @@ export function readRows(url: string): Promise<Rows> {
   });
 }
 
-/** Events that wait to be published. */
+/** Unpublished events. */
 export function waitingEvents(url: string): Promise<number> {
   return withDatabase(url, async (client) => {
     const { rows } = await client.query<{ count: number }>(

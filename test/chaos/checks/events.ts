@@ -5,23 +5,23 @@ export interface EventFindings {
   /** Rows of the outbox. */
   events: number;
   messages: number;
-  /** Committed events that no consumer gets to see. */
+  /** Committed events that are missing in the topic. */
   lost: string[];
-  /** Messages of which there is no row: of a change that was rolled back, or of none. */
+  /** Messages without a row, such as those of a rolled-back change. */
   phantom: string[];
   /** Events first seen before an earlier one of the same user, or outside the user's partition. */
   reordered: string[];
   /**
-   * Events last seen after a later one of the same user: a consumer that goes by what it saw last would be left with the
-   * older state. A repetition after a crash begins with the oldest and runs to the newest, so this must not happen either.
+   * Events last seen after a later one of the same user: a consumer that keeps the last message would be left with an
+   * older state. Redelivery after a crash runs from the oldest to the newest, so this must not happen.
    */
   trailing: string[];
-  /** Messages seen before; allowed, a consumer knows them by `event_id`. */
+  /** Duplicates; allowed, because consumers deduplicate by `event_id`. */
   duplicated: number;
   parked: number;
 }
 
-/** Compares what was committed with what was read from the topic. */
+/** Compares committed events with the topic. */
 export function checkEvents(outbox: OutboxRow[], messages: TopicMessage[]): EventFindings {
   const rows = new Map(outbox.map((row) => [row.event_id, row]));
   const firsts = new Map<string, TopicMessage>();

@@ -14,7 +14,7 @@ export interface InstanceFindings {
   revived: number;
 }
 
-/** Asks both instances for what the rows say, and tries tokens that must not work. */
+/** Compares the answers of both instances with the rows, and tries revoked tokens. */
 export async function checkInstances(
   gateway: Gateway,
   people: People,

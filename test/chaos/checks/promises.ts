@@ -4,22 +4,22 @@ import type { Rows, UserRow } from './database.js';
 import type { TopicMessage } from './topic.js';
 
 export interface PromiseFindings {
-  /** Changes that were acknowledged. */
+  /** Acknowledged changes. */
   acknowledged: number;
-  /** Of those: what the row, or the topic, does not know. */
+  /** Acknowledged changes that are missing in the row or the topic. */
   lost: string[];
-  /** Rows and events that nobody asked for. */
+  /** Rows and events without a request. */
   surplus: string[];
 }
 
-/** Compares every acknowledged change with the rows, and with the events; what was never answered may be there or not. */
+/** Compares every acknowledged change with the rows and events; unanswered ones may be missing. */
 export function checkPromises(people: Person[], rows: Rows, messages: TopicMessage[]): PromiseFindings {
   const findings: PromiseFindings = { acknowledged: 0, lost: [], surplus: [] };
   const users = new Map(rows.users.map((user) => [user.email, user]));
   const events = new Map<string, Map<string, TopicMessage>>();
   for (const message of messages) {
     const own = events.get(message.user_id) ?? new Map<string, TopicMessage>();
-    // Of repetitions one counts.
+    // Duplicates count once.
     events.set(message.user_id, own.set(message.event_id, message));
   }
   for (const person of people) {
@@ -42,7 +42,7 @@ function checkRow(person: Person, row: UserRow | undefined, { lost, surplus }: P
     return;
   }
   const check = (field: string, stored: number | null, { acknowledged, sent }: Sequence) => {
-    if (stored === null || stored > sent) surplus.push(`${name}: ${field} holds what nobody sent`);
+    if (stored === null || stored > sent) surplus.push(`${name}: ${field} holds a value that was never sent`);
     else if (stored < acknowledged) lost.push(`${name}: ${field} is ${stored}, acknowledged was ${acknowledged}`);
   };
   check('bio', readBio(person, row.bio), person.bio);

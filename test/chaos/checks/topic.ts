@@ -14,7 +14,7 @@ export interface TopicMessage {
 /** Milliseconds. */
 const MAX_WAIT_MS = 60_000;
 
-/** The whole topic from its first message to its last, per partition in order, read by a consumer of its own. */
+/** Reads the whole topic with a new consumer, in order per partition. */
 export async function readTopic(brokers: string, topic: string): Promise<TopicMessage[]> {
   const kafka = new Kafka({ clientId: 'chaos', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
   const missing = await ends(kafka, topic);

@@ -2,10 +2,10 @@ import { Agent, createServer, request as httpRequest, type IncomingMessage, type
 import type { AddressInfo } from 'node:net';
 import type { Instance } from '../instance.js';
 
-/** Milliseconds between two looks at readiness. */
+/** Interval of readiness checks. */
 const PROBE_MS = 500;
 
-/** A plain round-robin proxy: it leaves out what is not ready, as an orchestrator's does, and tries nothing twice. */
+/** A round-robin proxy that skips instances that are not ready and does not retry. */
 export class Balancer {
   private readonly agent = new Agent({ keepAlive: true });
   private readonly server = createServer((request, response) => this.pass(request, response));

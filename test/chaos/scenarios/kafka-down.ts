@@ -11,7 +11,7 @@ const REQUESTS_PER_SECOND = 50;
 /** Milliseconds before and after. */
 const CALM_MS = 30_000;
 
-/** The broker is killed under a steady load of changes and comes back on its data: what writers notice, how the backlog drains. */
+/** Kills the broker under a steady load of writes and restarts it on its data; measures write latency and the backlog. */
 export const kafkaDown: Scenario = {
   minutes: 2,
   async run(stage, { minutes, log }) {

@@ -7,7 +7,7 @@ export interface Member {
   token: string;
 }
 
-/** People who are signed in, made by the service itself. */
+/** Signed-in people, registered through the API. */
 export async function createMembers(gateway: Gateway, count: number): Promise<Member[]> {
   const members: Member[] = [];
   for (let n = 0; n < count; n += 1) {
@@ -54,7 +54,7 @@ export class Samples {
 export type Summary = ReturnType<Samples['summary']>;
 
 /**
- * A steady load that does not wait for answers (open loop): what is late is seen as late, not as less. Each answer counts
+ * A steady open-loop load: it does not wait for answers, so that slow ones do not lower the rate. Each answer counts
  * for the phase in which its request was sent.
  */
 export class SteadyLoad {
@@ -73,7 +73,7 @@ export class SteadyLoad {
     this.loop = this.run();
   }
 
-  /** Begins a phase and gives the one that ends. */
+  /** Starts a phase and returns the previous one. */
   next(): Samples {
     const { samples } = this;
     samples.end();

@@ -1,14 +1,14 @@
 import type { Attempt, Call, Gateway } from '../gateway.js';
 import { createMembers, type Member, round, SteadyLoad } from './load.js';
 
-/** Members of their own, so that nothing else changes what is measured by them. */
+/** Separate members for measurements, which the load does not change. */
 const PROBE_ATTEMPTS = 2;
 
-/** Reads and changes of profiles in turn; answers that a phase does not expect are counted. */
+/** Reads and writes of profiles in turn; counts unexpected answers by phase. */
 export class MixedLoad {
   readonly load: SteadyLoad;
   readonly unexpected = new Map<string, number>();
-  /** Statuses that are right beside 200. */
+  /** Expected statuses besides 200. */
   expected: { read: number[]; write: number[] } = { read: [], write: [] };
 
   private constructor(
@@ -26,12 +26,12 @@ export class MixedLoad {
     return new MixedLoad(gateway, members.slice(PROBE_ATTEMPTS), members.slice(0, PROBE_ATTEMPTS), rate);
   }
 
-  /** Changes the profile of a member who is there for this, at one instance. */
+  /** Changes the profile of a separate member at one instance. */
   write(instance: number): Promise<Attempt> {
     return this.gateway.once(this.changeOf(this.probes[instance]!, performance.now()), instance);
   }
 
-  /** Milliseconds from `since` until a change at the instance is as it should be; Infinity past the limit. */
+  /** Milliseconds from `since` until a write at the instance succeeds; Infinity after the limit. */
   async recovery(instance: number, since: number, limit: number, works: (attempt: Attempt) => Promise<boolean>) {
     for (;;) {
       const attempt = await this.write(instance);

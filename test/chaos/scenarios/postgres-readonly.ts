@@ -19,8 +19,8 @@ const CHECK_ATTEMPTS = 40;
 const UNAVAILABLE = { read: [], write: [503] };
 
 /**
- * PostgreSQL takes no writes, and takes them again: first by a setting of the server, which holds for connections that are
- * there, then by a default of the database, which a connection keeps for as long as it lives.
+ * PostgreSQL becomes read-only and writable again: first by a setting of the server, which affects existing
+ * connections, then by a default of the database, which a connection keeps for its lifetime.
  */
 export const postgresReadonly: Scenario = {
   minutes: 0.5,
@@ -71,7 +71,7 @@ export const postgresReadonly: Scenario = {
       ),
     );
     await during('between', { read: [], write: [] }, () => sleep(CALM_MS));
-    // The end of its connections is no answer that a read-only server gives.
+    // Closing the connections is not part of the fault.
     await during('connections end', { read: [503], write: [503] }, async () => {
       await makeReadOnly(direct.postgres);
       await sleep(2000);

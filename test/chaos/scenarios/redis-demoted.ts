@@ -11,8 +11,8 @@ const REQUESTS_PER_SECOND = 100;
 const RECOVERY_LIMIT_MS = 30_000;
 
 /**
- * The name of Redis comes to lead to another server, the primary from then on, while the old one goes on as its replica and
- * keeps its connections: what users notice, how many commands are refused, and how soon the new one is written to.
+ * The host name of Redis moves to another server, the new primary, while the old one becomes its replica and
+ * keeps its connections. Measures errors, refused commands and the time until the first write to the new one.
  */
 export const redisDemoted: Scenario = {
   minutes: 0.5,

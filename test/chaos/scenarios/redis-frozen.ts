@@ -9,7 +9,7 @@ const REQUESTS_PER_SECOND = 100;
 const CALM_MS = 15_000;
 const MAX_RECOVERY_MS = 30_000;
 
-/** Redis hangs with its connections open: what readers notice, and how soon it is used again. */
+/** Redis hangs with its connections open; measures read latency and the time until it is used again. */
 export const redisFrozen: Scenario = {
   minutes: 0.5,
   async run(stage, { minutes, log }) {
@@ -67,7 +67,7 @@ export const redisFrozen: Scenario = {
   },
 };
 
-/** How often the instance was served from a cache so far. */
+/** The cache hits of the instance. */
 async function cacheHits({ url }: Instance): Promise<number> {
   const text = await fetch(`${url}/metrics`).then((response) => response.text());
   const lines = text.split('\n').filter((line) => /cache/.test(line) && line.includes('result="hit"'));

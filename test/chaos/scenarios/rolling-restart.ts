@@ -8,7 +8,7 @@ import type { Scenario } from './scenario.js';
 /** Requests a second; a fifth of them are writes. */
 const REQUESTS_PER_SECOND = 200;
 
-/** Each instance is ended by SIGTERM and started again, behind a plain balancer and under load: no request may fail. */
+/** Restarts each instance by SIGTERM behind a load balancer and under load: no request may fail. */
 export const rollingRestart: Scenario = {
   minutes: 1,
   async run(stage, { minutes, log }) {

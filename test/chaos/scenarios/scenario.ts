@@ -6,7 +6,7 @@ export interface ScenarioOptions {
 }
 
 export interface ScenarioResult {
-  /** For the screen. */
+  /** For standard output. */
   text: string;
   /** For `--json`. */
   data: Record<string, unknown>;

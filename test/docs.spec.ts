@@ -66,6 +66,42 @@ it('describes ids, bodies, errors and empty parameters as the service handles th
     }
 });
 
+it('names each operation by a verb and a noun, and explains every operation, parameter and field', async () => {
+  const { paths, components, tags } = (await service.get('/docs-json')).body;
+  const operations = Object.values<any>(paths).flatMap((item) => Object.values<any>(item));
+  const ids = operations.map(({ operationId }) => operationId as string);
+  expect(ids.filter((id) => !/^[a-z]+[A-Z][A-Za-z]+$/.test(id))).toEqual([]);
+  expect(new Set(ids).size).toBe(ids.length);
+  const described = new Set(tags.filter(({ description }: any) => description).map(({ name }: any) => name));
+  for (const { operationId, summary, tags: own, parameters = [], responses } of operations) {
+    expect([operationId, typeof summary, own.every((tag: string) => described.has(tag))]).toEqual([
+      operationId,
+      'string',
+      true,
+    ]);
+    const silent = parameters.filter(({ description }: any) => !description).map(({ name }: any) => name);
+    expect([operationId, silent]).toEqual([operationId, []]);
+    for (const [status, { description, headers, content }] of Object.entries<any>(responses)) {
+      expect([operationId, status, Boolean(description), 'X-Request-ID' in headers]).toEqual([
+        operationId,
+        status,
+        true,
+        true,
+      ]);
+      // The report is no error, whatever its status.
+      if (Number(status) < 400 || (operationId === 'getHealth' && status === '503')) continue;
+      const examples = Object.entries<any>(content['application/json'].examples);
+      expect([operationId, status, examples.length > 0]).toEqual([operationId, status, true]);
+      for (const [type, { value }] of examples)
+        expect([value.error.type, value.error.code]).toEqual([type, Number(status)]);
+    }
+  }
+  const fields = Object.entries<any>(components.schemas).flatMap(([schema, { properties = {} }]) =>
+    Object.entries<any>(properties).map(([name, field]) => ({ name: `${schema}.${name}`, ...field })),
+  );
+  expect(fields.filter(({ description, $ref, allOf }) => !description && !$ref && !allOf)).toEqual([]);
+});
+
 it('accepts a null device, as documented', async () => {
   const { body: document } = await service.get('/docs-json');
   const { nullable } = document.components.schemas.LoginBody.properties.device_info;

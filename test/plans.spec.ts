@@ -12,6 +12,7 @@ import { form, FORM, picture } from './support/images.js';
 import { mailedToken } from './support/mailbox.js';
 import { OidcProvider, person } from './support/oidc-provider.js';
 import { PlanRecorder } from './support/plans.js';
+import { tourPlatformRoutes } from './support/platform-tour.js';
 import { sessionOf } from './support/sessions.js';
 import { until } from './support/until.js';
 
@@ -167,6 +168,11 @@ describe('no statement reads a table from end to end', () => {
     for (const role of ['admin', 'user'])
       await ok(service.put(`/admin/users/${id}/role`, { role, reason: 'for a spec' }, access));
     await ok(service.post(`/admin/users/${id}/sessions/revoke`, { reason: 'for a spec' }, access));
+    noTableIsRead();
+  });
+
+  it('for the apps and the services of the platform', async () => {
+    await tourPlatformRoutes(service, ok, TIMES);
     noTableIsRead();
   });
 

@@ -54,7 +54,7 @@ export class AdminAuditController {
 
   @Get()
   @AdminRoute('security:read', 'validation_failed')
-  @ApiOperation({ summary: 'The audit log, newest entry first' })
+  @ApiOperation({ operationId: 'listAuditEntries', summary: 'The audit log, newest entry first' })
   @ApiOkResponse({ type: AuditListBody })
   async list(@Query() { after, limit, ...filter }: AuditQuery): Promise<AuditListBody> {
     const { rows, next } = await this.reads.run((tx) => this.audit.page(tx, filter, after, limit));

@@ -26,7 +26,7 @@ export class AdminMeController {
 
   @Get('me')
   @AdminRoute('admin:access')
-  @ApiOperation({ summary: 'The signed-in user' })
+  @ApiOperation({ operationId: 'getMe', summary: 'The signed-in user' })
   @ApiOkResponse({ type: AdminMeBody })
   async me(@CurrentUser() { userId }: Principal): Promise<AdminMeBody> {
     const { id, email, name, role } = await this.users.getOwn(userId);
@@ -35,7 +35,7 @@ export class AdminMeController {
 
   @Get('permissions')
   @AdminRoute('admin:access')
-  @ApiOperation({ summary: 'Permissions and role of the caller' })
+  @ApiOperation({ operationId: 'listMyPermissions', summary: 'Permissions and role of the caller' })
   @ApiOkResponse({ type: PermissionsBody })
   permissions(@CurrentUser() { role }: Principal): PermissionsBody {
     return { permissions: [...permissionsOf(role)], roles: [role] };

@@ -23,6 +23,7 @@ export class AdminUsersController {
   @Get()
   @AdminRoute('users:read', 'validation_failed')
   @ApiOperation({
+    operationId: 'listUsers',
     summary: 'List and search users',
     description: 'By page, or by cursor with `after`, which is fast at any depth.',
   })
@@ -33,7 +34,10 @@ export class AdminUsersController {
 
   @Get(':id')
   @AdminRoute('users:read', 'validation_failed', 'not_found')
-  @ApiOperation({ summary: 'One user, with preferences, identities, sessions and the last audit entries' })
+  @ApiOperation({
+    operationId: 'getUser',
+    summary: 'One user, with preferences, identities, sessions and the last audit entries',
+  })
   @ApiOkResponse({ type: AdminUserDetailBody })
   get(@UuidParam('id') id: string, @CurrentUser() { sessionId }: Principal): Promise<AdminUserDetailBody> {
     return this.details.get(id, sessionId);
@@ -41,7 +45,11 @@ export class AdminUsersController {
 
   @Put(':id/status')
   @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
-  @ApiOperation({ summary: 'Deactivate or reactivate a user', description: 'Deactivation ends every session.' })
+  @ApiOperation({
+    operationId: 'setUserStatus',
+    summary: 'Deactivate or reactivate a user',
+    description: 'Deactivation ends every session.',
+  })
   @ApiOkResponse({ type: AdminUserDetailBody })
   async setStatus(
     @UuidParam('id') id: string,
@@ -65,6 +73,7 @@ export class AdminUsersController {
     'password_unproven',
   )
   @ApiOperation({
+    operationId: 'setUserRole',
     summary: 'Change the role of a user',
     description:
       'Ends every session of the user. A promotion needs a confirmed address, and a password that the owner of the mailbox has proven.',
@@ -83,7 +92,7 @@ export class AdminUsersController {
   @Post(':id/sessions/revoke')
   @HttpCode(204)
   @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found')
-  @ApiOperation({ summary: 'Sign a user out everywhere' })
+  @ApiOperation({ operationId: 'revokeUserSessions', summary: 'Sign a user out everywhere' })
   @ApiNoContentResponse()
   revokeSessions(
     @UuidParam('id') id: string,

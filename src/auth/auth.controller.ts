@@ -35,6 +35,7 @@ export class AuthController {
   @Throttle('registerPerIp')
   @Post('register')
   @ApiOperation({
+    operationId: 'registerUser',
     summary: 'Create an account and sign in',
     description:
       'Mails a confirmation link. Where the address must be confirmed before the first sign-in, the answer is 202, also for a taken address.',
@@ -55,7 +56,7 @@ export class AuthController {
   @Public()
   @Post('login')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Sign in with e-mail and password' })
+  @ApiOperation({ operationId: 'loginUser', summary: 'Sign in with e-mail and password' })
   @ApiOkResponse({ type: TokenBody })
   @ApiErrors('validation_failed', 'invalid_json', 'invalid_credentials', 'account_disabled', 'rate_limited', 'busy')
   login(@Body() body: LoginBody, @Context() context: RequestContext): Promise<TokenBody> {
@@ -67,6 +68,7 @@ export class AuthController {
   @Post('refresh')
   @HttpCode(200)
   @ApiOperation({
+    operationId: 'refreshTokens',
     summary: 'Exchange a refresh token for new tokens',
     description:
       'Each token works once. Repeated shortly after, it gives the same successor; later, it ends the session.',
@@ -81,7 +83,7 @@ export class AuthController {
   @Post('logout')
   @HttpCode(204)
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'End this session, or all sessions' })
+  @ApiOperation({ operationId: 'logoutUser', summary: 'End this session, or all sessions' })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'unauthenticated')
   logout(@CurrentUser() user: Principal, @Body() body: LogoutBody, @Context() context: RequestContext): Promise<void> {

@@ -13,7 +13,7 @@ export class VerifyController {
 
   @Get()
   @ApiBearerAuth()
-  @ApiOperation({ summary: 'Check the access token of this request' })
+  @ApiOperation({ operationId: 'verifyMyToken', summary: 'Check the access token of this request' })
   @ApiOkResponse({ type: VerifiedBody })
   @ApiErrors('unauthenticated')
   own(@CurrentUser() user: Principal): VerifiedBody {
@@ -23,7 +23,7 @@ export class VerifyController {
   @Public()
   @Post()
   @HttpCode(200)
-  @ApiOperation({ summary: 'Check an access token' })
+  @ApiOperation({ operationId: 'verifyToken', summary: 'Check an access token' })
   @ApiOkResponse({ type: VerifiedBody })
   @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated')
   async given(@Body() { token }: VerifyBody): Promise<VerifiedBody> {

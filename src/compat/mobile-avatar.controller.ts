@@ -29,11 +29,11 @@ class CropBody {
   @ApiProperty({ type: 'integer', example: 0 }) @IsInt() @Min(0) @Max(MAX_SIDE_PX) y: number;
   @ApiProperty({ type: 'integer', example: 400 }) @IsInt() @Min(1) @Max(MAX_SIDE_PX) width: number;
   @ApiProperty({ type: 'integer', example: 400 }) @IsInt() @Min(1) @Max(MAX_SIDE_PX) height: number;
-  @ApiPropertyOptional({ description: 'Of the editor; the other values are pixels already' })
+  @ApiPropertyOptional({ format: 'double', description: 'Of the editor; the other values are pixels already' })
   @IsOptional()
   @IsNumber()
   scale?: number;
-  @ApiPropertyOptional({ description: 'Degrees, clockwise, after the picture was turned upright', example: 90 })
+  @ApiPropertyOptional({ format: 'double', description: 'Degrees, clockwise, of the upright picture', example: 90 })
   @IsOptional()
   @IsNumber()
   @Min(-360)

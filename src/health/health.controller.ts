@@ -12,7 +12,7 @@ export class HealthController {
   constructor(private readonly health: HealthService) {}
 
   @Get('health')
-  @ApiOperation({ summary: 'The state of the service and of what it depends on' })
+  @ApiOperation({ operationId: 'getHealth', summary: 'The state of the service and of what it depends on' })
   @ApiOkResponse({ type: HealthBody })
   @ApiResponse({ status: 503, type: HealthBody, description: 'PostgreSQL cannot be reached' })
   async report(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthBody> {
@@ -22,14 +22,17 @@ export class HealthController {
   }
 
   @Get(['health/live', 'healthz'])
-  @ApiOperation({ summary: 'Liveness: the process answers' })
+  @ApiOperation({ operationId: 'checkLiveness', summary: 'Liveness: the process answers' })
   @ApiOkResponse({ type: LiveBody })
   live(): LiveBody {
     return { status: 'ok' };
   }
 
   @Get(['health/ready', 'ready'])
-  @ApiOperation({ summary: 'Readiness: database reachable and migrated, not shutting down' })
+  @ApiOperation({
+    operationId: 'checkReadiness',
+    summary: 'Readiness: database reachable and migrated, not shutting down',
+  })
   @ApiOkResponse({ type: LiveBody })
   @ApiErrors('database_unavailable')
   async ready(): Promise<LiveBody> {

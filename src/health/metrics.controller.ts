@@ -16,7 +16,7 @@ export class MetricsController {
   ) {}
 
   @Get('metrics')
-  @ApiOperation({ summary: 'Metrics in the Prometheus text format' })
+  @ApiOperation({ operationId: 'getMetrics', summary: 'Metrics in the Prometheus text format' })
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   @ApiErrors('not_found')
   async metrics(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {

@@ -16,6 +16,7 @@ export class MemberCardController {
   @Get(':id')
   @ServiceRoute('users:read', { membersToo: true })
   @ApiOperation({
+    operationId: 'getMemberCard',
     summary: "Another member's card",
     description: 'Members who are private or inactive are found by other services only.',
   })

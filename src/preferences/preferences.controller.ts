@@ -13,7 +13,7 @@ export class PreferencesController {
   constructor(private readonly preferences: PreferencesService) {}
 
   @Get()
-  @ApiOperation({ summary: 'The own preferences' })
+  @ApiOperation({ operationId: 'getMyPreferences', summary: 'The own preferences' })
   @ApiOkResponse({ type: PreferencesBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
   get(@CurrentUser() { userId }: Principal): Promise<PreferencesBody> {
@@ -21,7 +21,11 @@ export class PreferencesController {
   }
 
   @Put()
-  @ApiOperation({ summary: 'Change the own preferences', description: 'An omitted field stays, a list is replaced.' })
+  @ApiOperation({
+    operationId: 'updateMyPreferences',
+    summary: 'Change the own preferences',
+    description: 'An omitted field stays, a list is replaced.',
+  })
   @ApiOkResponse({ type: PreferencesBody })
   @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'payload_too_large', 'unsupported_media_type')
   update(

@@ -18,7 +18,7 @@ export class PrivacyController {
 
   @Get('export')
   @Header('content-disposition', 'attachment; filename="meetinity-export.json"')
-  @ApiOperation({ summary: 'Export your data as a file' })
+  @ApiOperation({ operationId: 'exportMyData', summary: 'Export your data as a file' })
   @ApiOkResponse({ type: ExportBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
   async export(@CurrentUser() user: Principal): Promise<StreamableFile> {
@@ -28,6 +28,7 @@ export class PrivacyController {
   @Delete()
   @HttpCode(204)
   @ApiOperation({
+    operationId: 'deleteMyAccount',
     summary: 'Delete the account permanently',
     description: 'Needs the password or, for an account without one, a sign-in within the last ten minutes.',
   })

@@ -30,7 +30,11 @@ export class ServicesController {
   @Post('batch')
   @HttpCode(200)
   @ServiceRoute('users:read')
-  @ApiOperation({ summary: 'Several members for another service', description: 'At most 100 ids.' })
+  @ApiOperation({
+    operationId: 'listUsersById',
+    summary: 'Several members for another service',
+    description: 'At most 100 ids.',
+  })
   @ApiOkResponse({ type: BatchAnswer })
   batch(@Body() { user_ids, include }: BatchBody): Promise<BatchAnswer> {
     return this.reads.batch(user_ids, include);
@@ -38,7 +42,10 @@ export class ServicesController {
 
   @Get('search')
   @ServiceRoute('users:read')
-  @ApiOperation({ summary: 'Active members by name, e-mail or company, for another service' })
+  @ApiOperation({
+    operationId: 'searchUsers',
+    summary: 'Active members by name, e-mail or company, for another service',
+  })
   @ApiOkResponse({ type: ServiceSearchBody })
   @ApiErrors('validation_failed', 'busy')
   search(@Query() { q, limit }: ServiceSearchQuery): Promise<ServiceSearchBody> {
@@ -47,7 +54,7 @@ export class ServicesController {
 
   @Get(':id/validate')
   @ServiceRoute('users:read')
-  @ApiOperation({ summary: 'Whether a member exists and is active, for another service' })
+  @ApiOperation({ operationId: 'validateUser', summary: 'Whether a member exists and is active, for another service' })
   @ApiOkResponse({ type: ValidateBody })
   @ApiErrors('validation_failed')
   validate(@UuidParam('id') id: string): Promise<ValidateBody> {
@@ -56,7 +63,10 @@ export class ServicesController {
 
   @Get(':id/profile')
   @ServiceRoute('users:read')
-  @ApiOperation({ summary: 'A member for another service, with the preferences on request' })
+  @ApiOperation({
+    operationId: 'getUserForService',
+    summary: 'A member for another service, with the preferences on request',
+  })
   @ApiOkResponse({ type: ServiceProfileBody })
   @ApiErrors('validation_failed', 'not_found')
   profile(@UuidParam('id') id: string, @Query() { include }: ServiceProfileQuery): Promise<ServiceProfileBody> {
@@ -66,6 +76,7 @@ export class ServicesController {
   @Put(':id/preferences')
   @ServiceRoute('preferences:write')
   @ApiOperation({
+    operationId: 'updateUserPreferences',
     summary: "Change a member's preferences for another service",
     description: 'An omitted field stays.',
   })

@@ -14,7 +14,7 @@ export class SessionsController {
   constructor(private readonly sessions: OwnSessionsService) {}
 
   @Get()
-  @ApiOperation({ summary: 'The signed-in devices, the last used first' })
+  @ApiOperation({ operationId: 'listMySessions', summary: 'The signed-in devices, the last used first' })
   @ApiOkResponse({ type: SessionsBody })
   @ApiErrors('unauthenticated')
   list(@CurrentUser() user: Principal): Promise<SessionsBody> {
@@ -23,7 +23,7 @@ export class SessionsController {
 
   @Delete(':id')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Sign out one device' })
+  @ApiOperation({ operationId: 'endMySession', summary: 'Sign out one device' })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'unauthenticated', 'not_found')
   end(@CurrentUser() user: Principal, @UuidParam('id') id: string, @Context() context: RequestContext): Promise<void> {
@@ -32,7 +32,7 @@ export class SessionsController {
 
   @Delete()
   @HttpCode(204)
-  @ApiOperation({ summary: 'Sign out every other device' })
+  @ApiOperation({ operationId: 'endMyOtherSessions', summary: 'Sign out every other device' })
   @ApiNoContentResponse()
   @ApiErrors('unauthenticated')
   endOthers(@CurrentUser() user: Principal, @Context() context: RequestContext): Promise<void> {

@@ -13,7 +13,7 @@ export class ProfileController {
   constructor(private readonly profiles: ProfileService) {}
 
   @Get(['users/profile', 'auth/profile'])
-  @ApiOperation({ summary: 'The own profile' })
+  @ApiOperation({ operationId: 'getMyProfile', summary: 'The own profile' })
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
   get(@CurrentUser() principal: Principal): Promise<ProfileBody> {
@@ -21,7 +21,11 @@ export class ProfileController {
   }
 
   @Put('users/profile')
-  @ApiOperation({ summary: 'Change the own profile', description: 'An omitted field stays, null clears it.' })
+  @ApiOperation({
+    operationId: 'updateMyProfile',
+    summary: 'Change the own profile',
+    description: 'An omitted field stays, null clears it.',
+  })
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'payload_too_large', 'unsupported_media_type')
   update(

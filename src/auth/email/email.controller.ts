@@ -32,6 +32,7 @@ export class EmailController {
   @ApiSecurity({})
   @ApiBearerAuth()
   @ApiOperation({
+    operationId: 'verifyEmail',
     summary: 'Confirm an address with the token of a mailed link',
     description:
       'With the password or an access token of the account, the request also proves that the owner of the address chose ' +
@@ -59,6 +60,7 @@ export class EmailController {
   @Post('resend')
   @HttpCode(202)
   @ApiOperation({
+    operationId: 'resendVerification',
     summary: 'Send another confirmation link',
     description: 'The answer and its time do not reveal whether an account needs one.',
   })

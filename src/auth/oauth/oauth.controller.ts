@@ -75,6 +75,7 @@ export class OAuthController {
   @Throttle('oauthPerIp')
   @Get(eachProvider('oauth/{provider}'))
   @ApiOperation({
+    operationId: 'startSignIn',
     summary: 'Sign in at a provider',
     description:
       'Redirects to the provider and binds the sign-in to the browser by a cookie. With `Accept: application/json` it ' +
@@ -125,7 +126,7 @@ export class OAuthController {
   @Throttle('oauthPerIp')
   @Post(eachProvider('{provider}'))
   @HttpCode(200)
-  @ApiOperation({ summary: 'The URL of the provider, for an app that opens it itself' })
+  @ApiOperation({ operationId: 'createSignIn', summary: 'The URL of the provider, for an app that opens it itself' })
   @ApiStartQuery()
   @ApiOkResponse({ type: AuthUrlBody })
   @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
@@ -140,6 +141,7 @@ export class OAuthController {
   @ThrottleInvalidTokens()
   @Get(eachProvider('oauth/{provider}/callback', '{provider}/callback'))
   @ApiOperation({
+    operationId: 'finishSignInInBrowser',
     summary: 'Callback: the provider redirects the browser here',
     description:
       'Answers tokens. If the start named a `redirect_uri`, redirects there with `provider`, `state` and either `code`, ' +
@@ -169,7 +171,10 @@ export class OAuthController {
   @ThrottleInvalidTokens()
   @Post(eachProvider('{provider}/callback'))
   @HttpCode(200)
-  @ApiOperation({ summary: 'Finish a sign-in with the parameters of the provider’s redirect' })
+  @ApiOperation({
+    operationId: 'finishSignIn',
+    summary: 'Finish a sign-in with the parameters of the provider’s redirect',
+  })
   @ApiOkResponse({ type: TokenBody })
   @ApiErrors('validation_failed', 'invalid_json', ...CALLBACK_ERRORS)
   finishInApp(
@@ -185,7 +190,7 @@ export class OAuthController {
   @ThrottleInvalidTokens()
   @Post('oauth/exchange')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Exchange the code of the redirect for tokens' })
+  @ApiOperation({ operationId: 'exchangeCode', summary: 'Exchange the code of the redirect for tokens' })
   @ApiOkResponse({ type: TokenBody })
   @ApiErrors('validation_failed', 'invalid_json', 'invalid_code', 'account_disabled', 'rate_limited')
   exchange(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<TokenBody> {

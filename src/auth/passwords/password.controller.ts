@@ -23,6 +23,7 @@ export class PasswordController {
   @Post('forgot')
   @HttpCode(202)
   @ApiOperation({
+    operationId: 'requestPasswordReset',
     summary: 'Send a link for a new password',
     description: 'The answer and its time do not reveal whether there is an account.',
   })
@@ -38,6 +39,7 @@ export class PasswordController {
   @Post('reset')
   @HttpCode(204)
   @ApiOperation({
+    operationId: 'resetPassword',
     summary: 'Set a new password with the token of a mailed link',
     description:
       'Ends every session, lifts a lock and confirms the address. A refused password does not use the token up. ' +
@@ -53,6 +55,7 @@ export class PasswordController {
   @HttpCode(204)
   @ApiBearerAuth()
   @ApiOperation({
+    operationId: 'changeMyPassword',
     summary: 'Replace the password',
     description: 'Ends the other sessions. An account without a password gets one by `/auth/password/forgot`.',
   })

@@ -24,6 +24,7 @@ export class AvatarController {
   @HttpCode(200)
   @RouteConfig({ multipart: true })
   @ApiOperation({
+    operationId: 'uploadMyPicture',
     summary: 'Upload a profile picture',
     description:
       'One part named `file`: JPEG, PNG, GIF or WebP of at most 40 megapixels. It is stored as WebP of at most 1024 pixels a ' +
@@ -43,7 +44,7 @@ export class AvatarController {
   }
 
   @Delete()
-  @ApiOperation({ summary: 'Remove the profile picture' })
+  @ApiOperation({ operationId: 'deleteMyPicture', summary: 'Remove the profile picture' })
   @ApiOkResponse({ type: ProfileBody })
   @ApiErrors('unauthenticated', 'database_unavailable')
   remove(@CurrentUser() principal: Principal, @Context() context: RequestContext): Promise<ProfileBody> {

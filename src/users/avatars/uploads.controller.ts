@@ -23,7 +23,7 @@ export class UploadsController {
 
   @Public()
   @Get(':name')
-  @ApiOperation({ summary: 'A profile picture' })
+  @ApiOperation({ operationId: 'getPicture', summary: 'A profile picture' })
   @ApiProduces(AVATAR_TYPE)
   @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })
   @ApiErrors('not_found', 'storage_unavailable')

@@ -21,7 +21,7 @@ export class IdentitiesController {
   ) {}
 
   @Get()
-  @ApiOperation({ summary: 'Provider accounts linked to the own account' })
+  @ApiOperation({ operationId: 'listMyIdentities', summary: 'Provider accounts linked to the own account' })
   @ApiOkResponse({ type: IdentitiesBody })
   @ApiErrors('unauthenticated')
   async list(@CurrentUser() { userId }: Principal): Promise<IdentitiesBody> {
@@ -31,7 +31,11 @@ export class IdentitiesController {
 
   @Delete(':provider')
   @HttpCode(204)
-  @ApiOperation({ summary: 'Unlink a provider', description: 'Refused where it is the last sign-in method.' })
+  @ApiOperation({
+    operationId: 'unlinkMyIdentity',
+    summary: 'Unlink a provider',
+    description: 'Refused where it is the last sign-in method.',
+  })
   @ApiParam({ name: 'provider', enum: PROVIDERS })
   @ApiNoContentResponse()
   @ApiErrors('unauthenticated', 'not_found', 'last_sign_in_method')

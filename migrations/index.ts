@@ -21,6 +21,7 @@ import { LegacyIds1795700001000 } from './1795700001000-LegacyIds.js';
 import { AuditWitness1795710000000 } from './1795710000000-AuditWitness.js';
 import { ProfileDetails1795720000000 } from './1795720000000-ProfileDetails.js';
 import { AuthenticationContext1795730000000 } from './1795730000000-AuthenticationContext.js';
+import { MailQueue1795740000000 } from './1795740000000-MailQueue.js';
 import { SigningKeys1795760000000 } from './1795760000000-SigningKeys.js';
 
 /** In the order they run. */
@@ -48,5 +49,6 @@ export const migrations = [
   AuditWitness1795710000000,
   ProfileDetails1795720000000,
   AuthenticationContext1795730000000,
+  MailQueue1795740000000,
   SigningKeys1795760000000,
 ];

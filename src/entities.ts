@@ -5,6 +5,7 @@ import { AuditRedaction } from './audit/audit-redaction.entity.js';
 import { OneTimeToken } from './auth/email/one-time-token.entity.js';
 import { SigningKey } from './auth/keys/signing-key.entity.js';
 import { EphemeralValue } from './redis/ephemeral-value.entity.js';
+import { QueuedMail } from './mail/queued-mail.entity.js';
 import { OutboxEvent } from './events/outbox-event.entity.js';
 import { Preferences } from './preferences/preferences.entity.js';
 import { ServiceCredential } from './services/service-credential.entity.js';
@@ -25,6 +26,7 @@ export const entities = [
   ServiceCredential,
   OneTimeToken,
   SigningKey,
+  QueuedMail,
   OutboxEvent,
   AuditLog,
   AuditRedaction,

@@ -12,7 +12,16 @@ import { runScript } from './support/scripts.js';
 const TOOL = /^(dev|build|start|test|lint|format|typecheck)(:(dev|debug|watch|cov))?$/;
 /** Commands without an npm script. */
 const SERVICE = ['create', 'list', 'rotate', 'revoke'].map((name) => `service ${name}`);
-const WITHOUT_SCRIPT = [...SERVICE, 'migrate', 'migrate down-all', 'migrate search', 'events', 'common-passwords'];
+const MAIL = ['list', 'retry', 'drop'].map((name) => `mail ${name}`);
+const WITHOUT_SCRIPT = [
+  ...SERVICE,
+  ...MAIL,
+  'migrate',
+  'migrate down-all',
+  'migrate search',
+  'events',
+  'common-passwords',
+];
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
 
@@ -95,12 +104,15 @@ describe('commands', () => {
     },
   );
 
-  it.each([['migrate'], ['events'], ['service']])('are tested here with every subcommand: %s', async (name) => {
-    const { stdout } = await run(`scripts/${name}`, '--help');
-    const listed = [...stdout.matchAll(/^ {2}([a-z-]+) /gm)].map(([, word]) => `scripts/${name} ${word}`);
-    expect(listed.length).toBeGreaterThan(0);
-    expect(listed.filter((line) => !commands.includes(line))).toEqual([]);
-  });
+  it.each([['migrate'], ['events'], ['service'], ['mail']])(
+    'are tested here with every subcommand: %s',
+    async (name) => {
+      const { stdout } = await run(`scripts/${name}`, '--help');
+      const listed = [...stdout.matchAll(/^ {2}([a-z-]+) /gm)].map(([, word]) => `scripts/${name} ${word}`);
+      expect(listed.length).toBeGreaterThan(0);
+      expect(listed.filter((line) => !commands.includes(line))).toEqual([]);
+    },
+  );
 
   it.each([
     ['scripts/migrate revert', 'takes back the last migration'],

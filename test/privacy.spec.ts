@@ -37,6 +37,10 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
       exported: { not: 'lives for minutes, under keys without a person' },
       erased: { not: 'lives for minutes' },
     },
+    mail_queue: {
+      exported: { not: 'messages on their way to the mailbox, encrypted' },
+      erased: { not: 'deleted; the notice of the erasure itself follows' },
+    },
     service_credentials: { exported: { not: 'no person' }, erased: { not: 'no person' } },
     signing_keys: { exported: { not: 'no person' }, erased: { not: 'no person' } },
     legacy_ids: {
@@ -79,6 +83,7 @@ const POINTERS: Record<string, string> = {
   'one_time_tokens.user_id': 'deleted by cascade',
   'outbox_events.user_id': 'the id alone stays, so that consumers learn of the end',
   'outbox_events.event_id': 'no person',
+  'mail_queue.user_id': 'deleted; of the notice of the erasure, for a day',
   'audit_logs.actor_id': 'the id alone stays',
   'audit_logs.target_id': 'the id alone stays',
   'legacy_ids.user_id': 'the id alone stays, with the time of the erasure',

@@ -1,5 +1,5 @@
 import { auditOf, eventsOf } from './support/accounts.js';
-import { Mailer } from '../src/mail/mailer.js';
+import { MailSender } from '../src/mail/mail-sender.js';
 import { TestApp } from './support/app.js';
 import { mailedToken, mailsTo } from './support/mailbox.js';
 
@@ -50,7 +50,7 @@ describe('a link that was used', () => {
     expect((await service.get('/users/profile', body.access_token)).status).toBe(200);
     expect((await login(member.email, change.new_password)).status).toBe(200);
     expect((await auditOf(service, member.id)).filter(({ action }) => action === 'password.reset')).toHaveLength(1);
-    await service.app.get(Mailer)['queue'].idle();
+    await service.app.get(MailSender).idle();
     expect(await mailsTo(member.email, 'password_changed')).toHaveLength(2);
     await service.sql('UPDATE one_time_tokens SET expires_at = now() WHERE user_id = $1', [member.id]);
     expect((await reset(token)).status).toBe(400);

@@ -4,7 +4,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { AccountEviction } from '../auth/account-eviction.js';
 import { OneTimeTokens } from '../auth/email/one-time-tokens.js';
 import { requireGoodPassword } from '../auth/passwords/password-rules.js';
-import { afterCommit, runInTransaction } from '../database/transaction.js';
+import { runInTransaction } from '../database/transaction.js';
 import { canonicalEmail } from '../common/dto/email-address.js';
 import { AppError } from '../common/errors.js';
 import type { Logger } from '../common/logging/logger.js';
@@ -15,7 +15,7 @@ import { randomToken } from '../crypto/tokens.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userCreated, userUpdated } from '../events/user-events.js';
 import { MailLinks } from '../mail/links.js';
-import { Mailer } from '../mail/mailer.js';
+import { MailQueue } from '../mail/mail-queue.js';
 import { firstAdministratorMail } from '../mail/messages.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
@@ -52,7 +52,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
     private readonly eviction: AccountEviction,
     private readonly tokens: OneTimeTokens,
     private readonly links: MailLinks,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -135,7 +135,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
   private async reclaim(tx: EntityManager, user: User, changes: Partial<User>): Promise<void> {
     await this.eviction.evict(tx, user, 'role_changed', { ...changes, role: 'admin' }, null);
     const link = this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset'));
-    afterCommit(tx, async () => this.mailer.send(firstAdministratorMail(user, link)));
+    await this.mails.add(tx, firstAdministratorMail(user, link));
   }
 
   private async create(tx: EntityManager, email: string, name: string, passwordHash: string): Promise<User> {

@@ -12,7 +12,6 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountEviction } from './account-eviction.js';
 import { AccessTokens, accessTokenOptions } from './access-tokens.js';
-import { DuplicateRegistrationNotifier } from './email/duplicate-registration-notifier.js';
 import { AuthController } from './auth.controller.js';
 import { EmailController } from './email/email.controller.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
@@ -52,7 +51,6 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     SigningKeys,
     AccessTokens,
     SignInService,
-    DuplicateRegistrationNotifier,
     RegisterService,
     LoginService,
     LockNotice,

@@ -3,6 +3,7 @@ import { DataSource, EntityManager } from 'typeorm';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { EXPIRED_ROWS_LOCK_KEY } from '../database/advisory-locks.js';
+import { deleteExpiredMails } from '../mail/mail-queue.js';
 import { deleteExpiredValues } from '../redis/ephemeral.store.js';
 import { deleteExpiredSessions } from '../sessions/expired-sessions.js';
 import { deleteExpiredTokens } from './email/one-time-tokens.js';
@@ -15,9 +16,15 @@ const BATCH_ROWS = 1000;
 
 type DeleteBatch = (tx: EntityManager, maxRows: number) => Promise<number>;
 
-const OWNERS: DeleteBatch[] = [deleteExpiredSessions, deleteExpiredTokens, deleteExpiredValues, deleteRetiredKeys];
+const OWNERS: DeleteBatch[] = [
+  deleteExpiredSessions,
+  deleteExpiredTokens,
+  deleteExpiredValues,
+  deleteExpiredMails,
+  deleteRetiredKeys,
+];
 
-/** Deletes expired sessions, mailed tokens and OAuth states once an hour. */
+/** Deletes expired sessions, mailed tokens, OAuth states and parked mails once an hour. */
 @Injectable()
 export class ExpiredRowsCleanup implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly task: PeriodicTask;

@@ -86,7 +86,7 @@ export class LoginService {
       const spelling = await this.hasher.match(password, hash, timeoutMs, hashOwner(context, email));
       if (spelling === null || !isUnconfirmed) return spelling;
       // Counted like a wrong password, so that the limit does not reveal that it was right.
-      this.verification.resendAfterSignIn(email);
+      await this.verification.resendAfterSignIn(email, context);
       return null;
     });
   }

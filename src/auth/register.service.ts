@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { hashOwner } from '../rate-limit/ip-prefix.js';
+import { RateLimits } from '../rate-limit/rate-limits.js';
 import { runInTransaction } from '../database/transaction.js';
-import { AppError } from '../common/errors.js';
+import { mailboxOf } from '../common/dto/email-address.js';
 import { authResults } from '../common/logging/metrics.js';
 import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
@@ -11,13 +12,26 @@ import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userCreated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
+import { MailLinks } from '../mail/links.js';
+import { MailQueue } from '../mail/mail-queue.js';
+import { alreadyRegisteredMail } from '../mail/messages.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
-import { DuplicateRegistrationNotifier } from './email/duplicate-registration-notifier.js';
 import type { RegisterBody, TokenBody } from './auth.dto.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
+import { OneTimeTokens } from './email/one-time-tokens.js';
 import { requireGoodPassword } from './passwords/password-rules.js';
 import { SignInService } from './sign-in.service.js';
+
+interface NewAccount extends Pick<User, 'email' | 'name' | 'passwordHash'> {
+  lastLogin?: Date;
+}
+
+/** A registration that is answered before it is known whether the address is taken. */
+interface Registration extends NewAccount {
+  /** Whether the owner of a taken address may get another mail. */
+  mayNotify: boolean;
+}
 
 @Injectable()
 export class RegisterService {
@@ -28,11 +42,16 @@ export class RegisterService {
     private readonly preferences: PreferencesService,
     private readonly hasher: PasswordHasher,
     private readonly verification: EmailVerificationService,
-    private readonly alreadyRegistered: DuplicateRegistrationNotifier,
+    private readonly tokens: OneTimeTokens,
+    private readonly limits: RateLimits,
+    private readonly mails: MailQueue,
+    private readonly links: MailLinks,
     private readonly signIn: SignInService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-  ) {}
+  ) {
+    mails.handle('registration', (tx, body, context) => this.createOrNotify(tx, body, context));
+  }
 
   /**
    * @returns null if the address must be confirmed first; the answer is then the same for a taken address
@@ -42,7 +61,7 @@ export class RegisterService {
     requireGoodPassword(body.password, body);
     const passwordHash = await this.hasher.hash(body.password, hashOwner(context, body.email));
     const tokens = this.settings.requireEmailVerification
-      ? await this.createUnconfirmed(body, passwordHash, context)
+      ? await this.requestAccount(body, passwordHash, context)
       : await this.createSignedIn(body, passwordHash, context);
     authResults.inc({ action: 'register', result: 'ok' });
     return tokens;
@@ -56,26 +75,34 @@ export class RegisterService {
     return this.signIn.toTokenResponse(user, session);
   }
 
-  private async createUnconfirmed({ email, name }: RegisterBody, passwordHash: string, context: RequestContext) {
-    try {
-      await runInTransaction(this.database, (tx) => this.create(tx, { email, name, passwordHash }, context));
-    } catch (error) {
-      if (!(error instanceof AppError) || error.type !== 'email_taken') throw error;
-      await this.alreadyRegistered.notify(email, context);
-    }
+  private async requestAccount({ email, name }: RegisterBody, passwordHash: string, context: RequestContext) {
+    const { enabled } = this.limits;
+    const mayNotify = !enabled || (await this.limits.consume('alreadyRegisteredMail', [mailboxOf(email)])).allowed;
+    await this.mails.request('registration', { email, name, passwordHash, mayNotify } satisfies Registration, context);
     return null;
+  }
+
+  private async createOrNotify(tx: EntityManager, registration: Registration, context: RequestContext): Promise<void> {
+    const owner = await this.users.lockByEmail(tx, registration.email);
+    // A registration of the same address at the same moment fails here; the retry finds its account.
+    if (!owner) return void (await this.create(tx, registration, context));
+    await this.audit.record(tx, { action: 'user.registered_again', actorId: null, targetId: owner.id }, context);
+    if (!owner.isActive || !registration.mayNotify) return;
+    // A reset link, not a confirmation link, because a reset evicts a squatter.
+    const link = this.links.reset(await this.tokens.issue(tx, owner.id, 'password_reset'));
+    await this.mails.add(tx, alreadyRegisteredMail(owner, link));
   }
 
   private async create(
     tx: EntityManager,
-    { email, name, passwordHash, lastLogin }: Pick<User, 'email' | 'name' | 'passwordHash'> & { lastLogin?: Date },
+    { email, name, passwordHash, lastLogin }: NewAccount,
     context: RequestContext,
   ): Promise<User> {
     const user = await this.users.create(tx, { email, name, passwordHash, lastLogin });
     await this.preferences.createDefaults(tx, user.id);
     await this.outbox.add(tx, userCreated(user), context);
     await this.audit.record(tx, { action: 'user.registered', actorId: user.id, targetId: user.id }, context);
-    await this.verification.sendFirstLink(tx, user);
+    await this.verification.sendLink(tx, user);
     return user;
   }
 }

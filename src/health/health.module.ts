@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
+import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { DatabaseHealthIndicator } from './database.health-indicator.js';
 import { DependenciesHealthIndicator } from './dependencies.health-indicator.js';
@@ -10,7 +11,7 @@ import { MetricsService } from './metrics.service.js';
 import { UserCountsService } from './user-counts.service.js';
 
 @Module({
-  imports: [UsersModule, TerminusModule.forRoot({ logger: false })],
+  imports: [MailModule, UsersModule, TerminusModule.forRoot({ logger: false })],
   controllers: [HealthController, MetricsController],
   providers: [HealthService, DependenciesHealthIndicator, UserCountsService, MetricsService, DatabaseHealthIndicator],
 })

@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { Gauge } from 'prom-client';
 import { DataSource } from 'typeorm';
 import { registry } from '../common/logging/metrics.js';
+import { MailQueue } from '../mail/mail-queue.js';
 import { OutboxLag } from '../events/outbox-lag.js';
 
 /** After this long the metrics are sent without those of the database. */
@@ -29,15 +30,17 @@ export class MetricsService {
   constructor(
     private readonly database: DataSource,
     private readonly lag: OutboxLag,
+    private readonly mails: MailQueue,
   ) {}
 
-  /** In the Prometheus text format. Gauges of the pool and of the outbox are measured now. */
+  /** In the Prometheus text format. Gauges of the pool, the outbox and the mail queue are measured now. */
   async report(): Promise<string> {
     const pool = (this.database.driver as unknown as { master: Pool }).master;
     connections.set({ state: 'idle' }, pool.idleCount);
     connections.set({ state: 'used' }, pool.totalCount - pool.idleCount);
     waiting.set(pool.waitingCount);
-    await Promise.race([this.lag.measure().catch(() => undefined), sleep(TIMEOUT_MS, undefined, { ref: false })]);
+    const measured = Promise.allSettled([this.lag.measure(), this.mails.measure()]);
+    await Promise.race([measured, sleep(TIMEOUT_MS, undefined, { ref: false })]);
     return registry.metrics();
   }
 }

@@ -4,12 +4,10 @@ import { join } from 'node:path';
 import type { Logger } from '../common/logging/logger.js';
 import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 import type { Settings } from '../config/settings.js';
-import type { Mail, MailKind } from './mail.js';
+import { ERASURE_NOTICE, type Mail } from './mail.js';
 import { loadLibrary, type MailTransport, toOptions } from './transports.js';
 
-/** Sent after the account is deleted. */
-const ERASURE_NOTICE: MailKind = 'account_deleted';
-/** For which erasure notices and marks are kept: longer than any mail waits in the queue. */
+/** For which erasure notices and marks are kept: as long as mail waits in the queue. */
 const MAX_AGE_MS = 86_400_000;
 const CLEANUP_INTERVAL_MS = 3_600_000;
 
@@ -27,10 +25,10 @@ export class FileTransport implements MailTransport {
     this.cleanup.start();
   }
 
-  async send(mail: Mail, messageId: string): Promise<void> {
+  async send(mail: Mail, messageId: string, date: Date): Promise<void> {
     const { createTransport } = await loadLibrary();
     const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });
-    const { message } = await composer.sendMail(toOptions(mail, this.settings.mail.from, messageId));
+    const { message } = await composer.sendMail(toOptions(mail, this.settings.mail.from, messageId, date));
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
     const moment = new Date().toISOString().replaceAll(':', '-');
     const file = join(this.directory, `${moment}-${mail.kind}-${mail.userId}-${randomUUID().slice(0, 8)}.eml`);
@@ -46,7 +44,8 @@ export class FileTransport implements MailTransport {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
     await writeFile(this.markOf(userId), '', { mode: 0o600 });
     for await (const { name } of await opendir(this.directory))
-      if (name.includes(`-${userId}-`)) await rm(join(this.directory, name), { force: true });
+      if (name.includes(`-${userId}-`) && !name.includes(`-${ERASURE_NOTICE}-`))
+        await rm(join(this.directory, name), { force: true });
   }
 
   close(): void {

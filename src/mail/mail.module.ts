@@ -1,7 +1,14 @@
 import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { MailLinks } from './links.js';
-import { Mailer } from './mailer.js';
+import { MailQueue } from './mail-queue.js';
+import { MailSender } from './mail-sender.js';
+import { QueuedMail } from './queued-mail.entity.js';
 
-/** Not global, so that it stops before the database, which queued mail may still need. */
-@Module({ providers: [Mailer, MailLinks], exports: [Mailer, MailLinks] })
+/** Not global, so that it stops before the database, which queued mail needs. */
+@Module({
+  imports: [TypeOrmModule.forFeature([QueuedMail])],
+  providers: [MailQueue, MailSender, MailLinks],
+  exports: [MailQueue, MailLinks],
+})
 export class MailModule {}

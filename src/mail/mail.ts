@@ -10,6 +10,9 @@ export type MailKind =
   | 'first_administrator'
   | 'account_deleted';
 
+/** Sent after the account is deleted. */
+export const ERASURE_NOTICE: MailKind = 'account_deleted';
+
 export interface Mail {
   kind: MailKind;
   /** Logged in place of the address. */

@@ -3,7 +3,8 @@ import type { SendMailOptions, Transporter } from 'nodemailer';
 import type { Mail } from './mail.js';
 
 export interface MailTransport {
-  send(mail: Mail, messageId: string): Promise<void>;
+  /** @param date of the message; with its id, it marks a copy as the same message */
+  send(mail: Mail, messageId: string, date: Date): Promise<void>;
   /** Deletes stored mail to an erased user, including mail that is being written. */
   erase(userId: string): Promise<void>;
   close(): void;
@@ -15,7 +16,7 @@ const NO_EXTERNAL_CONTENT = { disableFileAccess: true, disableUrlAccess: true };
 /** Loaded with the first message, not at the start. */
 export const loadLibrary = () => import('nodemailer');
 
-export function toOptions(mail: Mail, from: string, messageId: string): SendMailOptions {
+export function toOptions(mail: Mail, from: string, messageId: string, date: Date): SendMailOptions {
   return {
     from,
     // A string would be parsed as a list of addresses.
@@ -24,6 +25,7 @@ export function toOptions(mail: Mail, from: string, messageId: string): SendMail
     text: mail.text,
     html: mail.html,
     messageId,
+    date,
     // Prevents automatic replies (RFC 3834).
     headers: { 'Auto-Submitted': 'auto-generated' },
     ...NO_EXTERNAL_CONTENT,
@@ -66,11 +68,11 @@ export class SmtpTransport implements MailTransport {
     private readonly connections: number,
   ) {}
 
-  async send(mail: Mail, messageId: string): Promise<void> {
+  async send(mail: Mail, messageId: string, date: Date): Promise<void> {
     this.transporter ??= this.createTransporter();
     const transporter = await this.transporter;
     if (NON_ASCII_LOCAL_PART.test(mail.to) || NON_ASCII_LOCAL_PART.test(this.from)) await requireSmtpUtf8(transporter);
-    await transporter.sendMail(toOptions(mail, this.from, messageId));
+    await transporter.sendMail(toOptions(mail, this.from, messageId, date));
   }
 
   async erase(): Promise<void> {}

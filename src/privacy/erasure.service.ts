@@ -6,14 +6,14 @@ import { ConcurrentModificationError, retryOnConflict } from '../auth/retry-on-c
 import { LoginThrottle } from '../auth/passwords/login-throttle.js';
 import { hashOwner } from '../rate-limit/ip-prefix.js';
 import { UserCaches } from '../cache/user-caches.js';
-import { afterCommit, runInTransaction } from '../database/transaction.js';
+import { runInTransaction } from '../database/transaction.js';
 import { AppError } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { OutboxSubjects } from '../events/outbox-subjects.js';
 import { userDeleted } from '../events/user-events.js';
-import { Mailer } from '../mail/mailer.js';
+import { MailQueue } from '../mail/mail-queue.js';
 import { accountDeletedMail } from '../mail/messages.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { AvatarService } from '../users/avatars/avatar.service.js';
@@ -41,7 +41,7 @@ export class ErasureService {
     private readonly audit: AuditService,
     private readonly auditRedactions: AuditRedactions,
     private readonly caches: UserCaches,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
   ) {}
 
   /** @throws AppError `invalid_credentials`, `validation_failed`, `recent_sign_in_required`, `last_admin`, `rate_limited`, `busy` */
@@ -114,8 +114,7 @@ export class ErasureService {
     await this.audit.record(tx, entry, by ? context : null);
     await this.users.remove(tx, user);
     await this.auditRedactions.redact(tx, user.id, deadline);
-    afterCommit(tx, async () => {
-      await this.mailer.erase(user.id).finally(() => this.mailer.send(accountDeletedMail(user)));
-    });
+    await this.mails.erase(tx, user.id);
+    await this.mails.add(tx, accountDeletedMail(user));
   }
 }

@@ -31,8 +31,6 @@ function limitsOf(rates: RateLimitSettings) {
     verificationMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
     alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
     tokenPerIp: { points: rates.tokenPerIp, seconds: MINUTE_SECONDS },
-    lockNotice: { points: 1, seconds: HOUR_SECONDS },
-    reuseNotice: { points: 1, seconds: HOUR_SECONDS },
     otherNetworkNotice: { points: 1, seconds: HOUR_SECONDS },
     oauthPerIp: { points: rates.oauthPerIp, seconds: MINUTE_SECONDS },
   } satisfies Record<string, Limit>;

@@ -4,7 +4,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { RateLimits } from '../rate-limit/rate-limits.js';
 import { runInTransaction } from '../database/transaction.js';
 import type { RequestContext } from '../common/http/request-context.js';
-import { Mailer } from '../mail/mailer.js';
+import { MailQueue } from '../mail/mail-queue.js';
 import { refreshTokenReusedMail } from '../mail/messages.js';
 import type { User } from '../users/user.entity.js';
 import { SessionsService } from './sessions.service.js';
@@ -17,18 +17,16 @@ export class RefreshReplays {
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
     private readonly limits: RateLimits,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
   ) {}
 
   /** Reuse means that the token leaked, and owner and thief look alike: revokes the session (RFC 9700 §4.14.2). */
   async revokeOnReuse(sessionId: string, user: User, context: RequestContext): Promise<void> {
-    const ended = await runInTransaction(this.database, async (tx) => {
-      if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused'))) return false;
+    await runInTransaction(this.database, async (tx) => {
+      if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused'))) return;
       await this.audit.record(tx, entryOf('session.revoked', 'refresh_token_reused', sessionId, user), context);
-      return true;
+      await this.mails.addBundled(tx, refreshTokenReusedMail(user));
     });
-    if (ended && (await this.limits.consume('reuseNotice', [user.id])).allowed)
-      this.mailer.send(refreshTokenReusedMail(user));
   }
 
   /** A phone may have left the Wi-Fi between two attempts: logs each, and audits one per hour and session. */

@@ -3,7 +3,7 @@ import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
 import { RateLimits } from '../../rate-limit/rate-limits.js';
 import { hashOwner } from '../../rate-limit/ip-prefix.js';
-import { afterCommit, runInTransaction } from '../../database/transaction.js';
+import { runInTransaction } from '../../database/transaction.js';
 import { mailboxOf } from '../../common/dto/email-address.js';
 import { AppError } from '../../common/errors.js';
 import { authResults } from '../../common/logging/metrics.js';
@@ -12,8 +12,7 @@ import { PasswordHasher } from '../../crypto/password-hasher.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
 import { MailLinks } from '../../mail/links.js';
-import type { Mail } from '../../mail/mail.js';
-import { Mailer } from '../../mail/mailer.js';
+import { MailQueue } from '../../mail/mail-queue.js';
 import { verificationMail } from '../../mail/messages.js';
 import { hasUnprovenPassword } from '../../users/password-proof.js';
 import type { User } from '../../users/user.entity.js';
@@ -31,35 +30,33 @@ export class EmailVerificationService {
     private readonly users: UsersService,
     private readonly tokens: OneTimeTokens,
     private readonly limits: RateLimits,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
     private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
-  ) {}
+  ) {
+    mails.handle('email_verification', (tx, body) => this.sendAgain(tx, body));
+  }
 
-  /** Mails the first link after the commit that creates the account. */
-  async sendFirstLink(tx: EntityManager, user: User): Promise<void> {
+  async sendLink(tx: EntityManager, user: User): Promise<void> {
     const token = await this.tokens.issue(tx, user.id, 'email_verification');
-    afterCommit(tx, async () => this.mailer.send(verificationMail(user, this.links.verify(token))));
+    await this.mails.add(tx, verificationMail(user, this.links.verify(token)));
   }
 
   /**
    * Mails another link if an account needs one. The account is looked up after the answer, so that the time reveals nothing.
-   * @throws AppError `rate_limited` by client and address, with or without an account
+   * @throws AppError `rate_limited` by client and address, with or without an account, `busy`
    */
   async resend(email: string, context: RequestContext): Promise<void> {
     if (await this.limits.allowsMail('verificationMail', context, email))
-      this.mailer.sendLater('email_verification', () => this.compose(email));
+      await this.mails.request('email_verification', { email }, context);
   }
 
-  resendAfterSignIn(email: string): void {
-    this.mailer.sendLater('email_verification', async () => {
-      const allowed =
-        !this.limits.enabled || (await this.limits.consume('verificationMail', [mailboxOf(email)])).allowed;
-      return allowed ? this.compose(email) : null;
-    });
+  async resendAfterSignIn(email: string, context: RequestContext): Promise<void> {
+    const allowed = !this.limits.enabled || (await this.limits.consume('verificationMail', [mailboxOf(email)])).allowed;
+    if (allowed) this.mails.requestLater('email_verification', { email }, context);
   }
 
   /**
@@ -125,10 +122,8 @@ export class EmailVerificationService {
     throw new AppError('invalid_credentials');
   }
 
-  private async compose(email: string): Promise<Mail | null> {
-    const user = await this.users.findByEmail(email);
-    if (!user?.isActive || user.isVerified) return null;
-    const token = await this.tokens.issue(this.database.manager, user.id, 'email_verification');
-    return verificationMail(user, this.links.verify(token));
+  private async sendAgain(tx: EntityManager, { email }: { email: string }): Promise<void> {
+    const user = await this.users.lockByEmail(tx, email);
+    if (user?.isActive && !user.isVerified) await this.sendLink(tx, user);
   }
 }

@@ -65,7 +65,7 @@ export class EmailController {
     description: 'The answer and its time do not reveal whether an account needs one.',
   })
   @ApiAcceptedResponse({ type: AcceptedBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'rate_limited')
+  @ApiErrors('validation_failed', 'invalid_json', 'rate_limited', 'busy')
   async resend(@Body() body: EmailBody, @Context() context: RequestContext): Promise<AcceptedBody> {
     await this.verification.resend(body.email, context);
     return ACCEPTED;

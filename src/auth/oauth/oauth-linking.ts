@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
-import { afterCommit } from '../../database/transaction.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
 import { MailLinks } from '../../mail/links.js';
-import { Mailer } from '../../mail/mailer.js';
+import { MailQueue } from '../../mail/mail-queue.js';
 import { accountLinkedMail } from '../../mail/messages.js';
 import { IdentitiesService, mirrorOf } from '../../users/identities/identities.service.js';
 import type { Identity } from '../../users/identities/identity.entity.js';
@@ -27,7 +26,7 @@ export class OAuthLinking {
     private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
   ) {}
 
   /**
@@ -56,7 +55,7 @@ export class OAuthLinking {
     const lost = before.passwordHash !== null && squatted;
     const resetLink = lost ? this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset')) : null;
     const eviction = squatted ? { cleared: !before.isVerified, resetLink } : null;
-    afterCommit(tx, async () => this.mailer.send(accountLinkedMail(user, provider, eviction)));
+    await this.mails.add(tx, accountLinkedMail(user, provider, eviction));
     return identity;
   }
 

@@ -1,11 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
-import { runInTransaction } from '../../database/transaction.js';
+import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
-import { RateLimits } from '../../rate-limit/rate-limits.js';
 import type { RequestContext } from '../../common/http/request-context.js';
-import type { Mail } from '../../mail/mail.js';
-import { Mailer } from '../../mail/mailer.js';
+import { MailQueue } from '../../mail/mail-queue.js';
 import { signInLockedMail } from '../../mail/messages.js';
 import { UsersService } from '../../users/users.service.js';
 
@@ -13,24 +10,22 @@ import { UsersService } from '../../users/users.service.js';
 @Injectable()
 export class LockNotice {
   constructor(
-    private readonly database: DataSource,
     private readonly users: UsersService,
-    private readonly limits: RateLimits,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
     private readonly audit: AuditService,
-  ) {}
+  ) {
+    mails.handle('sign_in_locked', (tx, body, context) => this.send(tx, body, context));
+  }
 
   /** The account is looked up after the answer, so that the time does not reveal whether there is one. */
   notify(email: string, context: RequestContext): void {
-    this.mailer.sendLater('sign_in_locked', () => this.compose(email, context));
+    this.mails.requestLater('sign_in_locked', { email, at: Date.now() }, context);
   }
 
-  private async compose(email: string, context: RequestContext): Promise<Mail | null> {
-    const user = await this.users.findByEmail(email);
-    if (!user) return null;
-    const entry = { action: 'sign_in.locked', actorId: null, targetId: user.id };
-    await runInTransaction(this.database, (tx) => this.audit.record(tx, entry, context));
-    const { allowed } = await this.limits.consume('lockNotice', [user.id]);
-    return allowed && user.isActive ? signInLockedMail(user, context.ipAddress, new Date()) : null;
+  private async send(tx: EntityManager, { email, at }: { email: string; at: number }, context: RequestContext) {
+    const user = await this.users.lockByEmail(tx, email);
+    if (!user) return;
+    await this.audit.record(tx, { action: 'sign_in.locked', actorId: null, targetId: user.id }, context);
+    if (user.isActive) await this.mails.addBundled(tx, signInLockedMail(user, context.ipAddress, new Date(at)));
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
 import { RateLimits } from '../../rate-limit/rate-limits.js';
 import { hashOwner } from '../../rate-limit/ip-prefix.js';
@@ -9,8 +9,7 @@ import { authResults } from '../../common/logging/metrics.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { PasswordHasher } from '../../crypto/password-hasher.js';
 import { MailLinks } from '../../mail/links.js';
-import type { Mail } from '../../mail/mail.js';
-import { Mailer } from '../../mail/mailer.js';
+import { MailQueue } from '../../mail/mail-queue.js';
 import { passwordResetMail } from '../../mail/messages.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
@@ -28,18 +27,20 @@ export class PasswordResetService {
     private readonly hasher: PasswordHasher,
     private readonly newPassword: PasswordUpdater,
     private readonly limits: RateLimits,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
     private readonly links: MailLinks,
     private readonly audit: AuditService,
-  ) {}
+  ) {
+    mails.handle('password_reset', (tx, body, context) => this.sendLink(tx, body, context));
+  }
 
   /**
    * Looks the account up after the answer, so that neither the answer nor its time reveals whether there is one.
-   * @throws AppError `rate_limited` by client and address, with or without an account
+   * @throws AppError `rate_limited` by client and address, with or without an account, `busy`
    */
   async request(email: string, context: RequestContext): Promise<void> {
     if (await this.limits.allowsMail('resetMail', context, email))
-      this.mailer.sendLater('password_reset', () => this.compose(email, context));
+      await this.mails.request('password_reset', { email }, context);
   }
 
   /**
@@ -74,13 +75,11 @@ export class PasswordResetService {
     return this.hasher.hash(password, hashOwner(context, owner.email));
   }
 
-  private async compose(email: string, context: RequestContext): Promise<Mail | null> {
-    const user = await this.users.findByEmail(email);
-    if (!user?.isActive) return null;
-    const token = await runInTransaction(this.database, async (tx) => {
-      await this.audit.record(tx, { action: 'password.reset_requested', actorId: null, targetId: user.id }, context);
-      return this.tokens.issue(tx, user.id, 'password_reset');
-    });
-    return passwordResetMail(user, this.links.reset(token));
+  private async sendLink(tx: EntityManager, { email }: { email: string }, context: RequestContext): Promise<void> {
+    const user = await this.users.lockByEmail(tx, email);
+    if (!user?.isActive) return;
+    await this.audit.record(tx, { action: 'password.reset_requested', actorId: null, targetId: user.id }, context);
+    const token = await this.tokens.issue(tx, user.id, 'password_reset');
+    await this.mails.add(tx, passwordResetMail(user, this.links.reset(token)));
   }
 }

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
-import { afterCommit } from '../../database/transaction.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { Mailer } from '../../mail/mailer.js';
+import { MailQueue } from '../../mail/mail-queue.js';
 import { passwordChangedMail } from '../../mail/messages.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { mayBeSquatted } from '../../users/password-proof.js';
@@ -24,7 +23,7 @@ export class PasswordUpdater {
     private readonly eviction: AccountEviction,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
   ) {}
 
   /**
@@ -76,6 +75,6 @@ export class PasswordUpdater {
     context: RequestContext,
   ): Promise<void> {
     await this.audit.record(tx, { action, actorId: user.id, targetId: user.id }, context);
-    afterCommit(tx, async () => this.mailer.send(passwordChangedMail(user, cleared)));
+    await this.mails.add(tx, passwordChangedMail(user, cleared));
   }
 }

@@ -28,7 +28,7 @@ export class PasswordController {
     description: 'The answer and its time do not reveal whether there is an account.',
   })
   @ApiAcceptedResponse({ type: AcceptedBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'rate_limited')
+  @ApiErrors('validation_failed', 'invalid_json', 'rate_limited', 'busy')
   async forgot(@Body() body: EmailBody, @Context() context: RequestContext): Promise<AcceptedBody> {
     await this.resets.request(body.email, context);
     return ACCEPTED;

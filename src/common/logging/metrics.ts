@@ -74,14 +74,20 @@ export const undecryptableFields = new Counter({
 
 export const mails = new Counter({
   name: 'mails_total',
-  help: 'Messages by kind and what became of them: sent, retried, failed (given up), dropped (queue full)',
+  help: 'Messages by kind and what became of them: queued, sent, retried, failed (parked)',
   labelNames: ['kind', 'result'] as const,
   registers,
 });
 
 export const mailsWaiting = new Gauge({
   name: 'mails_waiting',
-  help: 'Messages that wait to be sent, retries included',
+  help: 'Messages that wait to be sent, retries included, counted up to 10,000',
+  registers,
+});
+
+export const mailsParked = new Gauge({
+  name: 'mails_parked',
+  help: 'Messages given up in the last seven days, counted up to 10,000; npm run mail lists them',
   registers,
 });
 

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
-import { afterCommit, runInTransaction } from '../../database/transaction.js';
+import { runInTransaction } from '../../database/transaction.js';
 import { AppError } from '../../common/errors.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { Mailer } from '../../mail/mailer.js';
+import { MailQueue } from '../../mail/mail-queue.js';
 import { accountUnlinkedMail } from '../../mail/messages.js';
 import { IdentitiesService, mirrorOf } from './identities.service.js';
 import { UsersService } from '../users.service.js';
@@ -20,7 +20,7 @@ export class UnlinkService {
     private readonly identities: IdentitiesService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly mailer: Mailer,
+    private readonly mails: MailQueue,
   ) {}
 
   /** @throws AppError `not_found`, `last_sign_in_method` */
@@ -41,7 +41,7 @@ export class UnlinkService {
       }
       const entry = { action: 'identity.unlinked', actorId: userId, targetId: userId, before: { provider } };
       await this.audit.record(tx, entry, context);
-      afterCommit(tx, async () => this.mailer.send(accountUnlinkedMail(user, provider)));
+      await this.mails.add(tx, accountUnlinkedMail(user, provider));
     });
   }
 }

@@ -18,14 +18,14 @@ const { rate: RATE, seconds: SECONDS } = prepareBench({
   },
 });
 
-// Loaded after the arguments were read, so that `--help` does not wait for them.
+// Loaded later, so that `--help` does not wait for them.
 const { DataSource } = await import('typeorm');
 const { afterCommit, runInTransaction } = await import('../src/database/transaction.js');
 const { OutboxService } = await import('../src/events/outbox.service.js');
 const { UsersService } = await import('../src/users/users.service.js');
 const stage = await createStage((line) => console.error(line));
 
-/** Milliseconds from the commit to the consumer, at a steady rate of changes. */
+/** Latency from commit to consumer in milliseconds, at a steady rate of changes. */
 async function latency(settings: Settings): Promise<number[]> {
   const relay = await startHere(settings);
   await sleep(3000);

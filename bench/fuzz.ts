@@ -12,7 +12,7 @@ import { prepareBench } from './lib/arguments.js';
 import { createMembers } from './lib/members.js';
 import { createStage } from './lib/stage.js';
 
-/** Some requests end their own session, so each request uses another one. */
+/** Some requests revoke their session, so each one uses a new session. */
 const SESSION_ROWS = 20_000;
 const CHECKS = `not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance`;
 
@@ -41,7 +41,7 @@ try {
   if (values.seed !== undefined) args.push('--seed', String(values.seed));
   const run = spawn('schemathesis', args, {
     stdio: 'inherit',
-    // It leaves notes where it runs.
+    // It writes files to the working folder.
     cwd: folder,
     env: { ...process.env, SCHEMATHESIS_HOOKS: 'sessions', PYTHONPATH: resolve('bench/fuzz'), FUZZ_TOKENS: tokens },
   });

@@ -21,7 +21,7 @@ const POLL_MS = 50;
 const { startServices } = await import('../scripts/services/index.js');
 const { countDifferences, writeCrowd } = await import('../test/support/old-service.js');
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-bench-import-'));
-// As root PostgreSQL runs under another account, which must pass through.
+// As root, PostgreSQL runs under another account, which needs access.
 chmodSync(folder, 0o755);
 const log = (line: string) => console.error(line);
 const services = await startServices({
@@ -41,7 +41,7 @@ async function countUsers(): Promise<number> {
   return rows[0]?.count ?? 0;
 }
 
-/** @param until share of the users at which it is killed with SIGKILL; 1 lets it end */
+/** @param until share of the users at which it gets SIGKILL; 1 lets it finish */
 async function importUsers(until: number): Promise<boolean> {
   const env = { PATH: process.env.PATH, ENV_FILE: '', DATA_DIR: folder, DATABASE_URL: services.postgres!.adminUrl };
   const child = spawn(process.execPath, ['scripts/run.mjs', 'import', '--from', file], {

@@ -8,7 +8,7 @@ import { createStage } from './lib/stage.js';
 
 const LOGIN_ATTEMPTS = 60;
 const MAX_DIFFERENCE_RATIO = 0.1;
-/** Milliseconds: what a difference must exceed to be one, and the pause between two tries. */
+/** Milliseconds: the threshold of a difference, and the pause between attempts. */
 const MAX_NOISE_RATIO = 0.5;
 const PAUSE_MS = 50;
 
@@ -24,7 +24,7 @@ async function timed(send: () => Promise<number>, status: number): Promise<numbe
   return spent;
 }
 
-/** Known and unknown in turn, so that a drift of the machine meets both. Medians in milliseconds. */
+/** Alternates known and unknown addresses, so that a drift of the machine affects both. Medians in milliseconds. */
 async function measure(known: () => string, send: Send, status: number): Promise<[known: number, unknown: number]> {
   const spent: [number[], number[]] = [[], []];
   for (let count = 0; count < LOGIN_ATTEMPTS; count += 1) {
@@ -32,7 +32,7 @@ async function measure(known: () => string, send: Send, status: number): Promise
     for (const which of order) {
       const email = which === 0 ? known() : stranger();
       spent[which]!.push(await timed(() => send(email), status));
-      // What follows the answer, such as the mail, must not fall into the next try.
+      // Work after the answer, such as mail, must not affect the next attempt.
       await sleep(PAUSE_MS);
     }
   }
@@ -64,7 +64,7 @@ try {
     await answer.arrayBuffer();
     return answer.status;
   };
-  // Each address once a row, like the strangers: one that comes again is a known key to the limits.
+  // Each address once per row, like unknown ones: a repeated one is an existing key of the rate limits.
   let next = 0;
   const known = () => members[next++ % members.length]!.email;
   const rows: [string, Send, number][] = [

@@ -31,7 +31,7 @@ const stage = await createStage((line) => console.error(line));
 const client = new Client({ connectionString: stage.settings.database.url! });
 let failed = false;
 
-/** Gives everybody a phone number and a birth date under the old key. */
+/** Gives every user a phone number and a birth date under the old key. */
 async function encryptAll(members: BenchMember[], phones: Map<string, string>): Promise<void> {
   const old = cipher(OLD);
   for (const [index, { id }] of members.entries()) phones.set(id, phoneNumber(index));
@@ -47,7 +47,7 @@ async function encryptAll(members: BenchMember[], phones: Map<string, string>): 
   await client.query('VACUUM ANALYZE users');
 }
 
-/** Changes phone numbers of its own share until told to stop; notes what was answered with 200. */
+/** Changes phone numbers of its share of the users until it is stopped; records those answered with 200. */
 async function write(url: string, share: BenchMember[], phones: Map<string, string>, state: { going: boolean }) {
   let writes = 0;
   for (; state.going; writes += 1) {
@@ -65,7 +65,7 @@ async function write(url: string, share: BenchMember[], phones: Map<string, stri
   return writes;
 }
 
-/** @param until share of the rows at which it is killed with SIGKILL; 1 lets it end */
+/** @param until share of the rows at which it gets SIGKILL; 1 lets it finish */
 async function reencrypt(until: number): Promise<string> {
   const { database, redis } = stage.settings;
   const urls = { DATABASE_URL: database.url!, REDIS_URL: redis.url! };
@@ -90,7 +90,7 @@ async function reencrypt(until: number): Promise<string> {
   return `${signal ?? `exit code ${code}`} after ${((performance.now() - started) / 1000).toFixed(1)} s: ${last}`;
 }
 
-/** @returns how many values are under the old key, are not what was written last, do not open with the new key alone */
+/** @returns counts of values under the old key, of lost updates, and of those that do not decrypt with the new key alone */
 async function check(phones: Map<string, string>) {
   const only = cipher(NEW);
   const found = { rows: 0, old: 0, lost: 0, unreadable: 0 };

@@ -43,6 +43,6 @@ try {
 
 console.log(toMarkdown(rows));
 if (values.json) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`);
-// A part of the table must not replace the whole one.
+// A partial table must not replace the complete one.
 if (values.row === undefined) writeReport(rows, options.seconds);
 process.exitCode = values.strict && rows.some(({ met }) => !met) ? 1 : 0;

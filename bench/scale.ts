@@ -34,7 +34,7 @@ const { rounds } = values;
 
 const DOCUMENT = 'docs/scaling.md';
 
-/** Puts the table where the document has its marks. */
+/** Replaces the table between the marks of the document. */
 function writeTable(table: string): void {
   const [open, close] = ['<!-- bench:scale -->', '<!-- /bench:scale -->'];
   const text = readFileSync(DOCUMENT, 'utf8');
@@ -51,7 +51,7 @@ try {
     const lines = toLines(await measure(sites, rows, rounds, log));
     for (const site of sites) await site.close();
     console.log(toTable(lines));
-    // A part of the table must not replace the whole one.
+    // A partial table must not replace the complete one.
     if (values.row === undefined) writeTable(toTable(lines));
     if (values.json) writeFileSync(values.json, `${JSON.stringify(lines, null, 2)}\n`);
     process.exitCode = values.strict && lines.some(({ met }) => !met) ? 1 : 0;

@@ -72,12 +72,12 @@ const rows = () =>
     `SELECT email, email_legacy, name FROM users WHERE name <> 'Many' AND email <> 'new@example.com' ORDER BY created_at DESC`,
   );
 
-it('names from before are brought into one normal form', async () => {
+it('normalizes existing names', async () => {
   expect(new Set((await rows()).map(({ name }) => name))).toEqual(new Set(['Renée']));
 });
 
 describe('the spellings of addresses', () => {
-  it('become one where that is free, for confirmed accounts first, and stay where it is not', async () => {
+  it('become canonical if that is free, for verified accounts first, and stay otherwise', async () => {
     const isFine = (email: string) => /^[a-z]+@(example\.com|ab--c\.org|xn--bcher-kva\.example)$/.test(email);
     expect((await rows()).map(({ email, email_legacy }) => [email, email_legacy])).toEqual(
       ADDRESSES.map((pair) => [finalOf(pair), isFine(pair[0]) ? null : pair[0]]),
@@ -86,19 +86,19 @@ describe('the spellings of addresses', () => {
     expect(await dataSource.query(many)).toEqual([{ count: 1200 }]);
   });
 
-  it('are reported by numbers and by how to find them, and not by themselves', () => {
+  it('are reported by their number and a query to find them, without the addresses', () => {
     expect(lines).toContainEqual(
       expect.stringMatching(/1203 rewritten .* 8 kept .* SELECT id, email, email_legacy FROM users/),
     );
     expect(lines.join()).not.toMatch(/bücher|rené/);
   });
 
-  it('are told to those who know the addresses', async () => {
+  it('are mailed to their owners', async () => {
     const told = `SELECT count(*)::int AS count FROM outbox_events WHERE payload = '{"updated_fields": ["email"]}'`;
     expect(await dataSource.query(told)).toEqual([{ count: 1203 }]);
   });
 
-  it('open the account that they opened before, and the new ones theirs', async () => {
+  it('sign in to the same account as before, and new ones to theirs', async () => {
     for (const pair of ADDRESSES) {
       const [former] = pair;
       // These come from elsewhere: the service itself never took them for addresses.
@@ -110,7 +110,7 @@ describe('the spellings of addresses', () => {
     expect((await login(service, 'ADA@BÜCHER.example', PASSWORD)).body.user.email).toBe('ada@xn--bcher-kva.example');
   });
 
-  it('are found by a forgotten password', async () => {
+  it('are found by a password reset', async () => {
     for (const email of ['rené@example.com', 'eve@bücher.example'])
       expect((await service.post('/auth/password/forgot', { email })).status).toBe(202);
     expect((await mailTo('rené@example.com', 'password_reset')).text).toContain('http');
@@ -120,13 +120,13 @@ describe('the spellings of addresses', () => {
     expect(found).toEqual({ email: 'eve@bücher.example' });
   });
 
-  it('are part of what a user is told is kept', async () => {
+  it('are part of the export', async () => {
     const { body } = await login(service, 'ada@bücher.example', PASSWORD);
     const file = await service.get('/users/profile/export', body.access_token);
     expect(JSON.parse(file.text)).toMatchObject({ profile: { email_legacy: 'ada@bücher.example' } });
   });
 
-  it('are found by a provider, which makes no account with one that breaks the rule', async () => {
+  it('are found by a provider, which creates no account with an invalid one', async () => {
     const signIn = async (email: string) => {
       oidc.signedInAs(person({ email, name: 'Renée' }));
       const { body } = await service.post('/auth/google');
@@ -147,7 +147,7 @@ describe('the spellings of addresses', () => {
   });
 });
 
-it('the way back gives every row its former address', async () => {
+it('restores every address on the way down', async () => {
   for (let left = migrations.length; left > BEFORE; left--) await revertLast(dataSource);
   const found = await dataSource.query<{ email: string }[]>(
     `SELECT email FROM users WHERE name <> 'Many' AND email <> 'new@example.com' ORDER BY created_at DESC`,

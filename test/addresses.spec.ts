@@ -152,7 +152,7 @@ describe('a limit of mails', () => {
     expect((await ask(() => client)).map(({ status }) => status)).toEqual([202, 202, 202, 429, 429]);
     expect((await ask(newClient)).map(({ status }) => status)).toEqual([202, 202, 202, 202, 202]);
     await until(async () => (await mailsTo(email, 'password_reset')).length === 3);
-    // Whatever else was to be mailed is by the time of this.
+    // All earlier mail is sent before this one.
     await register('afterwards@example.com', limited);
     await mailTo('afterwards@example.com', 'email_verification');
     expect(await mailsTo(email, 'password_reset')).toHaveLength(3);

@@ -39,7 +39,7 @@ async function traces(id: string): Promise<{ events: string[][]; actions: string
 }
 
 describe('GET /admin/users/{id}', () => {
-  it('has all of the account but what is encrypted', async () => {
+  it('shows the whole account without encrypted fields', async () => {
     const member = await service.member();
     await service.put(
       '/users/profile',
@@ -69,7 +69,7 @@ describe('GET /admin/users/{id}', () => {
     );
   });
 
-  it('keeps to the last 20 audit entries', async () => {
+  it('shows the last 20 audit entries', async () => {
     const { id } = await service.member();
     await service.sql(
       `INSERT INTO audit_logs (target_id, action) SELECT $1, 'spec.' || n FROM generate_series(1, 30) n`,
@@ -81,7 +81,7 @@ describe('GET /admin/users/{id}', () => {
     );
   });
 
-  it('tells a missing user from a malformed id', async () => {
+  it('answers 404 for a missing user and 400 for a malformed id', async () => {
     expect(typeOf(await service.get('/admin/users/00000000-0000-4000-8000-000000000000', admin.access))).toEqual([
       404,
       'not_found',
@@ -91,7 +91,7 @@ describe('GET /admin/users/{id}', () => {
 });
 
 describe('PUT /admin/users/{id}/status', () => {
-  it('deactivates at once on every instance, and reactivation revives no session', async () => {
+  it('deactivates at once on every instance, and reactivation restores no session', async () => {
     const member = await service.member();
     expect((await other.get('/users/profile', member.access)).status).toBe(200);
     const { status, body } = await deactivate(member.id);
@@ -116,7 +116,7 @@ describe('PUT /admin/users/{id}/status', () => {
     });
   });
 
-  it('changes nothing where nothing changes', async () => {
+  it('records nothing without a change', async () => {
     const member = await service.member();
     expect((await setStatus(member.id, { is_active: true, reason: 'all is well' })).body.status_reason).toBeNull();
     await deactivate(member.id);
@@ -133,7 +133,7 @@ describe('PUT /admin/users/{id}/status', () => {
     ['is_active', { reason }],
     ['is_active', { is_active: 'false', reason }],
     ['email', { is_active: false, reason, email: 'x@example.com' }],
-  ])('refuses a bad %s: %j', async (field, body) => {
+  ])('refuses an invalid %s: %j', async (field, body) => {
     const { id } = await service.member();
     const answer = await setStatus(id, body);
     expect(typeOf(answer)).toEqual([400, 'validation_failed']);
@@ -141,7 +141,7 @@ describe('PUT /admin/users/{id}/status', () => {
     expect(await traces(id)).toEqual({ events: [], actions: [] });
   });
 
-  it('writes all of it or nothing', async () => {
+  it('writes everything in one transaction', async () => {
     const member = await service.member();
     await service.sql(
       `ALTER TABLE audit_logs ADD CONSTRAINT spec_no_entry CHECK (action <> 'user.deactivated') NOT VALID`,
@@ -154,7 +154,7 @@ describe('PUT /admin/users/{id}/status', () => {
 });
 
 describe('PUT /admin/users/{id}/role', () => {
-  it('promotes and demotes, and ends the sessions that knew the old role', async () => {
+  it('promotes and demotes, and revokes the sessions with the old role', async () => {
     const member = await provenMember(service);
     const promoted = await setRole(member.id, { role: 'admin', reason: 'New colleague' });
     expect([promoted.status, promoted.body.role]).toEqual([200, 'admin']);
@@ -170,14 +170,14 @@ describe('PUT /admin/users/{id}/role', () => {
     });
   });
 
-  it('refuses a role that is none', async () => {
+  it('refuses an unknown role', async () => {
     const { id } = await service.member();
     expect(typeOf(await setRole(id, { role: 'root' }))).toEqual([400, 'validation_failed']);
   });
 });
 
 describe('POST /admin/users/{id}/sessions/revoke', () => {
-  it('signs a user out everywhere and says so in the log, once', async () => {
+  it('revokes all sessions of a user, with one audit entry', async () => {
     const member = await service.member();
     await service.post('/auth/login', { email: member.email, password: member.password });
     const revoke = () =>
@@ -199,7 +199,7 @@ describe('administrators', () => {
   const inOffice = () => service.sql(`SELECT id FROM users WHERE role = 'admin' AND is_active`);
   const retireAll = () => service.sql(`UPDATE users SET role = 'user' WHERE role = 'admin' AND id <> $1`, [admin.id]);
 
-  it('change neither status nor role of their own account', async () => {
+  it('cannot change the status or role of their own account', async () => {
     for (const answer of [
       await deactivate(admin.id),
       await setStatus(admin.id, { is_active: true }),
@@ -212,7 +212,7 @@ describe('administrators', () => {
   it.each([
     ['deactivate', (by: Member, of: Member, app: TestApp) => deactivate(of.id, by, app)],
     ['demote', (by: Member, of: Member, app: TestApp) => setRole(of.id, { role: 'user' }, by, app)],
-  ])('who %s each other at once leave one, twenty times', async (_, act) => {
+  ])('who %s each other concurrently leave one, twenty times', async (_, act) => {
     for (let round = 0; round < 20; round += 1) {
       const [one, two] = await Promise.all([service.memberWithRole('admin'), service.memberWithRole('admin')]);
       await service.sql(`UPDATE users SET role = 'user' WHERE role = 'admin' AND id NOT IN ($1, $2)`, [one.id, two.id]);

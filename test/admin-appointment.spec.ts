@@ -31,7 +31,7 @@ const confirm = async (email: string) =>
 describe('ADMIN_BOOTSTRAP_EMAIL', () => {
   afterEach(() => service.sql(`UPDATE users SET role = 'user' WHERE role = 'admin'`));
 
-  it('waits for the address to be confirmed, and stands aside once there is an administrator', async () => {
+  it('waits for a verified address, and does nothing once there is an administrator', async () => {
     const { email } = await service.member();
     const first = await TestApp.start({ ADMIN_BOOTSTRAP_EMAIL: email.toUpperCase() });
     expect(await roleOf(email)).toBe('user');
@@ -47,7 +47,7 @@ describe('ADMIN_BOOTSTRAP_EMAIL', () => {
     expect(await roleOf(late.email)).toBe('user');
   }, 20_000);
 
-  it('lets the owner of the mailbox in, and not who squatted the address', async () => {
+  it('promotes the owner of the mailbox, not a squatter of the address', async () => {
     const squatter = await service.member();
     await confirm(squatter.email);
     await bootstrapped(squatter.email);
@@ -64,7 +64,7 @@ describe('ADMIN_BOOTSTRAP_EMAIL', () => {
     expect(events.map(({ payload }) => payload)).toContainEqual({ updated_fields: ['has_password', 'role'] });
   }, 20_000);
 
-  it('leaves a password that was set through a mailed link', async () => {
+  it('keeps a password that was set through a mailed link', async () => {
     const { email, access } = await service.member();
     const password = 'chosen by the owner of the mailbox';
     await service.post('/auth/password/forgot', { email });
@@ -78,7 +78,7 @@ describe('ADMIN_BOOTSTRAP_EMAIL', () => {
 });
 
 describe('npm run admin:create', () => {
-  it('makes an account and prints a password that opens it once', async () => {
+  it('creates an account and prints its password once', async () => {
     const email = uniqueEmail();
     const { code, output } = await adminCreate('--email', email, '--name', 'Root');
     expect(code).toBe(0);
@@ -91,7 +91,7 @@ describe('npm run admin:create', () => {
     });
   }, 60_000);
 
-  it('promotes an account that exists, with event and audit entry, and ends its sessions', async () => {
+  it('promotes an existing account, with event and audit entry, and revokes its sessions', async () => {
     const { id, email, password, access } = await provenMember(service);
     const { code, output } = await adminCreate('--email', email);
     expect([code, await roleOf(email)]).toEqual([0, 'admin']);
@@ -131,7 +131,7 @@ describe('npm run admin:create', () => {
     60_000,
   );
 
-  it('takes the password of a new account from standard input, by the rules for passwords', async () => {
+  it('reads the password of a new account from standard input and checks it against the rules', async () => {
     const email = uniqueEmail();
     const args = ['--email', email, '--password-stdin'];
     const weak = await runScript('admin-create', args, { input: 'short\n' });
@@ -142,7 +142,7 @@ describe('npm run admin:create', () => {
     expect(body.user.role).toBe('admin');
   }, 60_000);
 
-  it('leaves the event to the service and starts no relay', async () => {
+  it('leaves the event in the outbox and starts no relay', async () => {
     const variables = { KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1' };
     const ended = new AbortController();
     const running = runScript('admin-create', ['--email', uniqueEmail()], { variables }).finally(() => ended.abort());
@@ -157,7 +157,7 @@ describe('npm run admin:create', () => {
     expect([...seen]).not.toContain('meetinity-user-service relay');
   }, 60_000);
 
-  it('says how it is used where the address is missing', async () => {
+  it('prints the usage without an address', async () => {
     const { code, output } = await adminCreate();
     expect([code, output]).toEqual([2, expect.stringMatching(/^usage: npm run admin:create/m)]);
   }, 60_000);

@@ -34,8 +34,8 @@ function asAdmin(method: 'PUT' | 'POST', path: string, body: unknown) {
   });
 }
 
-describe('what administrators do', () => {
-  it('is recorded: who, what, whom, why, from where, and what was before', async () => {
+describe('an action of an administrator', () => {
+  it('is recorded with actor, action, target, reason, origin and previous values', async () => {
     await asAdmin('POST', 'sessions/revoke', { reason: 'Lost phone' });
     await asAdmin('PUT', 'role', { role: 'moderator' });
     await asAdmin('PUT', 'status', { is_active: false, reason: 'Terms violation' });
@@ -93,7 +93,7 @@ describe('GET /admin/audit', () => {
     ),
   );
 
-  it('is closed to everybody else', async () => {
+  it('is forbidden to other users', async () => {
     expect((await service.get('/admin/audit')).status).toBe(401);
     expect((await service.get('/admin/audit', (await service.member()).access)).status).toBe(403);
   });
@@ -111,7 +111,7 @@ describe('GET /admin/audit', () => {
     expect(await count({ actor: ACTOR, action: '', target: '', from: '', to: '', after: '' })).toBe(30);
   });
 
-  it('goes newest first, every entry once, by cursor', async () => {
+  it('lists every entry once by cursor, newest first', async () => {
     const seen: Entry[] = [];
     for (let after: string | null = ''; after !== null;) {
       const page = await list({ actor: ACTOR, limit: '7', after });
@@ -124,7 +124,7 @@ describe('GET /admin/audit', () => {
     expect(seen).toEqual(sorted);
   });
 
-  it('shows what anybody did, newest first', async () => {
+  it('shows entries of all actors, newest first', async () => {
     const member = await service.member();
     expect(actionsOf(await list({ target: member.id }))).toEqual(['user.registered']);
     expect((await list()).entries).toHaveLength(20);
@@ -146,7 +146,7 @@ describe('GET /admin/audit', () => {
       (cursor) => ['after', `after=${Buffer.from(cursor).toString('base64url')}`],
     ),
     ['page', 'page=2'],
-  ])('refuses a bad %s: %s', async (field, query) => {
+  ])('refuses an invalid %s: %s', async (field, query) => {
     const answer = await service.get(`/admin/audit?${query}`, admin.access);
     expect([answer.status, answer.body.error.type]).toEqual([400, 'validation_failed']);
     expect(answer.body.error.details.map((detail: { field: string }) => detail.field)).toContain(field);

@@ -80,7 +80,7 @@ describe('the order', () => {
     expect(await byCursor(sort)).toEqual(expected);
   });
 
-  it('goes on where it was while others register and leave', async () => {
+  it('continues at its position while users register and leave', async () => {
     const first = await list({ search: 'sortco', limit: 20 });
     await addUsers('Sortcolate', 5);
     await service.sql('DELETE FROM users WHERE id = $1', [first.users[19].id]);
@@ -89,7 +89,7 @@ describe('the order', () => {
     expect(new Set([...idsOf(first), ...idsOf(second)]).size).toBe(COUNT);
   });
 
-  it('refuses a cursor of another order, and one that was tampered with', async () => {
+  it('refuses a cursor of another order and a forged one', async () => {
     const { next } = await list({ search: 'sortco', limit: 8, sort: 'name' });
     const [, key, id] = JSON.parse(Buffer.from(next!, 'base64url').toString());
     const made = (...parts: unknown[]) => Buffer.from(JSON.stringify(parts)).toString('base64url');
@@ -124,7 +124,7 @@ describe('a read replica', () => {
   it.each<[string, (proxy: TcpProxy) => void]>([
     ['is away', (proxy) => proxy.cut()],
     ['hangs', (proxy) => proxy.freeze()],
-  ])('serves the list, and the primary does where it %s, from the start or later', async (_, fault) => {
+  ])('serves the list, and the primary takes over if it %s, at the start or later', async (_, fault) => {
     for (const used of [true, false]) {
       const proxy = await TcpProxy.before(url);
       const app = await TestApp.start({ DATABASE_REPLICA_URL: proxy.url, DATABASE_POOL_SIZE: '6' });
@@ -140,7 +140,7 @@ describe('a read replica', () => {
     }
   });
 
-  it('that stops in the middle of a list costs that list, in time', async () => {
+  it('that stops during a list fails only that request, in time', async () => {
     const proxy = await TcpProxy.before(url);
     const app = await TestApp.start({ DATABASE_REPLICA_URL: proxy.url });
     await until(() => readsReplica(app));

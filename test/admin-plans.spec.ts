@@ -140,7 +140,7 @@ describe('no list reads a table from end to end', () => {
     },
   );
 
-  it('far pages read the index alone, not the rows they skip', async () => {
+  it('reads only the index for skipped rows', async () => {
     for (const path of [
       'users?page=900',
       'users?is_active=false&page=5',
@@ -159,7 +159,7 @@ describe('the total of a long list', () => {
     return [body.total, body.total_is_estimate];
   };
 
-  it('is counted up to ten thousand', async () => {
+  it('is exact up to ten thousand', async () => {
     expect(await total('is_active=false')).toEqual([1000, false]);
     expect(await total('role=moderator')).toEqual([20, false]);
     expect(await total('search=rareco')).toEqual([10, false]);
@@ -167,7 +167,7 @@ describe('the total of a long list', () => {
     expect(await total('search=absentium')).toEqual([0, false]);
   });
 
-  it('is estimated beyond, and says so', async () => {
+  it('is estimated beyond, and marked as such', async () => {
     for (const [query, expected] of [
       ['', USER_ROWS],
       ['is_active=true', USER_ROWS * 0.95],
@@ -186,13 +186,13 @@ describe('the total of a long list', () => {
     expect(new Set(totals.map(String)).size).toBe(1);
   });
 
-  it('ends where the rows end', async () => {
+  it('equals the number of rows at the end', async () => {
     const { body } = await service.get('/admin/users?page=100000', admin.access);
     expect(body).toMatchObject({ users: [], next: null });
   });
 });
 
-it('a filter that no row at the start of a list matches finds all users', async () => {
+it('finds all users with a filter that matches no row at the start of the list', async () => {
   // Who was deactivated signs in no more, so they gather at the end of those who have a sign-in.
   await service.sql(
     `UPDATE users SET last_login = now() - interval '5 years' - random() * interval '1 year'

@@ -14,7 +14,7 @@ const setRole = (id: string, body: object) => service.put(`/admin/users/${id}/ro
 const typeOf = ({ status, body }: Answer) => [status, body.error?.type];
 
 describe('PUT /admin/users/{id}/role', () => {
-  it('asks for a proven password where the role is higher, and says how to get one', async () => {
+  it('requires a proven password for a higher role, and says how to get one', async () => {
     const [owner, unproven] = [await provenMember(service), await member(service, true)];
     const refused = await setRole(unproven.id, { role: 'moderator' });
     expect([...typeOf(refused), refused.body.message]).toEqual([

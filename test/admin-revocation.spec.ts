@@ -12,12 +12,12 @@ const LINE = () => 'SELECT pg_advisory_xact_lock(7205764)';
 const DEMOTION = `UPDATE users SET role = 'user' WHERE id = $1`;
 const ERASURE = 'DELETE FROM users WHERE id = $1';
 
-describe('an administrator who ends the sessions of another', () => {
+describe('an administrator who revokes the sessions of another', () => {
   it.each([
     ['demoted while waiting for the user', ROW, DEMOTION],
     ['demoted while waiting in line', LINE, DEMOTION],
     ['erased while waiting in line', LINE, ERASURE],
-  ])('decides nothing any more where %s', async (_, held, end) => {
+  ])('is refused if %s', async (_, held, end) => {
     const [by, target] = [await service.memberWithRole('admin'), await service.member()];
     const { asked } = await service.database.transaction(async (tx) => {
       await tx.query(held(target));

@@ -32,7 +32,7 @@ async function addUsers(company: string, count: number, columns = '', values = '
 const namesOf = (body: { users: { name: string }[] }) => body.users.map(({ name }) => name);
 
 describe('the administration', () => {
-  it('goes by the role in the database, not by the one in the token', async () => {
+  it('checks the role in the database, not the one in the token', async () => {
     const member = await service.member();
     await service.sql(`UPDATE users SET role = 'admin' WHERE id = $1`, [member.id]);
     expect((await service.get('/admin/me', member.access)).status).toBe(200);
@@ -40,7 +40,7 @@ describe('the administration', () => {
     expect((await service.get('/admin/me', member.access)).status).toBe(403);
   });
 
-  it('tells who is signed in and what they may do', async () => {
+  it('returns the signed-in user and their permissions', async () => {
     const { body: me } = await service.get('/api/admin/me', admin.access);
     expect(me).toEqual({ id: admin.id, email: admin.email, name: 'Ada Example', role: 'admin' });
     const { body } = await service.get('/admin/permissions', admin.access);
@@ -49,7 +49,7 @@ describe('the administration', () => {
 });
 
 describe('GET /admin/users', () => {
-  it('has the shape of the contract, newest first, without what is encrypted', async () => {
+  it('has the shape of the contract, newest first, without encrypted fields', async () => {
     await service.put('/users/profile', { phone: '+14155552671', bio: 'x' }, admin.access);
     const newest = await service.member();
     const body = await list();
@@ -86,7 +86,7 @@ describe('GET /admin/users', () => {
     },
   );
 
-  it('filters, and counts what it lets through', async () => {
+  it('filters, and counts the matches', async () => {
     await addUsers(
       'Filterco',
       12,
@@ -125,13 +125,13 @@ describe('GET /admin/users', () => {
     ['after', 'after=garbage'],
     ['after', 'after=WyItY3JlYXRlZF9hdCIsIngiLCJ5Il0'],
     ['offset', 'offset=3'],
-  ])('refuses a bad %s: %s', async (field, query) => {
+  ])('refuses an invalid %s: %s', async (field, query) => {
     const answer = await service.get(`/admin/users?${query}`, admin.access);
     expect([answer.status, answer.body.error.type]).toEqual([400, 'validation_failed']);
     expect(answer.body.error.details.map((detail: { field: string }) => detail.field)).toContain(field);
   });
 
-  it('refuses U+0000, which no text of the database has', async () => {
+  it('refuses U+0000, which PostgreSQL cannot store', async () => {
     expect((await service.get('/admin/users?search=a%00b', admin.access)).status).toBe(400);
   });
 });

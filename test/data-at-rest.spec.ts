@@ -10,8 +10,8 @@ import { until } from './support/until.js';
 
 const PHONE = '+14155552671';
 const BORN = '1990-05-17';
-const PASSWORD = 'a password that nobody else has';
-const NEXT = 'another one that nobody else has';
+const PASSWORD = 'a password of this spec only';
+const NEXT = 'another one of this spec only';
 
 describeWith('redis', 'what is stored', () => {
   let service: TestApp;
@@ -42,7 +42,7 @@ describeWith('redis', 'what is stored', () => {
       .join('\n');
   }
 
-  /** Every key of Redis with its value, of whatever type. */
+  /** Every key of Redis with its value, of any type. */
   async function redisDump(): Promise<string> {
     const texts = (await redis.keys('*')).map(async (key) => {
       const type = await redis.type(key);

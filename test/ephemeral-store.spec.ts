@@ -21,12 +21,12 @@ async function takenAtOnce(key: string): Promise<(string | null)[]> {
   return taken.filter((value) => value !== null);
 }
 
-describe('without Redis, a value for one use', () => {
+describe('without Redis, a one-time value', () => {
   beforeAll(async () => {
     service = await TestApp.start();
   });
 
-  it('waits in the table and is given once', async () => {
+  it('is stored in the table and consumed once', async () => {
     await store().put('once', 'value', 60);
     expect(await inTable('once')).toEqual([{ value: 'value' }]);
     expect(await takenAtOnce('once')).toEqual(['value']);
@@ -34,7 +34,7 @@ describe('without Redis, a value for one use', () => {
     expect(await inTable('once')).toEqual([{ value: '' }]);
   });
 
-  it('is given once to calls that all found it before any had taken it', async () => {
+  it('is consumed once by concurrent calls', async () => {
     await store().put('contended', 'value', 60);
     const holder = service.database.createQueryRunner();
     await holder.startTransaction();
@@ -46,7 +46,7 @@ describe('without Redis, a value for one use', () => {
     expect((await Promise.all(takes)).sort()).toEqual(['value', null, null].sort());
   });
 
-  it('is gone when its time is over, and swept away by the next one', async () => {
+  it('expires, and is deleted by the next write', async () => {
     await store().put('late', 'value', 60);
     await service.sql(`UPDATE ephemeral_values SET expires_at = now() - interval '1 second' WHERE key = 'late'`);
     expect(await store().consume('late')).toBeNull();
@@ -95,7 +95,7 @@ describeWith('redis', 'with Redis, a value for one use', () => {
     return Object.fromEntries(searchParams) as { code: string; state: string };
   };
 
-  it('waits there for as long as it is good, and not in the table', async () => {
+  it('is stored in Redis until it expires, not in the table', async () => {
     patient();
     const { state, code } = await begun();
     const key = `oauth:state:${state}`;
@@ -107,13 +107,13 @@ describeWith('redis', 'with Redis, a value for one use', () => {
     expect(await redis.exists(key)).toBe(0);
   });
 
-  it('is given once', async () => {
+  it('is consumed once', async () => {
     patient();
     await store().put('shared', 'value', 60);
     expect(await takenAtOnce('shared')).toEqual(['value']);
   });
 
-  it('is lost with Redis between start and callback, which is told at once; the next try works without', async () => {
+  it('is lost with Redis between start and callback, and the next sign-in works without Redis', async () => {
     const lost = await begun();
     proxy.cut();
     const started = performance.now();
@@ -125,7 +125,7 @@ describeWith('redis', 'with Redis, a value for one use', () => {
     expect((await browser.open(pathOf(back))).status).toBe(200);
   });
 
-  it('is found after Redis has come back, and still only once', async () => {
+  it('is consumed once after Redis is back', async () => {
     proxy.cut();
     const body = await begun();
     proxy.restore();
@@ -134,7 +134,7 @@ describeWith('redis', 'with Redis, a value for one use', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
   });
 
-  it('is given once where Redis stored it too late to say so', async () => {
+  it('is consumed once if Redis stored it after the timeout', async () => {
     const key = `late:${randomToken()}`;
     // The command arrives, its answer comes after the time-out.
     proxy.delay = 60;
@@ -148,7 +148,7 @@ describeWith('redis', 'with Redis, a value for one use', () => {
     expect(await takenAtOnce(key)).toEqual([]);
   });
 
-  it('is nothing where Redis refuses the command', async () => {
+  it('is null if Redis refuses the command', async () => {
     await redis.lpush('odd', 'x');
     expect(await store().consume('odd')).toBeNull();
   });

@@ -46,7 +46,7 @@ describeWith('kafka', 'events on the topic', () => {
     await service.stopAndDrop();
   });
 
-  it('tell of a registration, a change and a deletion as the specification says', async () => {
+  it('describe a registration, a change and a deletion as specified', async () => {
     const { id, access, email } = await service.member();
     const body = { location: 'Bern', bio: 'x', phone: '+41791234567' };
     await service.request('PUT', '/users/profile', { token: access, body, headers: { traceparent } });
@@ -74,7 +74,7 @@ describeWith('kafka', 'events on the topic', () => {
     expect(headers[1]!.traceparent).toBe(traceparent);
   });
 
-  it('are as the AsyncAPI document describes them', async () => {
+  it('match the AsyncAPI document', async () => {
     const members = await Promise.all([
       service.member(),
       service.member({ name: '名前 "quoted" 🦊', email: uniqueEmail().replace('example', 'bücher') }),
@@ -86,7 +86,7 @@ describeWith('kafka', 'events on the topic', () => {
     expect([...types].sort()).toEqual(['user.created', 'user.deleted', 'user.updated']);
   });
 
-  it('are described by a document whose references lead somewhere, and whose examples hold', () => {
+  it('are described by a document with valid references and examples', () => {
     const pointers = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) =>
       path!.split('/'),
     );

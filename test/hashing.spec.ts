@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-it('more sign-ins than can be hashed in time are told so with a time to come back, while other requests are answered', async () => {
+it('answers busy with Retry-After to sign-ins that cannot be hashed in time, and serves other requests', async () => {
   // Connections are opened first: this is about hashes.
   await Promise.all(Array.from({ length: 20 }, () => service.get('/users/profile', member.access)));
   let release!: () => void;
@@ -29,8 +29,8 @@ it('more sign-ins than can be hashed in time are told so with a time to come bac
     return answer;
   });
   await until(() => refused > 100);
-  const meanwhile = await service.get('/users/profile', member.access);
-  expect([meanwhile.status, compare.mock.calls.length <= 2]).toEqual([200, true]);
+  const profile = await service.get('/users/profile', member.access);
+  expect([profile.status, compare.mock.calls.length <= 2]).toEqual([200, true]);
   release();
   const answers = await Promise.all(all);
   compare.mockRestore();

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 describe('GET /health', () => {
-  it('reports the parts and the counts in the form of the specification', async () => {
+  it('reports the dependencies and counts as specified', async () => {
     await service.member();
     const answer = await service.get('/health');
     expect(answer.status).toBe(200);
@@ -41,7 +41,7 @@ describe('GET /health', () => {
     await alone.stop();
   });
 
-  it('estimates by statistics where the table is large, also before there are any', async () => {
+  it('estimates large tables, even without statistics', async () => {
     await service.sql(
       `INSERT INTO users (email, name, is_active, oauth_provider, oauth_id)
        SELECT 'many' || n || '@example.com', 'Many', n % 10 <> 0, CASE WHEN n % 4 = 0 THEN 'google' END,
@@ -73,7 +73,7 @@ describe('probes', () => {
     expect((await service.get(url)).status).toBe(200);
   });
 
-  it('are not ready while the process drains, and live all the same', async () => {
+  it('are live but not ready while the process drains', async () => {
     const draining = await TestApp.start();
     draining.app.get(Lifecycle).draining = true;
     expect((await draining.get('/ready')).status).toBe(503);

@@ -66,7 +66,7 @@ describe('queued statements', () => {
     expect(await service.sql('SELECT c FROM spec_right ORDER BY c')).toEqual([{ c: 'x' }, { c: 'y' }, { c: 'z' }]);
   });
 
-  it('roll the transaction back where one fails', async () => {
+  it('roll back the transaction if one fails', async () => {
     const failing = { text: 'INSERT INTO spec_right (c) VALUES (1 / $1::int)' };
     const work = runInTransaction(service.database, async (tx) => {
       await statements.queue(tx, left, ['four', 4]);

@@ -71,7 +71,7 @@ async function complaint(route: BodyRoute, token: string, payload: string): Prom
   return isMeant(answer) ? [] : [`${route.method} ${url} ${payload.slice(0, 200)}: ${answer.text.slice(0, 200)}`];
 }
 
-/** Whoever is not the administrator is new for each route: some of the bodies end sessions, or an account. */
+/** Uses a new member for each route: some bodies revoke sessions or delete an account. */
 async function complaints(bodies: (route: BodyRoute) => string[]): Promise<string[]> {
   const found: string[] = [];
   for (const route of routes) {

@@ -34,7 +34,7 @@ function submit(path: string, fields: Record<string, string>, headers: Record<st
 }
 
 describe('the pages', () => {
-  it('run nothing, load nothing, and are neither framed, cached nor named to others', async () => {
+  it('have no scripts, load nothing, and are not framed, cached or sent as referrer', async () => {
     const { reset, verify } = await links();
     for (const link of [reset, verify]) {
       const { status, headers, text } = await service.get(pathOf(link), undefined, BROWSER);
@@ -52,7 +52,7 @@ describe('the pages', () => {
     }
   });
 
-  it('use nothing up when they are opened, however often', async () => {
+  it('do not consume a link when they are opened', async () => {
     const { email, reset, verify, token } = await links();
     for (let count = 0; count < 3; count += 1)
       for (const link of [reset, verify]) expect((await service.get(pathOf(link))).status).toBe(200);
@@ -63,7 +63,7 @@ describe('the pages', () => {
     expect((await login(email, NEXT)).status).toBe(200);
   });
 
-  it('show what was wrong and keep the link good', async () => {
+  it('show the error and keep the link valid', async () => {
     const { token } = await links();
     const short = await submit('/auth/pages/password-reset', { token, password: 'short', password_repeat: 'short' });
     const differ = await submit('/auth/pages/password-reset', { token, password: NEXT, password_repeat: 'x' });
@@ -79,7 +79,7 @@ describe('the pages', () => {
     expect(done.text).toContain('Your new password is set');
   });
 
-  it('say when a link does not work, as a page or, to a program, as the error body', async () => {
+  it('answer an invalid link with a page or, to a program, with the error body', async () => {
     const { reset, token } = await links();
     await service.sql(`DELETE FROM one_time_tokens WHERE token_hash = $1`, [tokenHash(token)]);
     for (const path of [pathOf(reset), '/auth/password/reset', '/auth/email/verify?token=a&token=b']) {
@@ -92,7 +92,7 @@ describe('the pages', () => {
     expect([again.status, again.body.error.type]).toEqual([400, 'invalid_or_expired_token']);
   });
 
-  it('say what a used link has done, to a second click, the way back and an opened mail', async () => {
+  it('show the result of a used link when it is opened again', async () => {
     const { email, password, reset, verify, token } = await links();
     const verification = { token: verify.searchParams.get('token')!, password };
     const form = { token, password: NEXT, password_repeat: NEXT };
@@ -114,7 +114,7 @@ describe('the pages', () => {
     expect((await login(email, NEXT)).status).toBe(200);
   });
 
-  it('let a wrong password of the account be put right, or left out', async () => {
+  it('allow a wrong password to be corrected or left out', async () => {
     const { verify } = await links();
     const token = verify.searchParams.get('token')!;
     const wrong = await submit('/auth/pages/email-verify', { token, password: 'not that one' });
@@ -123,7 +123,7 @@ describe('the pages', () => {
     expect((await submit('/auth/pages/email-verify', { token, password: '' })).status).toBe(200);
   });
 
-  it('put what they are given into text, never into markup', async () => {
+  it('escape all input', async () => {
     const token = '"><img src=x onerror=alert(1)>';
     const form = { token, email: token, password: 'x', password_repeat: 'y' };
     const answer = await submit('/auth/pages/password-reset', form);
@@ -131,7 +131,7 @@ describe('the pages', () => {
     expect(answer.text).not.toContain('<img');
   });
 
-  it('are the only ones to take forms', async () => {
+  it('are the only routes that accept forms', async () => {
     const { token } = await links();
     const api = await submit('/auth/password/reset', { token, password: NEXT });
     expect([api.status, api.body.error.type]).toEqual([415, 'unsupported_media_type']);
@@ -164,7 +164,7 @@ describeWith('chromium', 'in a browser', () => {
   afterEach(() => page.close());
   afterAll(() => browser.close());
 
-  it('set a new password after it was forgotten', async () => {
+  it('reset a forgotten password', async () => {
     const { email, password, reset } = await links();
     await page.goto(reset.href);
     expect(await page.title()).toBe('Set a new password – Meetinity');
@@ -187,7 +187,7 @@ describeWith('chromium', 'in a browser', () => {
     expect(complaints.filter((text) => !text.includes('400'))).toEqual([]);
   });
 
-  it('confirm the address of a new user, and show it as confirmed afterwards', async () => {
+  it('verify the address of a new user, and show it as verified afterwards', async () => {
     const { email, password, verify } = await links();
     await page.goto(verify.href);
     await page.getByLabel('Your password').fill(password);

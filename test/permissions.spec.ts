@@ -47,7 +47,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 describe('every route for staff', () => {
-  it('is found, those under /admin without an exception', async () => {
+  it('is declared, including all under /admin', async () => {
     const { paths } = (await service.get('/docs-json')).body;
     const under = Object.keys(paths).filter((path) => path.startsWith('/admin/'));
     expect(under.length).toBeGreaterThan(5);
@@ -68,7 +68,7 @@ describe('every route for staff', () => {
     }
   });
 
-  it('opens to moderators where it reads what they may, and is 403 elsewhere', async () => {
+  it('allows moderators to read what they may, and is 403 elsewhere', async () => {
     for (const route of routes) {
       const { status } = await ask(route, member.id, moderator.access);
       const allowed = MODERATORS.includes(route.permission) && route.method === 'GET';
@@ -76,7 +76,7 @@ describe('every route for staff', () => {
     }
   });
 
-  it('asks for a permission to write where it writes', () => {
+  it('requires a write permission if it writes', () => {
     for (const { name, method, permission } of routes)
       expect([name, /:(write|manage)$/.test(permission)]).toEqual([
         name,
@@ -98,7 +98,7 @@ describe('every route for staff', () => {
 });
 
 describe('GET /admin/permissions', () => {
-  it('names what a moderator may do', async () => {
+  it('lists the permissions of a moderator', async () => {
     expect((await service.get('/admin/permissions', moderator.access)).body).toEqual({
       permissions: MODERATORS,
       roles: ['moderator'],

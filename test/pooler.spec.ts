@@ -47,7 +47,7 @@ describeWith(['pgbouncer', 'redis', 'kafka'], 'two instances behind a pooler in 
     expect(firstSeen(topic.of(member.id))).toEqual(ids.map(({ event_id }) => event_id));
   });
 
-  it('hear of the end of a session at once', async () => {
+  it('learn of a revoked session at once', async () => {
     const { access } = await one.member();
     expect((await two.get('/users/profile', access)).status).toBe(200);
     await one.post('/auth/logout', {}, access);

@@ -36,7 +36,7 @@ const eventsOf = (id: string) =>
 const exists = async (id: string) => (await service.sql('SELECT 1 FROM users WHERE id = $1', [id])).length === 1;
 
 describe('DELETE /users/profile', () => {
-  it('takes the account away at once, with its sessions and its picture, and frees the address', async () => {
+  it('deletes the account at once, with its sessions and picture, and frees the address', async () => {
     const member = await service.member();
     const { body: second } = await service.post('/auth/login', { email: member.email, password: member.password });
     await upload(member);
@@ -58,7 +58,7 @@ describe('DELETE /users/profile', () => {
     expect((await mailTo(member.email, 'account_deleted')).text).toContain('deleted');
   });
 
-  it('tells of it once, and neither what waits nor what a replay repeats says who it was', async () => {
+  it('publishes it once, and removes personal data from pending and replayed events', async () => {
     const member = await service.member({ name: 'Grace' });
     await service.put('/users/profile', { bio: 'x' }, member.access);
     await service.sql(
@@ -109,7 +109,7 @@ describe('DELETE /users/profile', () => {
     await strict.stop();
   });
 
-  it('asks an account without a password for a sign-in of the last ten minutes', async () => {
+  it('requires a sign-in within ten minutes from an account without a password', async () => {
     const member = await service.member();
     await service.sql('UPDATE users SET password_hash = NULL WHERE id = $1', [member.id]);
     await service.sql(`UPDATE user_sessions SET created_at = now() - interval '601 seconds' WHERE id = $1`, [
@@ -122,7 +122,7 @@ describe('DELETE /users/profile', () => {
     expect((await erase(member, {})).status).toBe(204);
   });
 
-  it('leaves an administrator, also where two go at once', async () => {
+  it('keeps one administrator, also for concurrent deletions', async () => {
     const [one, two] = [await service.memberWithRole('admin'), await service.memberWithRole('admin')];
     const answers = await Promise.all([erase(one), erase(two)]);
     expect(answers.map(errorOf).sort()).toEqual([
@@ -136,7 +136,7 @@ describe('DELETE /users/profile', () => {
     expect((await erase(left)).status).toBe(204);
   });
 
-  it('leaves no mail file but the farewell', async () => {
+  it('leaves no mail file except the deletion mail', async () => {
     const member = await service.member();
     await mailTo(member.email, 'email_verification');
     const [, erased] = await Promise.all([
@@ -153,7 +153,7 @@ describe('DELETE /users/profile', () => {
     expect(left()).toEqual([expect.stringContaining('-account_deleted-')]);
   });
 
-  it('leaves no file of an upload at the same time', async () => {
+  it('leaves no file of a concurrent upload', async () => {
     for (let round = 0; round < 5; round++) {
       const member = await service.member();
       await upload(member);
@@ -182,7 +182,7 @@ describe('DELETE /users/profile', () => {
     expect(errorOf(await asked)).toEqual([401, 'unauthenticated']);
   });
 
-  it('happens whole or not at all', async () => {
+  it('is one transaction', async () => {
     const member = await service.member();
     await upload(member);
     await service.sql(
@@ -199,7 +199,7 @@ describe('DELETE /users/profile', () => {
 });
 
 describeWith('redis', 'an erasure with Redis', () => {
-  it('leaves nothing of the user there, and no instance takes their token any more', async () => {
+  it('leaves no cached data, and no instance accepts the token', async () => {
     const url = await workerRedisUrl();
     const apps = [await TestApp.start({ REDIS_URL: url }), await TestApp.start({ REDIS_URL: url })] as const;
     const redis = new Redis(url);

@@ -10,7 +10,7 @@ afterAll(() => service.stopAndDrop());
 const exportOf = ({ access }: Member) => service.get('/users/profile/export', access);
 
 describe('GET /users/profile/export', () => {
-  it('is a file with every section, as the service shows them elsewhere', async () => {
+  it('is a file with every section in the format of the API', async () => {
     const member = await service.member();
     const body = { phone: '+14155552671', date_of_birth: '1990-05-17', bio: 'Compilers' };
     const profile = (await service.put('/users/profile', body, member.access)).body;
@@ -31,7 +31,7 @@ describe('GET /users/profile/export', () => {
     ]);
   });
 
-  it('has the sessions that have ended, and the accounts at providers', async () => {
+  it('contains ended sessions and linked identities', async () => {
     const member = await service.member();
     const login = await service.post('/auth/login', { email: member.email, password: member.password });
     await service.post('/auth/logout', {}, login.body.access_token);
@@ -49,7 +49,7 @@ describe('GET /users/profile/export', () => {
     ]);
   });
 
-  it('has what was done by and to the user, and of everybody else nothing', async () => {
+  it('contains audit entries by and about the user, without data of others', async () => {
     const [member, other] = [await service.member(), await service.member()];
     await service.put('/users/profile', { bio: 'x' }, member.access);
     await service.sql(
@@ -93,7 +93,7 @@ describe('GET /users/profile/export', () => {
     expect(text).not.toMatch(/203\.0\.113\.(9|11)|their-request|unrelated|secret of theirs/);
   });
 
-  it('has no secret in it', async () => {
+  it('contains no secret', async () => {
     const member = await service.member();
     await service.put('/users/profile', { phone: '+14155552671' }, member.access);
     const [row] = await service.sql(
@@ -105,7 +105,7 @@ describe('GET /users/profile/export', () => {
     expect(text).toContain('+14155552671');
   });
 
-  it('is for the signed-in', async () => {
+  it('requires an access token', async () => {
     expect((await service.get('/users/profile/export')).status).toBe(401);
   });
 });

@@ -43,7 +43,7 @@ describe('the erasure of an account with a long audit', () => {
     expect(await left(member)).toEqual([0, 0]);
   });
 
-  it('answers in time where the audit takes longer than any statement may, and ends soon after', async () => {
+  it('answers in time if the audit takes longer than the statement timeout, and finishes afterwards', async () => {
     const member = await memberWithAudit(TOO_LONG);
     const answer = await within(5000, () => erase(member));
     expect([answer.status, answer.text]).toEqual([204, '']);
@@ -51,7 +51,7 @@ describe('the erasure of an account with a long audit', () => {
     await until(async () => (await left(member)).every((count) => count === 0));
   });
 
-  it('is finished by another instance where the process dies after the commit', async () => {
+  it('is finished by another instance if the process dies after the commit', async () => {
     const member = await memberWithAudit(LONG);
     const redactions = service.app.get(AuditRedactions);
     const died = jest.spyOn(redactions, 'finish').mockResolvedValue();
@@ -65,7 +65,7 @@ describe('the erasure of an account with a long audit', () => {
     expect(await left(member)).toEqual([0, 0]);
   });
 
-  it('keeps the audit where the account stays', async () => {
+  it('keeps the audit if the account is not deleted', async () => {
     const member = await memberWithAudit(LONG);
     await service.sql(
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'`,
@@ -78,7 +78,7 @@ describe('the erasure of an account with a long audit', () => {
   });
 });
 
-it('the export of a long audit has every entry once, oldest first', async () => {
+it('exports every entry of a long audit once, oldest first', async () => {
   const member = await memberWithAudit(TOO_LONG);
   const { status, body } = await service.get('/users/profile/export', member.access);
   expect(status).toBe(200);

@@ -161,8 +161,8 @@ const columns = () =>
 const rowsWith = (table: string, text: string) =>
   service.sql(`SELECT row_to_json(t) AS row FROM ${table} t WHERE row_to_json(t)::text LIKE '%' || $1 || '%'`, [text]);
 
-describe('what is held of a person', () => {
-  it('has a place in export and erasure, or a reason why not, for every table and every pointer to a person', async () => {
+describe('personal data', () => {
+  it('is exported and erased, or excepted with a reason, for every table and reference to a user', async () => {
     const all = await columns();
     expect(new Set(all.map(({ name }) => name.split('.')[0]))).toEqual(new Set(Object.keys(TABLES)));
     const pointers = all.filter(({ name, type }) => type === 'uuid' && !name.endsWith('.id')).map(({ name }) => name);
@@ -184,7 +184,7 @@ describe('what is held of a person', () => {
     expect(shown.map(([name]) => name)).toEqual(Object.keys(MARKS).filter((name) => name !== 'token'));
   });
 
-  it('is gone after an erasure, wherever it stood; ids remain in two tables', async () => {
+  it('is erased from every table, except ids in two', async () => {
     const held = Object.entries(TABLES).filter(([, { erased }]) => typeof erased === 'string');
     // Every table that can hold something does, or this would show nothing.
     for (const [table] of held) expect([table, (await rowsWith(table, id)).length > 0]).toEqual([table, true]);
@@ -200,7 +200,7 @@ describe('what is held of a person', () => {
       expect([table, (await rowsWith(table, id)).length > 0]).toEqual([table, erased === 'blanked']);
   });
 
-  it('leaves an audit that still tells what was done, and why to others', async () => {
+  it('leaves audit entries with action, and with the reason for others', async () => {
     const entries = await service.sql(
       `SELECT action, actor_id, target_id, reason, host(ip_address) AS ip, request_id, before, after
          FROM audit_logs WHERE actor_id = $1 OR target_id = $1 ORDER BY id`,

@@ -23,7 +23,7 @@ const tokenOf = ({ caller }: BodyRoute, { access }: Member) =>
 const APP_LINES = ['fullName', 'headline', 'availability', 'position'];
 const LINES = ['name', 'location', 'industry', 'job_title', 'company', 'gender', 'reason', ...APP_LINES];
 const LISTS = ['industries', 'job_levels', 'interests', 'skills'];
-/** Texts of a form of their own, which are shown to nobody, or are no texts. */
+/** Fields of another form, not shown to others, or no texts. */
 const OTHERS = `email password current_password new_password linkedin_url phone date_of_birth role privacy_profile token
   refresh_token device_info code code_verifier state error error_description all is_active age_min age_max location_radius
   notification_email notification_push privacy_location password_repeat file id ids createdAt status action avatarUrl experiences links preferences
@@ -34,7 +34,7 @@ const send = (route: BodyRoute, body: Record<string, unknown>) => {
   return service.request(route.method, route.path.replace('{id}', target.id), { body, token });
 };
 
-/** Every field of the name, on whatever route, refuses the value by its name. */
+/** Checks that the field is refused on every route that has it. */
 async function refused(names: string[], valueOf: (name: string) => unknown): Promise<void> {
   let tried = 0;
   for (const route of routes)

@@ -6,10 +6,10 @@ import jwt from 'jsonwebtoken';
 import { Pool, QueryResultRow } from 'pg';
 
 /*
- * The reference: what the platform itself can do. One handler a row, the same reads and writes as the service, and nothing
- * else: no validation, no logs, no metrics, no error handling worth the name. Never deploy this.
+ * The reference: the speed of the platform itself. One handler per row with the same reads and writes as the service, and
+ * without validation, logs, metrics and error handling. Never deploy this.
  */
-// Settings come from the benchmark that starts it.
+// The benchmark sets the environment.
 const { PORT, DATABASE_URL, REDIS_URL, JWT_SECRET, ENCRYPTION_KEYS, POOL_SIZE } = process.env as Record<string, string>;
 const key = createSecretKey(Buffer.from(JWT_SECRET!));
 const encryptionKey = Buffer.from(ENCRYPTION_KEYS!.split(':')[1]!, 'base64');

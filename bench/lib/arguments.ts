@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { type Command, type Option, readArguments, UsageError, type Values } from '../../scripts/lib/arguments.js';
 
-/** Reads the arguments of a benchmark, then builds what it measures, so that `--help` builds nothing. */
+/** Reads the arguments of a benchmark before it builds the service, so that `--help` builds nothing. */
 export function prepareBench<O extends Record<string, Option<unknown>>>(command: Command<O>): Values<O> {
   try {
     const values = readArguments(command);

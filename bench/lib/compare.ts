@@ -15,7 +15,7 @@ interface Side {
 
 const PAIR_ATTEMPTS = 3;
 
-/** Service and reference in turn, A B A B A B after a warm-up, so that a drift of the machine meets both. */
+/** Alternates service and reference after a warm-up, so that a drift of the machine affects both. */
 export async function compare(
   name: string,
   service: Side,

@@ -7,17 +7,17 @@ interface CallFrame {
   lineNumber: number;
 }
 
-/** What V8's sampling profiler writes (Chrome DevTools Protocol, `Profiler.Profile`). Times in microseconds. */
+/** Output of V8's sampling profiler (Chrome DevTools Protocol, `Profiler.Profile`). Times in microseconds. */
 interface Profile {
   nodes: { id: number; callFrame: CallFrame; children?: number[] }[];
   samples: number[];
   timeDeltas: number[];
 }
 
-/** Microseconds a request. */
+/** Microseconds per request. */
 export type Costs = Map<string, number>;
 
-/** Everything below these belongs to the start, not to a request. */
+/** Frames below these belong to the start, not to a request. */
 const LOADER = /node:internal\/(modules|main|process\/esm)/;
 
 const functionOf = ({ functionName, url, lineNumber }: CallFrame) =>
@@ -29,11 +29,11 @@ function packageOf({ functionName, url }: CallFrame): string {
   return url.startsWith('file:') ? 'own code' : url || functionName || '(anonymous)';
 }
 
-/** Time spent in each function itself, without what it called. */
+/** Self time of each function. */
 function selfTimes({ nodes, samples, timeDeltas }: Profile): [CallFrame, number][] {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const ofStart = new Set<number>();
-  // Parents stand before their children.
+  // Parents come before their children.
   for (const { id, callFrame, children = [] } of nodes)
     if (ofStart.has(id) || LOADER.test(callFrame.url)) for (const child of children) ofStart.add(child);
   const times = new Map<number, number>();
@@ -44,8 +44,8 @@ function selfTimes({ nodes, samples, timeDeltas }: Profile): [CallFrame, number]
 }
 
 /**
- * Reads the profile of the main thread that a process left in the folder.
- * @param cpuMicros what a request cost the process, as the kernel counted it; the profile only says how it is shared out
+ * Reads the profile of a process's main thread.
+ * @param cpuMicros CPU time per request by the kernel's count, which the profile distributes
  */
 export function readCosts(folder: string, cpuMicros: number): { functions: Costs; packages: Costs } {
   const file = readdirSync(folder).find((name) => /\.0\.\d+\.cpuprofile$/.test(name))!;

@@ -1,8 +1,8 @@
 import { BodyRoute, bodyOf } from '../../test/support/body-routes.js';
 
-/** A request that is made to cost more than it may. */
+/** A request that is meant to be expensive. */
 export interface Hostile {
-  /** What is extreme about it. */
+  /** How it is extreme. */
   kind: string;
   method: string;
   path: string;
@@ -13,16 +13,16 @@ export interface Hostile {
 }
 
 const NO_USER = '00000000-0000-4000-8000-000000000000';
-/** What Node takes for the request line and the headers together, less what else they hold. */
+/** Node's limit on the request line and headers, minus the other headers. */
 const HEAD_BYTES = 15_000;
 const WITHIN_BYTES = { auth: 16 * 1024 - 200, other: 64 * 1024 - 200 };
-/** Beyond every limit. */
+/** Over every limit. */
 const BEYOND_BYTES = 240_000;
 
 const numbered = (count: number, item: (index: number) => string) => Array.from({ length: count }, (_, i) => item(i));
 const filled = (text: string, bytes: number) => text.repeat(Math.floor(bytes / Buffer.byteLength(text)));
 
-/** Bodies of every kind for one field of one route, as long as they may be. */
+/** Bodies of every kind for a field of a route, at the maximum length. */
 function bodies(route: BodyRoute, field: string, bytes: number, entries: number): Record<string, string> {
   const good = JSON.stringify(bodyOf(route, {})).slice(1, -1);
   const withField = (value: string) => `{${good ? `${good},` : ''}${JSON.stringify(field)}:${value}}`;

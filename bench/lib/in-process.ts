@@ -10,7 +10,7 @@ const PARTITIONS = 6;
 export const kafkaOf = ({ settings }: Stage) =>
   new Kafka({ brokers: settings.kafka.brokers, logLevel: logLevel.NOTHING });
 
-/** The stage's settings with an empty topic of its own. */
+/** The stage's settings with a new, empty topic. */
 export async function withTopic(stage: Stage): Promise<Settings> {
   const topic = `bench.${randomBytes(4).toString('hex')}`;
   const admin = kafkaOf(stage).admin();
@@ -21,7 +21,7 @@ export async function withTopic(stage: Stage): Promise<Settings> {
   return { ...stage.settings, logging, kafka: { ...stage.settings.kafka, topic } };
 }
 
-/** The service in this process, serving no requests: its parts can be called. */
+/** The service in this process, without an HTTP server, to call its parts. */
 export async function startHere(settings: Settings): Promise<NestFastifyApplication> {
   const { createApp } = await import('../../src/app.js');
   const app = await createApp(settings);

@@ -2,7 +2,7 @@ import { cpuSeconds, Target } from './process.js';
 
 type State = Record<string, unknown>;
 
-/** What one client connection sends, over and over. */
+/** The request that a client connection repeats. */
 export interface Script {
   method: 'GET' | 'POST' | 'PUT';
   path: string;
@@ -10,24 +10,24 @@ export interface Script {
   headers?(index: number): Record<string, string>;
   /** Body of the next request of connection number `index`; `state` is the connection's own. */
   body?(index: number, state: State): unknown;
-  /** Looks at an answer; false where it is not what was asked for. */
+  /** Checks an answer; false if it is wrong. */
   check(body: string, state: State): boolean;
 }
 
 export interface Measured {
-  /** Requests a second. */
+  /** Requests per second. */
   rate: number;
   /** Milliseconds. */
   p50: number;
   p99: number;
-  /** Processor time of the server per request, microseconds. */
+  /** CPU time of the server per request, microseconds. */
   cpuMicros: number;
 }
 
 interface Options {
   seconds: number;
   connections?: number;
-  /** Requests a second in all; unset means as fast as possible. */
+  /** Requests per second of all connections; unset means as fast as possible. */
   overallRate?: number;
 }
 
@@ -68,7 +68,7 @@ function withHeaders({ method, path, headers, check }: Script) {
     requests: [{ method, path }],
     setupClient: (client: { setHeaders(headers: Record<string, string>): void }) =>
       client.setHeaders(headers?.(index++) ?? {}),
-    // A sample: looking at every body would measure the load generator.
+    // A sample: checking every body would measure the load generator.
     verifyBody: (body: string) => sampled++ % 50 !== 0 || check(body, {}),
   };
 }

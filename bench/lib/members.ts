@@ -5,7 +5,7 @@ import type { Settings } from '../../src/config/settings.js';
 import { tokenHash } from '../../src/crypto/tokens.js';
 import { tokenMaker } from './tokens.js';
 
-/** A signed-in user, made by SQL with the tokens the service would have given. */
+/** A signed-in user, created by SQL, with tokens like the service's. */
 export interface BenchMember {
   id: string;
   sessionId: string;

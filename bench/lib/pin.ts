@@ -2,15 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { Redis } from 'ioredis';
 
-/** All processors of the machine, as taskset writes them. */
+/** All processors of the machine in the format of taskset. */
 export const EVERY_CORE = `0-${availableParallelism() - 1}`;
 
-/** Keeps a process with all its threads to these processors, as in `0` or `0-1` (sched_setaffinity(2), by util-linux's taskset). */
+/** Pins a process with all its threads to these processors, such as `0` or `0-1` (taskset of util-linux). */
 export function pin(pid: number, cores: string): void {
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', cores, String(pid)], { stdio: 'ignore' });
 }
 
-/** Process id of the Redis of this machine at the URL. */
+/** Process id of the local Redis at the URL. */
 export async function redisPid(url: string): Promise<number> {
   const client = new Redis(url);
   try {

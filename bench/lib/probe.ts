@@ -1,8 +1,8 @@
 /**
- * Asks for one thing at a steady pace, whether or not the answer before has come, so that a slow answer delays none of the
- * others and each is counted.
- * @param perSecond requests a second
- * @returns milliseconds of each answer
+ * Sends a request at a steady rate without waiting for answers (open loop), so that a slow answer delays no
+ * other and each is counted.
+ * @param perSecond requests per second
+ * @returns latencies in milliseconds
  */
 export async function probe(url: string, init: RequestInit, perSecond: number, done: Promise<unknown>) {
   const state = { going: true };

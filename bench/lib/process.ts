@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { freePort } from '../../src/dev/free-port.js';
 
-/** A server under measurement, in a process of its own. */
+/** A measured server in its own process. */
 export interface Target {
   name: string;
   url: string;
@@ -24,7 +24,7 @@ export async function launch({ name, args, env, ready }: Launch): Promise<Target
   const port = await freePort();
   const begun = performance.now();
   const child = spawn(process.execPath, args, {
-    // Without a developer's .env: it may name real servers.
+    // A developer's .env may name real servers.
     env: { PATH: process.env.PATH, ENV_FILE: '', ...env, APP_PORT: String(port), PORT: String(port) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -49,7 +49,7 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Ctrl-C also ends what the benchmark has started. */
+/** Ctrl-C also stops the processes of the benchmark. */
 export function stopOnSignal(stop: () => Promise<void>): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void stop().finally(() => process.exit(1)));
@@ -57,7 +57,7 @@ export function stopOnSignal(stop: () => Promise<void>): void {
 
 const TICKS_PER_SECOND = 100;
 
-/** Processor seconds a process has used so far, in user and kernel mode (proc(5)); NaN where there is no /proc. */
+/** CPU seconds that a process has used, in user and kernel mode (proc(5)); NaN without /proc. */
 export function cpuSeconds(pid: number): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
@@ -67,7 +67,7 @@ export function cpuSeconds(pid: number): number {
   }
 }
 
-/** Resident memory of a process in MiB; NaN where there is no /proc. */
+/** Resident memory of a process in MiB; NaN without /proc. */
 export function residentMiB(pid: number): number {
   try {
     return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;

@@ -23,7 +23,7 @@ export interface Row {
 }
 
 export interface RowDefinition {
-  /** Word for `--row`. */
+  /** Name for `--row`. */
   id: string;
   run(stage: Stage, options: RunOptions): Promise<Row[]>;
 }

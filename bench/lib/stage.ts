@@ -10,7 +10,7 @@ type Values = Record<string, string>;
 /** Real servers (PostgreSQL with fsync on), and ways to start the service and the reference beside them. */
 export interface Stage {
   settings: Settings;
-  /** The production build; `without` names servers it is not told of. */
+  /** The production build; `without` names servers that it is not configured with. */
   service(options?: {
     without?: 'redis';
     values?: Values;
@@ -24,7 +24,7 @@ const COMPILED = ['--import', '@swc-node/register/esm-register'];
 
 export async function createStage(log: (line: string) => void): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'meetinity-bench-'));
-  // As root PostgreSQL runs under another account, which must pass through.
+  // As root, PostgreSQL runs under another account, which needs access.
   chmodSync(folder, 0o755);
   // Loaded here, so that `--help` does not wait for TypeORM.
   const { migrations } = await import('../../migrations/index.js');
@@ -45,7 +45,7 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
     JWT_SECRET: randomBytes(48).toString('base64'),
     ENCRYPTION_KEYS: `bench:${randomBytes(32).toString('base64')}`,
     APP_HOST: '127.0.0.1',
-    // Throttles would stop the load, which comes from one address; everything else stands at its default.
+    // Rate limits would stop the load, which comes from one address; all else has its default.
     RATE_LIMIT_ENABLED: 'false',
     SHUTDOWN_DELAY_SECONDS: '0',
     MAIL_DIR: join(folder, 'mail'),

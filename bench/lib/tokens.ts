@@ -10,7 +10,7 @@ interface Subject {
 
 const now = () => ({ authTime: Math.floor(Date.now() / 1000), amr: ['pwd'], acr: 'aal1' }) as const;
 
-/** Makes the tokens that the service would have given for the first step of a session. */
+/** Makes the first tokens of a session like the service. */
 export async function tokenMaker(settings: Settings) {
   // Loaded here, so that `--help` does not wait for NestJS.
   const { JwtService } = await import('@nestjs/jwt');

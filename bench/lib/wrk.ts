@@ -8,7 +8,7 @@ import { install, onPath } from '../../scripts/services/tools.js';
 import { EVERY_CORE } from './pin.js';
 import { cpuSeconds, Target } from './process.js';
 
-/** Sends one prepared request after the other and says at the end what came of it. */
+/** Sends prepared requests in turn and prints the results at the end. */
 const SCRIPT = `
 local requests, place = {}, 0
 function init()
@@ -34,13 +34,13 @@ interface WrkResult {
   cpu: number;
 }
 
-/** wrk needs half of autocannon's processor time a request, which counts where load and servers share processors. */
+/** wrk needs half of autocannon's CPU time per request, which matters if load and servers share processors. */
 export async function requireWrk(log: (line: string) => void): Promise<void> {
   if (!onPath('wrk')) await install({ apt: ['wrk'], apk: ['wrk'], dnf: ['wrk'] }, log);
   if (!onPath('wrk')) throw new Error('this row needs wrk on the PATH (https://github.com/wg/wrk)');
 }
 
-/** GETs the path over and over, the tokens in turn, from the given processors; any status but 2xx or 3xx fails the run. */
+/** Repeats GETs of the path with the tokens in turn; fails for a status other than 2xx or 3xx. */
 export async function wrk(
   target: Target,
   path: string,

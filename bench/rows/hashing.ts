@@ -7,7 +7,7 @@ import { probe } from '../lib/probe.js';
 import { median, quantile } from '../lib/quantiles.js';
 import { type RowDefinition, rowOfRatios } from '../lib/row.js';
 
-/** What clients do at once, each one thing after the other: done a second, counted until the last is done. */
+/** Operations per second of concurrent clients, until the last one finishes. */
 async function rateOf(work: () => Promise<unknown>, clients: number, seconds: number): Promise<number> {
   const started = performance.now();
   const end = started + seconds * 1000;
@@ -27,11 +27,11 @@ async function post(url: string, body: object): Promise<void> {
   if (!answer.ok || !tokens.access_token) throw new Error(`${url} answered ${answer.status}`);
 }
 
-/** Enough that hashes always wait; and as many as bcrypt itself has processors. */
+/** Enough for a queue of hashes; and one per processor for bcrypt itself. */
 const CONNECTIONS = 8;
 const PROCESSORS = availableParallelism();
 const PAIR_ATTEMPTS = 3;
-/** Profiles read a second beside the sign-ins: enough for a p99, and next to nothing of a processor. */
+/** Profile reads per second during the sign-ins: enough for a p99, with little CPU time. */
 const READ_ATTEMPTS = 100;
 
 export const hashing: RowDefinition[] = [

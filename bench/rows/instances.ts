@@ -17,21 +17,21 @@ interface Load {
   redis: number;
 }
 
-/** Who answers, and the processors that instances, Redis and load have together. */
+/** Number of instances, and the processors of instances, Redis and load. */
 interface Arrangement {
   targets: Target[];
   cores: string;
 }
 
 interface Spread {
-  /** Requests a second over all instances. */
+  /** Requests per second of all instances. */
   rate: number;
-  /** Microseconds of processor time a request: of the instances, and of the load. */
+  /** CPU microseconds per request of the instances, and of the load. */
   cpu: number;
   generator: number;
 }
 
-/** The same number of connections in all, spread evenly. */
+/** The same total of connections, spread evenly. */
 async function spread({ targets, cores }: Arrangement, { path, tokens, seconds, redis }: Load): Promise<Spread> {
   for (const pid of [redis, ...targets.map((target) => target.pid)]) pin(pid, cores);
   const spent = () => targets.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
@@ -49,7 +49,7 @@ async function spread({ targets, cores }: Arrangement, { path, tokens, seconds, 
 const EVERYTHING_ON_ONE = '0';
 const EVERYTHING_ON_TWO = '0-1';
 
-/** Each arrangement in turn, round by round, after a warm-up of every server; by arrangement. */
+/** Alternates the arrangements after a warm-up; results by arrangement. */
 async function inTurn(arrangements: Arrangement[], load: Load): Promise<Spread[][]> {
   const servers = new Set(arrangements.flatMap(({ targets }) => targets));
   for (const target of servers) await spread({ targets: [target], cores: EVERY_CORE }, load);
@@ -61,7 +61,7 @@ async function inTurn(arrangements: Arrangement[], load: Load): Promise<Spread[]
 
 const ratiosOf = (from: Spread[], to: Spread[]) => to.map(({ rate }, round) => rate / from[round]!.rate);
 
-/** What a second process and processor bring the bare reference, as the measure of what this machine has to give. */
+/** The speed-up of the reference by a second process and processor, the maximum on this machine. */
 async function gainOfReference(stage: Stage, load: Load): Promise<number> {
   const [one, two] = [await stage.bare(), await stage.bare()];
   const [narrow, both] = await inTurn(

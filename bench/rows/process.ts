@@ -5,7 +5,7 @@ import { createMembers } from '../lib/members.js';
 import { residentMiB } from '../lib/process.js';
 import type { RowDefinition } from '../lib/row.js';
 
-/** Requests a second of the mixed load: enough to show a leak, little enough to leave the machine alone. */
+/** Requests per second of the mixed load: enough to show a leak, without a busy machine. */
 const READ_ATTEMPTS = 400;
 const WRITE_ATTEMPTS = 50;
 

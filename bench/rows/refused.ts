@@ -22,14 +22,14 @@ const MAX_MS = { open: 10, session: 25 };
 const MAX_RATIO = 3;
 /** Of each connection, requests a second. */
 const RATES = [1, 10];
-/** Answers to what is refused for what it is, not for who sends it. */
+/** Statuses of requests that are refused for their content, not for their sender. */
 const REFUSED = new Set([400, 413, 415]);
 
 /** Milliseconds that the main thread of the process, which is its event loop, has run so far (schedstat of proc(5)). */
 const loopMs = ({ pid }: Target) =>
   Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
 
-/** @returns the status; 0 where the connection ended without an answer */
+/** @returns the status; 0 if the connection closed without an answer */
 async function send(service: Target, hostile: Hostile, { access }: BenchMember): Promise<number> {
   const { method, path, body, session } = hostile;
   const headers = {
@@ -60,14 +60,14 @@ interface Cost {
 async function measure(service: Target, hostile: Hostile, member: BenchMember, idle: number): Promise<Cost> {
   const [ran, begun] = [loopMs(service), performance.now()];
   const status = await send(service, hostile, member);
-  // What follows the answer, such as its line in the log, counts too.
+  // Work after the answer, such as its log line, counts too.
   await sleep(2);
   const ms = loopMs(service) - ran - idle * (performance.now() - begun);
   if (status >= 500) throw new Error(`${hostile.method} ${hostile.path.slice(0, 60)} answered ${status}`);
   return { hostile, status, ms };
 }
 
-/** A request that looks dear is tried again: the first one of its kind also compiles code. */
+/** Repeats an expensive request: the first one of its kind also compiles code. */
 async function worstFirst(service: Target, requests: Hostile[], member: BenchMember): Promise<Cost[]> {
   const ran = loopMs(service);
   await sleep(1000);
@@ -77,7 +77,7 @@ async function worstFirst(service: Target, requests: Hostile[], member: BenchMem
     const tries = [await measure(service, hostile, member, idle)];
     while (tries[0]!.ms > CHEAP_MS && tries.length < MEASURED_ATTEMPTS)
       tries.push(await measure(service, hostile, member, idle));
-    // What comes in between only adds.
+    // Other work can only add time.
     costs.push({ ...tries[0]!, ms: Math.min(...tries.map(({ ms }) => ms)) });
   }
   return costs.sort((a, b) => b.ms - a.ms);
@@ -89,7 +89,7 @@ async function worstFirst(service: Target, requests: Hostile[], member: BenchMem
  */
 async function flood(service: Target, hostile: Hostile, member: BenchMember, overallRate: number): Promise<number[]> {
   const { method, path, headers, body } = hostile;
-  // In a thread of its own: what this one measures must not wait for it.
+  // In another thread, which must not delay this one's measurements.
   const requests = [{ method, path, headers, body: body?.toString() }];
   const options = { connections: CONNECTIONS, duration: FLOOD_SECONDS, overallRate, workers: 1 };
   const { default: autocannon } = await import('autocannon');

@@ -13,7 +13,7 @@ const EVENT_ROWS = 100_000;
 const PAIR_ATTEMPTS = 3;
 const MIN_RATIO = 0.5;
 
-/** Events a second that one producer of kafkajs sends in batches of the relay's size, of which the first is not counted. */
+/** Events per second of a kafkajs producer with batches of the relay's size, without the first batch. */
 async function kafkajsRate(kafka: Kafka, { kafka: { topic } }: Settings): Promise<number> {
   const producer = kafka.producer({
     idempotent: true,
@@ -38,7 +38,7 @@ async function kafkajsRate(kafka: Kafka, { kafka: { topic } }: Settings): Promis
   return (EVENT_ROWS - BATCH_ROWS) / seconds;
 }
 
-/** Events a second from the marks in the table, between the first batch and the last. */
+/** Events per second by their times in the table, between the first and the last batch. */
 async function relayRate(settings: Settings, database: Client): Promise<number> {
   await database.query('TRUNCATE outbox_events');
   await database.query(
@@ -61,7 +61,7 @@ async function relayRate(settings: Settings, database: Client): Promise<number> 
   return rows[0]!.rate;
 }
 
-/** How fast the relay drains a backlog, against kafkajs sending the same batches and doing nothing else. */
+/** How fast the relay drains a backlog, compared with kafkajs alone. */
 export const relay: RowDefinition[] = [
   {
     id: 'relay',

@@ -4,7 +4,7 @@ import type { Script } from '../lib/load.js';
 import { BenchMember, createMembers } from '../lib/members.js';
 import type { RowDefinition } from '../lib/row.js';
 
-/** Enough for every connection of every run to lose one. */
+/** Enough for each connection to lose one per run. */
 const USERS = 128;
 
 const bearer = (members: BenchMember[]) => (index: number) => ({
@@ -17,7 +17,7 @@ function read(members: BenchMember[], path: string): Script {
   return { method: 'GET', path, headers: bearer(members), check: isProfile };
 }
 
-/** Each request uses a token up and adds its successor; tokens of requests that the end of a run cuts off are not used again. */
+/** Each request consumes a token and adds its successor; tokens of requests cut off at the end of a run are dropped. */
 function refresh(members: BenchMember[], path: string): Script {
   const free = members.map((member) => member.refresh);
   return {
@@ -45,7 +45,7 @@ export function update(members: BenchMember[], path: string): Script {
 
 type MakeScript = (members: BenchMember[], path: string) => Script;
 
-/** Service and reference with members of their own: both use refresh tokens up. */
+/** Service and reference have separate members, because both consume refresh tokens. */
 function compared(
   id: string,
   name: string,

@@ -14,7 +14,7 @@ const PAIR_ATTEMPTS = 5;
 const MIN_RATIO = 0.97;
 const MEMBERS_ENTRIES = 128;
 
-/** What signing the audit costs a change of the profile. One service at a time: the leader of the relay signs for all. */
+/** The cost of signing the audit for profile updates. One service at a time: the relay's leader signs for all. */
 export const witness: RowDefinition[] = [
   {
     id: 'audit-witness',
@@ -28,7 +28,7 @@ export const witness: RowDefinition[] = [
         const service = await stage.service({ values });
         const script = update(members, '/users/profile');
         await load(service, script, { seconds: Math.max(2, seconds / 2) });
-        // Entries of the run without are signed before the one with is measured.
+        // Entries of the unsigned run are signed before the signed one is measured.
         const unsigned = `SELECT count(*) - (SELECT count(*) FROM audit_leaves) AS entries FROM audit_logs`;
         const waits = async () => 'AUDIT_WITNESS_KEY' in values && (await database.query(unsigned)).rows[0].entries > 0;
         while (await waits()) await sleep(500);

@@ -10,7 +10,7 @@ interface Sent {
   body?: unknown;
 }
 
-/** One request over a connection that stays open. Throws where the answer is not 2xx. */
+/** A request over a persistent connection. @throws Error for a status other than 2xx */
 export async function send(target: Target, method: string, path: string, { token, body }: Sent = {}): Promise<string> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const headers = {

@@ -6,7 +6,7 @@ import type { ScaleRow } from './row.js';
 
 const JOB_ATTEMPTS = 5;
 
-/** The relay's own statements, on another connection than the one that holds its lock. */
+/** The relay's statements, on another connection than that of its lock. */
 const lockOn = (tx: EntityManager) =>
   ({ query: (sql: string, values?: unknown[]) => tx.query(sql, values) }) as unknown as LeaderLock;
 

@@ -17,9 +17,9 @@ export async function openSite(size: Size): Promise<Site & { close(): Promise<vo
   const client = new Client({ connectionString: size.url });
   await client.connect();
   const admin = await findAdmin(client, size);
-  // What has become due since the folder was made.
+  // Rows that have become due since the folder was created.
   await cleanUp(database);
-  // The state that autovacuum brings about.
+  // The state after autovacuum.
   await client.query('VACUUM (ANALYZE)');
   const runner = database.createQueryRunner();
   const close = async () => {
@@ -64,9 +64,9 @@ export async function measure(sites: Site[], rows: ScaleRow[], rounds: number, l
     log(round === 0 ? 'warming up …' : `round ${round} of ${rounds} …`);
     const members = new Map<Site, Map<ScaleRow, BenchMember[]>>();
     for (const site of sites) members.set(site, await drawFor(rows, site));
-    // Rolled back by the rounds before, and met by the clean-up's index scan as if due.
+    // Rolled back by earlier rounds, but still found by the cleanup's index scan.
     for (const { client } of sites) await client.query('VACUUM (INDEX_CLEANUP ON) user_sessions, outbox_events');
-    // The smallest last: what it needs must be in the buffers, as it would be without the others beside it.
+    // The smallest last: its pages must be in the buffers, as they would be without the others.
     for (const { client, size } of sites.toReversed()) await warm(client, size);
     for (const row of rows) {
       const spent = await inTurn(row, sites, members);

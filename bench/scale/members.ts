@@ -38,7 +38,7 @@ export async function drawMembers(client: Client, { users, settings }: Size, cou
   return takeOver(client, settings, rows);
 }
 
-/** The administrator of the benchmark, made where there is none. */
+/** The administrator of the benchmark, created if missing. */
 export async function findAdmin(client: Client, { settings }: Size): Promise<BenchMember> {
   await client.query(
     `WITH made AS (INSERT INTO users (email, name, role) VALUES ('scale-admin@bench.example', 'Scale Admin', 'admin')
@@ -67,13 +67,13 @@ async function takeOver(client: Client, settings: Size['settings'], drawn: Drawn
   return members;
 }
 
-/** Users whose rows are read to bring PostgreSQL's buffers to where a day of requests at random leaves them. */
+/** Users whose rows are read, so that PostgreSQL's buffers are as after a day of random requests. */
 const WARMED_ENTRIES = 20_000;
 
-/** Afterwards a small database is in memory as a whole, and of a large one what chance has brought there. */
+/** Afterwards a small database is completely in memory, a large one in random parts. */
 export async function warm(client: Client, { users }: Size): Promise<void> {
   await client.query('BEGIN');
-  // Otherwise it would read the tables from end to end, which passes the buffers by.
+  // A sequential scan would bypass the buffers.
   await client.query(
     'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off',
   );

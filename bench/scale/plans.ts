@@ -8,7 +8,7 @@ import type { Size } from './stage.js';
 
 const FOLDER = 'docs/plans';
 
-/** Every statement is logged with the plan it really ran by and what each node of it did. */
+/** auto_explain logs every statement with its actual plan. */
 const EXPLAIN = {
   session_preload_libraries: `'auto_explain'`,
   'auto_explain.log_min_duration': '0',
@@ -16,7 +16,7 @@ const EXPLAIN = {
   'auto_explain.log_buffers': 'on',
   'auto_explain.log_level': 'log',
 };
-/** Runs of a row of which the last is kept: the first ones fill caches of the connection. */
+/** Runs per row, of which the last is kept: the first ones fill the connection's caches. */
 const PLAN_ATTEMPTS = 7;
 
 async function alterDatabase(size: Size, clauses: string[]): Promise<void> {
@@ -27,7 +27,7 @@ async function alterDatabase(size: Size, clauses: string[]): Promise<void> {
   await client.end();
 }
 
-/** The plans in a stretch of PostgreSQL's log: an entry goes on for as long as its lines are indented. */
+/** The plans in a part of PostgreSQL's log, where lines of the same entry are indented. */
 function plansIn(log: string): string[] {
   const entries = log.split(/\n(?!\t)/).filter((entry) => entry.includes('  plan:\n'));
   const byQuery = new Map<string, string>();
@@ -38,7 +38,7 @@ function plansIn(log: string): string[] {
   return [...byQuery.values()];
 }
 
-/** Writes a file a row with the plans of its statements, in the order they were first sent. */
+/** Writes one file per row with the plans of its statements, in the order of their first use. */
 export async function writePlans(size: Size, rows: ScaleRow[], serverLog: string): Promise<void> {
   const set = Object.entries(EXPLAIN).map(([name, value]) => `SET ${name} = ${value}`);
   await alterDatabase(size, set);

@@ -6,24 +6,24 @@ import type { Pair, Size } from './stage.js';
 /** One size under measurement. */
 export interface Site extends Pair {
   size: Size;
-  /** For what has no address: the same code as in the service, on connections of its own. */
+  /** For work without a route: the service's code on separate connections. */
   database: DataSource;
   runner: QueryRunner;
   client: Client;
   admin: BenchMember;
 }
 
-/** Something that is done once and timed. */
+/** A timed task. */
 export type Task = () => Promise<unknown>;
 
 export interface ScaleRow {
   id: string;
   name: string;
   kind: 'keyed' | 'search' | 'list' | 'job';
-  /** How many members a round uses up; each is used once. */
+  /** Members that a round consumes. */
   members?: number;
-  /** SQL for a transaction on `runner` that the tasks run in and that is rolled back: every round finds the same. */
+  /** SQL that starts the transaction of the tasks, which is rolled back, so that every round finds the same data. */
   prepare?: string;
-  /** What is timed in a round; what has to be done before it is done here, untimed. */
+  /** Prepares a round, untimed, and returns its timed tasks. */
   tasks(site: Site, members: BenchMember[]): Task[] | Promise<Task[]>;
 }

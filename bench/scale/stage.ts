@@ -24,12 +24,12 @@ export interface Size {
 export interface ScaleStage {
   /** Smallest first. */
   sizes: Size[];
-  /** File that PostgreSQL logs to. */
+  /** PostgreSQL's log file. */
   serverLog: string;
   stop(): Promise<void>;
 }
 
-/** A production server has more memory; here the smallest database fits into it and the larger ones do not. */
+/** Less memory than in production: the smallest database fits into it, the larger ones do not. */
 const POSTGRES = {
   shared_buffers: '512MB',
   max_connections: '200',
@@ -44,7 +44,7 @@ const POSTGRES = {
 export async function createScaleStage(counts: number[], keep: string | undefined, log: Log): Promise<ScaleStage> {
   const folder = keep ?? mkdtempSync(join(tmpdir(), 'meetinity-scale-'));
   mkdirSync(folder, { recursive: true });
-  // As root PostgreSQL runs under another account, which must pass through.
+  // As root, PostgreSQL runs under another account, which needs access.
   chmodSync(folder, 0o755);
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), flags: POSTGRES, log });
   const running: { stop(): Promise<void> }[] = [];
@@ -70,7 +70,7 @@ export async function createScaleStage(counts: number[], keep: string | undefine
     const sizes: Size[] = [];
     for (const [index, users] of [...counts].sort((a, b) => a - b).entries()) {
       const url = await prepareDatabase(postgres.url, users, log);
-      // No Kafka: a relay at work beside a request would be measured with it. Throttles would stop the load.
+      // Without Kafka, so that the relay does not affect measurements. Rate limits would stop the load.
       const values = {
         ...SECRETS,
         DATABASE_URL: url,

@@ -2,7 +2,7 @@ import { median, quantile } from '../lib/quantiles.js';
 import type { Times } from './measure.js';
 import type { ScaleRow } from './row.js';
 
-/** How much longer than at the smallest size a keyed row may take. */
+/** Allowed slowdown of a keyed row compared with the smallest size. */
 const MAX_KEYED_RATIO = 1.2;
 /** Milliseconds that 95 of 100 searches may take, among so many users. */
 const MAX_SEARCH_MS = 50;

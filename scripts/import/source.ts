@@ -1,4 +1,4 @@
-/** The columns of a row as text, whatever their type was; empty texts of CSV are null. */
+/** The columns of a row as text, regardless of their type; empty texts of CSV are null. */
 export type Values = Record<string, string | null>;
 
 /** Tables of the old service that belong to a user. Connections, sessions, tokens and activities are never read. */

@@ -15,7 +15,7 @@ import { isUuid } from '../common/dto/uuid-param.js';
 import type { User } from '../users/user.entity.js';
 
 const STATUSES = ['active', 'inactive'] as const;
-export const BULK_ACTIONS = ['activate', 'deactivate', 'delete'] as const;
+const BULK_ACTIONS = ['activate', 'deactivate', 'delete'] as const;
 const DAY_MS = 86_400_000;
 
 const TextParam = (max: number, description: string) =>

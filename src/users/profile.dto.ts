@@ -31,7 +31,7 @@ export function isAdultBirthDate(value: unknown, now = new Date()): boolean {
  * True for an https address on linkedin.com or a subdomain, without credentials or a port, that RFC 3986 and WHATWG parsers
  * read alike: the latter accept `https:host`, backslashes and line breaks.
  */
-export function isLinkedinUrl(value: unknown): boolean {
+function isLinkedinUrl(value: unknown): boolean {
   if (typeof value !== 'string' || !/^https:\/\/[^/\\\s\p{C}][^\\\s\p{C}]*$/iu.test(value) || !URL.canParse(value))
     return false;
   const { protocol, hostname, username, password, port } = new URL(value);

@@ -7,7 +7,7 @@ import { OptionalParam } from './query-params.js';
 const ISO_8601 = /^(?<day>\d{4}-\d{2}-\d{2})(?<time>T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?(?<zone>Z|[+-]\d{2}:\d{2})?$/;
 
 /** Parses an ISO 8601 date or date-time, UTC unless it has an offset; undefined if it is not valid. */
-export function parseIso8601(text: string): Date | undefined {
+function parseIso8601(text: string): Date | undefined {
   const { day, time = 'T00:00', zone = 'Z' } = ISO_8601.exec(text)?.groups ?? {};
   if (day === undefined) return undefined;
   // JavaScript reads 30 February as 2 March.

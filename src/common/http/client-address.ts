@@ -18,13 +18,13 @@ const MAX_LOGGED_CHARS = 64;
 const MIN_LOG_INTERVAL_MS = 60_000;
 
 /** Maps `::ffff:192.0.2.1`, an IPv4 client on a dual-stack socket, to IPv4, and removes the zone of a link-local address. */
-export function normalAddress(address: string): string {
+function normalAddress(address: string): string {
   if (!address.includes(':')) return address;
   return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
 }
 
 /** @returns null if the entry has none of the four forms */
-export function readForwarded(entry: string): string | null {
+function readForwarded(entry: string): string | null {
   const [, bracketed, plain] = ENTRY.exec(entry) ?? [];
   if (bracketed !== undefined) return isIPv6(bracketed) ? normalAddress(bracketed) : null;
   const address = normalAddress(plain ?? entry);

@@ -1,7 +1,7 @@
-import bcrypt from 'bcrypt';
 import type { Client } from 'pg';
 import type { Settings } from '../src/config/settings.js';
 import { FieldCipher } from '../src/crypto/field-cipher.js';
+import { hashPassword } from '../src/crypto/password-schemes.js';
 import { numberOption, readArguments, required, UsageError, type Values, withDefault, yes } from './lib/arguments.js';
 import { confirm, runCommand } from './lib/command.js';
 import { configuredDatabase, openDatabase, type ScriptDatabase } from './lib/database.js';
@@ -74,7 +74,7 @@ async function seedUsers(client: Client, settings: Settings, from: number, to: n
   const options: SeedOptions = {
     seed,
     today: new Date(new Date().setUTCHours(0, 0, 0, 0)),
-    passwordHash: await bcrypt.hash(SEED_PASSWORD, settings.bcryptCost),
+    passwordHash: await hashPassword(SEED_PASSWORD, { kind: settings.passwordHash, cost: settings.bcryptCost }),
     cipher: new FieldCipher(settings.encryptionKeys),
   };
   // A crash may lose the last batches, never part of one; the next run adds them again.

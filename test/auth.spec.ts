@@ -68,10 +68,11 @@ describe('POST /auth/register', () => {
 
   it.each([
     ['too short', 'Ab1!xyz', /at least 8/],
-    ['long but of one class', 'abcdefghijk', /12 characters, or three of/],
-    ['over 72 bytes', `${'ä'.repeat(36)}1`, /72 bytes/],
-    ['the name', 'Margaret Hamilton', /name/],
-    ['the e-mail address', 'margaret@example.com', /e-mail/],
+    ['over 128 characters', 'ab '.repeat(43), /at most 128/],
+    ['weak with every class of characters', 'Summer2026!', /too easy to guess.*Add more words/],
+    ['common', 'Azerty2026!', /10,000 most common/],
+    ['the name', 'Margaret Hamilton', /personal/],
+    ['the e-mail address', 'margaret@example.com', /personal/],
   ])('refuses a password that is %s', async (_, password, rule) => {
     const body = { email: 'margaret@example.com', name: 'Margaret Hamilton', password };
     const answer = await service.post('/auth/register', body);
@@ -144,24 +145,6 @@ describe('POST /auth/login', () => {
     const right = await service.post('/auth/login', { email: member.email, password: member.password });
     const wrong = await service.post('/auth/login', { email: member.email, password: 'wrong password 1' });
     expect([right.body.error.type, wrong.body.error.type]).toEqual(['account_disabled', 'invalid_credentials']);
-  });
-
-  it('refuses a longer password that begins with the 72 bytes of the right one', async () => {
-    const password = 'Four'.repeat(18);
-    const { email } = await service.member({ password });
-    expect((await service.post('/auth/login', { email, password })).status).toBe(200);
-    const longer = await service.post('/auth/login', { email, password: `${password} and more` });
-    expect([longer.status, longer.body.error?.type]).toEqual([401, 'invalid_credentials']);
-  });
-
-  it('rehashes a hash of another cost', async () => {
-    const member = await service.member();
-    const dearer = await TestApp.start({ BCRYPT_COST: '5' });
-    await dearer.post('/auth/login', { email: member.email, password: member.password });
-    await dearer.stop();
-    const [{ password_hash: hash }] = await service.sql('SELECT password_hash FROM users WHERE id = $1', [member.id]);
-    expect(hash).toMatch(/^\$2b\$05\$/);
-    expect((await service.post('/auth/login', { email: member.email, password: member.password })).status).toBe(200);
   });
 
   it('keeps at most 20 sessions and revokes the oldest', async () => {

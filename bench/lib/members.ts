@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import bcrypt from 'bcrypt';
 import { Client } from 'pg';
 import type { Settings } from '../../src/config/settings.js';
+import { hashPassword } from '../../src/crypto/password-schemes.js';
 import { tokenHash } from '../../src/crypto/tokens.js';
 import { tokenMaker } from './tokens.js';
 
@@ -30,7 +30,11 @@ export async function createMembers(settings: Settings, count: number, label: st
     `INSERT INTO users (id, email, name, password_hash, bio, location, company, job_title)
      SELECT id, email, 'Bench Member', $3, 'Likes to be measured', 'Bern', 'Acme', 'Engineer'
        FROM unnest($1::uuid[], $2::text[]) AS given(id, email)`,
-    [members.map(({ id }) => id), members.map(({ email }) => email), await bcrypt.hash(PASSWORD, settings.bcryptCost)],
+    [
+      members.map(({ id }) => id),
+      members.map(({ email }) => email),
+      await hashPassword(PASSWORD, { kind: settings.passwordHash, cost: settings.bcryptCost }),
+    ],
   );
   await client.query('INSERT INTO user_preferences (user_id) SELECT unnest($1::uuid[])', [members.map(({ id }) => id)]);
   await client.query(

@@ -5,7 +5,7 @@ import { RequestValidationPipe } from '../../src/common/http/request-validation.
 import { AppError } from '../../src/common/errors.js';
 import { PROVIDERS } from '../../src/config/settings.auth.js';
 import { parseForeignHash } from '../../src/crypto/foreign-hashes.js';
-import { IMPORTED_PREFIX } from '../../src/crypto/password-hasher.js';
+import { IMPORTED_PREFIX } from '../../src/crypto/password-schemes.js';
 import { UpdatePreferencesBody } from '../../src/preferences/preferences.dto.js';
 import { UpdateProfileBody } from '../../src/users/profile.dto.js';
 import { isTrue, readPreferences, readTags } from './preferences.js';

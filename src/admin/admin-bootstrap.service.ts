@@ -3,7 +3,7 @@ import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { AccountEviction } from '../auth/account-eviction.js';
 import { OneTimeTokens } from '../auth/email/one-time-tokens.js';
-import { requireGoodPassword } from '../auth/passwords/password-rules.js';
+import { PasswordRules } from '../auth/passwords/password-rules.js';
 import { runInTransaction } from '../database/transaction.js';
 import { canonicalEmail } from '../common/dto/email-address.js';
 import { AppError } from '../common/errors.js';
@@ -46,6 +46,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
     private readonly users: UsersService,
     private readonly preferences: PreferencesService,
     private readonly sessions: SessionsService,
+    private readonly rules: PasswordRules,
     private readonly hasher: PasswordHasher,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
@@ -71,7 +72,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
    */
   async grantAdmin(address: string, name: string, chosen: string | null): Promise<AdminGrant> {
     const email = canonicalEmail(address);
-    if (chosen !== null) requireGoodPassword(chosen, { email: email ?? address, name });
+    if (chosen !== null) await this.rules.check(chosen, { email: email ?? address, name });
     const password = chosen ?? randomToken();
     const passwordHash = await this.hasher.hash(password);
     return runInTransaction(this.database, async (tx): Promise<AdminGrant> => {

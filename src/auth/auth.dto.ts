@@ -43,7 +43,7 @@ export class RegisterBody extends DeviceBody {
   @TextField(255, 'John Doe')
   name: string;
 
-  @PasswordField('securepassword', '8 characters or more, at most 72 bytes')
+  @PasswordField('securepassword', '8 to 128 characters that are hard to guess')
   password: string;
 }
 

@@ -29,7 +29,10 @@ import { OneTimeTokens } from './email/one-time-tokens.js';
 import { PagesController } from './pages/pages.controller.js';
 import { PasswordChangeService } from './passwords/password-change.service.js';
 import { PasswordController } from './passwords/password.controller.js';
+import { PasswordRehash } from './passwords/password-rehash.js';
 import { PasswordResetService } from './passwords/password-reset.service.js';
+import { PasswordRules } from './passwords/password-rules.js';
+import { StrengthWorker } from './passwords/strength-worker.js';
 import { RefreshService } from './refresh.service.js';
 import { RegisterService } from './register.service.js';
 import { SignInService } from './sign-in.service.js';
@@ -58,6 +61,9 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     LogoutService,
     OneTimeTokens,
     AccountEviction,
+    StrengthWorker,
+    PasswordRules,
+    PasswordRehash,
     PasswordUpdater,
     PasswordResetService,
     PasswordChangeService,
@@ -68,7 +74,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     { provide: APP_GUARD, useExisting: JwtGuard },
     { provide: APP_GUARD, useClass: WriteLimitGuard },
   ],
-  exports: [SignInService, LoginThrottle, OneTimeTokens, AccountEviction],
+  exports: [PasswordRules, SignInService, LoginThrottle, OneTimeTokens, AccountEviction],
 })
 export class AuthModule {
   constructor({ jwt }: Settings, @Inject(LOGGER) logger: Logger) {

@@ -17,6 +17,7 @@ import { ConcurrentModificationError, retryOnConflict } from './retry-on-conflic
 import type { LoginBody, TokenBody } from './auth.dto.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
+import { PasswordRehash } from './passwords/password-rehash.js';
 import { SignInService } from './sign-in.service.js';
 
 const WRONG_OR_UNCONFIRMED = 'E-mail or password is wrong, or the address is not confirmed yet';
@@ -28,6 +29,7 @@ export class LoginService {
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
+    private readonly rehash: PasswordRehash,
     private readonly signIn: SignInService,
     private readonly audit: AuditService,
     private readonly verification: EmailVerificationService,
@@ -63,32 +65,32 @@ export class LoginService {
 
   private async attempt(body: LoginBody, context: RequestContext, deadline: number): Promise<TokenBody> {
     const user = await this.users.findByEmail(body.email);
-    const spelling = await this.matchPassword(body, user, context, deadline);
-    if (!user || spelling === null) throw this.refused('invalid_credentials');
+    const matches = await this.matchPassword(body, user, context, deadline);
+    if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
-    const rehashed = await this.hasher.rehashIfNeeded(spelling, user.passwordHash, hashOwner(context, body.email));
     const session = await runInTransaction(this.database, async (tx) => {
-      const isUnchanged = await this.users.recordLogin(tx, user, rehashed ? { passwordHash: rehashed } : {});
+      const isUnchanged = await this.users.recordLogin(tx, user);
       if (!isUnchanged) throw new ConcurrentModificationError();
       await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
       return this.signIn.issueSession(tx, user, context, body.device_info);
     });
     authResults.inc({ action: 'login', result: 'ok' });
+    this.rehash.afterAnswer(user, body.password);
     return this.signIn.toTokenResponse(user, session);
   }
 
-  /** @returns the Unicode spelling of the password that the hash was made of; null if the sign-in is to be refused */
   private matchPassword({ email, password }: LoginBody, user: User | null, context: RequestContext, deadline: number) {
     const subject = { email, passwordGeneration: user?.passwordGeneration ?? 0 };
     const isUnconfirmed = this.settings.requireEmailVerification && user?.isVerified === false;
-    return this.throttle.check(subject, context, deadline, async (timeoutMs) => {
-      const hash = user?.passwordHash ?? null;
-      const spelling = await this.hasher.match(password, hash, timeoutMs, hashOwner(context, email));
-      if (spelling === null || !isUnconfirmed) return spelling;
+    const onCompared = async (matches: boolean) => {
+      if (!matches || !isUnconfirmed) return matches;
       // Counted like a wrong password, so that the limit does not reveal that it was right.
       await this.verification.resendAfterSignIn(email, context);
-      return null;
-    });
+      return false;
+    };
+    return this.throttle.check(subject, context, deadline, (timeoutMs) =>
+      this.hasher.match(password, user?.passwordHash ?? null, timeoutMs, hashOwner(context, email), onCompared),
+    );
   }
 
   private refused(type: 'invalid_credentials' | 'account_disabled'): AppError {

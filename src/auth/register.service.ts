@@ -20,7 +20,7 @@ import { UsersService } from '../users/users.service.js';
 import type { RegisterBody, TokenBody } from './auth.dto.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
 import { OneTimeTokens } from './email/one-time-tokens.js';
-import { requireGoodPassword } from './passwords/password-rules.js';
+import { PasswordRules } from './passwords/password-rules.js';
 import { SignInService } from './sign-in.service.js';
 
 interface NewAccount extends Pick<User, 'email' | 'name' | 'passwordHash'> {
@@ -40,6 +40,7 @@ export class RegisterService {
     private readonly settings: Settings,
     private readonly users: UsersService,
     private readonly preferences: PreferencesService,
+    private readonly rules: PasswordRules,
     private readonly hasher: PasswordHasher,
     private readonly verification: EmailVerificationService,
     private readonly tokens: OneTimeTokens,
@@ -58,7 +59,7 @@ export class RegisterService {
    * @throws AppError `weak_password`, `email_taken`, `busy`
    */
   async register(body: RegisterBody, context: RequestContext): Promise<TokenBody | null> {
-    requireGoodPassword(body.password, body);
+    await this.rules.check(body.password, body);
     const passwordHash = await this.hasher.hash(body.password, hashOwner(context, body.email));
     const tokens = this.settings.requireEmailVerification
       ? await this.requestAccount(body, passwordHash, context)

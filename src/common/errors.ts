@@ -72,8 +72,6 @@ export const RULES = [
   'taken',
   'too_simple',
   'too_common',
-  'same_as_email',
-  'same_as_name',
   'same_as_current',
   'too_far',
   'too_broad',

@@ -163,6 +163,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     migrateOnStart: env.flag('MIGRATE_ON_START', true),
     adminBootstrapEmail: readAddress(env, 'ADMIN_BOOTSTRAP_EMAIL'),
     requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),
+    /** Of new hashes; a sign-in replaces a hash of the other kind. */
+    passwordHash: env.oneOf('PASSWORD_HASH', ['bcrypt', 'argon2id'], 'bcrypt'),
     /** log2 of bcrypt's rounds. */
     bcryptCost: env.number('BCRYPT_COST', 12, production ? 10 : 4, 15),
     /** Size of libuv's pool for hashing, files and DNS; libuv reads the variable itself, before `.env`. */

@@ -1,12 +1,13 @@
+import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import bcrypt from 'bcrypt';
 import { AppError } from '../common/errors.js';
 import type { Settings } from '../config/settings.js';
 import { MAX_WAIT_MS, PasswordHasher } from './password-hasher.js';
+import { verifyPassword } from './password-schemes.js';
 
-const hasherOf = (bcryptCost: number, threadPoolSize = 4) =>
-  new PasswordHasher({ bcryptCost, threadPoolSize } as Settings);
-const OWNER = { client: '192.0.2.1', account: 'ada@example.com' };
+const hasherOf = (bcryptCost: number, threadPoolSize = 4, passwordHash: 'bcrypt' | 'argon2id' = 'bcrypt') =>
+  new PasswordHasher({ bcryptCost, threadPoolSize, passwordHash } as Settings);
 const SLOTS = Math.min(2, availableParallelism());
 
 afterEach(() => jest.restoreAllMocks());
@@ -20,21 +21,43 @@ describe('PasswordHasher', () => {
     expect(await hasher.match('Correct horse battery', hash)).toBeNull();
   });
 
-  it('rehashes if the cost is not the configured one', async () => {
-    const hash = await hasher.hash('correct horse battery');
-    expect(bcrypt.getRounds(hash)).toBe(4);
-    expect(await hasher.rehashIfNeeded('correct horse battery', hash, OWNER)).toBeNull();
-    expect(await hasher.rehashIfNeeded('correct horse battery', null, OWNER)).toBeNull();
-    const rehashed = await hasherOf(5).rehashIfNeeded('correct horse battery', hash, OWNER);
-    expect(bcrypt.getRounds(rehashed!)).toBe(5);
+  it('tells hashes of the configured kind and cost from those to be replaced', async () => {
+    const old = await bcrypt.hash('correct horse battery', 4);
+    const argon2id = await hasherOf(4, 4, 'argon2id').hash('correct horse battery');
+    const current = await hasher.hash('correct horse battery');
+    expect(argon2id).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(current).toMatch(/^hmac-sha384:\$2b\$04\$/);
+    for (const hash of [old, argon2id, current]) expect(await hasher.match('correct horse battery', hash)).toBe(true);
+    for (const hash of [old, argon2id, current]) expect(await hasher.match('correct horse', hash)).toBeNull();
+    expect([old, argon2id, current].map((hash) => hasher.isCurrent(hash))).toEqual([false, false, true]);
+    expect(hasherOf(5).isCurrent(current)).toBe(false);
+    expect([old, argon2id].map((hash) => hasherOf(4, 4, 'argon2id').isCurrent(hash))).toEqual([false, true]);
   });
 
-  it('refuses a longer password that begins with the 72 bytes of the right one', async () => {
+  it('reads passwords beyond 72 bytes whole', async () => {
+    const hash = await hasher.hash(`${'é'.repeat(40)}x`);
+    expect(await hasher.match(`${'é'.repeat(40)}x`, hash)).toBe(true);
+    expect(await hasher.match(`${'é'.repeat(40)}y`, hash)).toBeNull();
+  });
+
+  it('refuses a longer password that begins with the 72 bytes of an old hash', async () => {
     const longest = 'é'.repeat(36);
-    const hash = await hasher.hash(longest);
-    expect(await hasher.match(longest, hash)).not.toBeNull();
+    const hash = await bcrypt.hash(longest, 4);
+    expect(await hasher.match(longest, hash)).toBe(true);
     expect(await hasher.match(`${longest}x`, hash)).toBeNull();
     expect(await hasher.replace(`${longest}x`, hash, 'next password')).toBeNull();
+  });
+
+  it('refuses more than 128 characters', async () => {
+    const hash = await hasher.hash('é'.repeat(129));
+    expect(await hasher.match('é'.repeat(129), hash)).toBeNull();
+  });
+
+  it('refuses a digest that was made without the fixed word, as by another service', async () => {
+    const leaked = createHash('sha384').update('correct horse battery').digest('base64');
+    const hash = `hmac-sha384:${await bcrypt.hash(leaked, 4)}`;
+    expect(await verifyPassword('correct horse battery', hash)).toBe(false);
+    expect(await verifyPassword(leaked, hash)).toBe(false);
   });
 
   it('replaces a hash only if the current password is right', async () => {
@@ -46,21 +69,28 @@ describe('PasswordHasher', () => {
   });
 });
 
-describe('without a hash to compare with', () => {
-  it('does the same work as with one, at the configured cost', async () => {
+describe('a refusal', () => {
+  it('hashes nothing where there is no hash to compare with', async () => {
     const compare = jest.spyOn(bcrypt, 'compare');
-    const hasher = hasherOf(5);
-    await hasher.match('a password', null);
-    await hasher.match('a password', await hasher.hash('something else'));
-    expect(compare.mock.calls.map(([, hash]) => bcrypt.getRounds(hash as string))).toEqual([5, 5]);
+    expect(await hasherOf(5).match('a password', null)).toBeNull();
+    expect(compare).not.toHaveBeenCalled();
   });
 
-  it('never matches, not even the dummy password', async () => {
-    const hash = jest.spyOn(bcrypt, 'hash');
+  it('waits in line like a comparison, so that a full queue does not tell them apart', async () => {
+    const hasher = hasherOf(16);
+    jest.spyOn(bcrypt, 'compare').mockImplementation(() => new Promise(() => undefined));
+    for (let count = 0; count < 20; count += 1) void hasher.match('password', '$2b$16$hash').catch(() => undefined);
+    await expect(hasher.match('password', null)).rejects.toMatchObject({ type: 'busy' });
+  });
+
+  it('is decided within its turn by what the caller knows of the account', async () => {
     const hasher = hasherOf(4);
-    await hasher.match('a password', null);
-    const [dummyPassword] = hash.mock.calls[0]!;
-    expect(await hasher.match(dummyPassword as string, null)).toBeNull();
+    const hash = await hasher.hash('correct horse battery');
+    const seen: boolean[] = [];
+    const refuse = async (matches: boolean) => seen.push(matches) < 0;
+    for (const password of ['correct horse battery', 'wrong'])
+      expect(await hasher.match(password, hash, MAX_WAIT_MS, undefined, refuse)).toBeNull();
+    expect(seen).toEqual([true, false]);
   });
 });
 
@@ -102,10 +132,10 @@ describe('under load', () => {
     expect(refused.extras.retryAfter).toBeGreaterThanOrEqual(4);
     expect(refused.extras.retryAfter).toBeLessThanOrEqual(MAX_WAIT_MS / 1000);
     release();
-    const accepted = (await Promise.all(results)).filter((result) => result === 'hash');
+    const accepted = (await Promise.all(results)).filter((result) => result === 'hmac-sha384:hash');
     expect(accepted.length).toBeGreaterThan(SLOTS);
     expect(started).toHaveBeenCalledTimes(accepted.length);
-    expect(await hasher.hash('once the queue is empty')).toBe('hash');
+    expect(await hasher.hash('once the queue is empty')).toBe('hmac-sha384:hash');
   });
 
   it('times out even if the estimate was too low', async () => {
@@ -115,7 +145,7 @@ describe('under load', () => {
     await expect(hasher.match('password', '$2b$04$hash', 50)).rejects.toMatchObject({ type: 'busy' });
     release();
     await Promise.all(holders);
-    expect(await hasher.hash('the queue is empty again')).toBe('hash');
+    expect(await hasher.hash('the queue is empty again')).toBe('hmac-sha384:hash');
   });
 
   it('continues after a hash failed', async () => {
@@ -124,7 +154,7 @@ describe('under load', () => {
     const failures = Array.from({ length: 6 }, () => hasher.hash('password'));
     for (const result of await Promise.allSettled(failures)) expect(result.status).toBe('rejected');
     broken.mockRestore();
-    expect(await hasher.hash('password')).toMatch(/^\$2b\$04\$/);
+    expect(await hasher.hash('password')).toMatch(/^hmac-sha384:\$2b\$04\$/);
   });
 
   it('does not block the event loop', async () => {

@@ -1,31 +1,21 @@
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, OnApplicationBootstrap } from '@nestjs/common';
-import bcrypt from 'bcrypt';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { hashingWaiting } from '../common/logging/metrics.js';
+import { ComparisonTimes } from './comparison-times.js';
 import { FairQueue, type WorkOwner } from './fair-queue.js';
-import { parseForeignHash } from './foreign-hashes.js';
+import { hashPassword, isOfScheme, kindOf, type PasswordScheme, toNfc, verifyPassword } from './password-schemes.js';
 
 /** For queue and work together; the gateway times out after ten seconds. */
 export const MAX_WAIT_MS = 6000;
 
+/** Of a password, as code points. */
+export const MAX_PASSWORD_CHARS = 128;
+
 /** Threads of libuv's pool that stay free for files and DNS. */
 const MIN_SPARE_THREADS = 2;
-
-/** Compared for unknown addresses, so that they take as long as known ones (OWASP Authentication Cheat Sheet). */
-const DUMMY_PASSWORD = 'no account has this password';
-
-/** bcrypt ignores the rest, so longer passwords with the same start would match. */
-const MAX_BYTES = 72;
-
-/** Marks an imported hash, which is replaced at the next sign-in. */
-export const IMPORTED_PREFIX = 'imported:';
-
-const fitsBcrypt = (password: string) => Buffer.byteLength(password) <= MAX_BYTES;
-
-/** Browsers and systems compose letters differently (RFC 8265, §4.2). */
-const toNfc = (password: string) => password.normalize('NFC');
 
 /** For the service's own commands. */
 const NO_OWNER: WorkOwner = { client: '', account: '' };
@@ -35,85 +25,96 @@ interface Waiter {
   timer: NodeJS.Timeout;
 }
 
+/** Decides on the result of a comparison. A refusal does not show the time that it takes. */
+export type OnCompared = (matches: boolean) => Promise<boolean>;
+
+const acceptMatch: OnCompared = async (matches) => matches;
+
 /**
- * bcrypt (USENIX 1999) behind a bounded, fair queue. Hashes run on at most as many threads as there are processors and leave
- * some of the thread pool to files and DNS. A caller whose result would come too late gets `busy` at once.
+ * bcrypt (USENIX 1999) or argon2id (RFC 9106) behind a bounded, fair queue. Hashes run on at most as many threads as there are
+ * processors and leave some of the thread pool to files and DNS, which also bounds the memory of argon2id. A caller whose result
+ * would come too late gets `busy` at once.
  */
 @Injectable()
 export class PasswordHasher implements OnApplicationBootstrap {
   private readonly slots: number;
-  private readonly cost: number;
+  private readonly scheme: PasswordScheme;
+  private readonly times = new ComparisonTimes();
   private readonly waiting = new FairQueue<Waiter>();
   private running = 0;
   /** Moving average of the time that work holds a slot. */
   private averageMs: number;
-  private dummy: Promise<string> | undefined;
 
-  constructor(settings: Settings) {
-    this.slots = Math.max(1, Math.min(availableParallelism(), settings.threadPoolSize - MIN_SPARE_THREADS));
-    this.cost = settings.bcryptCost;
-    this.averageMs = 2 ** this.cost / 20;
+  constructor({ threadPoolSize, passwordHash, bcryptCost }: Settings) {
+    this.slots = Math.max(1, Math.min(availableParallelism(), threadPoolSize - MIN_SPARE_THREADS));
+    this.scheme = { kind: passwordHash, cost: bcryptCost };
+    this.averageMs = 2 ** bcryptCost / 20;
   }
 
+  /** Measures both kinds: the accounts may still have hashes of the one that is no longer configured. */
   onApplicationBootstrap(): void {
-    // Otherwise the first unknown address would take twice the time.
-    void this.dummyHash();
+    for (const kind of new Set(['bcrypt', this.scheme.kind] as const))
+      void this.runInSlot(NO_OWNER, async () => {
+        const started = performance.now();
+        const stored = await hashPassword('', { ...this.scheme, kind });
+        this.times.add(kindOf(stored), performance.now() - started);
+      });
   }
 
   hash(password: string, owner = NO_OWNER): Promise<string> {
-    return this.runInSlot(owner, () => bcrypt.hash(toNfc(password), this.cost));
+    return this.runInSlot(owner, () => hashPassword(password, this.scheme));
   }
 
   /**
-   * Compares with a dummy of the configured cost if `hash` is null, so that both cases take the same time.
-   * @returns the spelling that was hashed, for `rehashIfNeeded`; null for a wrong password
-   * @throws AppError `busy` if the result would come after `timeoutMs`
+   * Every refusal takes a turn of the time of the slowest kind of hash, also where there is no hash to compare with.
+   * @param timeoutMs milliseconds until the caller needs the result
+   * @returns null for a wrong password
+   * @throws AppError `busy` where that cannot be kept
    */
-  async match(
+  match(
     password: string,
     hash: string | null,
     timeoutMs = MAX_WAIT_MS,
     owner = NO_OWNER,
-  ): Promise<string | null> {
-    const target = hash ?? (await this.dummyHash());
-    const spelling = await this.runInSlot(owner, () => findSpelling(password, target), timeoutMs);
-    return hash === null ? null : spelling;
+    onCompared = acceptMatch,
+  ): Promise<true | null> {
+    return this.runInSlot(owner, async () => (await this.compare(password, hash, onCompared)) || null, timeoutMs);
   }
 
   /**
    * Compares the current password and, if it is right, hashes the next one, within one slot and one timeout.
    * @returns null for a wrong password
    */
-  async replace(
+  replace(
     current: string,
     hash: string | null,
     next: string,
     timeoutMs = MAX_WAIT_MS,
     owner = NO_OWNER,
+    onCompared = acceptMatch,
   ): Promise<string | null> {
-    const target = hash ?? (await this.dummyHash());
-    const work = async () => {
-      const spelling = await findSpelling(current, target);
-      return spelling !== null && hash !== null ? bcrypt.hash(toNfc(next), this.cost) : null;
-    };
+    const work = async () => ((await this.compare(current, hash, onCompared)) ? hashPassword(next, this.scheme) : null);
     return this.runInSlot(owner, work, timeoutMs);
   }
 
-  /**
-   * Replaces a hash of another cost, or of a spelling other than NFC.
-   * @param spelling the result of `match`
-   * @returns null if that is not needed, or all slots are in use
-   */
-  async rehashIfNeeded(spelling: string | null, hash: string | null, owner: WorkOwner): Promise<string | null> {
-    if (spelling === null || !hash || this.running >= this.slots) return null;
-    // bcrypt would truncate a password that is too long; some imported formats do not.
-    if (hash.startsWith(IMPORTED_PREFIX)) return fitsBcrypt(toNfc(spelling)) ? this.hash(spelling, owner) : null;
-    const isCurrent = bcrypt.getRounds(hash) === this.cost && spelling === toNfc(spelling);
-    return isCurrent ? null : this.hash(spelling, owner);
+  isCurrent(hash: string): boolean {
+    return isOfScheme(hash, this.scheme);
   }
 
-  private dummyHash(): Promise<string> {
-    return (this.dummy ??= bcrypt.hash(DUMMY_PASSWORD, this.cost));
+  /** @returns null where no processor is idle */
+  async rehash(password: string): Promise<string | null> {
+    return this.running >= this.slots ? null : this.hash(password);
+  }
+
+  private async compare(password: string, hash: string | null, onCompared: OnCompared): Promise<boolean> {
+    const started = performance.now();
+    const isPossible = hash !== null && [...password].length <= MAX_PASSWORD_CHARS;
+    const matches = isPossible && (await verifyPassword(password, hash));
+    const spellings = password === toNfc(password) ? 1 : 2;
+    if (isPossible && spellings === 1) this.times.add(kindOf(hash), performance.now() - started);
+    if (await onCompared(matches)) return true;
+    await sleep(Math.max(0, started + this.times.slowest * spellings - performance.now()));
+    return false;
   }
 
   private async runInSlot<T>(owner: WorkOwner, work: () => Promise<T>, timeoutMs = MAX_WAIT_MS): Promise<T> {
@@ -154,20 +155,4 @@ export class PasswordHasher implements OnApplicationBootstrap {
     }
     hashingWaiting.set(this.waiting.size);
   }
-}
-
-/**
- * Older hashes are of the password as typed. If that is not NFC, both spellings are always compared, so that the time depends
- * only on the input, never on the account.
- */
-async function findSpelling(password: string, hash: string): Promise<string | null> {
-  let found: string | null = null;
-  for (const spelling of new Set([password, toNfc(password)])) if (await compare(spelling, hash)) found = spelling;
-  return found;
-}
-
-async function compare(spelling: string, hash: string): Promise<boolean> {
-  if (!hash.startsWith(IMPORTED_PREFIX)) return (await bcrypt.compare(spelling, hash)) && fitsBcrypt(spelling);
-  const matches = parseForeignHash(hash.slice(IMPORTED_PREFIX.length));
-  return matches ? matches(spelling) : false;
 }

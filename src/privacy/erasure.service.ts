@@ -82,10 +82,10 @@ export class ErasureService {
       throw new AppError('validation_failed', { details });
     }
     const owner = hashOwner(context, user.email);
-    const spelling = await this.throttle.check(user, context, deadline, (timeoutMs) =>
+    const matches = await this.throttle.check(user, context, deadline, (timeoutMs) =>
       this.hasher.match(password, user.passwordHash, timeoutMs, owner),
     );
-    if (spelling === null) throw new AppError('invalid_credentials');
+    if (!matches) throw new AppError('invalid_credentials');
   }
 
   private async requireRecentSignIn(tx: EntityManager, sessionId: string): Promise<void> {

@@ -149,6 +149,11 @@ export class UsersService {
     return user;
   }
 
+  /** Stores another hash of the same password, unless the password was changed. */
+  async replaceHash(user: User, hash: string): Promise<void> {
+    await this.users.update({ id: user.id, passwordHash: user.passwordHash! }, { passwordHash: hash });
+  }
+
   /** Deletes the row, and by cascade the user's rows in other tables. */
   async remove(tx: EntityManager, user: User): Promise<void> {
     await tx.delete(User, { id: user.id });

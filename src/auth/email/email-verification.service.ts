@@ -114,10 +114,10 @@ export class EmailVerificationService {
   }
 
   private async requirePassword(owner: User, password: string, context: RequestContext, deadline: number) {
-    const spelling = await this.throttle.check(owner, context, deadline, (timeoutMs) =>
+    const matches = await this.throttle.check(owner, context, deadline, (timeoutMs) =>
       this.hasher.match(password, owner.passwordHash, timeoutMs, hashOwner(context, owner.email)),
     );
-    if (spelling !== null) return;
+    if (matches) return;
     authResults.inc({ action: 'email_verification', result: 'invalid_credentials' });
     throw new AppError('invalid_credentials');
   }

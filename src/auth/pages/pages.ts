@@ -78,7 +78,7 @@ export function resetPage({ token, email }: { token: string; email: string }, me
           aria-describedby="${described}"
         />
         <p class="hint" id="rules">
-          At least 12 characters; or 8 with three of: lower case, upper case, digits, other characters.
+          8 to 128 characters that are hard to guess, such as three or four unrelated words.
         </p>
         <label for="repeat">Repeat the password</label>
         <input id="repeat" name="password_repeat" type="password" autocomplete="new-password" required />

@@ -11,13 +11,14 @@ import { ConcurrentModificationError, retryOnConflict } from '../retry-on-confli
 import { LoginThrottle } from './login-throttle.js';
 import { PasswordUpdater } from './password-updater.js';
 import type { ChangePasswordBody } from './password.dto.js';
-import { requireGoodPassword } from './password-rules.js';
+import { PasswordRules } from './password-rules.js';
 
 @Injectable()
 export class PasswordChangeService {
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
+    private readonly rules: PasswordRules,
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
     private readonly newPassword: PasswordUpdater,
@@ -41,7 +42,7 @@ export class PasswordChangeService {
   ): Promise<void> {
     const { current_password: current, new_password: next } = body;
     const user = await this.users.getOwn(principal.userId);
-    requireGoodPassword(next, { email: user.email, name: user.name, current }, 'new_password');
+    await this.rules.check(next, { email: user.email, name: user.name, current }, 'new_password');
     const owner = hashOwner(context, user.email);
     const passwordHash = await this.throttle.check(user, context, deadline, (timeoutMs) =>
       this.hasher.replace(current, user.passwordHash, next, timeoutMs, owner),

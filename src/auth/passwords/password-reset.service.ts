@@ -15,7 +15,7 @@ import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { PasswordUpdater } from './password-updater.js';
 import { OneTimeTokens } from '../email/one-time-tokens.js';
-import { requireGoodPassword } from './password-rules.js';
+import { PasswordRules } from './password-rules.js';
 
 /** Forgotten passwords: mails a link, and sets a new password by it. */
 @Injectable()
@@ -24,6 +24,7 @@ export class PasswordResetService {
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly tokens: OneTimeTokens,
+    private readonly rules: PasswordRules,
     private readonly hasher: PasswordHasher,
     private readonly newPassword: PasswordUpdater,
     private readonly limits: RateLimits,
@@ -70,8 +71,8 @@ export class PasswordResetService {
     authResults.inc({ action: 'password_reset', result: 'ok' });
   }
 
-  private hash(password: string, owner: User, context: RequestContext): Promise<string> {
-    requireGoodPassword(password, owner);
+  private async hash(password: string, owner: User, context: RequestContext): Promise<string> {
+    await this.rules.check(password, owner);
     return this.hasher.hash(password, hashOwner(context, owner.email));
   }
 

@@ -1,10 +1,11 @@
+import { Injectable } from '@nestjs/common';
 import { AppError, ErrorDetail, Rule } from '../../common/errors.js';
-import { isCommon } from './common-passwords.js';
+import { MAX_PASSWORD_CHARS } from '../../crypto/password-hasher.js';
+import { StrengthWorker } from './strength-worker.js';
 
-const CLASSES = [/\p{Ll}/u, /\p{Lu}/u, /\p{Nd}/u, /[^\p{L}\p{Nd}]/u];
-
-/** bcrypt ignores the rest. */
-const MAX_BYTES = 72;
+const MIN_PASSWORD_CHARS = 8;
+const MIN_WORD_CHARS = 3;
+const PLATFORM = 'meetinity';
 
 interface Owner {
   email: string;
@@ -13,35 +14,35 @@ interface Owner {
   current?: string;
 }
 
-/** The rules that a password breaks (NIST SP 800-63B §5.1.1.2, OWASP ASVS 2.1). */
-export function passwordViolations(typed: string, owner: Owner): Omit<ErrorDetail, 'field'>[] {
-  // As it is hashed.
-  const password = typed.normalize('NFC');
-  const characters = [...password].length;
-  const classes = CLASSES.filter((pattern) => pattern.test(password)).length;
-  const lower = password.toLowerCase();
-  const rules: [broken: boolean, rule: Rule, message: string][] = [
-    [characters < 8, 'too_short', 'must have at least 8 characters'],
-    [Buffer.byteLength(password) > MAX_BYTES, 'too_long', `must have at most ${MAX_BYTES} bytes`],
-    [
-      characters < 12 && classes < 3,
-      'too_simple',
-      'must have 12 characters, or three of: lower case, upper case, digits, other characters',
-    ],
-    [lower === owner.email || lower === owner.email.split('@')[0], 'same_as_email', 'must not be the e-mail address'],
-    [lower === owner.name.toLowerCase(), 'same_as_name', 'must not be the name'],
-    [isCommon(password), 'too_common', 'must not be one of the 10,000 most common passwords'],
-    [password === owner.current?.normalize('NFC'), 'same_as_current', 'must differ from the current one'],
-  ];
-  return rules.filter(([broken]) => broken).map(([, rule, message]) => ({ rule, message }));
+type Violation = [rule: Rule, message: string];
+
+/** What a guesser tries first for this person. */
+function wordsOf({ email, name }: Owner): string[] {
+  const texts = [email, name].map((text) => text.toLowerCase());
+  const parts = texts.flatMap((text) => [text, text.split(/[^\p{L}\p{N}]+/u).join(''), ...text.split(/[^\p{L}]+/u)]);
+  return [...new Set([PLATFORM, ...parts])].filter((word) => word.length >= MIN_WORD_CHARS);
 }
 
-/** @throws AppError `weak_password`, with the broken rules under the field's name */
-export function requireGoodPassword(password: string, owner: Owner, field = 'password'): void {
-  const details = passwordViolations(password, owner).map(({ rule, message }) => ({
-    field,
-    rule,
-    message: `${field} ${message}`,
-  }));
-  if (details.length > 0) throw new AppError('weak_password', { details });
+/** The rules for new passwords: length and strength, no classes of characters (NIST SP 800-63B-4 §3.1.1.2, OWASP ASVS 6.2). */
+@Injectable()
+export class PasswordRules {
+  constructor(private readonly strength: StrengthWorker) {}
+
+  /** @throws AppError `weak_password`, with the broken rules under the field's name; `busy` */
+  async check(password: string, owner: Owner, field = 'password'): Promise<void> {
+    // As it is hashed.
+    const violations = await this.violations(password.normalize('NFC'), owner);
+    const details = violations.map(([rule, message]): ErrorDetail => ({ field, rule, message: `${field} ${message}` }));
+    if (details.length > 0) throw new AppError('weak_password', { details });
+  }
+
+  private async violations(password: string, owner: Owner): Promise<Violation[]> {
+    const { length } = [...password];
+    if (length < MIN_PASSWORD_CHARS) return [['too_short', `must have at least ${MIN_PASSWORD_CHARS} characters`]];
+    if (length > MAX_PASSWORD_CHARS) return [['too_long', `must have at most ${MAX_PASSWORD_CHARS} characters`]];
+    if (password === owner.current?.normalize('NFC')) return [['same_as_current', 'must differ from the current one']];
+    const { isWeak, isCommon, advice } = await this.strength.judge(password, wordsOf(owner));
+    if (isWeak) return [['too_simple', `is too easy to guess. ${advice}`.trim()]];
+    return isCommon ? [['too_common', 'must not be one of the 10,000 most common passwords. Add another word.']] : [];
+  }
 }

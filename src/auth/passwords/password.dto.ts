@@ -4,9 +4,9 @@ import { IsString } from 'class-validator';
 import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
 import { LinkTokenBody } from '../email/links.dto.js';
 
-/** New passwords are checked by `requireGoodPassword`, which knows the account. */
+/** New passwords are checked by `PasswordRules`, which knows the account; at sign-in a password of any length is only wrong. */
 export function PasswordField(example = 'securepassword', description?: string, required = true) {
-  return applyDecorators(ApiProperty({ example, description, required }), IsString(), CodePointLength(0, 1024));
+  return applyDecorators(ApiProperty({ example, description, required }), IsString());
 }
 
 export class ResetPasswordBody extends LinkTokenBody {

@@ -89,7 +89,7 @@ async function measure(kills: number, count: number, lease: number): Promise<boo
     const state = { queued: 0, killed: 0, rolledBack: 0 };
     const write = async () => {
       for (let n = 0; state.killed < kills; n += 1) {
-        const mail = passwordChangedMail({ id: randomUUID(), email: `m${n}@example.com`, name: 'Ada' });
+        const mail = passwordChangedMail({ id: randomUUID(), email: `m${n}@example.com`, name: 'Ada', locale: 'en' });
         const work = runInTransaction(database, async (tx) => {
           await queue.add(tx, mail);
           if (n % 10 === 9) throw new Error('rolled back');

@@ -22,6 +22,7 @@ import { AuditWitness1795710000000 } from './1795710000000-AuditWitness.js';
 import { ProfileDetails1795720000000 } from './1795720000000-ProfileDetails.js';
 import { AuthenticationContext1795730000000 } from './1795730000000-AuthenticationContext.js';
 import { MailQueue1795740000000 } from './1795740000000-MailQueue.js';
+import { UserLocale1795741000000 } from './1795741000000-UserLocale.js';
 import { SigningKeys1795760000000 } from './1795760000000-SigningKeys.js';
 
 /** In the order they run. */
@@ -50,5 +51,6 @@ export const migrations = [
   ProfileDetails1795720000000,
   AuthenticationContext1795730000000,
   MailQueue1795740000000,
+  UserLocale1795741000000,
   SigningKeys1795760000000,
 ];

@@ -49,7 +49,7 @@ describe('GET /admin/users/{id}', () => {
     const { status, body, text } = await service.get(`/admin/users/${member.id}`, admin.access);
     expect(status).toBe(200);
     expect(Object.keys(body).sort()).toEqual(
-      `id email name role is_active is_verified has_password mfa_enabled oauth_provider profile_picture_url location industry job_title
+      `id email name role is_active is_verified has_password mfa_enabled locale oauth_provider profile_picture_url location industry job_title
        company linkedin_url gender last_login created_at updated_at status_reason status_changed_at status_changed_by
        details preferences identities sessions audit`
         .split(/\s+/)

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 const FIELDS =
-  `id email name role is_active is_verified has_password mfa_enabled oauth_provider profile_picture_url location industry
+  `id email name role is_active is_verified has_password mfa_enabled locale oauth_provider profile_picture_url location industry
   job_title company linkedin_url gender last_login created_at updated_at`.split(/\s+/);
 
 async function list(query: Record<string, string | number> = {}) {

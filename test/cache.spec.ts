@@ -100,7 +100,7 @@ describeWith('redis', 'the cache', () => {
     expect([VALUE_KIND, ...fields]).toMatchInlineSnapshot(`
       [
         "value.v3",
-        "bio company created_at date_of_birth email gender has_password id industry is_active is_verified job_title last_login linkedin_url location mfa_enabled name oauth_provider phone profile_picture_url role updated_at",
+        "bio company created_at date_of_birth email gender has_password id industry is_active is_verified job_title last_login linkedin_url locale location mfa_enabled name oauth_provider phone profile_picture_url role updated_at",
         "age_max age_min created_at industries interests job_levels location_radius notification_email notification_push privacy_location privacy_profile updated_at",
       ]
     `);

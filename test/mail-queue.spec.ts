@@ -6,7 +6,7 @@ import { lines, mailer, startMailDatabase, stopMailers } from './support/mailer.
 import { until } from './support/until.js';
 
 const LINK = 'https://app.example/reset-password?token=secret-of-the-link';
-const ada = { id: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'ada@example.com', name: 'Ada' };
+const ada = { id: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'ada@example.com', name: 'Ada', locale: 'en' };
 
 let server: MailServer;
 let service: TestApp;
@@ -28,10 +28,12 @@ describe('a queued message', () => {
     await mailer({ SMTP_URL: 'smtp://127.0.0.1:1' }).send(passwordChangedMail(ada));
     await until(() => lines.some((line) => line.includes('tried again')));
     await service.sql(`UPDATE mail_queue SET created_at = now() - interval '25 hours'`);
-    await until(() => lines.some((line) => line.includes('mail given up')));
-    expect(await service.sql('SELECT last_error, failed_at IS NOT NULL AS parked FROM mail_queue')).toEqual([
-      { last_error: 'ECONNREFUSED', parked: true },
-    ]);
+    const [row] = await until(async () => {
+      const rows = await service.sql('SELECT last_error FROM mail_queue WHERE failed_at IS NOT NULL');
+      return rows.length > 0 && rows;
+    });
+    expect(row).toEqual({ last_error: 'ECONNREFUSED' });
+    expect(lines.join()).toContain('mail given up');
     expect(lines.join()).not.toContain(ada.email);
   });
 

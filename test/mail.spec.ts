@@ -1,15 +1,16 @@
 import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { localeOf } from '../src/mail/locales/locales.js';
 import { accountDeletedMail, greetingName, passwordChangedMail, passwordResetMail } from '../src/mail/messages.js';
 import { MailServer } from './support/mail-server.js';
 import { linkIn, MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
-import type { TestApp } from './support/app.js';
+import { type TestApp, uniqueEmail } from './support/app.js';
 import { counted, lines, mailer, startMailDatabase, stopMailers } from './support/mailer.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { until } from './support/until.js';
 
 const LINK = 'https://app.example/reset-password?token=secret-of-the-link';
-const ada = { id: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'ada@example.com', name: 'Ada' };
+const ada = { id: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'ada@example.com', name: 'Ada', locale: 'en' };
 
 let server: MailServer;
 let service: TestApp;
@@ -81,6 +82,43 @@ describe('a message', () => {
   });
 });
 
+describe('the language of a message', () => {
+  it.each([
+    [null, 'en'],
+    ['fr-CA, en;q=0.5', 'fr'],
+    ['de, FR;q=0.2, en;q=0.1', 'fr'],
+    ['fr;q=0, *', 'en'],
+    ['en;q=0.4,fr;q=0.9', 'fr'],
+    [`${'x'.repeat(9999)},fr`, 'fr'],
+    [`${'de,'.repeat(16)}fr`, 'en'],
+    ['fr;q=abc', 'en'],
+  ])('by Accept-Language %j is %s', (header, locale) => {
+    expect(localeOf(header)).toBe(locale);
+  });
+
+  it('is that of the recipient, in the subject, the text and the HTML part', () => {
+    const mail = passwordResetMail({ ...ada, locale: 'fr' }, LINK);
+    expect(mail.subject).toBe('Choisissez un nouveau mot de passe');
+    expect(mail.text).toMatch(/^Bonjour Ada,/);
+    expect(mail.html).toContain('<html lang="fr" dir="ltr">');
+    expect(mail.html).toContain('Si le bouton ne fonctionne pas');
+  });
+
+  it('keeps its order around a right-to-left name', () => {
+    expect(passwordChangedMail({ ...ada, name: 'שרה' }).text).toMatch(/^Hello \u2068שרה\u2069,/);
+  });
+
+  it('is that of the browser at registration, and can be changed in the profile', async () => {
+    const body = { email: uniqueEmail(), name: 'Ada', password: 'correct horse battery' };
+    const headers = { 'accept-language': 'fr-FR,en;q=0.8' };
+    const { body: tokens } = await service.request('POST', '/auth/register', { body, headers });
+    expect(tokens.user.locale).toBe('fr');
+    const change = (locale: unknown) => service.put('/users/profile', { locale }, tokens.access_token);
+    expect((await change('de')).status).toBe(400);
+    expect((await change('en')).body.locale).toBe('en');
+  });
+});
+
 describe('sending', () => {
   it('retries after a temporary refusal under the same Message-ID', async () => {
     server.refusals.push({ status: 451, text: 'try later' }, { status: 421, text: 'try later' });
@@ -137,8 +175,8 @@ describe('without a mail server', () => {
 
   it('removes written and queued mail of an erased user only', async () => {
     const [erased, other] = [
-      { id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'erased@example.com', name: 'Grace' },
-      { id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b12', email: 'other@example.com', name: 'Grace' },
+      { id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'erased@example.com', name: 'Grace', locale: 'en' },
+      { id: '7a0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b12', email: 'other@example.com', name: 'Grace', locale: 'en' },
     ];
     const sender = mailer();
     for (const user of [erased, other]) await sender.send(passwordChangedMail(user));

@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 const FIELDS =
-  `id email name role is_active is_verified has_password mfa_enabled oauth_provider profile_picture_url bio location
+  `id email name role is_active is_verified has_password mfa_enabled locale oauth_provider profile_picture_url bio location
   industry job_title company linkedin_url phone date_of_birth gender last_login created_at updated_at`.split(/\s+/);
 
 async function eventsOf(id: string): Promise<unknown[]> {

@@ -159,6 +159,7 @@ describe('the limit of 20 sessions', () => {
       ipAddress: '192.0.2.1',
       behindProxy: false,
       userAgent: null,
+      acceptLanguage: null,
     };
     const open = () => runInTransaction(service.database, (tx) => sessions.issue(tx, member.id, context, null));
     for (let count = 0; count < 19; count += 1) await open();

@@ -12,6 +12,7 @@ import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userCreated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
+import { localeOf } from '../mail/locales/locales.js';
 import { MailLinks } from '../mail/links.js';
 import { MailQueue } from '../mail/mail-queue.js';
 import { alreadyRegisteredMail } from '../mail/messages.js';
@@ -99,7 +100,8 @@ export class RegisterService {
     { email, name, passwordHash, lastLogin }: NewAccount,
     context: RequestContext,
   ): Promise<User> {
-    const user = await this.users.create(tx, { email, name, passwordHash, lastLogin });
+    const locale = localeOf(context.acceptLanguage);
+    const user = await this.users.create(tx, { email, name, passwordHash, lastLogin, locale });
     await this.preferences.createDefaults(tx, user.id);
     await this.outbox.add(tx, userCreated(user), context);
     await this.audit.record(tx, { action: 'user.registered', actorId: user.id, targetId: user.id }, context);

@@ -67,8 +67,8 @@ export class MailQueue {
    * @throws AppError `busy` if too many requests wait
    */
   async request(kind: string, body: object, context: RequestContext): Promise<void> {
-    const { requestId, traceparent, ipAddress, behindProxy, userAgent } = context;
-    const origin: RequestContext = { requestId, traceparent, ipAddress, behindProxy, userAgent };
+    const { requestId, traceparent, ipAddress, behindProxy, userAgent, acceptLanguage } = context;
+    const origin: RequestContext = { requestId, traceparent, ipAddress, behindProxy, userAgent, acceptLanguage };
     const id = randomUUID();
     const contents = this.cipher.encrypt(id, CONTENTS_FIELD, JSON.stringify({ body, origin }));
     const rows: unknown[] = await this.database.query(

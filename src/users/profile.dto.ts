@@ -8,6 +8,7 @@ import {
   Satisfies,
   ShownText,
 } from '../common/dto/text-fields.js';
+import { isLocale, LOCALES } from '../mail/locales/locales.js';
 import type { User } from './user.entity.js';
 
 const MIN_AGE_YEARS = 18;
@@ -86,6 +87,11 @@ export class UpdateProfileBody {
 
   @NullableTextField(20, 'female')
   gender?: string | null;
+
+  @ApiPropertyOptional({ enum: LOCALES, example: 'fr' })
+  @OptionalField()
+  @Satisfies(isLocale, 'invalid_choice', `must be one of ${LOCALES.join(', ')}`)
+  locale?: string;
 }
 
 const nullable = { type: String, nullable: true } as const;
@@ -100,6 +106,7 @@ export class ProfileBody {
   @ApiProperty() is_verified: boolean;
   @ApiProperty() has_password: boolean;
   @ApiProperty({ description: 'Whether a second factor or a passkey is set up' }) mfa_enabled: boolean;
+  @ApiProperty({ enum: LOCALES, description: 'The language of mails' }) locale: string;
   @ApiProperty({ ...nullable, enum: ['google', 'linkedin', null] }) oauth_provider: string | null;
   @ApiProperty(nullable) profile_picture_url: string | null;
   @ApiProperty(nullable) bio: string | null;
@@ -129,6 +136,7 @@ export function toStoredProfile(user: User): StoredProfile {
     is_verified: user.isVerified,
     has_password: user.passwordHash !== null,
     mfa_enabled: user.mfaEnabled,
+    locale: user.locale,
     oauth_provider: user.oauthProvider,
     profile_picture_url: user.profilePictureUrl,
     bio: user.bio,

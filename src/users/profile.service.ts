@@ -23,6 +23,7 @@ const COLUMNS = {
   company: 'company',
   linkedin_url: 'linkedinUrl',
   gender: 'gender',
+  locale: 'locale',
 } as const satisfies Partial<Record<keyof UpdateProfileBody, keyof User>>;
 
 @Injectable()

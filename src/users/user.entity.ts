@@ -101,6 +101,10 @@ export class User {
   @Column({ name: 'email_verified_at', type: 'timestamptz', nullable: true })
   emailVerifiedAt: Date | null;
 
+  /** The language of mails. */
+  @Column({ type: 'varchar', length: 10, default: 'en' })
+  locale: string;
+
   /** Whether a second factor or a passkey is set up; written by `auth` in the transaction that changes them. */
   @Column({ name: 'mfa_enabled', type: 'boolean', default: false })
   mfaEnabled: boolean;

@@ -12,6 +12,7 @@ import { PreferencesService } from '../../preferences/preferences.service.js';
 import { IdentitiesService } from '../../users/identities/identities.service.js';
 import type { Identity } from '../../users/identities/identity.entity.js';
 import { mayBeSquatted } from '../../users/password-proof.js';
+import { localeOf } from '../../mail/locales/locales.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { OAuthLinking } from './oauth-linking.js';
@@ -116,6 +117,7 @@ export class OAuthAccounts {
       profilePictureUrl: picture,
       oauthProvider: provider,
       oauthId: subject,
+      locale: localeOf(context.acceptLanguage),
     });
     await this.preferences.createDefaults(tx, user.id);
     const identity = await this.identities.add(tx, { userId: user.id, provider, providerUserId: subject, email });

@@ -76,6 +76,7 @@ export const FIELD_DESCRIPTIONS: Record<string, string> = {
   page: 'Number of the page',
   pageSize: 'Users per page',
   pages: 'Number of pages',
+  locale: 'Language of mails; at first that of the browser',
   mfa_enabled: 'Whether a second factor is set up',
   password: 'The password of the account',
   password_repeat: 'The same once more',

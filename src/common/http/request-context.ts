@@ -11,6 +11,8 @@ export interface RequestContext extends ClientAddress {
   /** W3C trace context (https://www.w3.org/TR/trace-context/); a new one if the caller sent none. */
   traceparent: string;
   userAgent: string | null;
+  /** The header as sent; null without one. */
+  acceptLanguage: string | null;
   /** The limit with the fewest remaining requests, sent as `RateLimit-*`; `reset` in seconds. */
   rateLimit?: { limit: number; remaining: number; reset: number };
   /** The error that the request was answered with. */
@@ -84,6 +86,7 @@ export function createRequestContext(request: IncomingMessage, id: string, clien
     traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : newTraceparent(),
     ...clients.of(request),
     userAgent: header(request, 'user-agent')?.slice(0, 500) ?? null,
+    acceptLanguage: header(request, 'accept-language')?.slice(0, 500) ?? null,
   };
 }
 

@@ -1,0 +1,119 @@
+import type { Texts } from './texts.js';
+
+const cleared =
+  'Cette adresse n’avait jamais été confirmée : une autre personne peut avoir créé le compte. Nous avons donc effacé son profil.';
+const passwordRemoved =
+  'Nous ne savons pas si vous avez choisi le mot de passe de ce compte. Nous l’avons donc supprimé et avons déconnecté tous les' +
+  ' appareils. Le lien ci-dessous permet d’en choisir un nouveau, une seule fois et pendant une heure ; ensuite, demandez un' +
+  ' nouveau lien sur la page de connexion.';
+const setPassword = 'Choisir un nouveau mot de passe';
+const resetNow =
+  'Si vous n’êtes pas à l’origine de cette action, réinitialisez votre mot de passe sur la page de connexion. Tous les appareils' +
+  ' seront déconnectés.';
+
+/** The 24-hour clock of Coordinated Universal Time, as French texts write it. */
+const moment = new Intl.DateTimeFormat('fr', { dateStyle: 'long', timeStyle: 'long', timeZone: 'UTC' });
+
+export const fr: Texts = {
+  direction: 'ltr',
+  greeting: (name) => (name ? `Bonjour ${name},` : 'Bonjour,'),
+  linkHint: 'Si le bouton ne fonctionne pas, ouvrez cette adresse :',
+  passwordReset: {
+    subject: 'Choisissez un nouveau mot de passe',
+    paragraphs: [
+      'Nous avons reçu une demande de réinitialisation du mot de passe de votre compte Meetinity. Le lien fonctionne une seule' +
+        ' fois, pendant une heure.',
+    ],
+    label: setPassword,
+    closing: 'Si vous n’avez rien demandé, ignorez ce message. Votre mot de passe ne change pas.',
+  },
+  passwordChanged: (wasCleared) => ({
+    subject: 'Votre mot de passe a été modifié',
+    paragraphs: [
+      'Le mot de passe de votre compte Meetinity vient d’être modifié, et vos autres appareils ont été déconnectés.',
+      ...(wasCleared ? [cleared] : []),
+    ],
+    closing: resetNow,
+  }),
+  verification: {
+    subject: 'Confirmez votre adresse e-mail',
+    paragraphs: [
+      'Cette adresse a servi à créer un compte Meetinity. Merci de confirmer qu’elle est la vôtre. Le lien fonctionne pendant' +
+        ' 24 heures.',
+    ],
+    label: 'Confirmer cette adresse',
+    closing: 'Si vous n’avez pas créé de compte, ignorez ce message.',
+  },
+  alreadyRegistered: {
+    subject: 'Vous avez déjà un compte',
+    paragraphs: [
+      'Une inscription a été tentée avec cette adresse. Vous avez déjà un compte : rien n’a changé.',
+      'Connectez-vous comme d’habitude, ou choisissez un nouveau mot de passe par le lien. Il fonctionne une seule fois, pendant' +
+        ' une heure.',
+    ],
+    label: setPassword,
+    closing: 'Si ce n’était pas vous, ignorez ce message.',
+  },
+  accountLinked: (provider, eviction) => ({
+    subject: `Vous pouvez maintenant vous connecter avec ${provider}`,
+    paragraphs: [
+      `Un compte ${provider} ayant cette adresse e-mail a été associé à votre compte Meetinity. Il permet de vous connecter.`,
+      ...(eviction?.resetLink ? [passwordRemoved] : []),
+      ...(eviction?.cleared ? [cleared] : []),
+      ...(eviction && !eviction.cleared
+        ? [
+            'Le profil a été conservé. S’il n’est pas le vôtre, effacez-le dans les paramètres du profil, ou supprimez-y le' +
+              ` compte et connectez-vous de nouveau avec ${provider}.`,
+          ]
+        : []),
+    ],
+    label: setPassword,
+    closing:
+      'Si vous n’êtes pas à l’origine de cette action, supprimez l’association dans les paramètres du compte et changez de mot' +
+      ' de passe.',
+  }),
+  accountUnlinked: (provider) => ({
+    subject: `${provider} n’est plus associé à votre compte`,
+    paragraphs: [
+      `Le compte ${provider} vient d’être dissocié de votre compte Meetinity. Il ne permet plus de vous connecter.`,
+    ],
+    closing: resetNow,
+  }),
+  signInLocked: (ipAddress, at) => ({
+    subject: 'Trop de mots de passe erronés pour votre compte',
+    paragraphs: [
+      `Il y a eu trop de tentatives de connexion avec un mot de passe erroné, la dernière depuis ${ipAddress} le ` +
+        `${moment.format(at)}. Les connexions de cette origine sont bloquées pour un moment. Vos appareils restent connectés.`,
+    ],
+    closing:
+      'Si c’était vous, attendez 15 minutes ou réinitialisez votre mot de passe. Sinon, il n’y a rien à faire : la connexion' +
+      ' n’a pas réussi.',
+  }),
+  refreshTokenReused: {
+    subject: 'Un appareil a été déconnecté de votre compte',
+    paragraphs: [
+      'Un de vos appareils vient d’être déconnecté de votre compte Meetinity : sa session a servi à deux endroits et a pu être' +
+        ' copiée.',
+      'Connectez-vous de nouveau sur cet appareil. Les autres restent connectés.',
+    ],
+    closing:
+      'Si vous ne pouvez pas l’expliquer, réinitialisez votre mot de passe sur la page de connexion. Tous les appareils seront' +
+      ' déconnectés.',
+  },
+  firstAdministrator: {
+    subject: 'Vous êtes maintenant administrateur',
+    paragraphs: [
+      'L’exploitant de ce service Meetinity a donné à votre compte le rôle d’administrateur.',
+      passwordRemoved,
+    ],
+    label: setPassword,
+    closing: 'Si vous ne vous y attendiez pas, contactez l’exploitant.',
+  },
+  accountDeleted: {
+    subject: 'Votre compte a été supprimé',
+    paragraphs: ['Comme vous l’avez demandé, votre compte Meetinity et toutes ses données viennent d’être supprimés.'],
+    closing:
+      'Si vous n’êtes pas à l’origine de cette action, une autre personne connaissait votre mot de passe : changez-le partout' +
+      ' où vous l’utilisez.',
+  },
+};

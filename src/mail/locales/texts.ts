@@ -1,0 +1,32 @@
+/** The result of an account eviction; the link sets a new password, null if there was none. */
+export interface Eviction {
+  cleared: boolean;
+  resetLink: string | null;
+}
+
+export interface Content {
+  subject: string;
+  paragraphs: string[];
+  /** Of the button, where the mail has a link. */
+  label?: string;
+  closing: string;
+}
+
+/** All texts of mails in one language. */
+export interface Texts {
+  direction: 'ltr' | 'rtl';
+  greeting(name: string | null): string;
+  linkHint: string;
+  passwordReset: Content;
+  /** @param cleared whether the profile was cleared, because the address had never been confirmed */
+  passwordChanged(cleared: boolean): Content;
+  verification: Content;
+  alreadyRegistered: Content;
+  /** @param eviction null if the account kept everything */
+  accountLinked(provider: string, eviction: Eviction | null): Content;
+  accountUnlinked(provider: string): Content;
+  signInLocked(ipAddress: string, at: Date): Content;
+  refreshTokenReused: Content;
+  firstAdministrator: Content;
+  accountDeleted: Content;
+}

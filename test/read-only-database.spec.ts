@@ -82,6 +82,8 @@ describe('while PostgreSQL is read-only', () => {
       register: () =>
         service.post('/auth/register', { email: 'new@example.com', name: 'New', password: 'correct horse' }),
       'log in': () => service.post('/auth/login', { email, password }),
+      'ask for a new password': () => service.post('/auth/password/forgot', { email }),
+      'ask for another confirmation link': () => service.post('/auth/email/resend', { email }),
       refresh: () => service.post('/auth/refresh', { refresh_token: refresh }),
       'log out': () => service.post('/auth/logout', {}, access),
       'change the password': () =>

@@ -23,6 +23,7 @@ import { ProfileDetails1795720000000 } from './1795720000000-ProfileDetails.js';
 import { AuthenticationContext1795730000000 } from './1795730000000-AuthenticationContext.js';
 import { MailQueue1795740000000 } from './1795740000000-MailQueue.js';
 import { UserLocale1795741000000 } from './1795741000000-UserLocale.js';
+import { SessionEnds1795750000000 } from './1795750000000-SessionEnds.js';
 import { SigningKeys1795760000000 } from './1795760000000-SigningKeys.js';
 
 /** In the order they run. */
@@ -52,5 +53,6 @@ export const migrations = [
   AuthenticationContext1795730000000,
   MailQueue1795740000000,
   UserLocale1795741000000,
+  SessionEnds1795750000000,
   SigningKeys1795760000000,
 ];

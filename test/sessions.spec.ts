@@ -7,7 +7,7 @@ import { type Answer, type Member, TestApp } from './support/app.js';
 import { sessionOf, word } from './support/sessions.js';
 import { until } from './support/until.js';
 
-const FIELDS = 'created_at current device_info expires_at id ip_address last_used user_agent'.split(' ');
+const FIELDS = 'created_at current device_info ends_at expires_at id ip_address last_used user_agent'.split(' ');
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
 let service: TestApp;
 let second: TestApp;

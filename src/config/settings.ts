@@ -92,6 +92,8 @@ function readJwt(env: EnvReader, production: boolean) {
     ...readJwtSecrets(env, production),
     accessSeconds: minutes * 60,
     refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY_SECONDS,
+    /** From the sign-in, however often the session is refreshed. */
+    sessionMaxSeconds: env.number('SESSION_MAX_DAYS', 90, 1, 3650) * DAY_SECONDS,
     refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),
     /** `accept` is for a rolling upgrade from releases whose tokens JWT_SECRET alone could forge. */
     binding: env.oneOf('JWT_BINDING', ['require', 'accept'], 'require'),

@@ -42,7 +42,7 @@ const swapReturning = (userColumns: string): Statement => ({
   name: 'session_swap',
   text: `UPDATE user_sessions s
             SET refresh_token = $4, counter = s.counter + 1, rotated_at = now(), legacy_token = coalesce($6, legacy_token),
-                ip_address = $7, user_agent = $8, expires_at = now() + make_interval(secs => $5),
+                ip_address = $7, user_agent = $8, expires_at = least(now() + make_interval(secs => $5), s.ends_at),
                 previous_expires_at = CASE WHEN s.rotated_at >= date_trunc('day', now(), 'UTC')
                                            THEN s.previous_expires_at ELSE s.expires_at END
            FROM users u
@@ -70,7 +70,7 @@ export class RefreshTokenRotation {
   }
 
   /**
-   * Each rotation extends the session by `refreshSeconds`.
+   * Each rotation extends the session by `refreshSeconds`, up to its end.
    * @throws AppError `invalid_refresh_token`, `refresh_token_reused` (the session is revoked then), `busy`
    */
   async rotate(token: string, context: RequestContext): Promise<Rotated> {

@@ -59,6 +59,10 @@ export class Session {
   @Column({ name: 'expires_at', type: 'timestamptz' })
   expiresAt: Date;
 
+  /** `expiresAt` never moves beyond it (OWASP ASVS 7.3.2). */
+  @Column({ name: 'ends_at', type: 'timestamptz', default: () => "(now() + '90 days')" })
+  endsAt: Date;
+
   /** Last authentication by the user: the sign-in, or a later confirmation in the session. */
   @Column({ name: 'auth_time', type: 'timestamptz', default: () => 'now()' })
   authTime: Date;

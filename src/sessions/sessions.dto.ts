@@ -14,6 +14,8 @@ export class SessionBody {
     description: 'Truncated to the day; a refresh moves it on the next day at the earliest',
   })
   expires_at: string;
+  @ApiProperty({ format: 'date-time', description: 'The session ends then, however often it is refreshed' })
+  ends_at: string;
   @ApiProperty({ description: 'True for the session of this request' }) current: boolean;
 }
 
@@ -42,6 +44,7 @@ export function toSession(session: Session, currentId: string | null): SessionBo
     created_at: session.createdAt.toISOString(),
     last_used: `${session.lastUsed.toISOString().slice(0, 13)}:00:00.000Z`,
     expires_at: `${dayOf(shownExpiry(session))}T00:00:00.000Z`,
+    ends_at: session.endsAt.toISOString(),
     current: session.id === currentId,
   };
 }

@@ -55,7 +55,8 @@ export class SessionsService {
   ): Promise<IssuedSession> {
     const id = randomUUID();
     const refreshToken = this.tokens.make(id, 0);
-    const expiresIn = this.settings.jwt.refreshSeconds;
+    const { refreshSeconds, sessionMaxSeconds } = this.settings.jwt;
+    const expiresIn = Math.min(refreshSeconds, sessionMaxSeconds);
     // Serializes parallel sign-ins, which would otherwise not count each other's session.
     await this.users.lockOnly(tx, userId);
     const { raw } = await tx.insert(Session, {
@@ -69,6 +70,7 @@ export class SessionsService {
       amr: [...amr],
       acr,
       expiresAt: () => `now() + interval '${expiresIn} seconds'`,
+      endsAt: () => `now() + interval '${sessionMaxSeconds} seconds'`,
     });
     await this.revokeWhere(
       tx,

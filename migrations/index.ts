@@ -25,6 +25,7 @@ import { MailQueue1795740000000 } from './1795740000000-MailQueue.js';
 import { UserLocale1795741000000 } from './1795741000000-UserLocale.js';
 import { SessionEnds1795750000000 } from './1795750000000-SessionEnds.js';
 import { SigningKeys1795760000000 } from './1795760000000-SigningKeys.js';
+import { SecurityEvents1795760100000 } from './1795760100000-SecurityEvents.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -55,4 +56,5 @@ export const migrations = [
   UserLocale1795741000000,
   SessionEnds1795750000000,
   SigningKeys1795760000000,
+  SecurityEvents1795760100000,
 ];

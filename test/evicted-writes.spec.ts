@@ -61,7 +61,7 @@ function rowsOf(tx: EntityManager, ids: string[]): Promise<unknown> {
             (SELECT json_agg(d ORDER BY user_id) FROM user_profile_details d WHERE user_id = ANY ($1)) AS details,
             (SELECT json_agg(i ORDER BY id) FROM user_identities i WHERE user_id = ANY ($1)) AS identities,
             (SELECT json_agg(s ORDER BY id) FROM user_sessions s WHERE user_id = ANY ($1)) AS sessions,
-            (SELECT json_agg(o ORDER BY id) FROM outbox_events o WHERE user_id = ANY ($1)) AS events,
+            (SELECT json_agg(o ORDER BY id) FROM outbox_events o WHERE NOT security AND user_id = ANY ($1)) AS events,
             (SELECT json_agg(a ORDER BY id) FROM audit_logs a WHERE target_id = ANY ($1)) AS audit`,
     [ids],
   );

@@ -81,6 +81,7 @@ describe('no statement has a sequential scan', () => {
         await ok(service.get(address, access));
       await ok(service.put('/users/profile', { bio: refresh.slice(-8) }, access));
       await ok(service.post('/auth/verify', { token: access }));
+      await ok(service.get('/.well-known/jwks.json'));
     }
     const other = await login(member);
     await ok(service.delete(`/users/sessions/${sessionOf(other.access_token)}`, access));

@@ -42,7 +42,9 @@ describeWith(['pgbouncer', 'redis', 'kafka'], 'two instances behind a pooler in 
     expect(answers.map(({ status }) => status)).toEqual(bios.map(() => 200));
     const [row] = await one.sql('SELECT bio FROM users WHERE id = $1', [member.id]);
     expect((await two.get('/users/profile', member.access)).body.bio).toBe(row.bio);
-    const ids = await one.sql('SELECT event_id FROM outbox_events WHERE user_id = $1 ORDER BY id', [member.id]);
+    const ids = await one.sql('SELECT event_id FROM outbox_events WHERE NOT security AND user_id = $1 ORDER BY id', [
+      member.id,
+    ]);
     await topic.count(ids.length, member.id);
     expect(firstSeen(topic.of(member.id))).toEqual(ids.map(({ event_id }) => event_id));
   });

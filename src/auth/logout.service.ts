@@ -21,7 +21,7 @@ export class LogoutService {
       if (all) await this.users.lockOwn(tx, principal);
       const ended = all
         ? (await this.sessions.revokeAllOf(tx, userId, 'logout')).length > 0
-        : await this.sessions.revoke(tx, sessionId, 'logout');
+        : await this.sessions.revoke(tx, sessionId, 'logout', userId);
       // Another request ended it first, perhaps by erasing the account: then nothing is recorded.
       if (!ended) return;
       const action = all ? 'session.closed_all' : 'session.closed';

@@ -90,11 +90,19 @@ export function readRedis(env: EnvReader) {
 
 const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 
+export function readTopicName(env: EnvReader, name: string, fallback: string): string {
+  const topic = env.text(name) ?? fallback;
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
+    throw new SettingsError(`${name} must be 1 to 249 of letters, digits, ".", "_" and "-"`);
+  return topic;
+}
+
 export function readKafka(env: EnvReader) {
   const brokers = readAddresses(env, 'KAFKA_BOOTSTRAP_SERVERS').map(({ host, port }) => `${host}:${port}`);
-  const topic = env.text('KAFKA_USER_TOPIC') ?? 'user.events';
-  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
-    throw new SettingsError('KAFKA_USER_TOPIC must be 1 to 249 of letters, digits, ".", "_" and "-"');
+  const topic = readTopicName(env, 'KAFKA_USER_TOPIC', 'user.events');
+  const securityTopic = readTopicName(env, 'KAFKA_SECURITY_TOPIC', 'user.security');
+  if (topic === securityTopic)
+    throw new SettingsError('KAFKA_SECURITY_TOPIC must be another topic than KAFKA_USER_TOPIC');
   const protocol = env.oneOf(
     'KAFKA_SECURITY_PROTOCOL',
     ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const,
@@ -115,6 +123,7 @@ export function readKafka(env: EnvReader) {
     /** Empty: events stay in the outbox. */
     brokers,
     topic,
+    securityTopic,
     /** Used if the service creates the topic; -1 replicas means the broker's default. */
     topicPartitions: env.number('KAFKA_TOPIC_PARTITIONS', 6, 1, 10_000),
     topicReplication,

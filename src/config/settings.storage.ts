@@ -1,4 +1,5 @@
 import { EnvReader, SettingsError } from './env-reader.js';
+import { readTopicName } from './settings.connections.js';
 
 /** @param name the variable that names the bucket; all buckets share endpoint and credentials */
 export function readBucket(env: EnvReader, name: 'S3_BUCKET' | 'AUDIT_WITNESS_BUCKET') {
@@ -14,9 +15,7 @@ export function readAuditWitness(env: EnvReader, dataDir: string, publicBaseUrl:
   const name = env.text('AUDIT_WITNESS_NAME') ?? `${new URL(publicBaseUrl).host}/audit`;
   // The names that C2SP's signed-note allows.
   if (!/^[^\s+]{1,200}$/.test(name)) throw new SettingsError('AUDIT_WITNESS_NAME must have no spaces and no "+"');
-  const topic = env.text('KAFKA_AUDIT_TOPIC') ?? 'audit.checkpoints';
-  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
-    throw new SettingsError('KAFKA_AUDIT_TOPIC must be 1 to 249 of letters, digits, ".", "_" and "-"');
+  const topic = readTopicName(env, 'KAFKA_AUDIT_TOPIC', 'audit.checkpoints');
   const folder = env.text('AUDIT_WITNESS_FOLDER') ?? `${dataDir}/audit`;
   const s3 = readBucket(env, 'AUDIT_WITNESS_BUCKET');
   if (encoded === undefined) return null;

@@ -177,6 +177,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     database: readDatabase(env, production),
     redis: readRedis(env),
     kafka: readKafka(env),
+    /** `aud` of security events. */
+    securityEventAudience: env.text('SECURITY_EVENT_AUDIENCE') ?? 'meetinity',
     jwt: readJwt(env, production),
     oauth: readOAuth(env, publicBaseUrl),
     uploads: readUploads(env),

@@ -40,7 +40,7 @@ export async function reencrypt(
   const current = `${cipher.currentKeyId}.`;
   for (const { table, key, keyType, boundTo = key, fields } of tables) {
     const columns = Object.keys(fields);
-    const filled = columns.map((column) => `${column} IS NOT NULL`).join(' OR ');
+    const filled = columns.map((column) => `${column} <> ''`).join(' OR ');
     const select = `SELECT ${key} AS key, ${boundTo} AS bound, ${columns.join(', ')} FROM ${table} WHERE (${filled})`;
     for (let after: string | undefined; ;) {
       const next = after === undefined ? '' : `AND ${key} > $2`;
@@ -48,7 +48,7 @@ export async function reencrypt(
       const rows = await database.query<Row[]>(`${select} ${next} ORDER BY ${key} LIMIT $1`, values);
       if (rows.length === 0) break;
       for (const column of columns) {
-        const old = rows.filter((row) => row[column] !== null && !row[column]!.startsWith(current));
+        const old = rows.filter((row) => row[column] && !row[column].startsWith(current));
         await moveAll(database, cipher, { table, key, keyType, column, field: fields[column]! }, old, progress);
       }
       progress.rows += rows.length;

@@ -1,4 +1,5 @@
 import type { Message } from 'kafkajs';
+import type { SecurityEventType } from './security-events.js';
 import type { EventType } from './user-events.js';
 
 /** A row of the outbox to publish, by column names. */
@@ -6,7 +7,9 @@ export interface PendingEvent {
   id: string;
   event_id: string;
   user_id: string;
-  event_type: EventType;
+  event_type: EventType | SecurityEventType;
+  /** Goes to the topic of security events. */
+  security: boolean;
   /** JSON text, an object. */
   payload: string;
   traceparent: string | null;
@@ -30,10 +33,7 @@ export function toMessage(event: PendingEvent): Message {
   const { event_id, event_type, user_id, payload, traceparent, timestamp } = event;
   if (!payload.startsWith('{') || !TIMESTAMP.test(timestamp)) throw new Error('no event can be made of this row');
   // Built as text: nothing needs escaping, and the payload is JSON already.
-  const fields = payload.length > 2 ? `${payload.slice(1, -1)},` : '';
-  const value =
-    `{"event_type":"${event_type}","user_id":"${user_id}",${fields}` +
-    `"timestamp":"${timestamp}","event_id":"${event_id}","schema_version":${SCHEMA_VERSION}}`;
+  const value = event.security ? toEventTokenText(event) : toUserEventText(event);
   if (value.length > MAX_VALUE_BYTES) throw new Error('larger than any broker takes');
   return {
     // The key chooses the partition: all events of a user are in one, in order.
@@ -46,4 +46,17 @@ export function toMessage(event: PendingEvent): Message {
       ...(traceparent === null ? {} : { traceparent }),
     },
   };
+}
+
+function toUserEventText({ event_id, event_type, user_id, payload, timestamp }: PendingEvent): string {
+  const fields = payload.length > 2 ? `${payload.slice(1, -1)},` : '';
+  return (
+    `{"event_type":"${event_type}","user_id":"${user_id}",${fields}` +
+    `"timestamp":"${timestamp}","event_id":"${event_id}","schema_version":${SCHEMA_VERSION}}`
+  );
+}
+
+/** Claims of a Security Event Token (RFC 8417). */
+function toEventTokenText({ event_id, payload, timestamp }: PendingEvent): string {
+  return `{"jti":"${event_id}","iat":${Math.floor(Date.parse(timestamp) / 1000)},${payload.slice(1)}`;
 }

@@ -18,6 +18,8 @@ const NON_RETRIABLE_ERRORS = new Set([
 /** Characters of the values in one request; the broker drops the connection of a larger one. */
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 const CLOSE_TIMEOUT_MS = 1000;
+/** ConfigResourceTypes.TOPIC of kafkajs, which is only loaded on first use. */
+const TOPIC_RESOURCE_KEY = 2;
 
 interface Item {
   event: PendingEvent;
@@ -61,21 +63,22 @@ export class EventPublisher {
 
   /**
    * Publishes events in their order. Never rejects. A request that the broker refuses is halved until the event at fault is
-   * alone; that one is parked, and later events of its user are skipped.
+   * alone; that one is parked, and later events of its user and topic are skipped.
    */
   async publish(events: PendingEvent[]): Promise<PublishResult> {
     const result: PublishResult = { published: [], parked: [], error: null };
     const parkedUsers = new Set<string>();
+    const scopeOf = ({ security, user_id }: PendingEvent) => `${security} ${user_id}`;
     const park = (event: PendingEvent, reason: string) => {
       result.parked.push({ event, reason });
-      parkedUsers.add(event.user_id);
+      parkedUsers.add(scopeOf(event));
     };
     const requests = this.compose(events, park);
     for (let request = requests.shift(); request && !result.error; request = requests.shift()) {
-      const items = request.filter(({ event }) => !parkedUsers.has(event.user_id));
+      const items = request.filter(({ event }) => !parkedUsers.has(scopeOf(event)));
       if (items.length === 0) continue;
       try {
-        await this.send(items.map(({ message }) => message));
+        await this.send(items);
         result.published.push(...items.map(({ event }) => event));
       } catch (error) {
         const refusal = findRefusal(error);
@@ -124,15 +127,21 @@ export class EventPublisher {
     return requests;
   }
 
-  private async send(messages: Message[]): Promise<void> {
-    const { topic } = this.settings.kafka;
+  private async send(items: Item[]): Promise<void> {
+    const { topic, securityTopic } = this.settings.kafka;
+    const messagesOf = (security: boolean) =>
+      items.filter(({ event }) => event.security === security).map(({ message }) => message);
+    const topicMessages = [
+      { topic: securityTopic, messages: messagesOf(true) },
+      { topic, messages: messagesOf(false) },
+    ].filter(({ messages }) => messages.length > 0);
     try {
       const producer = await this.connect();
       this.acknowledgements.reset();
       const written = await producer.sendBatch({
         acks: -1,
         timeout: REQUEST_TIMEOUT_MS - 500,
-        topicMessages: [{ topic, messages }],
+        topicMessages,
       });
       this.acknowledgements.requireComplete(written);
     } catch (error) {
@@ -161,20 +170,22 @@ export class EventPublisher {
     await client.connect().catch((error: Error) => {
       throw nameKafka(this.settings, error);
     });
-    await this.createTopic(client);
+    await this.createTopics(client);
     return client.producer;
   }
 
-  /** A failure is only logged: the topic may exist already, or the broker may create it. */
-  private async createTopic(client: ClientKafka): Promise<void> {
-    const { topic, topicPartitions: numPartitions, topicReplication: replicationFactor } = this.settings.kafka;
+  /** A failure is only logged: the topics may exist already, or the broker may create them. */
+  private async createTopics(client: ClientKafka): Promise<void> {
+    const { topic, securityTopic, topicPartitions: numPartitions, topicReplication } = this.settings.kafka;
+    const shape = { numPartitions, replicationFactor: topicReplication };
     const admin = client.unwrap<{ admin(): Admin }>().admin();
     try {
       await admin.connect();
-      await admin.createTopics({
-        topics: [{ topic, numPartitions, replicationFactor }],
-        timeout: REQUEST_TIMEOUT_MS - 500,
-      });
+      const timeout = REQUEST_TIMEOUT_MS - 500;
+      // One call each: an error about one topic says nothing of the other.
+      await admin.createTopics({ topics: [{ topic, ...shape }], timeout });
+      await admin.createTopics({ topics: [{ topic: securityTopic, ...shape }], timeout });
+      await this.checkRetention(admin);
     } catch (error) {
       if (!this.topicWarned)
         this.logger.warn({ err: error, topic }, 'the topic was not created, or the broker does not know it yet');
@@ -182,5 +193,19 @@ export class EventPublisher {
     } finally {
       await admin.disconnect().catch(() => undefined);
     }
+  }
+
+  /** A verifier that starts reads the topic for the revocations of all tokens that have not expired. */
+  private async checkRetention(admin: Admin): Promise<void> {
+    const { securityTopic: topic } = this.settings.kafka;
+    const resource = { type: TOPIC_RESOURCE_KEY, name: topic, configNames: ['retention.ms'] };
+    const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
+    const retentionMs = Number(resources[0]?.configEntries[0]?.configValue ?? -1);
+    const requiredMs = (this.settings.jwt.accessSeconds + 3600) * 1000;
+    if (retentionMs < 0 || retentionMs >= requiredMs) return;
+    this.logger.error(
+      { alert: 'security_topic_retention', topic, retention_ms: retentionMs, required_ms: requiredMs },
+      'the topic of security events keeps them for less than the life of an access token and an hour',
+    );
   }
 }

@@ -1,10 +1,14 @@
 import { Check, Column, Entity, Generated, Index, PrimaryGeneratedColumn } from 'typeorm';
-import type { EventType } from './user-events.js';
+import { SECURITY_EVENT_TYPES, type SecurityEventType } from './security-events.js';
+import { EVENT_TYPES, type EventType } from './user-events.js';
+
+const TYPES = [...EVENT_TYPES, ...SECURITY_EVENT_TYPES].map((type) => `'${type}'`).join(', ');
 
 /** An event, written in the transaction of the change that it describes. */
 @Entity('outbox_events')
-@Check('outbox_events_type_check', `event_type IN ('user.created', 'user.updated', 'user.deleted')`)
+@Check('outbox_events_type_check', `event_type IN (${TYPES})`)
 @Index('idx_outbox_pending', ['id'], { where: '((published_at IS NULL) AND (parked_at IS NULL))' })
+@Index('idx_outbox_security', ['id'], { where: '(security AND (published_at IS NULL) AND (parked_at IS NULL))' })
 @Index('idx_outbox_parked', ['userId'], { where: '(parked_at IS NOT NULL)' })
 @Index('idx_outbox_subject', ['userId'], { where: `((event_type)::text = 'user.created'::text)` })
 @Index('idx_outbox_created_at', ['createdAt'])
@@ -26,7 +30,11 @@ export class OutboxEvent {
   userId: string;
 
   @Column({ name: 'event_type', type: 'varchar', length: 50 })
-  eventType: EventType;
+  eventType: EventType | SecurityEventType;
+
+  /** Belongs on the topic of security events. */
+  @Column({ type: 'boolean', default: false })
+  security: boolean;
 
   /** The message value without `event_id`, `event_type`, `user_id`, `timestamp` and `schema_version`. */
   @Column({ type: 'jsonb', default: {} })

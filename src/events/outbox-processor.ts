@@ -81,18 +81,23 @@ export class OutboxProcessor {
 }
 
 /**
- * The next events in the order of their ids, which for each user is the order of commits. Events behind a parked one of the
- * same user wait with it.
+ * The next events, security events first, in the order of their ids, which for each user is the order of commits. Events
+ * behind a parked one of the same user and topic wait with it.
  * @param excluded ids of events that are sent but not marked
  */
 export function readBatch(lock: LeaderLock, excluded: string[]): Promise<PendingEvent[]> {
   return lock.query<PendingEvent>(
-    `SELECT id, event_id, user_id, event_type, payload::text, traceparent,
+    `SELECT id, event_id, user_id, event_type, security, payload::text, traceparent,
             to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS timestamp
-       FROM outbox_events AS event
-      WHERE published_at IS NULL AND parked_at IS NULL AND id <> ALL ($1::bigint[])
-        AND NOT EXISTS (SELECT FROM outbox_events AS stuck WHERE stuck.user_id = event.user_id AND stuck.parked_at IS NOT NULL)
-      ORDER BY id LIMIT ${BATCH_ROWS}`,
+       FROM ((${pendingRows('security')}) UNION ALL (${pendingRows('NOT security')})) AS event
+      ORDER BY security DESC, id LIMIT ${BATCH_ROWS}`,
     [excluded],
   );
 }
+
+const pendingRows = (kind: string) =>
+  `SELECT * FROM outbox_events AS event
+    WHERE ${kind} AND published_at IS NULL AND parked_at IS NULL AND id <> ALL ($1::bigint[])
+      AND NOT EXISTS (SELECT FROM outbox_events AS stuck
+                       WHERE stuck.user_id = event.user_id AND stuck.security = event.security AND stuck.parked_at IS NOT NULL)
+    ORDER BY id LIMIT ${BATCH_ROWS}`;

@@ -2,8 +2,8 @@ import type { ICustomPartitioner, RecordMetadata } from 'kafkajs';
 
 /** Records the partitions of one request, to check that the broker has acknowledged all of them. */
 export class PartitionAckTracker {
-  private readonly partitions = new Set<number>();
-  private readonly counts = new Set<number>();
+  private readonly partitions = new Set<string>();
+  private readonly counts = new Map<string, Set<number>>();
 
   reset(): void {
     this.partitions.clear();
@@ -15,8 +15,8 @@ export class PartitionAckTracker {
       const choose = partitioner();
       return (args) => {
         const partition = choose(args);
-        this.partitions.add(partition);
-        this.counts.add(args.partitionMetadata.length);
+        this.partitions.add(`${args.topic} ${partition}`);
+        this.counts.set(args.topic, (this.counts.get(args.topic) ?? new Set()).add(args.partitionMetadata.length));
         return partition;
       };
     };
@@ -28,8 +28,9 @@ export class PartitionAckTracker {
    * @throws Error in both cases
    */
   requireComplete(written: RecordMetadata[]): void {
-    const acknowledged = new Set(written.map(({ partition }) => partition));
-    if (this.counts.size > 1 || [...this.partitions].some((partition) => !acknowledged.has(partition)))
+    const acknowledged = new Set(written.map(({ topicName, partition }) => `${topicName} ${partition}`));
+    const regrouped = [...this.counts.values()].some(({ size }) => size > 1);
+    if (regrouped || [...this.partitions].some((partition) => !acknowledged.has(partition)))
       throw new Error('the broker has not acknowledged every partition');
   }
 }

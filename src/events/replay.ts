@@ -53,7 +53,7 @@ export async function replayProgress(
   const [row] = await database.query<[ReplayProgress]>(
     `WITH waiting AS (
        SELECT EXISTS (SELECT FROM outbox_events AS stuck
-                       WHERE stuck.user_id = event.user_id AND stuck.parked_at IS NOT NULL) AS behind
+                       WHERE stuck.user_id = event.user_id AND stuck.security = event.security AND stuck.parked_at IS NOT NULL) AS behind
          FROM outbox_events AS event
         WHERE published_at IS NULL AND parked_at IS NULL AND id BETWEEN $1 AND $2 AND ($3::uuid IS NULL OR user_id = $3))
      SELECT count(*) FILTER (WHERE NOT behind)::int AS waiting, count(*) FILTER (WHERE behind)::int AS stuck,

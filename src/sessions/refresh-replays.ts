@@ -23,7 +23,7 @@ export class RefreshReplays {
   /** Reuse means that the token leaked, and owner and thief look alike: revokes the session (RFC 9700 §4.14.2). */
   async revokeOnReuse(sessionId: string, user: User, context: RequestContext): Promise<void> {
     await runInTransaction(this.database, async (tx) => {
-      if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused'))) return;
+      if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused', user.id))) return;
       await this.audit.record(tx, entryOf('session.revoked', 'refresh_token_reused', sessionId, user), context);
       await this.mails.addBundled(tx, refreshTokenReusedMail(user));
     });

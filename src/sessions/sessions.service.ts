@@ -9,6 +9,8 @@ import { tokenHash } from '../crypto/tokens.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { SessionCache } from './session-cache.js';
 import { Session } from './session.entity.js';
+import { OutboxService } from '../events/outbox.service.js';
+import type { SecurityEvent } from '../events/security-events.js';
 import { UsersService } from '../users/users.service.js';
 
 /** Live sessions per user; beyond, the oldest is revoked. */
@@ -43,6 +45,7 @@ export class SessionsService {
     private readonly tokens: RefreshTokens,
     private readonly cache: SessionCache,
     private readonly users: UsersService,
+    private readonly outbox: OutboxService,
     private readonly settings: Settings,
   ) {}
 
@@ -74,11 +77,12 @@ export class SessionsService {
     });
     await this.revokeWhere(
       tx,
+      userId,
       'too_many_sessions',
       `id IN (SELECT id FROM user_sessions
                WHERE user_id = $2 AND id <> $3 AND revoked_at IS NULL AND expires_at > now()
                ORDER BY created_at DESC, id OFFSET $4)`,
-      [userId, id, MAX_SESSIONS_ROWS - 1],
+      [id, MAX_SESSIONS_ROWS - 1],
     );
     return { id, refreshToken, expiresIn, authTime: Math.floor(raw[0].auth_time.getTime() / 1000), amr, acr };
   }
@@ -105,26 +109,29 @@ export class SessionsService {
     return rows.length > 0;
   }
 
-  /**
-   * @param owner only a session of this user, if given
-   * @returns false if there is no such live session
-   */
-  async revoke(tx: EntityManager, sessionId: string, reason: RevocationReason, owner?: string): Promise<boolean> {
-    const ended = await this.revokeWhere(tx, reason, 'id = $2 AND user_id = coalesce($3, user_id)', [sessionId, owner]);
+  /** @returns false if the user has no such live session */
+  async revoke(tx: EntityManager, sessionId: string, reason: RevocationReason, userId: string): Promise<boolean> {
+    // Events are written under this lock, which keeps their order.
+    await this.users.lockOnly(tx, userId);
+    const ended = await this.revokeWhere(tx, userId, reason, 'id = $3', [sessionId]);
     return ended.length > 0;
   }
 
   /**
-   * Revokes the user's sessions, except `keep`.
+   * Revokes the sessions of a user whom the transaction has locked, except `keep`.
    * @returns their ids
    */
   async revokeAllOf(tx: EntityManager, userId: string, reason: RevocationReason, keep?: string): Promise<string[]> {
-    return this.revokeWhere(tx, reason, 'user_id = $2 AND id IS DISTINCT FROM $3', [userId, keep]);
+    const ended = await this.revokeWhere(tx, userId, reason, 'id IS DISTINCT FROM $3', [keep]);
+    if (keep === undefined && ended.length > 0)
+      await this.outbox.addSecurity(tx, userId, [{ type: 'sessions.revoked_all', details: detailsOf(reason) }]);
+    return ended;
   }
 
-  /** Every revocation runs through here, so that none forgets the cache. */
+  /** Every revocation runs through here, so that none forgets the cache or the services that verify tokens offline. */
   private async revokeWhere(
     tx: EntityManager,
+    userId: string,
     reason: RevocationReason,
     where: string,
     values: unknown[],
@@ -133,12 +140,24 @@ export class SessionsService {
     const [rows]: [{ id: string }[]] = await tx.query(
       `UPDATE user_sessions SET revoked_at = now(), revoked_reason = $1
          FROM (SELECT id AS ended FROM user_sessions
-                WHERE revoked_at IS NULL AND expires_at > now() AND ${where} ORDER BY id FOR UPDATE) AS chosen
+                WHERE user_id = $2 AND revoked_at IS NULL AND expires_at > now() AND ${where} ORDER BY id FOR UPDATE) AS chosen
         WHERE id = ended RETURNING id`,
-      [reason, ...values],
+      [reason, userId, ...values],
     );
     const ids = rows.map(({ id }) => id);
     if (ids.length > 0) afterCommit(tx, () => this.cache.revoked(ids));
+    const details = detailsOf(reason);
+    const events = ids.map((sessionId): SecurityEvent => ({ type: 'session.revoked', sessionId, details }));
+    await this.outbox.addSecurity(tx, userId, events);
     return ids;
   }
+}
+
+const BY_POLICY = new Set<RevocationReason>(['too_many_sessions', 'refresh_token_reused']);
+const BY_ADMIN = new Set<RevocationReason>(['revoked_by_admin', 'deactivated', 'role_changed']);
+
+/** Members of CAEP's session-revoked. */
+function detailsOf(reason: RevocationReason) {
+  const entity = BY_POLICY.has(reason) ? 'policy' : BY_ADMIN.has(reason) ? 'admin' : 'user';
+  return { initiating_entity: entity, reason_admin: { en: reason } };
 }

@@ -6,6 +6,8 @@ import { canonicalEmail, legacyEmail } from '../common/dto/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal } from '../common/http/request-context.js';
 import { Statement, PreparedStatements } from '../database/prepared-statements.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { credentialChanged, SecurityEvent } from '../events/security-events.js';
 import { LegacyId } from './legacy-id.entity.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
@@ -24,6 +26,7 @@ export class UsersService {
     @InjectRepository(User) private readonly users: Repository<User>,
     private readonly profiles: ProfileCache,
     private readonly statements: PreparedStatements,
+    private readonly outbox: OutboxService,
   ) {
     this.mapping = users.metadata.columns.map(({ databaseName, propertyName }) => [databaseName, propertyName]);
     this.columnOf = new Map(this.mapping.map(([column, property]) => [property, column]));
@@ -135,7 +138,7 @@ export class UsersService {
   }
 
   /**
-   * Writes the changed columns and `updated_at`.
+   * Writes the changed columns and `updated_at`, and security events of changes of the password, the address and the status.
    * @param user a row that the transaction has locked; it has the new values from here on
    */
   async change(tx: EntityManager, user: User, changes: Partial<User>): Promise<User> {
@@ -143,6 +146,7 @@ export class UsersService {
     const properties = Object.keys(changed) as (keyof User)[];
     const places = properties.map((property, index) => `${this.columnOf.get(property)} = $${index + 2}`);
     const text = `UPDATE users SET ${places.join(', ')} WHERE id = $1`;
+    await this.outbox.addSecurity(tx, user.id, securityEvents(user, changes));
     Object.assign(user, changed);
     this.profiles.writeThrough(tx, user);
     await this.statements.runWithQueue(tx, { text }, [user.id, ...properties.map((property) => changed[property])]);
@@ -156,6 +160,7 @@ export class UsersService {
 
   /** Deletes the row, and by cascade the user's rows in other tables. */
   async remove(tx: EntityManager, user: User): Promise<void> {
+    await this.outbox.addSecurity(tx, user.id, [{ type: 'account.purged' }]);
     await tx.delete(User, { id: user.id });
     await tx.update(LegacyId, { userId: user.id }, { erasedAt: new Date() });
   }
@@ -181,6 +186,18 @@ export class UsersService {
     if (row) Object.assign(user, this.fromRow(row));
     return row !== undefined;
   }
+}
+
+function securityEvents(before: User, changes: Partial<User>): SecurityEvent[] {
+  const { passwordHash = before.passwordHash, email = before.email, isActive = before.isActive } = changes;
+  const events: SecurityEvent[] = [];
+  if (passwordHash !== before.passwordHash) {
+    const change = passwordHash === null ? 'revoke' : before.passwordHash === null ? 'create' : 'update';
+    events.push(credentialChanged('password', change));
+  }
+  if (email !== before.email) events.push({ type: 'identifier.changed' });
+  if (isActive !== before.isActive) events.push({ type: isActive ? 'account.enabled' : 'account.disabled' });
+  return events;
 }
 
 /**

@@ -6,7 +6,7 @@ import { readRows, waitingEvents } from './checks/database.js';
 import { checkEvents } from './checks/events.js';
 import { checkInstances } from './checks/instances.js';
 import { checkPromises } from './checks/promises.js';
-import { readTopic } from './checks/topic.js';
+import { readTopics } from './checks/topic.js';
 import { Faults, restoreAll } from './faults.js';
 import { Gateway } from './gateway.js';
 import { Operations } from './operations.js';
@@ -66,9 +66,13 @@ export async function campaign(stage: Stage, options: CampaignOptions): Promise<
   const answers = await checkInstances(gateway, people, rows, verdicts, random);
   const second = await checkCaches(direct.redis, people.all, rows);
   const caches = { entries: second.entries, others: second.others, stale: [...first.stale, ...second.stale] };
-  const messages = await readTopic(direct.kafka, stage.topic);
+  const messages = await readTopics(direct.kafka, stage.topic);
   const events = checkEvents(rows.outbox, messages);
-  const promises = checkPromises(people.all, rows, messages);
+  const promises = checkPromises(
+    people.all,
+    rows,
+    messages.filter(({ security }) => !security),
+  );
   for (const { deaths, badStops, index } of instances) {
     for (const { code, lastWords } of deaths.filter(({ excused }) => !excused))
       verdicts.problem('instance that ended by itself', `${index}, exit ${code}: ${lastWords}`);

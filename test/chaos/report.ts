@@ -51,7 +51,7 @@ export function linesOf(result: Result): Line[] {
     info('acknowledged changes', promises.acknowledged),
     info('answers excused by a disturbance', result.excused),
     info('answers after more than 8 s', result.late, 'of an instance that was not stopped'),
-    info('events committed', events.events),
+    info('events committed', events.events, `${events.security} of them security events`),
     info('messages read from Kafka', events.messages),
     must('lost: acknowledged changes', promises.lost.length),
     must('lost: committed events', events.lost.length),

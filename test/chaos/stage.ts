@@ -8,6 +8,7 @@ import { freePorts } from '../../scripts/services/tools.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { Disturbances } from './disturbances.js';
 import { Instance } from './instance.js';
+import { securityTopicOf } from './checks/topic.js';
 
 export const SERVERS = ['postgres', 'redis', 'kafka'] as const;
 export type ServerName = (typeof SERVERS)[number];
@@ -61,6 +62,7 @@ export async function createStage(options: { log: (line: string) => void; logs?:
     PUBLIC_BASE_URL: 'http://localhost:8081',
     APP_HOST: '127.0.0.1',
     KAFKA_USER_TOPIC: topic,
+    KAFKA_SECURITY_TOPIC: securityTopicOf(topic),
     JWT_SECRET: randomBytes(48).toString('base64'),
     ENCRYPTION_KEYS: `chaos:${randomBytes(32).toString('base64')}`,
     BCRYPT_COST: '10',

@@ -97,5 +97,5 @@ export class TopicReader {
 
 /** Event ids in the order of their first appearance. */
 export function firstSeen(messages: Received[]): string[] {
-  return [...new Set(messages.map(({ value }) => value.event_id as string))];
+  return [...new Set(messages.map(({ headers }) => headers.event_id!))];
 }

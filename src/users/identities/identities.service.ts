@@ -2,13 +2,18 @@ import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository } from 'typeorm';
 import type { Provider } from '../../config/settings.auth.js';
+import { OutboxService } from '../../events/outbox.service.js';
+import { credentialChanged } from '../../events/security-events.js';
 import { Identity } from './identity.entity.js';
 import { User } from '../user.entity.js';
 
 /** Provider accounts linked to a user. Callers that change them hold the lock on the user's row. */
 @Injectable()
 export class IdentitiesService {
-  constructor(@InjectRepository(Identity) private readonly identities: Repository<Identity>) {}
+  constructor(
+    @InjectRepository(Identity) private readonly identities: Repository<Identity>,
+    private readonly outbox: OutboxService,
+  ) {}
 
   /** Oldest first. */
   listOf(userId: string, tx?: EntityManager): Promise<Identity[]> {
@@ -25,11 +30,14 @@ export class IdentitiesService {
 
   /** @throws QueryFailedError (23505 on user_identities_provider_subject_key) where a concurrent sign-in linked it first */
   async add(tx: EntityManager, identity: Omit<Identity, 'id' | 'user' | 'createdAt'>): Promise<Identity> {
-    return tx.save(Identity, tx.create(Identity, identity));
+    const added = await tx.save(Identity, tx.create(Identity, identity));
+    await this.outbox.addSecurity(tx, identity.userId, [credentialChanged('federated', 'create')]);
+    return added;
   }
 
   async remove(tx: EntityManager, userId: string, provider?: Provider): Promise<void> {
-    await tx.delete(Identity, { userId, ...(provider && { provider }) });
+    const { affected } = await tx.delete(Identity, { userId, ...(provider && { provider }) });
+    if (affected) await this.outbox.addSecurity(tx, userId, [credentialChanged('federated', 'delete')]);
   }
 }
 

@@ -13,6 +13,7 @@ export interface OutboxRow {
   event_id: string;
   user_id: string;
   event_type: string;
+  security: boolean;
   published: boolean;
   parked: boolean;
 }
@@ -41,7 +42,7 @@ export function readRows(url: string): Promise<Rows> {
          FROM users u LEFT JOIN user_preferences p ON p.user_id = u.id`,
     );
     const outbox = await client.query<OutboxRow>(
-      `SELECT id, event_id, user_id, event_type, published_at IS NOT NULL AS published, parked_at IS NOT NULL AS parked
+      `SELECT id, event_id, user_id, event_type, security, published_at IS NOT NULL AS published, parked_at IS NOT NULL AS parked
          FROM outbox_events ORDER BY id`,
     );
     return { users: users.rows, outbox: outbox.rows };

@@ -4,6 +4,8 @@ import type { TopicMessage } from './topic.js';
 export interface EventFindings {
   /** Rows of the outbox. */
   events: number;
+  /** Those of them on the topic of security events. */
+  security: number;
   messages: number;
   /** Committed events that are missing in the topic. */
   lost: string[];
@@ -29,7 +31,12 @@ export function checkEvents(outbox: OutboxRow[], messages: TopicMessage[]): Even
   const phantom: string[] = [];
   for (const message of messages) {
     const row = rows.get(message.event_id);
-    if (!row || row.user_id !== message.user_id || row.event_type !== message.event_type)
+    if (
+      !row ||
+      row.user_id !== message.user_id ||
+      row.event_type !== message.event_type ||
+      row.security !== message.security
+    )
       phantom.push(message.event_id);
     if (!firsts.has(message.event_id)) firsts.set(message.event_id, message);
     lasts.set(message.event_id, message);
@@ -41,16 +48,18 @@ export function checkEvents(outbox: OutboxRow[], messages: TopicMessage[]): Even
   for (const row of outbox) {
     const message = firsts.get(row.event_id);
     if (!message) continue;
-    const before = last.get(row.user_id);
+    const scope = `${row.security} ${row.user_id}`;
+    const before = last.get(scope);
     const strayed = message.key !== row.user_id || (before && before.message.partition !== message.partition);
     if (strayed || (before && before.message.offset > message.offset))
       reordered.push(`event ${row.id} of ${row.user_id} (${row.event_type}), ${before?.row.id} before it`);
     else if (before && lasts.get(before.row.event_id)!.offset > lasts.get(row.event_id)!.offset)
       trailing.push(`event ${before.row.id} of ${row.user_id} was repeated after event ${row.id}`);
-    last.set(row.user_id, { row, message });
+    last.set(scope, { row, message });
   }
   return {
     events: outbox.length,
+    security: outbox.filter(({ security }) => security).length,
     messages: messages.length,
     lost: lost.map(
       ({ id, user_id, event_type, published }) => `${event_type} ${id} of ${user_id}, marked: ${published}`,

@@ -9,13 +9,22 @@ export interface TopicMessage {
   event_type: string;
   user_id: string;
   updated_fields: string[];
+  /** From the topic of security events. */
+  security: boolean;
 }
 
 /** Milliseconds. */
 const MAX_WAIT_MS = 60_000;
 
+export const securityTopicOf = (topic: string) => `${topic}.security`;
+
+/** Both topics from their first message to their last. */
+export async function readTopics(brokers: string, topic: string): Promise<TopicMessage[]> {
+  return [...(await readTopic(brokers, topic)), ...(await readTopic(brokers, securityTopicOf(topic)))];
+}
+
 /** Reads the whole topic with a new consumer, in order per partition. */
-export async function readTopic(brokers: string, topic: string): Promise<TopicMessage[]> {
+async function readTopic(brokers: string, topic: string): Promise<TopicMessage[]> {
   const kafka = new Kafka({ clientId: 'chaos', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
   const missing = await ends(kafka, topic);
   const messages: TopicMessage[] = [];
@@ -37,7 +46,14 @@ export async function readTopic(brokers: string, topic: string): Promise<TopicMe
       const eachMessage = async ({ partition, message }: { partition: number; message: Record<string, unknown> }) => {
         const value = JSON.parse(String(message.value));
         const offset = Number(message.offset);
-        messages.push({ updated_fields: [], ...value, partition, offset, key: String(message.key) });
+        const { sub_id, jti } = value;
+        const token = sub_id && {
+          event_id: jti,
+          event_type: String((message.headers as Record<string, unknown>).event_type),
+          user_id: (sub_id.user ?? sub_id).sub,
+        };
+        const place = { partition, offset, key: String(message.key), security: sub_id !== undefined };
+        messages.push({ updated_fields: [], ...value, ...token, ...place });
         if (offset >= (missing.get(partition) ?? Infinity)) missing.delete(partition);
         if (missing.size === 0) done();
       };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readRows, waitingEvents } from '../checks/database.js';
 import { checkEvents } from '../checks/events.js';
-import { readTopic } from '../checks/topic.js';
+import { readTopics } from '../checks/topic.js';
 import { Gateway } from '../gateway.js';
 import { createMembers, phaseTable, round, SteadyLoad } from './load.js';
 import type { Scenario } from './scenario.js';
@@ -47,7 +47,7 @@ export const kafkaDown: Scenario = {
     await load.stop();
     while ((await waitingEvents(direct.postgres)) > 0) await sleep(50);
     const { outbox } = await readRows(direct.postgres);
-    const events = checkEvents(outbox, await readTopic(direct.kafka, topic));
+    const events = checkEvents(outbox, await readTopics(direct.kafka, topic));
     gateway.close();
     const phases = {
       before: before.summary(),

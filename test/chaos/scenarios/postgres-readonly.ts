@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeReadOnly, makeWritable, runWritable } from '../../support/read-only.js';
 import { readRows, waitingEvents } from '../checks/database.js';
 import { checkEvents } from '../checks/events.js';
-import { readTopic } from '../checks/topic.js';
+import { readTopics } from '../checks/topic.js';
 import { Gateway } from '../gateway.js';
 import type { Instance } from '../instance.js';
 import { phaseTable, type Summary } from './load.js';
@@ -84,7 +84,7 @@ export const postgresReadonly: Scenario = {
     for (const end = performance.now() + RECOVERY_LIMIT_MS; (await waitingEvents(direct.postgres)) > 0; await sleep(50))
       if (performance.now() > end) break;
     const { outbox } = await readRows(direct.postgres);
-    const { events, lost, reordered, duplicated } = checkEvents(outbox, await readTopic(direct.kafka, topic));
+    const { events, lost, reordered, duplicated } = checkEvents(outbox, await readTopics(direct.kafka, topic));
     gateway.close();
     const unexpected = Object.fromEntries(mixed.unexpected);
     const counts = { events, lost: lost.length, reordered: reordered.length, duplicated };

@@ -3,6 +3,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { FieldCipher } from '../src/crypto/field-cipher.js';
+import { reencrypt } from '../src/crypto/reencryption.js';
+import { encryptedColumns } from '../src/encrypted-columns.js';
 import { TestApp } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { mailedToken } from './support/mailbox.js';
@@ -12,6 +15,117 @@ const PHONE = '+14155552671';
 const BORN = '1990-05-17';
 const PASSWORD = 'a password of this spec only';
 const NEXT = 'another one of this spec only';
+
+/** SHA-256, an HMAC, or a hash of a password: what is stored does not give the secret back. */
+const HASHED: Record<string, RegExp> = {
+  'users.password_hash': /^\$(2[aby]|argon2)/,
+  'user_sessions.refresh_token': /^[0-9a-f]{64}$/,
+  'user_sessions.legacy_token': /^[0-9a-f]{64}$/,
+  'one_time_tokens.token_hash': /^[0-9a-f]{64}$/,
+  'one_time_tokens.used_with': /^[\w-]+$/,
+  'service_credentials.token_hashes': /^\{[0-9a-f]{64}(,[0-9a-f]{64})*\}$/,
+  'audit_leaves.actor': /^\\x[0-9a-f]{64}$/,
+  'audit_leaves.target': /^\\x[0-9a-f]{64}$/,
+};
+
+/** Columns in the clear, by the reason why. */
+const PLAIN: Record<string, string> = {
+  'an id, a number, a moment or a word of the service': `
+    *.id *.user_id *.created_at *.updated_at *.expires_at *.at *.revoked_at
+    users.password_proven_at users.password_generation users.role users.is_active users.is_verified users.email_verified_at
+    users.mfa_enabled users.status_changed_at users.status_changed_by users.last_login users.oauth_provider
+    user_identities.provider avatar_removals.name avatar_removals.due_at legacy_ids.source legacy_ids.legacy_id legacy_ids.erased_at
+    one_time_tokens.purpose one_time_tokens.used_at one_time_tokens.mismatches signing_keys.kid signing_keys.signs_from
+    signing_keys.retires_at service_credentials.name service_credentials.scopes service_credentials.rotated_at
+    audit_logs.actor_id audit_logs.target_id audit_logs.action audit_logs.request_id audit_redactions.side
+    audit_leaves.leaf_index audit_leaves.entry_id audit_leaves.settled_id audit_salts.person_id
+    outbox_events.event_id outbox_events.event_type outbox_events.security outbox_events.traceparent outbox_events.published_at
+    outbox_events.parked_at outbox_events.last_error user_sessions.counter user_sessions.rotated_at
+    user_sessions.previous_expires_at user_sessions.revoked_reason user_sessions.auth_time user_sessions.amr user_sessions.acr
+    user_sessions.last_used mail_queue.kind mail_queue.attempts mail_queue.last_error mail_queue.next_attempt_at
+    mail_queue.failed_at mail_queue.bundled migrations.timestamp migrations.name`,
+  'part of the card that other members see': `
+    users.name users.profile_picture_url users.bio users.location users.industry users.job_title users.company users.linkedin_url
+    user_profile_details.headline user_profile_details.availability user_profile_details.skills user_profile_details.event_types
+    user_profile_details.experiences user_profile_details.links`,
+  'searched or matched by in SQL': `
+    users.email users.email_legacy users.oauth_id users.gender user_identities.provider_user_id user_identities.email
+    user_preferences.age_min user_preferences.age_max user_preferences.location_radius user_preferences.industries
+    user_preferences.job_levels user_preferences.interests user_preferences.notification_email user_preferences.notification_push
+    user_preferences.privacy_profile user_preferences.privacy_location`,
+  'shown to the person and to administrators as it was, and deleted or redacted with the account': `
+    users.status_reason user_sessions.device_info user_sessions.ip_address user_sessions.user_agent audit_logs.reason
+    audit_logs.ip_address audit_logs.before audit_logs.after outbox_events.payload`,
+  'random, worth nothing outside its row': 'audit_salts.salt',
+  'lives for minutes; the values of secrets are hashed or carry a MAC': 'ephemeral_values.key ephemeral_values.value',
+};
+
+const plain = new Set(Object.values(PLAIN).flatMap((names) => names.trim().split(/\s+/)));
+const encrypted = new Set(
+  encryptedColumns.flatMap(({ table, fields }) => Object.keys(fields).map((name) => `${table}.${name}`)),
+);
+
+describe('every column', () => {
+  let service: TestApp;
+  beforeAll(async () => {
+    service = await TestApp.start({ JWT_ALGORITHM: 'ES256' });
+  });
+  afterAll(() => service.stopAndDrop());
+
+  const columns = async () =>
+    (
+      await service.sql<{ name: string }>(
+        `SELECT table_name || '.' || column_name AS name FROM information_schema.columns
+          WHERE table_schema = 'public' AND table_name <> 'typeorm_metadata' ORDER BY 1`,
+      )
+    ).map(({ name }) => name);
+
+  it('is hashed, encrypted and moved by keys:reencrypt, or in the clear for a reason', async () => {
+    const all = await columns();
+    const kindsOf = (name: string) => [
+      ...(Object.hasOwn(HASHED, name) ? ['hashed'] : []),
+      ...(encrypted.has(name) ? ['encrypted'] : []),
+      ...(plain.has(name) || plain.has(name.replace(/^\w+/, '*')) ? ['plain'] : []),
+    ];
+    expect(all.filter((name) => kindsOf(name).length !== 1)).toEqual([]);
+    const known = [...Object.keys(HASHED), ...encrypted, ...plain].filter((name) => !name.startsWith('*'));
+    expect(known.filter((name) => !all.includes(name))).toEqual([]);
+  });
+
+  it('holds what its list says', async () => {
+    const member = await service.member();
+    await service.put('/users/profile', { phone: PHONE, date_of_birth: BORN }, member.access);
+    await service.post('/auth/password/forgot', { email: member.email });
+    await service.serviceToken();
+    const valuesOf = async (name: string) => {
+      const [table, column] = name.split('.');
+      return service.sql<{ value: string }>(
+        `SELECT ${column}::text AS value FROM ${table} WHERE ${column}::text <> ''`,
+      );
+    };
+    const filled = new Set<string>();
+    const form = (name: string) => HASHED[name] ?? /^k1\.[A-Za-z0-9_-]{38,}$/;
+    for (const name of [...Object.keys(HASHED), ...encrypted])
+      for (const { value } of await valuesOf(name)) {
+        filled.add(name);
+        expect([name, value]).toEqual([name, expect.stringMatching(form(name))]);
+      }
+    const sure = ['users.phone', 'users.password_hash', 'user_sessions.refresh_token', 'one_time_tokens.token_hash'];
+    expect([...filled]).toEqual(
+      expect.arrayContaining([...sure, 'service_credentials.token_hashes', 'signing_keys.private_key']),
+    );
+  });
+
+  it('that is encrypted goes to the first key', async () => {
+    const keys = [{ kid: 'next', key: Buffer.alloc(32, 'next key of the spec') }, ...service.settings.encryptionKeys];
+    const result = await reencrypt(service.database, new FieldCipher(keys), encryptedColumns, () => undefined);
+    expect(result.unreadable).toBe(0);
+    for (const name of encrypted) {
+      const [table, column] = name.split('.');
+      expect(await service.sql(`SELECT '${name}' AS name FROM ${table} WHERE ${column} LIKE 'k1.%'`)).toEqual([]);
+    }
+  });
+});
 
 describeWith('redis', 'what is stored', () => {
   let service: TestApp;

@@ -1,4 +1,4 @@
-const EVENT_TYPES = ['user.created', 'user.updated', 'user.deleted'] as const;
+export const EVENT_TYPES = ['user.created', 'user.updated', 'user.deleted'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 /** Events carry the names of changed fields, never their values. */

@@ -21,6 +21,7 @@ import { LegacyIds1795700001000 } from './1795700001000-LegacyIds.js';
 import { AuditWitness1795710000000 } from './1795710000000-AuditWitness.js';
 import { ProfileDetails1795720000000 } from './1795720000000-ProfileDetails.js';
 import { AuthenticationContext1795730000000 } from './1795730000000-AuthenticationContext.js';
+import { SecondFactors1795731000000 } from './1795731000000-SecondFactors.js';
 import { MailQueue1795740000000 } from './1795740000000-MailQueue.js';
 import { UserLocale1795741000000 } from './1795741000000-UserLocale.js';
 import { SessionEnds1795750000000 } from './1795750000000-SessionEnds.js';
@@ -52,6 +53,7 @@ export const migrations = [
   AuditWitness1795710000000,
   ProfileDetails1795720000000,
   AuthenticationContext1795730000000,
+  SecondFactors1795731000000,
   MailQueue1795740000000,
   UserLocale1795741000000,
   SessionEnds1795750000000,

@@ -2,6 +2,8 @@ import { AuditLog } from './audit/audit-log.entity.js';
 import { AuditLeaf } from './audit/witness/audit-leaf.entity.js';
 import { AuditSalt } from './audit/witness/audit-salt.entity.js';
 import { AuditRedaction } from './audit/audit-redaction.entity.js';
+import { RecoveryCode } from './auth/mfa/recovery-code.entity.js';
+import { TotpFactor } from './auth/mfa/totp-factor.entity.js';
 import { OneTimeToken } from './auth/email/one-time-token.entity.js';
 import { SigningKey } from './auth/keys/signing-key.entity.js';
 import { EphemeralValue } from './redis/ephemeral-value.entity.js';
@@ -27,6 +29,8 @@ export const entities = [
   OneTimeToken,
   SigningKey,
   QueuedMail,
+  TotpFactor,
+  RecoveryCode,
   OutboxEvent,
   AuditLog,
   AuditRedaction,

@@ -8,6 +8,7 @@ import { reencrypt } from '../src/crypto/reencryption.js';
 import { encryptedColumns } from '../src/encrypted-columns.js';
 import { TestApp } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
+import { addTotp, mfaToken } from './support/factors.js';
 import { mailedToken } from './support/mailbox.js';
 import { until } from './support/until.js';
 
@@ -187,6 +188,9 @@ describeWith('redis', 'what is stored', () => {
     await service.post('/auth/login', { email, password: `${PASSWORD}?` });
     await service.post('/auth/password/forgot', { email });
     const reset = await mailedToken(email, 'password_reset');
+    const protectedMember = await addTotp(service, await service.member());
+    await mfaToken(service, protectedMember);
+    const token = await mfaToken(service, protectedMember);
     const unstored = await dump();
     expect((await service.post('/auth/password/reset', { token: reset, password: NEXT })).status).toBe(204);
 
@@ -199,7 +203,8 @@ describeWith('redis', 'what is stored', () => {
     expect(places.redis).toContain(`user:profile:${id}`);
     expect(log).toContain('/users/profile');
 
-    const secrets = [member.access, member.refresh, refresh_token, verification, reset, PASSWORD, NEXT];
+    const secrets = [member.access, member.refresh, refresh_token, verification, reset, PASSWORD, NEXT, token];
+    secrets.push(protectedMember.secret, ...protectedMember.recoveryCodes);
     const forms = ['4155552671', '415-555-2671', '415 555 2671', BORN, '19900517', '17/05/1990', '05/17/1990'];
     for (const [place, content] of Object.entries({ ...places, log }))
       for (const secret of [...secrets, ...forms])

@@ -2,6 +2,7 @@ import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { reencrypt } from '../src/crypto/reencryption.js';
 import { encryptedColumns } from '../src/encrypted-columns.js';
 import { Member, TestApp } from './support/app.js';
+import { addTotp, signInByTotp } from './support/factors.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { runScript } from './support/scripts.js';
 import { until } from './support/until.js';
@@ -31,6 +32,14 @@ async function people(count: number): Promise<Member[]> {
 }
 
 describe('keys:reencrypt', () => {
+  it('moves the secrets of authenticator apps, whose codes still work', async () => {
+    const member = await addTotp(before, await before.member());
+    expect((await reencrypt(before.database, cipher(), encryptedColumns, () => undefined)).moved).toBeGreaterThan(0);
+    const [row] = await before.sql('SELECT secret FROM mfa_factors WHERE id = $1', [member.factor]);
+    expect(row.secret).toMatch(/^new\./);
+    expect((await signInByTotp(after, member)).status).toBe(200);
+  });
+
   it('re-encrypts every value without a visible change, and nothing on a second run', async () => {
     const members = await people(5);
     const rows = await Promise.all(members.map(stored));

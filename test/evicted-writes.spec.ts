@@ -4,6 +4,7 @@ import { PreparedStatements } from '../src/database/prepared-statements.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { UsersService } from '../src/users/users.service.js';
 import { Answer, Member, TestApp } from './support/app.js';
+import { totpCode } from './support/factors.js';
 import { form, FORM, picture } from './support/images.js';
 import { sessionOf, word } from './support/sessions.js';
 
@@ -20,7 +21,13 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-type Send = (by: Member, others: { member: Member; session: string }) => Promise<Answer>;
+interface Others {
+  member: Member;
+  session: string;
+  /** An authenticator app that is not confirmed yet. */
+  pending: { id: string; secret: string };
+}
+type Send = (by: Member, others: Others) => Promise<Answer>;
 
 /** A request per route that would succeed if the session stayed. The export only reads, but what the next owner wrote. */
 const REQUESTS: Record<string, Send> = {
@@ -37,6 +44,11 @@ const REQUESTS: Record<string, Send> = {
   'post /auth/logout': (by) => service.post('/auth/logout', { all: true }, by.access),
   'post /auth/password/change': (by) =>
     service.post('/auth/password/change', { current_password: by.password, new_password: NEXT }, by.access),
+  'post /users/mfa/totp': (by) => service.post('/users/mfa/totp', {}, by.access),
+  'post /users/mfa/totp/{id}/confirm': (by, { pending }) =>
+    service.post(`/users/mfa/totp/${pending.id}/confirm`, { code: totpCode(pending.secret) }, by.access),
+  'post /users/mfa/recovery-codes': (by) => service.post('/users/mfa/recovery-codes', {}, by.access),
+  'delete /users/mfa/{id}': (by, { pending }) => service.delete(`/users/mfa/${pending.id}`, by.access),
   'put /admin/users/{id}/status': (by, { member }) =>
     service.put(`/admin/users/${member.id}/status`, { is_active: false, reason: 'spam' }, by.access),
   'put /admin/users/{id}/role': (by, { member }) =>
@@ -60,6 +72,7 @@ function rowsOf(tx: EntityManager, ids: string[]): Promise<unknown> {
             (SELECT json_agg(p ORDER BY user_id) FROM user_preferences p WHERE user_id = ANY ($1)) AS preferences,
             (SELECT json_agg(d ORDER BY user_id) FROM user_profile_details d WHERE user_id = ANY ($1)) AS details,
             (SELECT json_agg(i ORDER BY id) FROM user_identities i WHERE user_id = ANY ($1)) AS identities,
+            (SELECT json_agg(f ORDER BY id) FROM mfa_factors f WHERE user_id = ANY ($1)) AS factors,
             (SELECT json_agg(s ORDER BY id) FROM user_sessions s WHERE user_id = ANY ($1)) AS sessions,
             (SELECT json_agg(o ORDER BY id) FROM outbox_events o WHERE NOT security AND user_id = ANY ($1)) AS events,
             (SELECT json_agg(a ORDER BY id) FROM audit_logs a WHERE target_id = ANY ($1)) AS audit`,
@@ -92,10 +105,11 @@ describe('a request whose session ends between its check and its write', () => {
     );
     const second = await service.post('/auth/login', { email: by.email, password: by.password });
     const session = sessionOf(second.body.access_token);
+    const { body: pending } = await service.post('/users/mfa/totp', {}, by.access);
 
     const { asked, rows } = await runInTransaction(service.database, async (tx) => {
       const user = await service.app.get(UsersService).lock(tx, by.id);
-      const late = send(by, { member, session });
+      const late = send(by, { member, session, pending });
       await Promise.race([late, service.blocked()]);
       await service.app.get(AccountEviction).evict(tx, user, 'account_linked', {}, null);
       await service.app.get(PreparedStatements).flush(tx);

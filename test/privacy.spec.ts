@@ -10,6 +10,8 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
     user_preferences: { exported: 'preferences', erased: 'deleted' },
     user_profile_details: { exported: 'details', erased: 'deleted' },
     user_identities: { exported: 'identities', erased: 'deleted' },
+    mfa_factors: { exported: 'factors', erased: 'deleted' },
+    recovery_codes: { exported: { not: 'MACs of secrets' }, erased: 'deleted' },
     user_sessions: { exported: 'sessions', erased: 'deleted' },
     audit_logs: { exported: 'audit', erased: 'blanked' },
     audit_redactions: {
@@ -66,6 +68,11 @@ const NOT_EXPORTED: Record<string, string> = {
   'user_profile_details.updated_at': 'the moment stands in the audit',
   'user_identities.id': 'means nothing outside of the table',
   'user_identities.user_id': 'the id of the profile',
+  'mfa_factors.user_id': 'the id of the profile',
+  'mfa_factors.secret': 'a secret',
+  'mfa_factors.last_step': 'last_used, in steps of 30 seconds',
+  'mfa_factors.failures': 'wrong codes of others, too',
+  'mfa_factors.confirmed_at': 'the moment stands in the audit',
   'user_sessions.user_id': 'the id of the profile',
   'user_sessions.refresh_token': 'the hash of a secret',
   'user_sessions.counter': 'how often the token was exchanged, which last_used says better',
@@ -80,6 +87,8 @@ const POINTERS: Record<string, string> = {
   'user_profile_details.user_id': 'deleted by cascade',
   'user_identities.user_id': 'deleted by cascade',
   'user_sessions.user_id': 'deleted by cascade',
+  'mfa_factors.user_id': 'deleted by cascade',
+  'recovery_codes.user_id': 'deleted by cascade',
   'one_time_tokens.user_id': 'deleted by cascade',
   'outbox_events.user_id': 'the id alone stays, so that consumers learn of the end',
   'outbox_events.event_id': 'no person',
@@ -104,6 +113,7 @@ const MARKS = {
   headline: 'ErasableHeadline',
   link: 'https://erasable.example/link',
   subject: 'erasable-subject',
+  factor: 'ErasableFactor',
   providerEmail: 'grace@erasable-provider.example',
   requestId: 'erasable-request',
   reason: 'erasable reason',
@@ -141,6 +151,11 @@ beforeAll(async () => {
     `INSERT INTO one_time_tokens (user_id, purpose, token_hash, expires_at) VALUES ($1, 'password_reset', $2, now())`,
     [id, MARKS.token],
   );
+  await service.sql(
+    `INSERT INTO mfa_factors (user_id, name, secret, confirmed_at) VALUES ($1, $2, 'k1.secret', now())`,
+    [id, MARKS.factor],
+  );
+  await service.sql(`INSERT INTO recovery_codes (user_id, code_mac) VALUES ($1, 'mac')`, [id]);
   await service.sql('INSERT INTO audit_salts (person_id, salt) VALUES ($1, $2)', [id, Buffer.alloc(32)]);
   await service.sql(
     `INSERT INTO audit_logs (actor_id, target_id, action, reason, ip_address, request_id, before, after) VALUES

@@ -11,6 +11,7 @@ import { KeyRing } from '../crypto/key-ring.js';
 const REFUSALS = new Set<ErrorType>([
   'invalid_credentials',
   'account_disabled',
+  'invalid_mfa_code',
   'refresh_token_reused',
   'invalid_or_expired_token',
   'invalid_state',
@@ -20,7 +21,7 @@ const REFUSALS = new Set<ErrorType>([
 ]);
 
 /** Rate limits on sign-ins. */
-const SIGN_IN_LIMITS = new Set(['loginPair', 'loginAddress', 'loginIp', 'signIns', 'tokenPerIp']);
+const SIGN_IN_LIMITS = new Set(['loginPair', 'loginAddress', 'loginIp', 'signIns', 'mfaCodes', 'tokenPerIp']);
 
 /** Of one client in an interval; one more line counts the rest. */
 const MAX_LINES = 10;

@@ -12,6 +12,7 @@ import { IdentitiesService } from '../users/identities/identities.service.js';
 import { changedFields } from '../users/profile.dto.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
+import { Factors } from './mfa/factors.js';
 import { OneTimeTokens } from './email/one-time-tokens.js';
 
 /** The columns that users write; the name is required, so it is replaced. */
@@ -36,6 +37,7 @@ export class AccountEviction {
     private readonly sessions: SessionsService,
     private readonly identities: IdentitiesService,
     private readonly tokens: OneTimeTokens,
+    private readonly factors: Factors,
     private readonly avatars: AvatarService,
     private readonly preferences: PreferencesService,
     private readonly details: ProfileDetailsService,
@@ -60,6 +62,7 @@ export class AccountEviction {
     const before = { ...user };
     const sessions = await this.sessions.revokeAllOf(tx, user.id, cause);
     await this.identities.remove(tx, user.id);
+    await this.factors.removeAll(tx, user.id);
     await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
     const reset = user.isVerified
       ? []
@@ -71,6 +74,7 @@ export class AccountEviction {
       passwordHash: null,
       passwordProvenAt: null,
       passwordGeneration: user.passwordGeneration + 1,
+      mfaEnabled: false,
       oauthProvider: null,
       oauthId: null,
       ...changes,

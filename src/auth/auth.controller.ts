@@ -15,6 +15,7 @@ import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { ACCEPTED, AcceptedBody } from './email/links.dto.js';
 import { LoginBody, LogoutBody, RefreshBody, RegisterBody, TokenBody } from './auth.dto.js';
+import { SignInBody } from './mfa/mfa.dto.js';
 import { LoginService } from './login.service.js';
 import { LogoutService } from './logout.service.js';
 import { RefreshService } from './refresh.service.js';
@@ -56,10 +57,14 @@ export class AuthController {
   @Public()
   @Post('login')
   @HttpCode(200)
-  @ApiOperation({ operationId: 'loginUser', summary: 'Sign in with e-mail and password' })
-  @ApiOkResponse({ type: TokenBody })
+  @ApiOperation({
+    operationId: 'loginUser',
+    summary: 'Sign in with e-mail and password',
+    description: 'An account with a second factor gets a `mfa_token`, for `POST /auth/mfa/verify`.',
+  })
+  @ApiOkResponse({ type: SignInBody })
   @ApiErrors('validation_failed', 'invalid_json', 'invalid_credentials', 'account_disabled', 'rate_limited', 'busy')
-  login(@Body() body: LoginBody, @Context() context: RequestContext): Promise<TokenBody> {
+  login(@Body() body: LoginBody, @Context() context: RequestContext): Promise<SignInBody> {
     return this.logins.login(body, context);
   }
 

@@ -24,6 +24,17 @@ import { LoginService } from './login.service.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
 import { LogoutService } from './logout.service.js';
 import { PasswordUpdater } from './passwords/password-updater.js';
+import { Factors } from './mfa/factors.js';
+import { MfaCodes } from './mfa/mfa-codes.js';
+import { MfaController } from './mfa/mfa.controller.js';
+import { MfaService } from './mfa/mfa.service.js';
+import { MfaSignInController } from './mfa/mfa-sign-in.controller.js';
+import { MfaSignInService } from './mfa/mfa-sign-in.service.js';
+import { MfaTokens } from './mfa/mfa-tokens.js';
+import { RecoveryCode } from './mfa/recovery-code.entity.js';
+import { RecoveryCodes } from './mfa/recovery-codes.js';
+import { TotpFactor } from './mfa/totp-factor.entity.js';
+import { TotpFactors } from './mfa/totp-factors.js';
 import { OneTimeToken } from './email/one-time-token.entity.js';
 import { OneTimeTokens } from './email/one-time-tokens.js';
 import { PagesController } from './pages/pages.controller.js';
@@ -42,18 +53,34 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
 @Module({
   imports: [
     JwtModule.registerAsync({ inject: [Settings], useFactory: accessTokenOptions }),
-    TypeOrmModule.forFeature([OneTimeToken]),
+    TypeOrmModule.forFeature([OneTimeToken, TotpFactor, RecoveryCode]),
     MailModule,
     UsersModule,
     PreferencesModule,
     SessionsModule,
     ServicesModule,
   ],
-  controllers: [AuthController, PasswordController, EmailController, PagesController, VerifyController, JwksController],
+  controllers: [
+    AuthController,
+    PasswordController,
+    EmailController,
+    PagesController,
+    VerifyController,
+    JwksController,
+    MfaController,
+    MfaSignInController,
+  ],
   providers: [
     SigningKeys,
     AccessTokens,
     SignInService,
+    TotpFactors,
+    RecoveryCodes,
+    Factors,
+    MfaCodes,
+    MfaTokens,
+    MfaService,
+    MfaSignInService,
     RegisterService,
     LoginService,
     LockNotice,
@@ -74,7 +101,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     { provide: APP_GUARD, useExisting: JwtGuard },
     { provide: APP_GUARD, useClass: WriteLimitGuard },
   ],
-  exports: [PasswordRules, SignInService, LoginThrottle, OneTimeTokens, AccountEviction],
+  exports: [PasswordRules, MfaService, MfaTokens, SignInService, LoginThrottle, OneTimeTokens, AccountEviction],
 })
 export class AuthModule {
   constructor({ jwt }: Settings, @Inject(LOGGER) logger: Logger) {

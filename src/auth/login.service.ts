@@ -11,11 +11,14 @@ import { authResults } from '../common/logging/metrics.js';
 import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
+import { PASSWORD_ONLY } from '../sessions/sessions.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { ConcurrentModificationError, retryOnConflict } from './retry-on-conflict.js';
-import type { LoginBody, TokenBody } from './auth.dto.js';
+import type { LoginBody } from './auth.dto.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
+import { MfaTokens } from './mfa/mfa-tokens.js';
+import type { SignInBody } from './mfa/mfa.dto.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
 import { PasswordRehash } from './passwords/password-rehash.js';
 import { SignInService } from './sign-in.service.js';
@@ -30,6 +33,7 @@ export class LoginService {
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
     private readonly rehash: PasswordRehash,
+    private readonly mfaTokens: MfaTokens,
     private readonly signIn: SignInService,
     private readonly audit: AuditService,
     private readonly verification: EmailVerificationService,
@@ -42,7 +46,7 @@ export class LoginService {
    * unconfirmed address where confirmation is required.
    * @throws AppError `invalid_credentials`, `account_disabled`, `rate_limited`, `busy`
    */
-  async login(body: LoginBody, context: RequestContext): Promise<TokenBody> {
+  async login(body: LoginBody, context: RequestContext): Promise<SignInBody> {
     context.attemptedEmail = body.email;
     const count = await this.countSignIn(body.email, context);
     try {
@@ -63,20 +67,24 @@ export class LoginService {
     throw this.limits.toError('signIns', context, count.resetsIn);
   }
 
-  private async attempt(body: LoginBody, context: RequestContext, deadline: number): Promise<TokenBody> {
+  private async attempt(body: LoginBody, context: RequestContext, deadline: number): Promise<SignInBody> {
     const user = await this.users.findByEmail(body.email);
     const matches = await this.matchPassword(body, user, context, deadline);
     if (!user || !matches) throw this.refused('invalid_credentials');
     if (!user.isActive) throw this.refused('account_disabled');
+    if (user.mfaEnabled) {
+      this.rehash.afterAnswer(user, body.password);
+      return this.mfaTokens.issue(user, PASSWORD_ONLY.amr);
+    }
     const session = await runInTransaction(this.database, async (tx) => {
       const isUnchanged = await this.users.recordLogin(tx, user);
-      if (!isUnchanged) throw new ConcurrentModificationError();
+      if (!isUnchanged || user.mfaEnabled) throw new ConcurrentModificationError();
       await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
       return this.signIn.issueSession(tx, user, context, body.device_info);
     });
     authResults.inc({ action: 'login', result: 'ok' });
     this.rehash.afterAnswer(user, body.password);
-    return this.signIn.toTokenResponse(user, session);
+    return { mfa_required: false, ...this.signIn.toTokenResponse(user, session) };
   }
 
   private matchPassword({ email, password }: LoginBody, user: User | null, context: RequestContext, deadline: number) {

@@ -11,6 +11,7 @@ export const ERRORS = {
   oauth_denied: [400, 'The sign-in was declined at the provider'],
   unauthenticated: [401, 'A valid access token is required'],
   invalid_credentials: [401, 'E-mail or password is wrong'],
+  invalid_mfa_code: [401, 'The code is wrong, or was used already'],
   invalid_refresh_token: [401, 'The refresh token is not valid or has expired'],
   refresh_token_reused: [401, 'The refresh token was used before; the session has been ended'],
   oauth_failed: [401, 'The provider did not confirm the sign-in'],
@@ -18,6 +19,7 @@ export const ERRORS = {
   account_disabled: [403, 'This account is disabled'],
   provider_email_unverified: [403, 'The provider has not verified your e-mail address'],
   recent_sign_in_required: [403, 'Sign in again before you do this'],
+  mfa_required: [403, 'A second factor is required'],
   not_found: [404, 'There is nothing here'],
   provider_not_configured: [404, 'Sign-in with this provider is not set up'],
   method_not_allowed: [405, 'This address does not answer that method'],
@@ -103,6 +105,8 @@ interface ErrorExtras {
   /** Replaces the message of the table. */
   message?: string;
   details?: ErrorDetail[];
+  /** Stands beside `error` in the body. */
+  beside?: Record<string, unknown>;
   /** Seconds, sent as `Retry-After`. */
   retryAfter?: number;
   /** Sent as `Allow`. */
@@ -137,7 +141,8 @@ export const invalidAccessToken = (forged = false) => new AppError('unauthentica
 /** The body of every error. `message` is there twice because older clients read it at the top level. */
 export function errorBody(error: AppError, requestId: string) {
   const { type, status, message, extras } = error;
-  return { error: { code: status, type, message, details: extras.details ?? [] }, message, request_id: requestId };
+  const part = { code: status, type, message, details: extras.details ?? [] };
+  return { error: part, message, request_id: requestId, ...extras.beside };
 }
 
 export function errorHeaders(error: AppError): Record<string, string> {

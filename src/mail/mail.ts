@@ -5,6 +5,7 @@ export type MailKind =
   | 'already_registered'
   | 'account_linked'
   | 'account_unlinked'
+  | 'factor_changed'
   | 'sign_in_locked'
   | 'refresh_token_reused'
   | 'first_administrator'

@@ -2,7 +2,7 @@ import { html, Html } from '../common/http/html.js';
 import { toLine } from '../common/dto/text.js';
 import type { Provider } from '../config/settings.auth.js';
 import { textsOf } from './locales/locales.js';
-import type { Content, Eviction, Texts } from './locales/texts.js';
+import type { Content, Eviction, FactorChange, Texts } from './locales/texts.js';
 import type { Mail, MailKind } from './mail.js';
 
 const PROVIDER_NAMES = { google: 'Google', linkedin: 'LinkedIn' } as const;
@@ -111,6 +111,9 @@ export const accountLinkedMail = (to: Recipient, linked: Provider, eviction: Evi
 
 export const accountUnlinkedMail = (to: Recipient, unlinked: Provider) =>
   compose('account_unlinked', to, (texts) => texts.accountUnlinked(PROVIDER_NAMES[unlinked]));
+
+export const factorChangedMail = (to: Recipient, change: FactorChange) =>
+  compose('factor_changed', to, (texts) => texts.factorChanged(change));
 
 export const signInLockedMail = (to: Recipient, ipAddress: string, at: Date) =>
   compose('sign_in_locked', to, (texts) => texts.signInLocked(ipAddress, at));

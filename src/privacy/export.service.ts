@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditSubjects, SubjectEntry } from '../audit/audit-subjects.js';
+import { MfaService } from '../auth/mfa/mfa.service.js';
 import { runInTransaction } from '../database/transaction.js';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
@@ -23,6 +24,7 @@ export class ExportService {
     private readonly details: ProfileDetailsService,
     private readonly preferences: PreferencesService,
     private readonly identities: IdentitiesService,
+    private readonly mfa: MfaService,
     private readonly sessions: SessionsService,
     private readonly audit: AuditSubjects,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -41,6 +43,7 @@ export class ExportService {
       const details = await this.details.find(userId, tx);
       const preferences = await this.preferences.read(tx, userId);
       const identities = await this.identities.listOf(userId, tx);
+      const { factors } = await this.mfa.describe(userId, tx);
       const sessions = await this.sessions.listAll(tx, userId);
       const read: Omit<ExportBody, 'audit'> = {
         exported_at: new Date().toISOString(),
@@ -48,6 +51,7 @@ export class ExportService {
         details,
         preferences,
         identities: identities.map(toExportedIdentity),
+        factors,
         sessions: sessions.map((session) => toExportedSession(session, sessionId)),
       };
       return [read, now] as const;

@@ -1,6 +1,7 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 import type { SubjectEntry } from '../audit/audit-subjects.js';
+import { FactorBody } from '../auth/mfa/mfa.dto.js';
 import { CodePointLength, OptionalField } from '../common/dto/text-fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import type { Session } from '../sessions/session.entity.js';
@@ -60,6 +61,7 @@ export class ExportBody {
   @ApiProperty({ type: ProfileDetailsBody, nullable: true }) details: ProfileDetailsBody | null;
   @ApiProperty({ type: PreferencesBody }) preferences: PreferencesBody;
   @ApiProperty({ type: [ExportedIdentityBody] }) identities: ExportedIdentityBody[];
+  @ApiProperty({ type: [FactorBody] }) factors: FactorBody[];
   @ApiProperty({ type: [ExportedSessionBody] }) sessions: ExportedSessionBody[];
   @ApiProperty({ type: [ExportedEntryBody] }) audit: ExportedEntryBody[];
 }

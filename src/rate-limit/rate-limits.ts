@@ -21,6 +21,9 @@ function limitsOf(rates: RateLimitSettings) {
     loginPair: { points: rates.loginPairFailures, seconds },
     loginAddress: { points: rates.loginAddressFailures, seconds },
     loginIp: { points: rates.loginIpFailures, seconds },
+    // Wrong codes of a second factor, by account and client, and of one sign-in.
+    mfaCodes: { points: rates.loginPairFailures, seconds },
+    mfaToken: { points: rates.loginPairFailures, seconds },
     signIns: { points: rates.signIns, seconds: HOUR_SECONDS },
     writes: { points: rates.writes, seconds: MINUTE_SECONDS },
     services: { points: rates.services, seconds: MINUTE_SECONDS },

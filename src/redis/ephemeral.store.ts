@@ -46,6 +46,19 @@ export class EphemeralStore {
     );
   }
 
+  /** The value, without using it up. */
+  async read(key: string): Promise<string | null> {
+    const [cached, [row]] = await Promise.all([
+      this.inRedis((redis) => redis.get(key)),
+      // A used value is empty here.
+      this.database.query<{ value: string }[]>(
+        'SELECT value FROM ephemeral_values WHERE key = $1 AND expires_at > now()',
+        [key],
+      ),
+    ]);
+    return row ? row.value || null : cached && this.signer.verify(key, cached);
+  }
+
   /** Returns the value once; all other calls, concurrent ones too, get null. */
   async consume(key: string): Promise<string | null> {
     const [cached, stored] = await Promise.all([

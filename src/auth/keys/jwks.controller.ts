@@ -27,7 +27,7 @@ export class JwksController {
   @Public()
   @Get()
   @Header('cache-control', 'public, max-age=300')
-  @ApiOperation({ summary: 'Public keys of access tokens signed with ES256' })
+  @ApiOperation({ operationId: 'listSigningKeys', summary: 'Public keys of access tokens signed with ES256' })
   @ApiOkResponse({ type: JwksBody })
   list(): JwksBody {
     return { keys: this.keys.publicKeys() };

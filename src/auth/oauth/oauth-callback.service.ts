@@ -5,9 +5,10 @@ import type { RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { Settings } from '../../config/settings.js';
 import type { TokenBody } from '../auth.dto.js';
+import { MfaTokens } from '../mfa/mfa-tokens.js';
 import { fitsChallenge } from './code-challenge.js';
 import { OAuthAccounts } from './oauth-accounts.js';
-import { OAuthExchangeService } from './oauth-exchange.service.js';
+import { FEDERATED, OAuthExchangeService } from './oauth-exchange.service.js';
 import { OAuthStates, AuthorizationRequest } from './oauth-states.js';
 import type { ProviderAccount } from './provider-account.js';
 import { ProviderClient } from './provider-client.js';
@@ -36,6 +37,7 @@ export class OAuthCallbackService {
     private readonly accounts: OAuthAccounts,
     private readonly exchange: OAuthExchangeService,
     private readonly signIn: SignInService,
+    private readonly mfaTokens: MfaTokens,
   ) {}
 
   /**
@@ -83,7 +85,10 @@ export class OAuthCallbackService {
     const { user, session } = await this.accounts.signIn(account, context, (tx, signedIn) =>
       this.exchange.openSession(tx, signedIn, context),
     );
-    return this.signIn.toTokenResponse(user, session);
+    if (session) return this.signIn.toTokenResponse(user, session);
+    // The mobile app takes every 2xx for tokens.
+    const { mfa_token, expires_in, methods } = await this.mfaTokens.issue(user, FEDERATED.amr);
+    throw new AppError('mfa_required', { beside: { mfa_token, expires_in, methods } });
   }
 
   private async issueCodeOrError(

@@ -9,14 +9,15 @@ import { randomToken, tokenHash } from '../../crypto/tokens.js';
 import type { IssuedSession } from '../../sessions/sessions.service.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
-import type { TokenBody } from '../auth.dto.js';
+import { MfaTokens } from '../mfa/mfa-tokens.js';
+import type { SignInBody } from '../mfa/mfa.dto.js';
 import { fitsChallenge } from './code-challenge.js';
 import { OAuthAccounts, SignedInAccount } from './oauth-accounts.js';
 import type { ExchangeBody } from './oauth.dto.js';
 import { SignInService } from '../sign-in.service.js';
 
 /** RFC 8176 has no word for a sign-in at another party; `fed` is in wide use. */
-const FEDERATED = { amr: ['fed'], acr: 'aal1' } as const;
+export const FEDERATED = { amr: ['fed'], acr: 'aal1' } as const;
 
 /** Lifetime of a code. */
 const CODE_SECONDS = 60;
@@ -30,6 +31,7 @@ export class OAuthExchangeService {
     private readonly accounts: OAuthAccounts,
     private readonly users: UsersService,
     private readonly signIn: SignInService,
+    private readonly mfaTokens: MfaTokens,
     private readonly audit: AuditService,
   ) {}
 
@@ -40,7 +42,7 @@ export class OAuthExchangeService {
   }
 
   /** @throws AppError `invalid_code`, `account_disabled` */
-  async exchange(body: ExchangeBody, context: RequestContext): Promise<TokenBody> {
+  async exchange(body: ExchangeBody, context: RequestContext): Promise<SignInBody> {
     const [identityId, challenge = null] = (await this.store.consume(key(body.code)))?.split(' ') ?? [];
     if (!identityId || !fitsChallenge(challenge, body.code_verifier)) throw new AppError('invalid_code');
     const { user, session } = await runInTransaction(this.database, async (tx) => {
@@ -48,15 +50,18 @@ export class OAuthExchangeService {
       if (!signedIn) throw new AppError('invalid_code');
       return this.openSession(tx, signedIn, context, body.device_info);
     });
-    return this.signIn.toTokenResponse(user, session);
+    if (!session) return this.mfaTokens.issue(user, FEDERATED.amr);
+    return { mfa_required: false, ...this.signIn.toTokenResponse(user, session) };
   }
 
+  /** @returns no session where the account has a second factor */
   async openSession(
     tx: EntityManager,
     { user, identity: { provider } }: SignedInAccount,
     context: RequestContext,
     deviceInfo?: Record<string, unknown>,
-  ): Promise<{ user: User; session: IssuedSession }> {
+  ): Promise<{ user: User; session: IssuedSession | null }> {
+    if (user.mfaEnabled) return { user, session: null };
     await this.users.recordLogin(tx, user);
     const entry = { action: 'session.opened', actorId: user.id, targetId: user.id, after: { provider } };
     await this.audit.record(tx, entry, context);

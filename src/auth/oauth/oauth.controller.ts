@@ -10,6 +10,7 @@ import type { RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { Settings } from '../../config/settings.js';
 import { TokenBody } from '../auth.dto.js';
+import { SignInBody } from '../mfa/mfa.dto.js';
 import { OAuthStateCookie } from './oauth-state-cookie.js';
 import { OAuthCallbackService } from './oauth-callback.service.js';
 import { OAuthExchangeService } from './oauth-exchange.service.js';
@@ -23,6 +24,7 @@ const CALLBACK_ERRORS = [
   'oauth_denied',
   'oauth_failed',
   'account_disabled',
+  'mfa_required',
   'provider_email_unverified',
   'provider_not_configured',
   'provider_unavailable',
@@ -191,9 +193,9 @@ export class OAuthController {
   @Post('oauth/exchange')
   @HttpCode(200)
   @ApiOperation({ operationId: 'exchangeCode', summary: 'Exchange the code of the redirect for tokens' })
-  @ApiOkResponse({ type: TokenBody })
+  @ApiOkResponse({ type: SignInBody })
   @ApiErrors('validation_failed', 'invalid_json', 'invalid_code', 'account_disabled', 'rate_limited')
-  exchange(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<TokenBody> {
+  exchange(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<SignInBody> {
     return this.exchanges.exchange(body, context);
   }
 }

@@ -1,4 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { ERRORS, RULES } from '../errors.js';
 
 class ErrorDetailBody {
@@ -36,4 +36,13 @@ export class ErrorBody {
 
   @ApiProperty({ example: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11' })
   request_id: string;
+
+  @ApiPropertyOptional({ description: 'With `mfa_required` of a sign-in: for `POST /auth/mfa/verify`' })
+  mfa_token?: string;
+
+  @ApiPropertyOptional({ description: 'Seconds that the `mfa_token` is valid', example: 300 })
+  expires_in?: number;
+
+  @ApiPropertyOptional({ type: [String], example: ['totp', 'passkey'], description: 'What can prove who you are' })
+  methods?: string[];
 }

@@ -121,4 +121,11 @@ export const FIELD_DESCRIPTIONS: Record<string, string> = {
   width: 'Pixels',
   x: 'Pixels from the left',
   y: 'Pixels from the top',
+  credential: 'The credential',
+  enabled: 'Whether a factor is set up',
+  factors: 'The factors of the account',
+  recovery_codes_left: 'Recovery codes that are not used yet',
+  mfa_token: 'For the second step of the sign-in, `POST /auth/mfa/verify`',
+  method: 'Kind of the second factor',
+  methods: 'What can finish the sign-in or confirm the user',
 };

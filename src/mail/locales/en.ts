@@ -67,6 +67,27 @@ export const en: Texts = {
     ],
     closing: 'If you did not do this, reset your password on the sign-in page. That signs out all devices.',
   }),
+  factorChanged: (change) => {
+    const [subject, paragraph] = {
+      factor_added: ['A sign-in factor was added', 'A second factor was just added to your Meetinity account.'],
+      factor_removed: ['A sign-in factor was removed', 'A second factor was just removed from your Meetinity account.'],
+      codes_replaced: [
+        'Your recovery codes were replaced',
+        'New recovery codes were just made. The old ones are void.',
+      ],
+      recovery_code_used: ['A recovery code was used', 'A recovery code of your Meetinity account was just used.'],
+      totp_suspended: [
+        'Codes of your authenticator app are suspended',
+        'There were too many wrong codes in a row. A recovery code signs you in and lifts the suspension.',
+      ],
+    }[change] as [string, string];
+    return {
+      subject,
+      paragraphs: [paragraph],
+      closing:
+        'If this was not you, reset your password on the sign-in page, which signs out all devices, and check your factors.',
+    };
+  },
   signInLocked: (ipAddress, at) => ({
     subject: 'Too many wrong passwords for your account',
     paragraphs: [

@@ -79,6 +79,36 @@ export const fr: Texts = {
     ],
     closing: resetNow,
   }),
+  factorChanged: (change) => {
+    const [subject, paragraph] = {
+      factor_added: [
+        'Un facteur de connexion a été ajouté',
+        'Un second facteur vient d’être ajouté à votre compte Meetinity.',
+      ],
+      factor_removed: [
+        'Un facteur de connexion a été supprimé',
+        'Un second facteur vient d’être supprimé de votre compte Meetinity.',
+      ],
+      codes_replaced: [
+        'Vos codes de secours ont été remplacés',
+        'De nouveaux codes de secours viennent d’être créés. Les anciens ne sont plus valables.',
+      ],
+      recovery_code_used: [
+        'Un code de secours a été utilisé',
+        'Un code de secours de votre compte Meetinity vient d’être utilisé.',
+      ],
+      totp_suspended: [
+        'Les codes de votre application d’authentification sont suspendus',
+        'Trop de codes erronés ont été saisis à la suite. Un code de secours vous connecte et lève la suspension.',
+      ],
+    }[change] as [string, string];
+    return {
+      subject,
+      paragraphs: [paragraph],
+      closing:
+        'Si ce n’était pas vous, réinitialisez votre mot de passe sur la page de connexion, ce qui déconnecte tous les appareils, et vérifiez vos facteurs.',
+    };
+  },
   signInLocked: (ipAddress, at) => ({
     subject: 'Trop de mots de passe erronés pour votre compte',
     paragraphs: [

@@ -12,6 +12,10 @@ export interface Content {
   closing: string;
 }
 
+/** What happened to the second factors of an account; also the verb of the audit entry. */
+export type FactorChange =
+  'factor_added' | 'factor_removed' | 'codes_replaced' | 'recovery_code_used' | 'totp_suspended';
+
 /** All texts of mails in one language. */
 export interface Texts {
   direction: 'ltr' | 'rtl';
@@ -25,6 +29,7 @@ export interface Texts {
   /** @param eviction null if the account kept everything */
   accountLinked(provider: string, eviction: Eviction | null): Content;
   accountUnlinked(provider: string): Content;
+  factorChanged(change: FactorChange): Content;
   signInLocked(ipAddress: string, at: Date): Content;
   refreshTokenReused: Content;
   firstAdministrator: Content;

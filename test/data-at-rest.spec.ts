@@ -19,7 +19,7 @@ const NEXT = 'another one of this spec only';
 
 /** SHA-256, an HMAC, or a hash of a password: what is stored does not give the secret back. */
 const HASHED: Record<string, RegExp> = {
-  'users.password_hash': /^\$(2[aby]|argon2)/,
+  'users.password_hash': /^(hmac-sha384:)?\$(2[aby]|argon2|scrypt|pbkdf2)/,
   'user_sessions.refresh_token': /^[0-9a-f]{64}$/,
   'user_sessions.legacy_token': /^[0-9a-f]{64}$/,
   'one_time_tokens.token_hash': /^[0-9a-f]{64}$/,

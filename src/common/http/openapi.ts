@@ -29,6 +29,8 @@ interface Schema {
   additionalProperties?: boolean;
   format?: string;
   properties?: Record<string, Schema>;
+  enum?: string[];
+  'x-enum-varnames'?: string[];
 }
 
 interface Parameter {
@@ -92,6 +94,10 @@ function completeFields({ properties = {} }: Schema): void {
 function completeParameter(parameter: Parameter): void {
   if (parameter.in === 'path' && parameter.name === 'id') parameter.schema.format = 'uuid';
   parameter.description ??= FIELD_DESCRIPTIONS[parameter.name];
+  // Kotlin has no enum entry called `name`.
+  const { enum: values } = parameter.schema;
+  if (values?.includes('name'))
+    parameter.schema['x-enum-varnames'] = values.map((value) => value.replace('-', 'descending_').toUpperCase());
 }
 
 function completeResponse(response: Response, status: number, { tags, summary }: OperationObject): void {

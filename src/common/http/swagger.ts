@@ -36,7 +36,7 @@ export function setupSwagger(app: NestFastifyApplication): void {
     .setTitle('Meetinity User Service')
     .setDescription('Accounts, sign-in, profiles, preferences and sessions of the Meetinity platform.')
     .setVersion(VERSION)
-    .setLicense('Proprietary', 'https://meetinity.example/terms')
+    .setLicense('LicenseRef-Proprietary', 'https://meetinity.example/terms')
     .addServer('/', 'this service')
     .addServer('/api', 'behind the ingress')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })

@@ -7,7 +7,8 @@ const text = { type: String, nullable: true } as const;
 export const ENTRIES_SCHEMA = {
   type: 'array' as const,
   maxItems: 50,
-  items: { oneOf: [{ type: 'string' }, { type: 'object', additionalProperties: true }] },
+  // Without a type: generators make broken classes of a choice between a text and an object.
+  items: {},
 };
 
 /** What the mobile app shows of a user beside the profile. */

@@ -25,6 +25,7 @@ const HASHED: Record<string, RegExp> = {
   'one_time_tokens.token_hash': /^[0-9a-f]{64}$/,
   'one_time_tokens.used_with': /^[\w-]+$/,
   'service_credentials.token_hashes': /^\{[0-9a-f]{64}(,[0-9a-f]{64})*\}$/,
+  'recovery_codes.code_mac': /^[\w-]{43,64}$/,
   'audit_leaves.actor': /^\\x[0-9a-f]{64}$/,
   'audit_leaves.target': /^\\x[0-9a-f]{64}$/,
 };
@@ -41,7 +42,8 @@ const PLAIN: Record<string, string> = {
     audit_logs.actor_id audit_logs.target_id audit_logs.action audit_logs.request_id audit_redactions.side
     audit_leaves.leaf_index audit_leaves.entry_id audit_leaves.settled_id audit_salts.person_id
     outbox_events.event_id outbox_events.event_type outbox_events.security outbox_events.traceparent outbox_events.published_at
-    outbox_events.parked_at outbox_events.last_error user_sessions.counter user_sessions.rotated_at
+    outbox_events.parked_at outbox_events.last_error user_sessions.ends_at users.locale
+    mfa_factors.name mfa_factors.last_step mfa_factors.failures mfa_factors.confirmed_at mfa_factors.last_used user_sessions.counter user_sessions.rotated_at
     user_sessions.previous_expires_at user_sessions.revoked_reason user_sessions.auth_time user_sessions.amr user_sessions.acr
     user_sessions.last_used mail_queue.kind mail_queue.attempts mail_queue.last_error mail_queue.next_attempt_at
     mail_queue.failed_at mail_queue.bundled migrations.timestamp migrations.name`,

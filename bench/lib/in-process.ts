@@ -15,10 +15,11 @@ export async function withTopic(stage: Stage): Promise<Settings> {
   const topic = `bench.${randomBytes(4).toString('hex')}`;
   const admin = kafkaOf(stage).admin();
   await admin.connect();
-  await createTopic(admin, { topic, numPartitions: PARTITIONS });
+  const securityTopic = `${topic}.security`;
+  for (const name of [topic, securityTopic]) await createTopic(admin, { topic: name, numPartitions: PARTITIONS });
   await admin.disconnect();
   const logging = { ...stage.settings.logging, level: 'error' as const };
-  return { ...stage.settings, logging, kafka: { ...stage.settings.kafka, topic } };
+  return { ...stage.settings, logging, kafka: { ...stage.settings.kafka, topic, securityTopic } };
 }
 
 /** The service in this process, without an HTTP server, to call its parts. */

@@ -128,4 +128,9 @@ export const FIELD_DESCRIPTIONS: Record<string, string> = {
   mfa_token: 'For the second step of the sign-in, `POST /auth/mfa/verify`',
   method: 'Kind of the second factor',
   methods: 'What can finish the sign-in or confirm the user',
+  kty: 'Key type (RFC 7517)',
+  crv: 'Curve of the key',
+  use: 'What the key is for',
+  alg: 'Signature algorithm',
+  keys: 'The keys, JSON Web Keys',
 };

@@ -23,7 +23,6 @@ const HASHED: Record<string, RegExp> = {
   'user_sessions.refresh_token': /^[0-9a-f]{64}$/,
   'user_sessions.legacy_token': /^[0-9a-f]{64}$/,
   'one_time_tokens.token_hash': /^[0-9a-f]{64}$/,
-  'recovery_codes.code_mac': /^[0-9a-f]{64}$/,
   'one_time_tokens.used_with': /^[\w-]+$/,
   'service_credentials.token_hashes': /^\{[0-9a-f]{64}(,[0-9a-f]{64})*\}$/,
   'recovery_codes.code_mac': /^[\w-]{43,64}$/,
@@ -47,7 +46,6 @@ const PLAIN: Record<string, string> = {
     mfa_factors.name mfa_factors.last_step mfa_factors.failures mfa_factors.confirmed_at mfa_factors.last_used user_sessions.counter user_sessions.rotated_at
     user_sessions.previous_expires_at user_sessions.revoked_reason user_sessions.auth_time user_sessions.amr user_sessions.acr
     user_sessions.last_used mail_queue.kind mail_queue.attempts mail_queue.last_error mail_queue.next_attempt_at
-    user_sessions.ends_at users.locale mfa_factors.last_step mfa_factors.failures mfa_factors.confirmed_at mfa_factors.last_used
     mail_queue.failed_at mail_queue.bundled migrations.timestamp migrations.name`,
   'part of the card that other members see': `
     users.name users.profile_picture_url users.bio users.location users.industry users.job_title users.company users.linkedin_url
@@ -59,7 +57,7 @@ const PLAIN: Record<string, string> = {
     user_preferences.job_levels user_preferences.interests user_preferences.notification_email user_preferences.notification_push
     user_preferences.privacy_profile user_preferences.privacy_location`,
   'shown to the person and to administrators as it was, and deleted or redacted with the account': `
-    users.status_reason mfa_factors.name user_sessions.device_info user_sessions.ip_address user_sessions.user_agent audit_logs.reason
+    users.status_reason user_sessions.device_info user_sessions.ip_address user_sessions.user_agent audit_logs.reason
     audit_logs.ip_address audit_logs.before audit_logs.after outbox_events.payload`,
   'random, worth nothing outside its row': 'audit_salts.salt',
   'lives for minutes; the values of secrets are hashed or carry a MAC': 'ephemeral_values.key ephemeral_values.value',

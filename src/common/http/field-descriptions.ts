@@ -133,4 +133,5 @@ export const FIELD_DESCRIPTIONS: Record<string, string> = {
   use: 'What the key is for',
   alg: 'Signature algorithm',
   keys: 'The keys, JSON Web Keys',
+  last_used: 'When it was last used',
 };

@@ -25,8 +25,16 @@ const MAX_BODY_BYTES = Math.ceil((8 * 1024 * 1024) / 3) * 4 + 4096;
 const MAX_SIDE_PX = 100_000;
 
 class CropBody {
-  @ApiProperty({ type: 'integer', example: 0 }) @IsInt() @Min(0) @Max(MAX_SIDE_PX) x: number;
-  @ApiProperty({ type: 'integer', example: 0 }) @IsInt() @Min(0) @Max(MAX_SIDE_PX) y: number;
+  @ApiProperty({ type: 'integer', example: 0, description: 'Pixels from the left' })
+  @IsInt()
+  @Min(0)
+  @Max(MAX_SIDE_PX)
+  x: number;
+  @ApiProperty({ type: 'integer', example: 0, description: 'Pixels from the top' })
+  @IsInt()
+  @Min(0)
+  @Max(MAX_SIDE_PX)
+  y: number;
   @ApiProperty({ type: 'integer', example: 400 }) @IsInt() @Min(1) @Max(MAX_SIDE_PX) width: number;
   @ApiProperty({ type: 'integer', example: 400 }) @IsInt() @Min(1) @Max(MAX_SIDE_PX) height: number;
   @ApiPropertyOptional({ format: 'double', description: 'Of the editor; the other values are pixels already' })

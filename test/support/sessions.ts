@@ -1,3 +1,4 @@
+import { until } from './until.js';
 import { decode } from 'jsonwebtoken';
 import type { Pool } from 'pg';
 import type { Answer, TestApp } from './app.js';
@@ -10,6 +11,8 @@ export const word = ({ status, body }: Answer) => `${status} ${body.error?.type 
 
 /** How often the service takes a connection to PostgreSQL during the work. */
 export async function queriesOf({ database }: TestApp, work: () => Promise<unknown>): Promise<number> {
+  // Mails that were asked for before go out on their own.
+  await until(async () => (await database.query('SELECT FROM mail_queue LIMIT 1')).length === 0);
   let count = 0;
   const onAcquire = () => (count += 1);
   const { master } = database.driver as unknown as { master: Pool };

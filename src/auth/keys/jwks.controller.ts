@@ -5,13 +5,13 @@ import type { PublicJwk } from '../../crypto/jwk.js';
 import { SigningKeys } from './signing-keys.js';
 
 class JwkBody implements PublicJwk {
-  @ApiProperty({ enum: ['EC'] }) kty: 'EC';
-  @ApiProperty({ enum: ['P-256'] }) crv: 'P-256';
-  @ApiProperty() x: string;
-  @ApiProperty() y: string;
+  @ApiProperty({ enum: ['EC'], description: 'Key type' }) kty: 'EC';
+  @ApiProperty({ enum: ['P-256'], description: 'Curve' }) crv: 'P-256';
+  @ApiProperty({ description: 'Coordinate, base64url' }) x: string;
+  @ApiProperty({ description: 'Coordinate, base64url' }) y: string;
   @ApiProperty({ description: 'RFC 7638 thumbprint, named in the header of tokens' }) kid: string;
-  @ApiProperty({ enum: ['sig'] }) use: 'sig';
-  @ApiProperty({ enum: ['ES256'] }) alg: 'ES256';
+  @ApiProperty({ enum: ['sig'], description: 'Signatures' }) use: 'sig';
+  @ApiProperty({ enum: ['ES256'], description: 'Algorithm' }) alg: 'ES256';
 }
 
 class JwksBody {

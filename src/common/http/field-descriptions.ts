@@ -132,6 +132,4 @@ export const FIELD_DESCRIPTIONS: Record<string, string> = {
   crv: 'Curve of the key',
   use: 'What the key is for',
   alg: 'Signature algorithm',
-  keys: 'The keys, JSON Web Keys',
-  last_used: 'When it was last used',
 };

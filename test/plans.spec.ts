@@ -7,6 +7,7 @@ import { Answer, Member, TestApp } from './support/app.js';
 import { addToAudit } from './support/audit.js';
 import { Browser } from './support/browser.js';
 import { fillWithCrowd } from './support/crowd.js';
+import { addTotp, mfaToken, signInByTotp } from './support/factors.js';
 import { describeWith, kafkaBrokers, workerDatabase, workerTopic } from './support/environment.js';
 import { form, FORM, picture } from './support/images.js';
 import { mailedToken } from './support/mailbox.js';
@@ -169,6 +170,19 @@ describe('no statement has a sequential scan', () => {
     for (const role of ['admin', 'user'])
       await ok(service.put(`/admin/users/${id}/role`, { role, reason: 'for a spec' }, access));
     await ok(service.post(`/admin/users/${id}/sessions/revoke`, { reason: 'for a spec' }, access));
+    noTableIsRead();
+  });
+
+  it('for second factors', async () => {
+    const factored = await addTotp(service, await service.member());
+    await ok(service.get('/users/mfa', factored.access));
+    for (const _ of TIMES) await ok(signInByTotp(service, factored));
+    const verify = (method: string, code: string, mfa_token: string) =>
+      service.post('/auth/mfa/verify', { mfa_token, method, code });
+    await ok(verify('recovery_code', factored.recoveryCodes[0]!, await mfaToken(service, factored)));
+    await ok(service.post('/users/mfa/recovery-codes', {}, factored.access));
+    await ok(service.get('/.well-known/jwks.json'));
+    await ok(service.delete(`/users/mfa/${factored.factor}`, factored.access));
     noTableIsRead();
   });
 

@@ -15,6 +15,8 @@ const FILL = [
   `INSERT INTO user_profile_details (user_id) SELECT ${id('user')} FROM ${USERS}`,
   `INSERT INTO legacy_ids (source, legacy_id, user_id) SELECT 'crowd', n::text, ${id('user')} FROM ${USERS}`,
   `INSERT INTO audit_salts (person_id, salt) SELECT ${id('user')}, sha256(n::text::bytea) FROM ${USERS}`,
+  `INSERT INTO mfa_factors (user_id, name, secret) SELECT ${id('user')}, 'crowd', '' FROM ${USERS}`,
+  `INSERT INTO recovery_codes (user_id, code_mac) SELECT ${id('user')}, md5(n::text) FROM ${USERS}`,
   `INSERT INTO user_identities (user_id, provider, provider_user_id, email)
    SELECT ${id('user')}, 'google', 'crowd-' || n, 'crowd' || n || '@example.com' FROM ${USERS}`,
   `INSERT INTO user_sessions (user_id, refresh_token, expires_at, revoked_at, revoked_reason)

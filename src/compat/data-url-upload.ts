@@ -14,17 +14,22 @@ const badImage = (rule: Rule, message: string) =>
 /**
  * Reads a JSON object whose `image` is a data URL (RFC 2397). The picture is decoded as it arrives and never held as text.
  * @returns the picture, its subtype such as `jpeg`, and the object with an empty `image`
- * @throws AppError `validation_failed`, `invalid_json`, `payload_too_large`
+ * @throws AppError `validation_failed`, `invalid_json`, `payload_too_large`, `unsupported_media_type`
  */
 export async function readDataUrl(request: FastifyRequest, collect: Collect) {
   const found = { rest: '', subtype: '' };
-  const bytes = await collect(decode(request.streamedBody!, found));
+  if (!request.streamedBody) throw new AppError('unsupported_media_type');
+  const bytes = await collect(decode(request.streamedBody, found));
   const rest = Buffer.from(found.rest, 'latin1');
   if (!isUtf8(rest)) throw new AppError('invalid_json');
   const body = parseObject(rest.toString());
-  if (!found.subtype) throw badImage('invalid_format', 'must be a data URL of a picture in base64');
-  if (bytes.length === 0) throw badImage('too_short', 'must not be empty');
   return { bytes, subtype: found.subtype, body };
+}
+
+/** @throws AppError `validation_failed` where there was no data URL, or an empty one */
+export function requirePicture({ bytes, subtype }: { bytes: Buffer; subtype: string }): void {
+  if (!subtype) throw badImage('invalid_format', 'must be a data URL of a picture in base64');
+  if (bytes.length === 0) throw badImage('too_short', 'must not be empty');
 }
 
 /** Bytes of the picture; what stands around it goes to `found`. Characters of `rest` are bytes. */

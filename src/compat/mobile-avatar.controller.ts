@@ -18,7 +18,7 @@ import type { Principal, RequestContext } from '../common/http/request-context.j
 import { RequestValidationPipe } from '../common/http/request-validation.pipe.js';
 import { AvatarService } from '../users/avatars/avatar.service.js';
 import { Collect, MultipartUploadReader, Upload } from '../users/avatars/multipart-upload-reader.js';
-import { readDataUrl } from './data-url-upload.js';
+import { readDataUrl, requirePicture } from './data-url-upload.js';
 
 /** Of a body whose picture has 8 MiB: base64 writes three bytes as four characters. */
 const MAX_BODY_BYTES = Math.ceil((8 * 1024 * 1024) / 3) * 4 + 4096;
@@ -66,6 +66,7 @@ const pipe = new RequestValidationPipe();
 async function readUpload(request: FastifyRequest, collect: Collect): Promise<Upload> {
   const { bytes, subtype, body } = await readDataUrl(request, collect);
   const { crop } = pipe.transform(body, { type: 'body', metatype: MobileAvatarBody }) as MobileAvatarBody;
+  requirePicture({ bytes, subtype });
   return { bytes, extension: subtype, crop: crop && { ...crop, rotation: crop.rotation ?? 0 } };
 }
 

@@ -64,9 +64,8 @@ export function useBodyParsers(fastify: FastifyInstance): void {
     done(refused && !is404 ? new AppError('unsupported_media_type') : null);
   });
   fastify.addHook('preParsing', (request, _reply, payload, done) => {
-    if (!request.routeOptions.config.streamedBytes) return done(null, payload);
-    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
-      return done(new AppError('unsupported_media_type'));
+    const isJson = /^application\/json\b/i.test(request.headers['content-type'] ?? '');
+    if (!request.routeOptions.config.streamedBytes || !isJson) return done(null, payload);
     request.streamedBody = payload;
     // The parser gets an empty body, which counts as long as the header says.
     const length = Number(request.headers['content-length']);

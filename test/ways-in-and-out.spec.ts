@@ -59,7 +59,8 @@ describe('every way in', () => {
     const { status, body, headers } = await enter();
     expect(Math.trunc(status / 100)).toBe(2);
     expect(headers['cache-control']).toBe('private, no-store');
-    const { access_token: access, refresh_token: refresh, user, ...rest } = body;
+    const { access_token: access, refresh_token: refresh, user, mfa_required = false, ...rest } = body;
+    expect(mfa_required).toBe(false);
     const times = { expires_in: 86_400, refresh_expires_in: 30 * 86_400 };
     expect(rest).toEqual({ token: access, token_type: 'Bearer', ...times });
     const profile = await here.get('/users/profile', access);

@@ -7,6 +7,7 @@ import { TestApp } from './support/app.js';
 import { readCatalog } from './support/catalog.js';
 import { compiled } from './support/environment.js';
 import { runScript } from './support/scripts.js';
+import { until } from './support/until.js';
 
 /** npm scripts that call another project's tool, or the service itself. */
 const TOOL = /^(dev|build|start|test|lint|format|typecheck)(:(dev|debug|watch|cov))?$/;
@@ -42,6 +43,7 @@ let untouched: Awaited<ReturnType<typeof everything>>;
 beforeAll(async () => {
   service = await TestApp.start();
   await service.member();
+  await until(async () => (await service.sql('SELECT FROM mail_queue')).length === 0);
   const picture = path.join(cwd, newAvatarName());
   writeFileSync(picture, 'picture');
   const old = new Date(Date.now() - 25 * 3_600_000);

@@ -24,6 +24,7 @@ describe('the request context', () => {
     const context = createRequestContext(request({ traceparent, 'user-agent': 'x'.repeat(600) }), 'r-1', direct);
     expect(context).toEqual({
       requestId: 'r-1',
+      acceptLanguage: null,
       traceparent,
       ipAddress: '10.0.0.1',
       behindProxy: false,

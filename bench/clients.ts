@@ -8,14 +8,21 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
-import { freePorts } from '../../scripts/services/tools.js';
+import { prepareBench } from './lib/arguments.js';
+import { freePorts } from '../scripts/services/tools.js';
 
 const GENERATOR = 'org.openapitools:openapi-generator-cli:7.15.0:jar';
 const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy';
 const OPENAPI_TYPESCRIPT = 'openapi-typescript@7.13.0';
 const MAX_STEP_MS = 300_000;
 
-const root = path.resolve(import.meta.dirname, '../..');
+prepareBench({
+  call: 'npm run clients:check --',
+  does: 'generates clients from the OpenAPI document, compiles them, and uses those in TypeScript and Python',
+  options: {},
+});
+
+const root = path.resolve(import.meta.dirname, '..');
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-clients-'));
 const at = (...parts: string[]) => path.join(folder, ...parts);
 const document = at('openapi.json');

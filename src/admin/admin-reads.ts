@@ -6,10 +6,10 @@ import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { Semaphore } from '../common/concurrency/semaphore.js';
 import { replicaOptions } from '../database/connection-options.js';
+import { MAX_LIST_STATEMENT_MS, runReadOnly } from '../database/read-only.js';
 import { Settings } from '../config/settings.js';
 
-/** For a statement, and for a list that waits for a slot: the gateway gives up after ten seconds. */
-const MAX_STATEMENT_MS = 3000;
+/** For a list that waits for a slot: the gateway gives up after ten seconds. */
 const MAX_WAIT_MS = 1500;
 /** For the replica to begin a transaction: the rest of the ten seconds is for the primary. */
 const MAX_REPLICA_WAIT_MS = 1000;
@@ -44,7 +44,7 @@ export class AdminReads implements OnApplicationShutdown {
    */
   run<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.slots.runExclusive(async () => {
-      if (!this.settings.database.replicaUrl || Date.now() < this.retryAt) return readOnly(this.primary, work);
+      if (!this.settings.database.replicaUrl || Date.now() < this.retryAt) return runReadOnly(this.primary, work);
       const started = performance.now();
       try {
         return await this.onReplica(work);
@@ -53,7 +53,7 @@ export class AdminReads implements OnApplicationShutdown {
         this.retryAt = Date.now() + REPLICA_PAUSE_MS;
         this.logger.warn({ err: error }, 'the replica does not answer; lists are read on the primary');
         if (performance.now() - started > MAX_REPLICA_WAIT_MS * 1.5) throw new AppError('busy', { retryAfter: 1 });
-        return readOnly(this.primary, work);
+        return runReadOnly(this.primary, work);
       }
     });
   }
@@ -69,7 +69,7 @@ export class AdminReads implements OnApplicationShutdown {
       timer = setTimeout(() => reject(new Error('no transaction in time')), MAX_REPLICA_WAIT_MS);
     });
     const read = async () =>
-      readOnly(await this.openReplica(), (tx) => {
+      runReadOnly(await this.openReplica(), (tx) => {
         clearTimeout(timer);
         return work(tx);
       });
@@ -79,7 +79,7 @@ export class AdminReads implements OnApplicationShutdown {
 
   private openReplica(): Promise<DataSource> {
     this.replica ??= new DataSource({
-      ...replicaOptions(this.settings, this.concurrency, MAX_STATEMENT_MS),
+      ...replicaOptions(this.settings, this.concurrency, MAX_LIST_STATEMENT_MS),
       entities: this.primary.options.entities,
       logger: 'debug',
     })
@@ -90,14 +90,6 @@ export class AdminReads implements OnApplicationShutdown {
       });
     return this.replica;
   }
-}
-
-function readOnly<T>(database: DataSource, work: (tx: EntityManager) => Promise<T>): Promise<T> {
-  return database.transaction(async (tx) => {
-    // JIT compilation would take longer than any of these statements.
-    await tx.query(`SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${MAX_STATEMENT_MS}; SET LOCAL jit = off`);
-    return work(tx);
-  });
 }
 
 /** Connection, permission, schema or replication errors, not those that the primary would raise too. */

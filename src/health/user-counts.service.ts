@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { ExpiringValue } from '../common/concurrency/expiring-value.js';
 
 export interface UserCounts {
   active_users: number;
@@ -13,21 +14,13 @@ const MAX_EXACT_ROWS = 20_000;
 
 @Injectable()
 export class UserCountsService {
-  private counts: Promise<UserCounts> | undefined;
-  private expires = 0;
+  private readonly counts = new ExpiringValue(MAX_AGE_MS, () => this.read());
 
   constructor(private readonly database: DataSource) {}
 
-  /** Shared by all callers for a minute. A failure is not cached. */
-  async get(): Promise<UserCounts> {
-    if (!this.counts || Date.now() > this.expires) {
-      this.expires = Date.now() + MAX_AGE_MS;
-      this.counts = this.read().catch((error: unknown) => {
-        this.counts = undefined;
-        throw error;
-      });
-    }
-    return this.counts;
+  /** At most a minute old. */
+  get(): Promise<UserCounts> {
+    return this.counts.get();
   }
 
   private async read(): Promise<UserCounts> {

@@ -4,6 +4,7 @@ import { Semaphore } from '../common/concurrency/semaphore.js';
 import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
+import { runReadOnly } from '../database/read-only.js';
 import { MemberCardService } from '../preferences/member-card.service.js';
 import type { ServiceCardBody } from '../preferences/member-card.dto.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
@@ -11,7 +12,6 @@ import { findUserPage } from '../users/list/user-pages.js';
 import type { BatchAnswer, ServiceProfileBody, ServiceSearchBody, ValidateBody } from './services.dto.js';
 
 /** As for the administrators' lists: the gateway gives up after ten seconds. */
-const MAX_STATEMENT_MS = 3000;
 const MAX_WAIT_MS = 1500;
 
 /** What other services read of members: never phone, birth date, e-mail or a hidden location. */
@@ -57,13 +57,7 @@ export class ServiceReadsService {
   async search(q: string, limit: number): Promise<ServiceSearchBody> {
     const sort = { field: 'created_at' as const, descending: true };
     const request = { filter: { search: q, isActive: true }, sort, after: null, offset: 0, limit };
-    const find = () =>
-      this.database.transaction(async (tx) => {
-        await tx.query(
-          `SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = ${MAX_STATEMENT_MS}; SET LOCAL jit = off`,
-        );
-        return findUserPage(tx, request);
-      });
+    const find = () => runReadOnly(this.database, (tx) => findUserPage(tx, request));
     const { users } = await this.searches.runExclusive(find).catch((error: unknown) => {
       if (sqlState(error) !== QUERY_CANCELED) throw error;
       const message = 'q is too short or too common to be looked up; add to it';

@@ -1,6 +1,7 @@
 import type { Producer } from 'kafkajs';
 import type { Settings } from '../config/settings.js';
-import { kafkaConfig, nameKafka, REQUEST_TIMEOUT_MS } from './kafka.js';
+import { BROKER_TIMEOUT_MS, kafkaConfig, nameKafka } from './kafka.js';
+import { createTopic } from './kafka-topics.js';
 
 /** Sends checkpoints of the audit to a topic of their own, apart from the events: neither waits for the other. */
 export class CheckpointPublisher {
@@ -13,7 +14,7 @@ export class CheckpointPublisher {
     try {
       this.producer ??= await this.connect();
       const messages = [{ key: name, value: checkpoint }];
-      await this.producer.send({ topic, messages, acks: -1, timeout: REQUEST_TIMEOUT_MS - 500 });
+      await this.producer.send({ topic, messages, acks: -1, timeout: BROKER_TIMEOUT_MS });
     } catch (error) {
       await this.close();
       throw nameKafka(this.settings, error as Error);
@@ -30,15 +31,10 @@ export class CheckpointPublisher {
     const kafka = new Kafka(kafkaConfig(this.settings));
     const admin = kafka.admin();
     // One partition, so that a reader sees them in order. Where the account may not create it, the topic has to be there.
-    const topics = [
-      {
-        topic: this.settings.witness!.topic,
-        numPartitions: 1,
-        replicationFactor: this.settings.kafka.topicReplication,
-      },
-    ];
+    const { topic } = this.settings.witness!;
+    const shape = { numPartitions: 1, replicationFactor: this.settings.kafka.topicReplication };
     await admin.connect();
-    await admin.createTopics({ topics, timeout: REQUEST_TIMEOUT_MS - 500 }).catch(() => undefined);
+    await createTopic(admin, { topic, ...shape }).catch(() => undefined);
     await admin.disconnect();
     const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
     await producer.connect();

@@ -3,7 +3,8 @@ import type { Admin, Message, Producer } from 'kafkajs';
 import type { Logger } from '../common/logging/logger.js';
 import type { Settings } from '../config/settings.js';
 import { PendingEvent, toMessage } from './event-message.js';
-import { FencedSockets, kafkaConfig, nameKafka, REQUEST_TIMEOUT_MS } from './kafka.js';
+import { BROKER_TIMEOUT_MS, FencedSockets, kafkaConfig, nameKafka } from './kafka.js';
+import { checkRetention, createTopic } from './kafka-topics.js';
 import { PartitionAckTracker } from './partition-ack-tracker.js';
 
 /** Errors of the broker about the event itself; all others are about the broker's state, and pass. */
@@ -18,8 +19,6 @@ const NON_RETRIABLE_ERRORS = new Set([
 /** Characters of the values in one request; the broker drops the connection of a larger one. */
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 const CLOSE_TIMEOUT_MS = 1000;
-/** ConfigResourceTypes.TOPIC of kafkajs, which is only loaded on first use. */
-const TOPIC_RESOURCE_KEY = 2;
 
 interface Item {
   event: PendingEvent;
@@ -140,7 +139,7 @@ export class EventPublisher {
       this.acknowledgements.reset();
       const written = await producer.sendBatch({
         acks: -1,
-        timeout: REQUEST_TIMEOUT_MS - 500,
+        timeout: BROKER_TIMEOUT_MS,
         topicMessages,
       });
       this.acknowledgements.requireComplete(written);
@@ -181,11 +180,10 @@ export class EventPublisher {
     const admin = client.unwrap<{ admin(): Admin }>().admin();
     try {
       await admin.connect();
-      const timeout = REQUEST_TIMEOUT_MS - 500;
       // One call each: an error about one topic says nothing of the other.
-      await admin.createTopics({ topics: [{ topic, ...shape }], timeout });
-      await admin.createTopics({ topics: [{ topic: securityTopic, ...shape }], timeout });
-      await this.checkRetention(admin);
+      await createTopic(admin, { topic, ...shape });
+      await createTopic(admin, { topic: securityTopic, ...shape });
+      await checkRetention(admin, this.settings, this.logger);
     } catch (error) {
       if (!this.topicWarned)
         this.logger.warn({ err: error, topic }, 'the topic was not created, or the broker does not know it yet');
@@ -193,19 +191,5 @@ export class EventPublisher {
     } finally {
       await admin.disconnect().catch(() => undefined);
     }
-  }
-
-  /** A verifier that starts reads the topic for the revocations of all tokens that have not expired. */
-  private async checkRetention(admin: Admin): Promise<void> {
-    const { securityTopic: topic } = this.settings.kafka;
-    const resource = { type: TOPIC_RESOURCE_KEY, name: topic, configNames: ['retention.ms'] };
-    const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
-    const retentionMs = Number(resources[0]?.configEntries[0]?.configValue ?? -1);
-    const requiredMs = (this.settings.jwt.accessSeconds + 3600) * 1000;
-    if (retentionMs < 0 || retentionMs >= requiredMs) return;
-    this.logger.error(
-      { alert: 'security_topic_retention', topic, retention_ms: retentionMs, required_ms: requiredMs },
-      'the topic of security events keeps them for less than the life of an access token and an hour',
-    );
   }
 }

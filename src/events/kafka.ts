@@ -4,7 +4,9 @@ import type { ISocketFactory, KafkaConfig, logLevel, SASLOptions } from 'kafkajs
 import type { Settings } from '../config/settings.js';
 
 const CONNECT_TIMEOUT_MS = 1000;
-export const REQUEST_TIMEOUT_MS = 3000;
+const REQUEST_TIMEOUT_MS = 3000;
+/** For the broker, so that its answer arrives in time. */
+export const BROKER_TIMEOUT_MS = REQUEST_TIMEOUT_MS - 500;
 
 /** A value of kafkajs, which is only loaded on first use. */
 const SILENT: logLevel.NOTHING = 0;

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { s3Options } from '../../config/s3-options.js';
 import type { Settings } from '../../config/settings.js';
 
 type WitnessSettings = NonNullable<Settings['witness']>;
@@ -35,20 +36,9 @@ function openFolder(folder: string): WitnessStorage {
 }
 
 async function openBucket(settings: NonNullable<WitnessSettings['s3']>): Promise<WitnessStorage> {
-  const { bucket: Bucket, endpoint, region, accessKeyId, secretAccessKey } = settings;
+  const { bucket: Bucket } = settings;
   const { S3Client, GetObjectCommand, PutObjectCommand, NoSuchKey } = await import('@aws-sdk/client-s3');
-  const credentials = accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {};
-  const checksums = {
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  } as const;
-  const client = new S3Client({
-    region,
-    endpoint,
-    forcePathStyle: endpoint !== undefined,
-    ...checksums,
-    ...credentials,
-  });
+  const client = new S3Client(s3Options(settings));
   const limit = () => ({ abortSignal: AbortSignal.timeout(TIMEOUT_MS) });
   return {
     read: async (Key) => {

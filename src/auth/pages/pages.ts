@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AppError } from '../../common/errors.js';
-import { html, Html } from '../../common/http/html.js';
+import { html, Html, htmlDocument } from '../../common/http/html.js';
 
 const STYLE = `
 :root{color-scheme:light dark}
@@ -28,22 +28,14 @@ export const PAGE_CSP =
   `base-uri 'none'; frame-ancestors 'none'`;
 
 function page(title: string, content: Html): Html {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="robots" content="noindex" />
-        <title>${title} – Meetinity</title>
-        ${STYLE_ELEMENT}
-      </head>
-      <body>
-        <main>
-          <h1>${title}</h1>
-          ${content}
-        </main>
-      </body>
-    </html> `;
+  return htmlDocument(
+    title,
+    STYLE_ELEMENT,
+    html`<main>
+      <h1>${title}</h1>
+      ${content}
+    </main>`,
+  );
 }
 
 function errorList(messages: string[]): Html | null {

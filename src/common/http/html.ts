@@ -19,3 +19,20 @@ function markupOf(value: unknown): string {
 export function html(parts: TemplateStringsArray, ...values: unknown[]): Html {
   return new Html(parts.map((part, index) => part + (index < values.length ? markupOf(values[index]) : '')).join(''));
 }
+
+/** A whole document; `head` is added to the head. */
+export function htmlDocument(title: string, head: Html | null, body: Html): Html {
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        <title>${title} – Meetinity</title>
+        ${head}
+      </head>
+      <body>
+        ${body}
+      </body>
+    </html> `;
+}

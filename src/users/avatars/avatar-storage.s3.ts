@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '../../common/logging/logger.js';
+import { s3Options } from '../../config/s3-options.js';
 import type { Settings } from '../../config/settings.js';
 import { AVATAR_TYPE, AvatarStorage, isAvatarName, OpenedAvatar, StoredAvatar } from './avatar-storage.js';
 
@@ -102,16 +103,8 @@ export class S3AvatarStorage extends AvatarStorage {
   }
 
   private connect({ S3Client: Client }: Sdk): S3Client {
-    const { endpoint, region, accessKeyId, secretAccessKey } = this.bucket;
     return new Client({
-      region,
-      endpoint,
-      // Servers other than Amazon's rarely support a host name per bucket or its newer checksums.
-      forcePathStyle: endpoint !== undefined,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      // Without configured keys the SDK uses its default chain (environment, profile, role).
-      ...(accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {}),
+      ...s3Options(this.bucket),
       maxAttempts: 2,
       requestHandler: {
         connectionTimeout: 1000,

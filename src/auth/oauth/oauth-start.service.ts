@@ -25,9 +25,8 @@ export class OAuthStartService {
    * @throws AppError `redirect_not_allowed`, `validation_failed`, `provider_not_configured`
    */
   async start(provider: Provider, options: StartOptions, setBrowserSecret: (() => string) | null) {
-    this.requirePossible(provider, options);
-    const target = { provider, redirectUri: this.requireAllowed(options.redirectUri) };
-    const challenge = readChallenge(options.challenge);
+    const { redirectUri, challenge } = this.check(provider, options);
+    const target = { provider, redirectUri };
     const browserSecret = setBrowserSecret && setBrowserSecret();
     const state = this.states.create(target, browserSecret);
     const { url, ...secrets } = await this.client.startAuthorization(provider, state);
@@ -36,13 +35,16 @@ export class OAuthStartService {
   }
 
   /**
-   * Checks a start that happens later, without creating anything.
+   * Checks a start without creating anything.
    * @throws AppError `redirect_not_allowed`, `validation_failed`, `provider_not_configured`
    */
-  requirePossible(provider: Provider, { redirectUri, challenge }: StartOptions): void {
-    this.requireAllowed(redirectUri);
-    readChallenge(challenge);
+  check(provider: Provider, options: StartOptions) {
+    const checked = {
+      redirectUri: this.requireAllowed(options.redirectUri),
+      challenge: readChallenge(options.challenge),
+    };
     this.client.requireConfigured(provider);
+    return checked;
   }
 
   /** Compares exact strings (RFC 9700 §4.1.3): a URL parser can be tricked. */

@@ -12,13 +12,14 @@ import { OAuthExchangeService } from './oauth-exchange.service.js';
 import { OAuthLinking } from './oauth-linking.js';
 import { OAuthStartService } from './oauth-start.service.js';
 import { OAuthStates } from './oauth-states.js';
+import { OAuthStartController } from './oauth-start.controller.js';
 import { OAuthController } from './oauth.controller.js';
 import { ProviderClient } from './provider-client.js';
 
 /** Sign-in with Google and LinkedIn. */
 @Module({
   imports: [AuthModule, MailModule, UsersModule, PreferencesModule, SessionsModule],
-  controllers: [OAuthController],
+  controllers: [OAuthStartController, OAuthController],
   providers: [
     ProviderClient,
     OAuthStates,

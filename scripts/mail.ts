@@ -27,32 +27,14 @@ const commands = {
   drop: { does: 'deletes mails unsent', call: call('drop'), options: { id, parked, yes } },
 };
 
-interface Row {
-  id: string;
-  kind: string;
-  user_id: string | null;
-  attempts: number;
-  last_error: string | null;
-  created_at: Date;
-  next_attempt_at: Date;
-  failed_at: Date | null;
-}
-
-const MAX_LISTED_ROWS = 1000;
-const CHOSEN = `(id = ANY ($1::uuid[]) OR ($2 AND failed_at IS NOT NULL))`;
-
-function choice(given: { id: string[]; parked: boolean }): [string[], boolean] {
+function choice(given: { id: string[]; parked: boolean }) {
   if (given.id.length === 0 && !given.parked) throw new UsageError('--id or --parked is missing');
-  return [given.id, given.parked];
+  return { ids: given.id, parked: given.parked };
 }
 
 async function list(database: DataSource, onlyParked: boolean): Promise<void> {
-  const rows = await database.query<Row[]>(
-    `SELECT id, kind, user_id, attempts, last_error, created_at, next_attempt_at, failed_at FROM mail_queue
-      WHERE contents <> '' AND (failed_at IS NOT NULL OR NOT $1) ORDER BY failed_at, next_attempt_at LIMIT $2`,
-    [onlyParked, MAX_LISTED_ROWS],
-  );
-  for (const row of rows)
+  const { listMails } = await import('../src/mail/mail-rows.js');
+  for (const row of await listMails(database, onlyParked))
     console.log(
       [
         row.id,
@@ -75,13 +57,8 @@ async function prepare(): Promise<(database: DataSource) => Promise<void>> {
   if (name === 'retry') {
     const chosen = choice(readArguments(commands.retry, args));
     return async (database) => {
-      const [, count] = await database.query<[unknown, number]>(
-        `UPDATE mail_queue SET failed_at = NULL, attempts = 0, created_at = now(), next_attempt_at = now()
-          WHERE ${CHOSEN} AND contents <> ''`,
-        chosen,
-      );
-      await database.query('NOTIFY mail');
-      console.log(`${count} mails to be sent now`);
+      const { retryMails } = await import('../src/mail/mail-rows.js');
+      console.log(`${await retryMails(database, chosen)} mails to be sent now`);
     };
   }
   const given = readArguments(commands.drop, args);
@@ -89,8 +66,8 @@ async function prepare(): Promise<(database: DataSource) => Promise<void>> {
   const what = given.parked ? 'all parked mails' : `${given.id.length} mails`;
   await confirm(given.yes, `This deletes ${what} unsent.`, configuredDatabase);
   return async (database) => {
-    const [, count] = await database.query<[unknown, number]>(`DELETE FROM mail_queue WHERE ${CHOSEN}`, chosen);
-    console.log(`${count} mails dropped`);
+    const { dropMails } = await import('../src/mail/mail-rows.js');
+    console.log(`${await dropMails(database, chosen)} mails dropped`);
   };
 }
 

@@ -12,10 +12,10 @@ import { runInTransaction } from '../database/transaction.js';
 import { ERASURE_NOTICE, type Mail } from './mail.js';
 import { FileTransport } from './file-transport.js';
 import { CONTENTS_FIELD, MailQueue } from './mail-queue.js';
+import { claimMail, ClaimedRow, deleteMail, holdBackMail, MAIL_CHANNEL, postponeMail } from './mail-rows.js';
 import { explain, isFinal, type SendError } from './send-errors.js';
 import { type MailTransport, SmtpTransport } from './transports.js';
 
-const CHANNEL = 'mail';
 /** Parallel messages of this process, and its connections to the mail server. */
 const MAX_CONCURRENT_ENTRIES = 3;
 /** Finds due retries, and rows whose notification was lost. */
@@ -29,16 +29,6 @@ const MAX_REQUEST_AGE_HOURS = 1;
 /** Reached only by a mail that ends the process which sends it. */
 const MAX_ATTEMPTS = 50;
 const HOUR_MS = 3_600_000;
-
-interface ClaimedRow {
-  id: string;
-  kind: string;
-  user_id: string | null;
-  contents: string;
-  attempts: number;
-  bundled: boolean;
-  created_at: Date;
-}
 
 /**
  * Sends the mails of the queue. Every instance does; a row is claimed by a lease that is committed before the mail is sent,
@@ -75,7 +65,7 @@ export class MailSender implements OnApplicationBootstrap, OnApplicationShutdown
       logger.warn(`SMTP_URL is not set: mail is written to ${mail.directory} and not delivered`);
     this.poll = new PeriodicTask(POLL_MS, logger, 'looking for mail failed', async () => this.wake());
     queue.sender = { onQueued: () => this.onQueued(), erase: (userId) => this.transport.erase(userId) };
-    listener.on(CHANNEL, () => this.wake());
+    listener.on(MAIL_CHANNEL, () => this.wake());
   }
 
   onApplicationBootstrap(): void {
@@ -105,7 +95,7 @@ export class MailSender implements OnApplicationBootstrap, OnApplicationShutdown
     if (this.notifying) return;
     this.notifying = true;
     void this.database
-      .query(`NOTIFY ${CHANNEL}`)
+      .query(`NOTIFY ${MAIL_CHANNEL}`)
       .catch(() => undefined)
       .finally(() => (this.notifying = false));
   }
@@ -138,7 +128,7 @@ export class MailSender implements OnApplicationBootstrap, OnApplicationShutdown
 
   /** @returns false if nothing is due */
   private async processNext(): Promise<boolean> {
-    const row = await this.claim();
+    const row = await claimMail(this.database, this.timing.leaseSeconds);
     if (!row) return false;
     // The next row may be due as well: another place takes it.
     this.wake();
@@ -151,20 +141,9 @@ export class MailSender implements OnApplicationBootstrap, OnApplicationShutdown
       await this.handleFailure(row, error as SendError, ageHours);
       return true;
     }
-    if (row.bundled && row.contents !== '') await this.holdBack(row);
-    else await this.delete(row);
+    if (row.bundled && row.contents !== '') await holdBackMail(this.database, row);
+    else await deleteMail(this.database, row);
     return true;
-  }
-
-  private async claim(): Promise<ClaimedRow | undefined> {
-    const [[row]] = await this.database.query<[ClaimedRow[]]>(
-      `UPDATE mail_queue SET attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => $1)
-        WHERE id = (SELECT id FROM mail_queue WHERE failed_at IS NULL AND next_attempt_at <= now()
-                     ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING id, kind, user_id, contents, attempts, bundled, created_at`,
-      [this.timing.leaseSeconds],
-    );
-    return row;
   }
 
   private read<T>({ id, contents }: ClaimedRow): T {
@@ -193,19 +172,6 @@ export class MailSender implements OnApplicationBootstrap, OnApplicationShutdown
     });
   }
 
-  private async delete({ id }: ClaimedRow): Promise<void> {
-    await this.database.query('DELETE FROM mail_queue WHERE id = $1', [id]);
-  }
-
-  /** Keeps the row for an hour, emptied unless it holds a newer mail by now. */
-  private async holdBack({ id, user_id, kind }: ClaimedRow): Promise<void> {
-    await this.database.query(
-      `UPDATE mail_queue SET contents = CASE WHEN id = $1 THEN '' ELSE contents END, attempts = 0,
-              next_attempt_at = now() + interval '1 hour' WHERE user_id = $2 AND kind = $3 AND bundled`,
-      [id, user_id, kind],
-    );
-  }
-
   /** Retries with exponential back-off for a day, then parks the mail. */
   private async handleFailure(row: ClaimedRow, error: SendError, ageHours: number): Promise<void> {
     const delay = Math.min(this.timing.retrySeconds * 4 ** (row.attempts - 1), MAX_RETRY_SECONDS);
@@ -218,11 +184,8 @@ export class MailSender implements OnApplicationBootstrap, OnApplicationShutdown
     const facts = { mail: row.kind, user_id: row.user_id, attempt: row.attempts, ...reason };
     if (final) this.logger.error(facts, 'mail given up');
     else this.logger.warn(facts, 'mail not sent, to be tried again');
-    if (final && row.kind === ERASURE_NOTICE) return this.delete(row);
-    await this.database.query(
-      `UPDATE mail_queue SET last_error = $2, failed_at = CASE WHEN $3 THEN now() END,
-              next_attempt_at = now() + make_interval(secs => $4) WHERE id = $1`,
-      [row.id, [originalCode, responseCode].join(' ').trim().slice(0, 200), final, jittered],
-    );
+    if (final && row.kind === ERASURE_NOTICE) return deleteMail(this.database, row);
+    const lastError = [originalCode, responseCode].join(' ').trim().slice(0, 200);
+    await postponeMail(this.database, row, lastError, final, jittered);
   }
 }

@@ -73,11 +73,12 @@ export class UserChangesService {
     userId: string,
     { isActive, ...profile }: Pick<UpdateProfileBody, 'name' | 'industry'> & { isActive?: boolean },
     act: AdminAction,
-  ): Promise<void> {
-    await this.lockAndCheck(userId, act, isActive === false, async (tx, user) => {
+  ): Promise<User> {
+    return this.lockAndCheck(userId, act, isActive === false, async (tx, user) => {
       await this.profiles.change(tx, user, profile, act.context, act.actor.userId);
       if (isActive !== undefined && isActive !== user.isActive)
         await this.write(tx, user, statusChange(user, isActive, act), act);
+      return user;
     });
   }
 
@@ -111,19 +112,19 @@ export class UserChangesService {
   }
 
   /** @param ends the work takes an administrator away, if the user is one */
-  private async lockAndCheck(
+  private async lockAndCheck<T>(
     userId: string,
     { actor }: AdminAction,
     ends: boolean,
-    work: (tx: EntityManager, user: User) => Promise<void>,
-  ): Promise<void> {
+    work: (tx: EntityManager, user: User) => Promise<T>,
+  ): Promise<T> {
     if (userId === actor.userId) throw new AppError('own_account');
-    await runInTransaction(this.database, async (tx) => {
+    return runInTransaction(this.database, async (tx) => {
       await lockAdministrators(tx);
       const user = await this.users.lock(tx, userId);
       if (ends && user.role === 'admin' && user.isActive) await requireAnotherAdmin(tx, userId);
       await this.requireStillAdmin(tx, actor);
-      await work(tx, user);
+      return work(tx, user);
     });
   }
 

@@ -77,7 +77,7 @@ function conditionsOf({ actor, target, action, from, to }: AuditFilter, values: 
     action && `action = ${values.add(action)}`,
     from && `at >= ${values.add(from)}`,
     to && `at < ${values.add(to)}`,
-  ].filter((condition) => condition !== undefined && condition !== '') as string[];
+  ].filter(Boolean) as string[];
 }
 
 function afterCursor(cursor: string, values: SqlParams): string {

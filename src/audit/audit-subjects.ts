@@ -1,20 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { AuditRow } from './audit-reader.js';
 import { ALONG_THE_INDEX, Position } from './keyset-position.js';
 
 /** An entry as its data subject may see it. */
-export interface SubjectEntry {
-  id: string;
-  at: Date;
-  actor_id: string | null;
-  target_id: string | null;
-  action: string;
-  reason: string | null;
-  ip_address: string | null;
-  request_id: string | null;
-  before: Record<string, unknown> | null;
-  after: Record<string, unknown> | null;
-}
+export type SubjectEntry = AuditRow;
 
 const PAGE_ROWS = 1000;
 interface Row {

@@ -25,8 +25,8 @@ export class MobileProfileController {
   @ApiOperation({ operationId: 'getMobileProfile', summary: 'The own profile, as the mobile app shows it' })
   @ApiOkResponse({ type: MobileProfile })
   @ApiErrors('unauthenticated', 'database_unavailable')
-  get(@CurrentUser() { userId }: Principal): Promise<MobileProfile> {
-    return this.profiles.get(userId);
+  get(@CurrentUser() principal: Principal): Promise<MobileProfile> {
+    return this.profiles.get(principal);
   }
 
   @Post()

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import { AppError } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { runInTransaction } from '../database/transaction.js';
@@ -24,13 +24,14 @@ export class MobileProfileService {
     private readonly details: ProfileDetailsService,
   ) {}
 
-  async get(userId: string): Promise<MobileProfile> {
-    const [user, preferences, details] = await Promise.all([
-      this.users.getOwn(userId),
+  async get(principal: Principal): Promise<MobileProfile> {
+    const { userId } = principal;
+    const [profile, preferences, details] = await Promise.all([
+      this.profiles.getOwn(principal),
       this.preferences.get(userId),
       this.details.get(userId),
     ]);
-    return toMobileProfile(this.profiles.toProfileResponse(user), preferences, details);
+    return toMobileProfile(profile, preferences, details);
   }
 
   async getPreferences(userId: string): Promise<MobilePreferences> {
@@ -50,22 +51,22 @@ export class MobileProfileService {
     return runInTransaction(this.database, async (tx) => {
       const user = await this.users.lockOwn(tx, principal);
       await this.profiles.change(tx, user, { name, job_title, bio, location, company }, context);
-      const current = await this.preferences.read(tx, userId);
-      const interests = newInterests(current, body);
+      const interests = await this.newInterests(tx, userId, body);
       const wanted = { location_radius: discoveryRadiusKm, industries, interests };
       const preferences = await this.preferences.change(tx, userId, wanted, context);
-      const details = { headline, availability, skills, experiences, links, event_types: eventTypes };
-      await this.details.change(tx, userId, details, context);
-      return toMobileProfile(this.profiles.toProfileResponse(user), preferences, await this.details.get(userId, tx));
+      const given = { headline, availability, skills, experiences, links, event_types: eventTypes };
+      const details = await this.details.change(tx, userId, given, context);
+      return toMobileProfile(this.profiles.toProfileResponse(user), preferences, details);
     });
   }
-}
 
-/** The app shows one list under two names: the one that differs from what is stored is the one that its user edited. */
-function newInterests({ interests }: PreferencesBody, body: UpdateMobileProfileBody): string[] | undefined {
-  return [body.preferences?.interests, body.interests].find(
-    (sent) => sent !== undefined && !isDeepStrictEqual(sent, interests),
-  );
+  /** The app shows one list under two names: the one that differs from what is stored is the one that its user edited. */
+  private async newInterests(tx: EntityManager, userId: string, body: UpdateMobileProfileBody) {
+    const [inner, outer] = [body.preferences?.interests, body.interests];
+    if (!inner || !outer) return inner ?? outer;
+    const { interests } = await this.preferences.read(tx, userId);
+    return isDeepStrictEqual(inner, interests) ? outer : inner;
+  }
 }
 
 function toMobilePreferences(preferences: PreferencesBody, details: ProfileDetailsBody): MobilePreferences {

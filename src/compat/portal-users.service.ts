@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { AdminReads } from '../admin/admin-reads.js';
 import { AdminAction, UserChangesService } from '../admin/user-changes.service.js';
+import { ExpiringValue } from '../common/concurrency/expiring-value.js';
 import { AppError } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { findUserPage } from '../users/list/user-pages.js';
@@ -28,8 +29,7 @@ const NEWEST_FIRST = { field: 'created_at', descending: true } as const;
 
 @Injectable()
 export class PortalUsersService {
-  private stats: Promise<PortalStats> | undefined;
-  private statsExpireAt = 0;
+  private readonly stats = new ExpiringValue(STATS_AGE_MS, () => this.readStats());
 
   constructor(
     private readonly reads: AdminReads,
@@ -48,16 +48,9 @@ export class PortalUsersService {
     return { users: users.map(toPortalUser), stats: await this.getStats(), metadata };
   }
 
-  /** At most five minutes old; a failure is not kept. */
+  /** At most five minutes old. */
   getStats(): Promise<PortalStats> {
-    if (!this.stats || Date.now() > this.statsExpireAt) {
-      this.statsExpireAt = Date.now() + STATS_AGE_MS;
-      this.stats = this.readStats().catch((error: unknown) => {
-        this.stats = undefined;
-        throw error;
-      });
-    }
-    return this.stats;
+    return this.stats.get();
   }
 
   /** @throws AppError `validation_failed` for a field that cannot be changed here, `not_found`, `own_account`, `last_admin` */
@@ -70,8 +63,9 @@ export class PortalUsersService {
       }
     const { name, industry, status } = body;
     const isActive = status && status === 'active';
-    await this.changes.update(id, { name, industry, isActive }, { actor, reason: REASON, context });
-    return toPortalUser(await this.users.get(id));
+    return toPortalUser(
+      await this.changes.update(id, { name, industry, isActive }, { actor, reason: REASON, context }),
+    );
   }
 
   async erase(id: string, actor: Principal, context: RequestContext): Promise<void> {

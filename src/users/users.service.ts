@@ -7,8 +7,8 @@ import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal } from '../common/http/request-context.js';
 import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { OutboxService } from '../events/outbox.service.js';
-import { credentialChanged, SecurityEvent } from '../events/security-events.js';
 import { LegacyId } from './legacy-id.entity.js';
+import { securityEventsOf } from './security-events-of.js';
 import { ProfileCache } from './profile-cache.js';
 import { User } from './user.entity.js';
 
@@ -146,7 +146,7 @@ export class UsersService {
     const properties = Object.keys(changed) as (keyof User)[];
     const places = properties.map((property, index) => `${this.columnOf.get(property)} = $${index + 2}`);
     const text = `UPDATE users SET ${places.join(', ')} WHERE id = $1`;
-    await this.outbox.addSecurity(tx, user.id, securityEvents(user, changes));
+    await this.outbox.addSecurity(tx, user.id, securityEventsOf(user, changes));
     Object.assign(user, changed);
     this.profiles.writeThrough(tx, user);
     await this.statements.runWithQueue(tx, { text }, [user.id, ...properties.map((property) => changed[property])]);
@@ -186,18 +186,6 @@ export class UsersService {
     if (row) Object.assign(user, this.fromRow(row));
     return row !== undefined;
   }
-}
-
-function securityEvents(before: User, changes: Partial<User>): SecurityEvent[] {
-  const { passwordHash = before.passwordHash, email = before.email, isActive = before.isActive } = changes;
-  const events: SecurityEvent[] = [];
-  if (passwordHash !== before.passwordHash) {
-    const change = passwordHash === null ? 'revoke' : before.passwordHash === null ? 'create' : 'update';
-    events.push(credentialChanged('password', change));
-  }
-  if (email !== before.email) events.push({ type: 'identifier.changed' });
-  if (isActive !== before.isActive) events.push({ type: isActive ? 'account.enabled' : 'account.disabled' });
-  return events;
 }
 
 /**

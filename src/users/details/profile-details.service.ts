@@ -44,18 +44,21 @@ export class ProfileDetailsService {
     userId: string,
     changes: Partial<ProfileDetailsBody>,
     context: RequestContext,
-  ): Promise<void> {
+  ): Promise<ProfileDetailsBody> {
     const current = await this.get(userId, tx);
     const names = (Object.keys(NONE) as (keyof ProfileDetailsBody)[])
       .filter((name) => changes[name] !== undefined && !isDeepStrictEqual(changes[name], current[name]))
       .sort();
-    if (names.length === 0) return;
-    const { event_types: eventTypes, ...rest } = { ...current, ...changes };
+    if (names.length === 0) return current;
+    const given = Object.fromEntries(names.map((name) => [name, changes[name]]));
+    const changed: ProfileDetailsBody = { ...current, ...given };
+    const { event_types: eventTypes, ...rest } = changed;
     await tx.upsert(ProfileDetails, { userId, eventTypes, ...rest, updatedAt: new Date() }, ['userId']);
     const fields = names.map((name) => `details.${name}`);
     await this.outbox.add(tx, userUpdated(userId, fields), context);
     const entry = { action: 'profile.updated', actorId: userId, targetId: userId, after: { updated_fields: fields } };
     await this.audit.record(tx, entry, context);
+    return changed;
   }
 
   /** Removes what the user wrote. @returns API names of what went, as `details.<name>` */

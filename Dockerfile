@@ -20,7 +20,8 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json ./
 COPY scripts/run.mjs scripts/
-USER node
+# node, by number: Kubernetes cannot check a name against runAsNonRoot.
+USER 1000:1000
 EXPOSE 8081
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \

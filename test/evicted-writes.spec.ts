@@ -44,6 +44,7 @@ const REQUESTS: Record<string, Send> = {
   'post /auth/logout': (by) => service.post('/auth/logout', { all: true }, by.access),
   'post /auth/password/change': (by) =>
     service.post('/auth/password/change', { current_password: by.password, new_password: NEXT }, by.access),
+  'post /auth/reauthenticate': (by) => service.post('/auth/reauthenticate', { password: by.password }, by.access),
   'post /users/mfa/totp': (by) => service.post('/users/mfa/totp', {}, by.access),
   'post /users/mfa/totp/{id}/confirm': (by, { pending }) =>
     service.post(`/users/mfa/totp/${pending.id}/confirm`, { code: totpCode(pending.secret) }, by.access),

@@ -1,4 +1,5 @@
 import { type Answer, type Member, TestApp } from './support/app.js';
+import { addTotp, aged, signInByTotp } from './support/factors.js';
 
 interface StaffRoute {
   name: string;
@@ -24,8 +25,8 @@ let moderator: Member;
 let admin: Member;
 let routes: StaffRoute[];
 
-const ask = ({ name, method, path }: StaffRoute, id: string, token?: string): Promise<Answer> =>
-  service.request(method, path.replace('{id}', id), { token, body: method === 'GET' ? undefined : BODIES[name] });
+const ask = ({ name, method, path }: StaffRoute, id: string, token?: string, app = service): Promise<Answer> =>
+  app.request(method, path.replace('{id}', id), { token, body: method === 'GET' ? undefined : BODIES[name] });
 const refusal = ({ status, body }: Answer) => [status, body.error?.type];
 
 beforeAll(async () => {
@@ -94,6 +95,40 @@ describe('every route for staff', () => {
         'own_account',
       ]);
     }
+  });
+});
+
+describe('the second factor of an administrator', () => {
+  const writes = () => routes.filter(({ permission }) => permission.endsWith(':write'));
+  const reads = () => routes.filter(({ permission }) => !permission.endsWith(':write'));
+
+  it('is required within ten minutes by every route that writes, and by no other', async () => {
+    const guarded = await addTotp(service, await service.memberWithRole('admin'));
+    const { body } = await signInByTotp(service, guarded);
+    const old = await aged(service, { access: body.access_token, refresh: body.refresh_token });
+    for (const route of writes()) {
+      for (const token of [guarded.access, old]) {
+        const answer = await ask(route, member.id, token);
+        expect([route.name, ...refusal(answer)]).toEqual([route.name, 403, 'recent_sign_in_required']);
+        expect(answer.body.methods).toEqual(['totp', 'recovery_code']);
+      }
+      expect([route.name, (await ask(route, NO_UUID, body.access_token)).status]).not.toEqual([route.name, 403]);
+    }
+    for (const route of reads())
+      expect([route.name, (await ask(route, member.id, old)).status]).toEqual([route.name, 200]);
+  });
+
+  it('must exist where ADMIN_REQUIRE_MFA says so', async () => {
+    const strict = await TestApp.start({ ADMIN_REQUIRE_MFA: 'true' });
+    for (const route of writes())
+      expect([route.name, ...refusal(await ask(route, member.id, admin.access, strict))]).toEqual([
+        route.name,
+        403,
+        'mfa_required',
+      ]);
+    for (const route of reads())
+      expect([route.name, (await ask(route, member.id, admin.access, strict)).status]).toEqual([route.name, 200]);
+    await strict.stop();
   });
 });
 

@@ -44,6 +44,11 @@ import { PasswordRehash } from './passwords/password-rehash.js';
 import { PasswordResetService } from './passwords/password-reset.service.js';
 import { PasswordRules } from './passwords/password-rules.js';
 import { StrengthWorker } from './passwords/strength-worker.js';
+import { PasswordConfirmation } from './passwords/password-confirmation.js';
+import { ReauthenticationController } from './step-up/reauthentication.controller.js';
+import { ReauthenticationService } from './step-up/reauthentication.service.js';
+import { RecentAuthentication } from './step-up/recent-authentication.js';
+import { RecentAuthenticationGuard } from './step-up/recent-authentication.guard.js';
 import { RefreshService } from './refresh.service.js';
 import { RegisterService } from './register.service.js';
 import { SignInService } from './sign-in.service.js';
@@ -69,6 +74,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     JwksController,
     MfaController,
     MfaSignInController,
+    ReauthenticationController,
   ],
   providers: [
     SigningKeys,
@@ -97,11 +103,25 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     EmailVerificationService,
     RefreshService,
     ExpiredRowsCleanup,
+    PasswordConfirmation,
+    RecentAuthentication,
+    ReauthenticationService,
     JwtGuard,
     { provide: APP_GUARD, useExisting: JwtGuard },
     { provide: APP_GUARD, useClass: WriteLimitGuard },
+    { provide: APP_GUARD, useClass: RecentAuthenticationGuard },
   ],
-  exports: [PasswordRules, MfaService, MfaTokens, SignInService, LoginThrottle, OneTimeTokens, AccountEviction],
+  exports: [
+    PasswordRules,
+    MfaService,
+    MfaTokens,
+    SignInService,
+    LoginThrottle,
+    OneTimeTokens,
+    AccountEviction,
+    PasswordConfirmation,
+    RecentAuthentication,
+  ],
 })
 export class AuthModule {
   constructor({ jwt }: Settings, @Inject(LOGGER) logger: Logger) {

@@ -1,11 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import type { RateLimitResult } from '../rate-limit/limiter.js';
-import { RateLimits } from '../rate-limit/rate-limits.js';
-import { clientKey, hashOwner } from '../rate-limit/ip-prefix.js';
+import { hashOwner } from '../rate-limit/ip-prefix.js';
 import { runInTransaction } from '../database/transaction.js';
-import { mailboxOf } from '../common/dto/email-address.js';
 import { AppError } from '../common/errors.js';
 import { authResults } from '../common/logging/metrics.js';
 import type { RequestContext } from '../common/http/request-context.js';
@@ -37,7 +34,6 @@ export class LoginService {
     private readonly signIn: SignInService,
     private readonly audit: AuditService,
     private readonly verification: EmailVerificationService,
-    private readonly limits: RateLimits,
     private readonly settings: Settings,
   ) {}
 
@@ -48,23 +44,9 @@ export class LoginService {
    */
   async login(body: LoginBody, context: RequestContext): Promise<SignInBody> {
     context.attemptedEmail = body.email;
-    const count = await this.countSignIn(body.email, context);
-    try {
-      return await retryOnConflict((deadline) => this.attempt(body, context, deadline));
-    } catch (error) {
-      await count?.refund();
-      throw error;
-    }
-  }
-
-  /** A successful sign-in costs a comparison too, so it is limited before the comparison. */
-  private async countSignIn(email: string, context: RequestContext): Promise<RateLimitResult | null> {
-    if (!this.limits.enabled) return null;
-    const count = await this.limits.consume('signIns', [mailboxOf(email), clientKey(context)]);
-    if (count.allowed) return count;
-    await count.refund();
-    this.limits.show(context, count);
-    throw this.limits.toError('signIns', context, count.resetsIn);
+    return this.throttle.limitSignIns(body.email, context, () =>
+      retryOnConflict((deadline) => this.attempt(body, context, deadline)),
+    );
   }
 
   private async attempt(body: LoginBody, context: RequestContext, deadline: number): Promise<SignInBody> {

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AdminModule } from '../admin/admin.module.js';
+import { AuthModule } from '../auth/auth.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { MobileAvatarController } from './mobile-avatar.controller.js';
@@ -11,7 +12,7 @@ import { PortalUsersService } from './portal-users.service.js';
 
 /** Routes in the shapes that the platform's existing apps send and expect, mapped onto the use cases of the other modules. */
 @Module({
-  imports: [UsersModule, PreferencesModule, AdminModule],
+  imports: [UsersModule, PreferencesModule, AuthModule, AdminModule],
   controllers: [MobileProfileController, MobileAvatarController, PortalUsersController, PortalSecurityController],
   providers: [MobileProfileService, PortalUsersService],
 })

@@ -163,6 +163,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     /** From failing readiness to closing the port, so that load balancers notice. */
     shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 10),
     migrateOnStart: env.flag('MIGRATE_ON_START', true),
+    /** Administrators without a second factor change nothing. */
+    adminRequireMfa: env.flag('ADMIN_REQUIRE_MFA', false),
     adminBootstrapEmail: readAddress(env, 'ADMIN_BOOTSTRAP_EMAIL'),
     requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),
     /** Of new hashes; a sign-in replaces a hash of the other kind. */

@@ -3,13 +3,10 @@ import { DataSource, EntityManager } from 'typeorm';
 import { AuditRedactions } from '../audit/audit-redactions.js';
 import { AuditService } from '../audit/audit.service.js';
 import { ConcurrentModificationError, retryOnConflict } from '../auth/retry-on-conflict.js';
-import { LoginThrottle } from '../auth/passwords/login-throttle.js';
-import { hashOwner } from '../rate-limit/ip-prefix.js';
+import { PasswordConfirmation } from '../auth/passwords/password-confirmation.js';
 import { UserCaches } from '../cache/user-caches.js';
 import { runInTransaction } from '../database/transaction.js';
-import { AppError } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
-import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { OutboxSubjects } from '../events/outbox-subjects.js';
 import { userDeleted } from '../events/user-events.js';
@@ -21,8 +18,6 @@ import { lockAdministrators, requireAnotherAdmin } from '../users/last-admin.js'
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 
-/** How recent a sign-in must be for an account without a password. */
-const RECENT_SIGN_IN_MINUTES = 10;
 /** How long after the password check the response may wait for the audit; the gateway gives up after ten seconds. */
 const MAX_PAUSE_MS = 1000;
 
@@ -34,8 +29,7 @@ export class ErasureService {
     private readonly users: UsersService,
     private readonly sessions: SessionsService,
     private readonly avatars: AvatarService,
-    private readonly hasher: PasswordHasher,
-    private readonly throttle: LoginThrottle,
+    private readonly passwords: PasswordConfirmation,
     private readonly outbox: OutboxService,
     private readonly outboxSubjects: OutboxSubjects,
     private readonly audit: AuditService,
@@ -44,7 +38,10 @@ export class ErasureService {
     private readonly mails: MailQueue,
   ) {}
 
-  /** @throws AppError `invalid_credentials`, `validation_failed`, `recent_sign_in_required`, `last_admin`, `rate_limited`, `busy` */
+  /**
+   * @param password required by the route's guard unless the authentication is recent
+   * @throws AppError `invalid_credentials`, `last_admin`, `rate_limited`, `busy`
+   */
   async erase(principal: Principal, password: string | undefined, context: RequestContext): Promise<void> {
     await retryOnConflict((deadline) => this.attempt(principal, password, context, deadline));
   }
@@ -55,42 +52,18 @@ export class ErasureService {
     context: RequestContext,
     deadline: number,
   ): Promise<void> {
-    const { userId, sessionId } = principal;
+    const { userId } = principal;
     const user = await this.users.getOwn(userId);
-    if (user.passwordHash !== null) await this.requirePassword(user, password, context, deadline);
+    if (password !== undefined) await this.passwords.require(user, password, context, deadline);
     await runInTransaction(this.database, async (tx) => {
       if (user.role === 'admin') await lockAdministrators(tx);
       const held = await this.users.lockOwn(tx, principal);
       // A user promoted since then needs the lock on administrators, which comes first.
       const promoted = held.role === 'admin' && user.role !== 'admin';
       if (promoted || held.passwordHash !== user.passwordHash) throw new ConcurrentModificationError();
-      if (held.passwordHash === null) await this.requireRecentSignIn(tx, sessionId);
       if (held.role === 'admin' && held.isActive) await requireAnotherAdmin(tx, userId);
       await this.remove(tx, held, context, deadline + MAX_PAUSE_MS);
     });
-  }
-
-  /** Counts as a sign-in attempt: a stolen access token must not allow password guessing. */
-  private async requirePassword(
-    user: User,
-    password: string | undefined,
-    context: RequestContext,
-    deadline: number,
-  ): Promise<void> {
-    if (password === undefined) {
-      const details = [{ field: 'password', rule: 'required' as const, message: 'password is required' }];
-      throw new AppError('validation_failed', { details });
-    }
-    const owner = hashOwner(context, user.email);
-    const matches = await this.throttle.check(user, context, deadline, (timeoutMs) =>
-      this.hasher.match(password, user.passwordHash, timeoutMs, owner),
-    );
-    if (!matches) throw new AppError('invalid_credentials');
-  }
-
-  private async requireRecentSignIn(tx: EntityManager, sessionId: string): Promise<void> {
-    if (!(await this.sessions.openedWithin(tx, sessionId, RECENT_SIGN_IN_MINUTES * 60)))
-      throw new AppError('recent_sign_in_required');
   }
 
   /**

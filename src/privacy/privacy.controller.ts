@@ -20,7 +20,7 @@ export class PrivacyController {
   @Header('content-disposition', 'attachment; filename="meetinity-export.json"')
   @ApiOperation({ operationId: 'exportMyData', summary: 'Export your data as a file' })
   @ApiOkResponse({ type: ExportBody })
-  @ApiErrors('unauthenticated', 'database_unavailable')
+  @ApiErrors('unauthenticated', 'recent_sign_in_required', 'database_unavailable')
   async export(@CurrentUser() user: Principal): Promise<StreamableFile> {
     return new StreamableFile(await this.exports.export(user), { type: 'application/json; charset=utf-8' });
   }
@@ -30,7 +30,8 @@ export class PrivacyController {
   @ApiOperation({
     operationId: 'deleteMyAccount',
     summary: 'Delete the account permanently',
-    description: 'Needs the password or, for an account without one, a sign-in within the last ten minutes.',
+    description:
+      'Needs an authentication within the last ten minutes or, without a second factor, the password in the body.',
   })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'invalid_credentials', 'recent_sign_in_required')

@@ -12,7 +12,10 @@ import { ProfileDetailsBody } from '../users/details/profile-details.dto.js';
 import { ProfileBody } from '../users/profile.dto.js';
 
 export class EraseBody {
-  @ApiPropertyOptional({ description: 'Required if the account has a password', example: 'securepassword' })
+  @ApiPropertyOptional({
+    description: 'Counts as an authentication, unless the account has a second factor',
+    example: 'securepassword',
+  })
   @OptionalField()
   @IsString()
   @CodePointLength(0, 1024)

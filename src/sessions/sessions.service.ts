@@ -101,12 +101,19 @@ export class SessionsService {
     return tx.find(Session, { where: { userId }, order: { createdAt: 'DESC', id: 'ASC' } });
   }
 
-  async openedWithin(tx: EntityManager, sessionId: string, seconds: number): Promise<boolean> {
-    const rows = await tx.query<unknown[]>(
-      'SELECT 1 FROM user_sessions WHERE id = $1 AND created_at > now() - make_interval(secs => $2)',
-      [sessionId, seconds],
+  /** Moves the time of authentication to now. The transaction holds the session. */
+  async confirm(
+    tx: EntityManager,
+    sessionId: string,
+    { amr, acr }: Pick<Authentication, 'amr' | 'acr'>,
+  ): Promise<Authentication & Pick<IssuedSession, 'expiresIn'>> {
+    const [[row]]: [{ auth_time: number; seconds: number }[]] = await tx.query(
+      `UPDATE user_sessions SET auth_time = now(), amr = $2, acr = $3 WHERE id = $1
+       RETURNING floor(extract(epoch FROM auth_time))::int AS auth_time,
+                 floor(extract(epoch FROM expires_at - now()))::int AS seconds`,
+      [sessionId, amr, acr],
     );
-    return rows.length > 0;
+    return { authTime: row!.auth_time, amr, acr, expiresIn: row!.seconds };
   }
 
   /** @returns false if the user has no such live session */

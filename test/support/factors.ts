@@ -1,5 +1,6 @@
 import { Secret, TOTP } from 'otpauth';
 import type { Answer, Member, TestApp } from './app.js';
+import { sessionOf } from './sessions.js';
 
 const PERIOD_MS = 30_000;
 
@@ -29,6 +30,15 @@ export async function addTotp(service: TestApp, member: Member): Promise<WithTot
   return { ...member, factor: id, secret, recoveryCodes: answer.body.recovery_codes };
 }
 
+/** An access token whose second factor is recent. */
+export async function reauthenticateByTotp(service: TestApp, member: WithTotp): Promise<string> {
+  await freshCodes(service, member);
+  const answer = await service.post('/auth/reauthenticate', { code: totpCode(member.secret) }, member.access);
+  if (answer.status !== 200) throw new Error(`the reauthentication answered ${answer.status}: ${answer.text}`);
+  await freshCodes(service, member);
+  return answer.body.access_token;
+}
+
 /** The first step of a sign-in; its `mfa_token`. */
 export async function mfaToken(service: TestApp, { email, password }: Member): Promise<string> {
   return (await service.post('/auth/login', { email, password })).body.mfa_token;
@@ -39,4 +49,15 @@ export async function signInByTotp(service: TestApp, member: WithTotp): Promise<
   await freshCodes(service, member);
   const mfa_token = await mfaToken(service, member);
   return service.post('/auth/mfa/verify', { mfa_token, method: 'totp', code: totpCode(member.secret) });
+}
+
+/** A new access token of the same session, whose authentication is that old. */
+export async function aged(
+  service: TestApp,
+  { access, refresh }: Pick<Member, 'access' | 'refresh'>,
+  seconds = 601,
+): Promise<string> {
+  const text = 'UPDATE user_sessions SET auth_time = now() - make_interval(secs => $2) WHERE id = $1';
+  await service.sql(text, [sessionOf(access), seconds]);
+  return (await service.post('/auth/refresh', { refresh_token: refresh })).body.access_token;
 }

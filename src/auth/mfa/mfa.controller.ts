@@ -42,7 +42,7 @@ export class MfaController {
     description: 'The app counts once a code of it is confirmed. The address of the account must be confirmed.',
   })
   @ApiCreatedResponse({ type: TotpSecretBody })
-  @ApiErrors('validation_failed', 'bad_request', 'unauthenticated', 'email_not_verified')
+  @ApiErrors('validation_failed', 'bad_request', 'unauthenticated', 'email_not_verified', 'recent_sign_in_required')
   startTotp(@CurrentUser() user: Principal, @Body() body: StartTotpBody): Promise<TotpSecretBody> {
     return this.mfa.startTotp(user, body.name ?? 'Authenticator app');
   }
@@ -51,7 +51,8 @@ export class MfaController {
   @HttpCode(200)
   @ApiOperation({ operationId: 'confirmTotp', summary: 'Confirm an authenticator app by a code of it' })
   @ApiOkResponse({ type: FirstFactorBody })
-  @ApiErrors('validation_failed', 'unauthenticated', 'invalid_mfa_code', 'not_found', 'rate_limited')
+  @ApiErrors('validation_failed', 'unauthenticated', 'invalid_mfa_code', 'recent_sign_in_required')
+  @ApiErrors('not_found', 'rate_limited')
   confirmTotp(
     @CurrentUser() user: Principal,
     @UuidParam('id') id: string,
@@ -69,7 +70,7 @@ export class MfaController {
     description: 'The old ones are void.',
   })
   @ApiOkResponse({ type: RecoveryCodesBody })
-  @ApiErrors('unauthenticated', 'not_found')
+  @ApiErrors('unauthenticated', 'recent_sign_in_required', 'not_found')
   replaceCodes(@CurrentUser() user: Principal, @Context() context: RequestContext): Promise<RecoveryCodesBody> {
     return this.mfa.replaceCodes(user, context);
   }
@@ -82,7 +83,7 @@ export class MfaController {
     description: 'With the last one the recovery codes go too.',
   })
   @ApiNoContentResponse()
-  @ApiErrors('validation_failed', 'unauthenticated', 'not_found')
+  @ApiErrors('validation_failed', 'unauthenticated', 'recent_sign_in_required', 'not_found')
   remove(
     @CurrentUser() user: Principal,
     @UuidParam('id') id: string,

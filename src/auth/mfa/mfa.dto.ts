@@ -7,7 +7,7 @@ import { DeviceBody, TokenBody } from '../auth.dto.js';
 export const MFA_METHODS = ['totp', 'recovery_code', 'passkey'] as const;
 export type MfaMethod = (typeof MFA_METHODS)[number];
 
-const MAX_CODE_CHARS = 64;
+export const MAX_CODE_CHARS = 64;
 const methods = { enum: MFA_METHODS, isArray: true, example: ['totp', 'recovery_code'] } as const;
 
 /** The name that the user gives a factor. */

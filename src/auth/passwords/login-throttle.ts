@@ -75,6 +75,23 @@ export class LoginThrottle {
     }
   }
 
+  /**
+   * Counts the sign-ins that succeed, by account and client: each costs a comparison.
+   * @throws AppError `rate_limited` before the work
+   */
+  async limitSignIns<T>(email: string, context: RequestContext, work: () => Promise<T>): Promise<T> {
+    if (!this.limits.enabled) return work();
+    const count = await this.limits.consume('signIns', [mailboxOf(email), clientKey(context)]);
+    try {
+      if (count.allowed) return await work();
+      this.limits.show(context, count);
+      throw this.limits.toError('signIns', context, count.resetsIn);
+    } catch (error) {
+      await count.refund();
+      throw error;
+    }
+  }
+
   /** The caller's own counter comes first: its state is sent as `RateLimit-*`. */
   private attemptOf({ email, passwordGeneration }: Subject, context: RequestContext): Attempt {
     const client = clientKey(context);

@@ -66,6 +66,7 @@ export class PasswordController {
     'invalid_json',
     'unauthenticated',
     'invalid_credentials',
+    'recent_sign_in_required',
     'rate_limited',
     'busy',
   )

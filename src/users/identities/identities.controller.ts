@@ -38,7 +38,7 @@ export class IdentitiesController {
   })
   @ApiParam({ name: 'provider', enum: PROVIDERS })
   @ApiNoContentResponse()
-  @ApiErrors('unauthenticated', 'not_found', 'last_sign_in_method')
+  @ApiErrors('unauthenticated', 'not_found', 'last_sign_in_method', 'recent_sign_in_required')
   unlink(
     @CurrentUser() principal: Principal,
     @Param('provider') name: string,

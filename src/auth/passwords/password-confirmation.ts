@@ -1,0 +1,29 @@
+import { Injectable } from '@nestjs/common';
+import { AppError } from '../../common/errors.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import { PasswordHasher } from '../../crypto/password-hasher.js';
+import { hashOwner } from '../../rate-limit/ip-prefix.js';
+import type { User } from '../../users/user.entity.js';
+import { LoginThrottle } from './login-throttle.js';
+
+/** The password of a signed-in user, typed again. */
+@Injectable()
+export class PasswordConfirmation {
+  constructor(
+    private readonly hasher: PasswordHasher,
+    private readonly throttle: LoginThrottle,
+  ) {}
+
+  /**
+   * Counts as a sign-in attempt: a stolen access token must not allow password guessing.
+   * @param deadline in the time of `performance.now()`
+   * @throws AppError `invalid_credentials`, `rate_limited`, `busy`
+   */
+  async require(user: User, password: string, context: RequestContext, deadline: number): Promise<void> {
+    const owner = hashOwner(context, user.email);
+    const matches = await this.throttle.check(user, context, deadline, (timeoutMs) =>
+      this.hasher.match(password, user.passwordHash, timeoutMs, owner),
+    );
+    if (!matches) throw new AppError('invalid_credentials');
+  }
+}

@@ -1,0 +1,25 @@
+import { ApiProperty, ApiPropertyOptional, PickType } from '@nestjs/swagger';
+import { IsString } from 'class-validator';
+import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
+import { TokenBody } from '../auth.dto.js';
+import { MAX_CODE_CHARS } from '../mfa/mfa.dto.js';
+
+/** Exactly one of the fields. */
+export class ReauthenticateBody {
+  @ApiPropertyOptional({ description: 'For an account without a second factor', example: 'securepassword' })
+  @OptionalField()
+  @IsString()
+  @CodePointLength(0, 1024)
+  password?: string;
+
+  @ApiPropertyOptional({ description: 'Six digits of an authenticator app, or a recovery code' })
+  @OptionalField()
+  @IsString()
+  @CodePointLength(0, MAX_CODE_CHARS)
+  code?: string;
+}
+
+export class ReauthenticatedBody extends PickType(TokenBody, ['access_token', 'token', 'token_type', 'expires_in']) {
+  @ApiProperty({ description: 'The claim of the new access token: now, in Unix seconds', example: 1_790_000_000 })
+  auth_time: number;
+}

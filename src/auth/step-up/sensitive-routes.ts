@@ -1,0 +1,16 @@
+interface Sensitive {
+  /** The field of the body whose right password counts as an authentication; its handler must compare it. */
+  password?: string;
+}
+
+/** Routes that need a recent authentication (OWASP ASVS 7.5.1, 7.5.2). Ending sessions needs none: it only closes doors. */
+export const SENSITIVE_ROUTES: Readonly<Record<string, Sensitive>> = {
+  'POST /auth/password/change': { password: 'current_password' },
+  'GET /users/profile/export': {},
+  'DELETE /users/profile': { password: 'password' },
+  'DELETE /users/identities/:provider': {},
+  'POST /users/mfa/totp': {},
+  'POST /users/mfa/totp/:id/confirm': {},
+  'POST /users/mfa/recovery-codes': {},
+  'DELETE /users/mfa/:id': {},
+};

@@ -24,6 +24,9 @@ COPY scripts/run.mjs scripts/
 USER 1000:1000
 EXPOSE 8081
 STOPSIGNAL SIGTERM
+# Last, because it changes with each build.
+ARG GIT_COMMIT=unknown
+ENV GIT_COMMIT=${GIT_COMMIT}
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.APP_PORT || process.env.PORT || 8081) + '/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 # kafkajs computes negative delays, and Node 24 would tell so in plain text between the lines of the log.

@@ -99,7 +99,8 @@ describeWith('kafka', 'the witnessed audit', () => {
   });
 
   it('shows how far the signatures are behind', async () => {
-    const lag = async () => Number(/^audit_witness_lag_seconds (\S+)$/m.exec((await service.get('/metrics')).text)![1]);
+    const lag = async () =>
+      Number(/^meetinity_user_audit_witness_lag_seconds (\S+)$/m.exec((await service.get('/metrics')).text)![1]);
     await until(async () => (await lag()) < 5);
     expect(await lag()).toBeGreaterThan(0);
   });

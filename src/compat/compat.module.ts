@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { profileSyncs, registry } from '../common/logging/metrics.js';
 import { AdminModule } from '../admin/admin.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { PreferencesModule } from '../preferences/preferences.module.js';
@@ -16,4 +17,8 @@ import { PortalUsersService } from './portal-users.service.js';
   controllers: [MobileProfileController, MobileAvatarController, PortalUsersController, PortalSecurityController],
   providers: [MobileProfileService, PortalUsersService],
 })
-export class CompatModule {}
+export class CompatModule {
+  constructor() {
+    registry.registerMetric(profileSyncs);
+  }
+}

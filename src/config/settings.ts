@@ -157,6 +157,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     /** Time for the headers of a request to arrive, and again for its body. */
     requestTimeoutSeconds: env.number('REQUEST_TIMEOUT_SECONDS', 30, 1, 120),
     corsOrigins: readOrigins(env),
+    /** Of the sources that the image was built from. */
+    commit: env.text('GIT_COMMIT') ?? 'unknown',
     metricsEnabled: env.flag('METRICS_ENABLED', true),
     /** Enables the routes of the platform's existing apps. */
     compatEnabled: env.flag('COMPAT_ENABLED', true),

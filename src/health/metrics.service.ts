@@ -3,23 +3,28 @@ import { Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { Gauge } from 'prom-client';
 import { DataSource } from 'typeorm';
-import { registry } from '../common/logging/metrics.js';
+import { buildInfo, registry } from '../common/logging/metrics.js';
+import { VERSION } from '../common/version.js';
+import { Settings } from '../config/settings.js';
 import { MailQueue } from '../mail/mail-queue.js';
 import { OutboxLag } from '../events/outbox-lag.js';
+import { DependenciesHealthIndicator } from './dependencies.health-indicator.js';
 
-/** After this long the metrics are sent without those of the database. */
-const TIMEOUT_MS = 1000;
+/** After this long the metrics are sent with the last values of what did not answer; longer than the health checks take. */
+const TIMEOUT_MS = 1500;
 
 const connections = new Gauge({
-  name: 'database_pool_connections',
+  name: 'meetinity_user_database_pool_connections',
   help: 'Connections of the pool by state',
   labelNames: ['state'] as const,
+  aggregator: 'sum',
   registers: [registry],
 });
 
 const waiting = new Gauge({
-  name: 'database_pool_waiting',
+  name: 'meetinity_user_database_pool_waiting',
   help: 'Requests waiting for a connection',
+  aggregator: 'sum',
   registers: [registry],
 });
 
@@ -31,7 +36,11 @@ export class MetricsService {
     private readonly database: DataSource,
     private readonly lag: OutboxLag,
     private readonly mails: MailQueue,
-  ) {}
+    private readonly dependencies: DependenciesHealthIndicator,
+    { commit }: Settings,
+  ) {
+    buildInfo.set({ version: VERSION, commit }, 1);
+  }
 
   /** In the Prometheus text format. Gauges of the pool, the outbox and the mail queue are measured now. */
   async report(): Promise<string> {
@@ -39,7 +48,7 @@ export class MetricsService {
     connections.set({ state: 'idle' }, pool.idleCount);
     connections.set({ state: 'used' }, pool.totalCount - pool.idleCount);
     waiting.set(pool.waitingCount);
-    const measured = Promise.allSettled([this.lag.measure(), this.mails.measure()]);
+    const measured = Promise.allSettled([this.lag.measure(), this.mails.measure(), this.dependencies.measure()]);
     await Promise.race([measured, sleep(TIMEOUT_MS, undefined, { ref: false })]);
     return registry.metrics();
   }

@@ -25,6 +25,8 @@ export class FileTransport implements MailTransport {
     this.cleanup.start();
   }
 
+  async probe(): Promise<void> {}
+
   async send(mail: Mail, messageId: string, date: Date): Promise<void> {
     const { createTransport } = await loadLibrary();
     const composer = createTransport({ streamTransport: true, buffer: true, newline: 'windows' });

@@ -83,6 +83,11 @@ export class MailSender implements OnApplicationBootstrap, OnApplicationShutdown
     this.transport.close();
   }
 
+  /** @throws Error if the mail server cannot be used */
+  probe(): Promise<void> {
+    return this.transport.probe();
+  }
+
   /** Until nothing is due that this process could claim. */
   async idle(): Promise<void> {
     while (this.running.size > 0) await Promise.all(this.running);

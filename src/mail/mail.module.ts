@@ -9,6 +9,6 @@ import { QueuedMail } from './queued-mail.entity.js';
 @Module({
   imports: [TypeOrmModule.forFeature([QueuedMail])],
   providers: [MailQueue, MailSender, MailLinks],
-  exports: [MailQueue, MailLinks],
+  exports: [MailQueue, MailSender, MailLinks],
 })
 export class MailModule {}

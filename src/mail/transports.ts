@@ -5,6 +5,8 @@ import type { Mail } from './mail.js';
 export interface MailTransport {
   /** @param date of the message; with its id, it marks a copy as the same message */
   send(mail: Mail, messageId: string, date: Date): Promise<void>;
+  /** @throws Error if the mail server does not accept a connection and the login */
+  probe(): Promise<void>;
   /** Deletes stored mail to an erased user, including mail that is being written. */
   erase(userId: string): Promise<void>;
   close(): void;
@@ -67,6 +69,10 @@ export class SmtpTransport implements MailTransport {
     private readonly from: string,
     private readonly connections: number,
   ) {}
+
+  async probe(): Promise<void> {
+    await (await (this.transporter ??= this.createTransporter())).verify();
+  }
 
   async send(mail: Mail, messageId: string, date: Date): Promise<void> {
     this.transporter ??= this.createTransporter();

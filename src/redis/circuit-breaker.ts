@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../common/logging/logger.js';
+import { redisCircuitOpen } from '../common/logging/metrics.js';
 import { GetBatcher } from './get-batcher.js';
 import { isReply, probeWrite, refusesWork } from './redis-refusals.js';
 
@@ -70,6 +71,7 @@ export class CircuitBreaker {
   private open(cause: unknown): void {
     if (this.opened) return;
     this.opened = true;
+    redisCircuitOpen.set(1);
     // Only the message: the error may contain the command with its values.
     const reason = `${this.label}: ${(cause as Error).message}`;
     this.logger.warn({ reason }, 'Redis does not do its work; working without it');
@@ -113,6 +115,7 @@ export class CircuitBreaker {
 
   private close(): void {
     this.opened = false;
+    redisCircuitOpen.set(0);
     this.slowMs = 0;
     this.logger.info('Redis answers again');
   }

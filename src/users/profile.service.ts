@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
-import { runInTransaction } from '../database/transaction.js';
+import { profileSyncs } from '../common/logging/metrics.js';
+import { afterCommit, runInTransaction } from '../database/transaction.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { OutboxService } from '../events/outbox.service.js';
@@ -78,6 +79,7 @@ export class ProfileService {
     await this.outbox.add(tx, userUpdated(user.id, fields), context);
     await this.audit.record(tx, entry, context);
     await this.users.change(tx, user, changes);
+    afterCommit(tx, async () => profileSyncs.inc());
   }
 
   private decryptPersonalFields(profile: StoredProfile): ProfileBody {

@@ -57,7 +57,7 @@ export async function stopMailers(): Promise<void> {
 
 /** The metric of messages with a result. */
 export async function counted(kind: string, result: string): Promise<number> {
-  const { values } = (await registry.getSingleMetric('mails_total')!.get()) as {
+  const { values } = (await registry.getSingleMetric('meetinity_user_mails_total')!.get()) as {
     values: { labels: Record<string, string>; value: number }[];
   };
   return values.find(({ labels }) => labels.kind === kind && labels.result === result)?.value ?? 0;

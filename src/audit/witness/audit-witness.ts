@@ -15,8 +15,9 @@ const INTERVAL_MS = 1000;
 let completeAt: number | null = null;
 
 export const witnessLag = new Gauge({
-  name: 'audit_witness_lag_seconds',
+  name: 'meetinity_user_audit_witness_lag_seconds',
   help: 'Time since all committed audit entries were signed, on the instance that signs; 0 on the others',
+  aggregator: 'max',
   registers: [registry],
   collect() {
     this.set(completeAt === null ? 0 : (performance.now() - completeAt) / 1000);

@@ -2,12 +2,39 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 /** All metrics of the process. Labels have few values: never an id, an address or a raw path. */
 export const registry = new Registry();
-collectDefaultMetrics({ register: registry });
+collectDefaultMetrics({ register: registry, prefix: 'meetinity_user_' });
 
 const registers = [registry];
 
+// The average would hide the worker that is stuck.
+for (const metric of registry.getMetricsAsArray())
+  if (metric.name.includes('eventloop_lag')) Object.assign(metric, { aggregator: 'max' });
+
+export const buildInfo = new Gauge({
+  name: 'meetinity_user_info',
+  help: 'Always 1; version and commit of the service',
+  labelNames: ['version', 'commit'] as const,
+  aggregator: 'first',
+  registers,
+});
+
+export const dependencyUp = new Gauge({
+  name: 'meetinity_user_dependency_up',
+  help: '1 while the server or storage works, writes included; only those that are configured',
+  labelNames: ['dependency'] as const,
+  aggregator: 'min',
+  registers,
+});
+
+export const redisCircuitOpen = new Gauge({
+  name: 'meetinity_user_redis_circuit_open',
+  help: '1 while requests do not wait for Redis',
+  aggregator: 'max',
+  registers,
+});
+
 export const httpDuration = new Histogram({
-  name: 'http_request_duration_seconds',
+  name: 'meetinity_user_http_request_duration_seconds',
   help: 'Time to answer, by route template',
   labelNames: ['method', 'route', 'status'] as const,
   buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
@@ -15,13 +42,14 @@ export const httpDuration = new Histogram({
 });
 
 export const hashingWaiting = new Gauge({
-  name: 'password_hashing_waiting',
+  name: 'meetinity_user_password_hashing_waiting',
   help: 'Hashes that wait for a turn',
+  aggregator: 'sum',
   registers,
 });
 
 export const authResults = new Counter({
-  name: 'auth_results_total',
+  name: 'meetinity_user_auth_results_total',
   help: 'Sign-ins, registrations and refreshes by result',
   labelNames: ['action', 'result'] as const,
   registers,
@@ -36,7 +64,7 @@ class CacheReads {
   constructor() {
     const { counts } = this;
     const counter = new Counter({
-      name: 'cache_reads_total',
+      name: 'meetinity_user_cache_reads_total',
       help: 'Look-ups in Redis that spared PostgreSQL a query, or did not',
       labelNames: ['cache', 'result'] as const,
       registers: [],
@@ -59,40 +87,49 @@ class CacheReads {
 export const cacheReads = new CacheReads();
 
 export const serviceRequests = new Counter({
-  name: 'service_requests_total',
+  name: 'meetinity_user_service_requests_total',
   help: 'Requests of other services by name and needed scope: allowed, forbidden (the scope is missing)',
   labelNames: ['service', 'scope', 'result'] as const,
   registers,
 });
 
 export const undecryptableFields = new Counter({
-  name: 'field_decryption_failures_total',
+  name: 'meetinity_user_field_decryption_failures_total',
   help: 'Stored ciphertexts that did not open in the row they stand in; any increase deserves an alert',
   labelNames: ['field'] as const,
   registers,
 });
 
 export const mails = new Counter({
-  name: 'mails_total',
+  name: 'meetinity_user_mails_total',
   help: 'Messages by kind and what became of them: queued, sent, retried, failed (parked)',
   labelNames: ['kind', 'result'] as const,
   registers,
 });
 
 export const mailsWaiting = new Gauge({
-  name: 'mails_waiting',
+  name: 'meetinity_user_mails_waiting',
   help: 'Messages that wait to be sent, retries included, counted up to 10,000',
+  aggregator: 'max',
   registers,
 });
 
 export const mailsParked = new Gauge({
-  name: 'mails_parked',
+  name: 'meetinity_user_mails_parked',
   help: 'Messages given up in the last seven days, counted up to 10,000; npm run mail lists them',
+  aggregator: 'max',
   registers,
 });
 
+/** Without the prefix, because the platform's autoscaler reads this name. */
+export const profileSyncs = new Counter({
+  name: 'user_profile_sync_total',
+  help: 'Committed profile changes',
+  registers: [],
+});
+
 export const rateLimited = new Counter({
-  name: 'rate_limited_total',
+  name: 'meetinity_user_rate_limited_total',
   help: 'Requests refused by a limit',
   labelNames: ['limit'] as const,
   registers,

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
-import { runInTransaction } from '../../database/transaction.js';
+import { profileSyncs } from '../../common/logging/metrics.js';
+import { afterCommit, runInTransaction } from '../../database/transaction.js';
 import { databaseError } from '../../common/database-errors.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
@@ -73,6 +74,7 @@ export class AvatarService {
       if (current.profilePictureUrl === name) return current;
       await this.removeAfterCommit(tx, current.profilePictureUrl);
       await this.users.change(tx, current, { profilePictureUrl: name });
+      afterCommit(tx, async () => profileSyncs.inc());
       await this.outbox.add(tx, userUpdated(userId, ['profile_picture_url']), context);
       await this.audit.record(tx, { action, actorId: userId, targetId: userId }, context);
       return current;

@@ -23,6 +23,7 @@ import { useProtocolAnswers } from './common/http/protocol-answers.js';
 import { createRequestContext, rateLimitHeaders, requestId } from './common/http/request-context.js';
 import { AllowedMethods } from './common/http/allowed-methods.js';
 import { SECURITY_HEADERS } from './common/http/security-headers.js';
+import { RequestPace } from './rate-limit/request-pace.js';
 import { RequestValidationPipe } from './common/http/request-validation.pipe.js';
 import { Settings } from './config/settings.js';
 
@@ -99,7 +100,9 @@ export async function createApp(
   const lifecycle = app.get(Lifecycle);
   useProtocolAnswers(fastify, lifecycle, routes);
   useBodyDeadlines(fastify, settings.requestTimeoutSeconds * 1000, lifecycle);
-  useBodyParsers(fastify);
+  const pace = new RequestPace();
+  pace.paceHeads(fastify);
+  useBodyParsers(fastify, (request, bytes) => pace.wait(request, bytes));
   useMultipart(fastify);
   lingeringClose(fastify);
   gracefulShutdown(fastify);

@@ -65,6 +65,10 @@ const cases: Record<string, Case> = {
       [table, file('src/auth/a.ts', "const EXPIRED = [['users', 'id']];")],
     ],
   },
+  'texts are normalized where their length is bounded': {
+    rule: rules.normalizationIsBounded,
+    broken: [[file('src/auth/a.ts', `const same = password.normalize('NFC') === other;`)]],
+  },
   'bounds are named MAX or MIN': {
     rule: rules.boundsAreMaxOrMin,
     broken: [

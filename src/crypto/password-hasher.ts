@@ -2,11 +2,12 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, OnApplicationBootstrap } from '@nestjs/common';
 import { AppError } from '../common/errors.js';
+import { toNfc } from '../common/dto/text.js';
 import { Settings } from '../config/settings.js';
 import { hashingWaiting } from '../common/logging/metrics.js';
 import { ComparisonTimes } from './comparison-times.js';
 import { FairQueue, type WorkOwner } from './fair-queue.js';
-import { hashPassword, isOfScheme, kindOf, type PasswordScheme, toNfc, verifyPassword } from './password-schemes.js';
+import { hashPassword, isOfScheme, kindOf, type PasswordScheme, verifyPassword } from './password-schemes.js';
 
 /** For queue and work together; the gateway times out after ten seconds. */
 export const MAX_WAIT_MS = 6000;

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import bcrypt from 'bcrypt';
+import { toNfc } from '../common/dto/text.js';
 import { parseForeignHash } from './foreign-hashes.js';
 
 export interface PasswordScheme {
@@ -23,10 +24,7 @@ const ARGON2_START = '$argon2id$v=19$m=19456,t=2,p=1$';
 /** bcrypt reads no further. */
 const MAX_BCRYPT_BYTES = 72;
 
-/** Browsers and systems compose letters differently (RFC 8265, §4.2). */
-export const toNfc = (password: string) => password.normalize('NFC');
-
-/** 64 characters, so that bcrypt reads all of a password of any length. */
+/** In NFC, because browsers and systems compose letters differently (RFC 8265, §4.2). 64 characters: bcrypt reads all of them. */
 const digest = (password: string) => createHmac('sha384', HMAC_WORD).update(toNfc(password)).digest('base64');
 
 /** Loaded where it is used only. */

@@ -167,6 +167,17 @@ export const boundsAreMaxOrMin: Rule = (files) =>
     ),
   );
 
+/** Normalization takes quadratic time in combining marks; these files bound its input. */
+export const normalizationIsBounded: Rule = (files) =>
+  matching(
+    files.filter(
+      (file) =>
+        file.path.startsWith('src/') &&
+        !/common\/dto\/(text|email-address)|provider-account|runtime-role/.test(file.path),
+    ),
+    /\.normalize\((['"]NF|\))/,
+  );
+
 /** Vague subjects; the Unix account in quotes is none. Spelled in pieces like the bounds. */
 export const proseNamesItsSubject: Rule = (files) =>
   matching(

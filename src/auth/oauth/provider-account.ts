@@ -49,7 +49,8 @@ function text(value: unknown): string {
 
 function readEmail({ email, email_verified: verified }: Record<string, unknown>): string | null {
   // LinkedIn has sent the flag as a string.
-  if (typeof email !== 'string' || (verified !== true && verified !== 'true')) return null;
+  if (typeof email !== 'string' || email.length > MAX_EMAIL_CHARS || (verified !== true && verified !== 'true'))
+    return null;
   // A look-alike of a user's mailbox (`ｖictim@`) may be another person's, so an address that would have to be changed is refused.
   if (email.normalize('NFKC') !== email.normalize('NFC') || text(email) !== email.trim()) return null;
   const spelling = canonicalEmail(email) ?? legacyEmail(email);

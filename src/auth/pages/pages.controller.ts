@@ -2,6 +2,7 @@ import { Body, Controller, Get, Header, HttpCode, Post, Query, UseFilters } from
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
+import { toNfc } from '../../common/dto/text.js';
 import { ApiErrors, Public } from '../../common/http/decorators.js';
 import { AppError } from '../../common/errors.js';
 import { Context } from '../../common/http/request-context.js';
@@ -60,7 +61,7 @@ export class PagesController {
   @ApiOkResponse(HTML)
   @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'rate_limited', 'busy')
   async submitReset(@Body() form: ResetFormBody, @Context() context: RequestContext): Promise<string> {
-    if (form.password.normalize('NFC') !== form.password_repeat.normalize('NFC'))
+    if (toNfc(form.password) !== toNfc(form.password_repeat))
       throw new AppError('validation_failed', {
         details: [{ field: 'password_repeat', rule: 'mismatch', message: 'the two passwords differ' }],
       });

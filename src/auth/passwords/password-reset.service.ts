@@ -4,6 +4,7 @@ import { AuditService } from '../../audit/audit.service.js';
 import { RateLimits } from '../../rate-limit/rate-limits.js';
 import { hashOwner } from '../../rate-limit/ip-prefix.js';
 import { runInTransaction } from '../../database/transaction.js';
+import { toNfc } from '../../common/dto/text.js';
 import { AppError } from '../../common/errors.js';
 import { authResults } from '../../common/logging/metrics.js';
 import type { RequestContext } from '../../common/http/request-context.js';
@@ -62,7 +63,7 @@ export class PasswordResetService {
     const passwordHash = used ? null : await this.hash(password, owner, context);
     const use = await runInTransaction(this.database, async (tx) => {
       // In NFC, because browsers differ in how they spell accents.
-      const consumed = await this.tokens.consume(tx, owner, token, 'password_reset', password.normalize('NFC'));
+      const consumed = await this.tokens.consume(tx, owner, token, 'password_reset', toNfc(password));
       if (consumed.use === 'first') await this.newPassword.reset(tx, consumed.user, passwordHash!, context);
       return consumed.use;
     });

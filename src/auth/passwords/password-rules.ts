@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, ErrorDetail, Rule } from '../../common/errors.js';
+import { toNfc } from '../../common/dto/text.js';
 import { MAX_PASSWORD_CHARS } from '../../crypto/password-hasher.js';
 import { StrengthWorker } from './strength-worker.js';
 
@@ -31,7 +32,7 @@ export class PasswordRules {
   /** @throws AppError `weak_password`, with the broken rules under the field's name; `busy` */
   async check(password: string, owner: Owner, field = 'password'): Promise<void> {
     // As it is hashed.
-    const violations = await this.violations(password.normalize('NFC'), owner);
+    const violations = await this.violations(toNfc(password), owner);
     const details = violations.map(([rule, message]): ErrorDetail => ({ field, rule, message: `${field} ${message}` }));
     if (details.length > 0) throw new AppError('weak_password', { details });
   }
@@ -40,7 +41,7 @@ export class PasswordRules {
     const { length } = [...password];
     if (length < MIN_PASSWORD_CHARS) return [['too_short', `must have at least ${MIN_PASSWORD_CHARS} characters`]];
     if (length > MAX_PASSWORD_CHARS) return [['too_long', `must have at most ${MAX_PASSWORD_CHARS} characters`]];
-    if (password === owner.current?.normalize('NFC')) return [['same_as_current', 'must differ from the current one']];
+    if (password === toNfc(owner.current ?? '')) return [['same_as_current', 'must differ from the current one']];
     const { isWeak, isCommon, advice } = await this.strength.judge(password, wordsOf(owner));
     if (isWeak) return [['too_simple', `is too easy to guess. ${advice}`.trim()]];
     return isCommon ? [['too_common', 'must not be one of the 10,000 most common passwords. Add another word.']] : [];

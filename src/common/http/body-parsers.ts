@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
-import type { FastifyContextConfig, FastifyInstance, RequestPayload } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
 import { AppError } from '../errors.js';
 import { scanJson } from './json-scan.js';
 
@@ -51,8 +51,14 @@ function parseForm(text: string): Record<string, string> {
   return Object.fromEntries(fields);
 }
 
-/** Accepts JSON, and urlencoded forms on our own pages; answers 415 to other types. An empty body counts as missing. */
-export function useBodyParsers(fastify: FastifyInstance): void {
+/**
+ * Accepts JSON, and urlencoded forms on our own pages; answers 415 to other types. An empty body counts as missing.
+ * @param pace waits before a body of so many bytes is parsed
+ */
+export function useBodyParsers(
+  fastify: FastifyInstance,
+  pace: (request: FastifyRequest, bytes: number) => Promise<void>,
+): void {
   const parse = fastify.getDefaultJsonParser('error', 'error');
   fastify.addHook('onRoute', (route) => {
     const { streamedBytes } = (route.config ?? {}) as FastifyContextConfig;
@@ -72,21 +78,29 @@ export function useBodyParsers(fastify: FastifyInstance): void {
     return done(null, Object.assign(Readable.from([]), { receivedEncodedLength: length }));
   });
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
-    if (bytes.length === 0) return done(null, undefined);
-    // Decoding would replace invalid bytes by U+FFFD, which makes different passwords equal.
-    if (!isUtf8(bytes as Buffer)) throw new AppError('invalid_json');
-    const text = bytes.toString();
-    const scanned = scanJson(text);
-    if (!scanned) throw new AppError('bad_request');
-    requireFewEntries(scanned.entries, request.routeOptions.url);
-    return parse(request, text, (error, value) => done(error ? new AppError('invalid_json') : null, value));
-  });
-  fastify.addContentTypeParser(FORM, { parseAs: 'buffer' }, (request, bytes, done) => {
+  fastify.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: Buffer) => {
+      if (bytes.length === 0) return undefined;
+      await pace(request, bytes.length);
+      // Decoding would replace invalid bytes by U+FFFD, which makes different passwords equal.
+      if (!isUtf8(bytes)) throw new AppError('invalid_json');
+      const text = bytes.toString();
+      const scanned = scanJson(text);
+      if (!scanned) throw new AppError('bad_request');
+      requireFewEntries(scanned.entries, request.routeOptions.url);
+      return new Promise((resolve, reject) =>
+        parse(request, text, (error, value) => (error ? reject(new AppError('invalid_json')) : resolve(value))),
+      );
+    },
+  );
+  fastify.addContentTypeParser(FORM, { parseAs: 'buffer' }, async (request: FastifyRequest, bytes: Buffer) => {
     if (!request.routeOptions.config.forms) throw new AppError('unsupported_media_type');
-    if (!isUtf8(bytes as Buffer)) throw new AppError('bad_request');
+    await pace(request, bytes.length);
+    if (!isUtf8(bytes)) throw new AppError('bad_request');
     const text = bytes.toString();
     requireFewEntries(text.split('&').length, request.routeOptions.url);
-    return done(null, parseForm(text));
+    return parseForm(text);
   });
 }

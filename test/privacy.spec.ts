@@ -56,6 +56,7 @@ const TABLES: Record<string, { exported: string | { not: string }; erased: 'dele
 const NOT_EXPORTED: Record<string, string> = {
   'users.password_hash': 'a secret; has_password says that there is one',
   'users.password_generation': 'counts changes of the password',
+  'users.password_failures': 'wrong passwords of others, too',
   'users.oauth_id': 'mirrors an identity, which is exported',
   'users.password_proven_at': 'the moment stands in the audit',
   'users.email_verified_at': 'is_verified; the moment stands in the audit',

@@ -57,6 +57,16 @@ describe('a refused authentication', () => {
     ]);
   });
 
+  it('is logged as password_disabled where it is the last of too many', async () => {
+    const { id, email } = await service.member();
+    await service.sql('UPDATE users SET password_failures = 99 WHERE id = $1', [id]);
+    const client = newClient();
+    await login(service, email, WRONG, client);
+    expect(await eventsOf(client)).toEqual([
+      expect.objectContaining({ kind: 'password_disabled', account: expect.any(String) }),
+    ]);
+  });
+
   it.each([
     [
       'change',

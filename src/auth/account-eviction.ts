@@ -9,6 +9,7 @@ import { RevocationReason, SessionsService } from '../sessions/sessions.service.
 import { AvatarService } from '../users/avatars/avatar.service.js';
 import { ProfileDetailsService } from '../users/details/profile-details.service.js';
 import { IdentitiesService } from '../users/identities/identities.service.js';
+import { newPasswordCounts } from '../users/password-proof.js';
 import { changedFields } from '../users/profile.dto.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -73,7 +74,7 @@ export class AccountEviction {
       isVerified: true,
       passwordHash: null,
       passwordProvenAt: null,
-      passwordGeneration: user.passwordGeneration + 1,
+      ...newPasswordCounts(user),
       mfaEnabled: false,
       oauthProvider: null,
       oauthId: null,

@@ -44,6 +44,7 @@ import { PasswordRehash } from './passwords/password-rehash.js';
 import { PasswordResetService } from './passwords/password-reset.service.js';
 import { PasswordRules } from './passwords/password-rules.js';
 import { StrengthWorker } from './passwords/strength-worker.js';
+import { PasswordFailures } from './passwords/password-failures.js';
 import { PasswordConfirmation } from './passwords/password-confirmation.js';
 import { ReauthenticationController } from './step-up/reauthentication.controller.js';
 import { ReauthenticationService } from './step-up/reauthentication.service.js';
@@ -104,6 +105,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     RefreshService,
     ExpiredRowsCleanup,
     PasswordConfirmation,
+    PasswordFailures,
     RecentAuthentication,
     ReauthenticationService,
     JwtGuard,

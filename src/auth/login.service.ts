@@ -17,6 +17,7 @@ import { EmailVerificationService } from './email/email-verification.service.js'
 import { MfaTokens } from './mfa/mfa-tokens.js';
 import type { SignInBody } from './mfa/mfa.dto.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
+import { PasswordFailures } from './passwords/password-failures.js';
 import { PasswordRehash } from './passwords/password-rehash.js';
 import { SignInService } from './sign-in.service.js';
 
@@ -29,6 +30,7 @@ export class LoginService {
     private readonly users: UsersService,
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
+    private readonly failures: PasswordFailures,
     private readonly rehash: PasswordRehash,
     private readonly mfaTokens: MfaTokens,
     private readonly signIn: SignInService,
@@ -53,6 +55,7 @@ export class LoginService {
     const user = await this.users.findByEmail(body.email);
     const matches = await this.matchPassword(body, user, context, deadline);
     if (!user || !matches) throw this.refused('invalid_credentials');
+    const wasDisabled = this.failures.isDisabled(user);
     if (!user.isActive) throw this.refused('account_disabled');
     if (user.mfaEnabled) {
       this.rehash.afterAnswer(user, body.password);
@@ -60,7 +63,9 @@ export class LoginService {
     }
     const session = await runInTransaction(this.database, async (tx) => {
       const isUnchanged = await this.users.recordLogin(tx, user);
-      if (!isUnchanged || user.mfaEnabled) throw new ConcurrentModificationError();
+      // `user` is read again by now: wrong passwords in parallel may have disabled the password.
+      const isDisabled = !wasDisabled && this.failures.isDisabled(user);
+      if (!isUnchanged || user.mfaEnabled || isDisabled) throw new ConcurrentModificationError();
       await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
       return this.signIn.issueSession(tx, user, context, body.device_info);
     });
@@ -72,8 +77,10 @@ export class LoginService {
   private matchPassword({ email, password }: LoginBody, user: User | null, context: RequestContext, deadline: number) {
     const subject = { email, passwordGeneration: user?.passwordGeneration ?? 0 };
     const isUnconfirmed = this.settings.requireEmailVerification && user?.isVerified === false;
+    const judge = this.failures.judge(user, context);
     const onCompared = async (matches: boolean) => {
-      if (!matches || !isUnconfirmed) return matches;
+      if (!(await judge(matches))) return false;
+      if (!isUnconfirmed) return true;
       // Counted like a wrong password, so that the limit does not reveal that it was right.
       await this.verification.resendAfterSignIn(email, context);
       return false;

@@ -168,6 +168,8 @@ export function readSettings(values: Record<string, string | undefined>) {
     /** Administrators without a second factor change nothing. */
     adminRequireMfa: env.flag('ADMIN_REQUIRE_MFA', false),
     adminBootstrapEmail: readAddress(env, 'ADMIN_BOOTSTRAP_EMAIL'),
+    /** Wrong passwords of an account in a row; 0 for no limit. */
+    passwordMaxFailures: env.number('PASSWORD_MAX_FAILURES', 100, 0, 1_000_000),
     requireEmailVerification: env.flag('REQUIRE_EMAIL_VERIFICATION', false),
     /** Of new hashes; a sign-in replaces a hash of the other kind. */
     passwordHash: env.oneOf('PASSWORD_HASH', ['bcrypt', 'argon2id'], 'bcrypt'),

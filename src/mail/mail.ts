@@ -7,6 +7,7 @@ export type MailKind =
   | 'account_unlinked'
   | 'factor_changed'
   | 'sign_in_locked'
+  | 'password_disabled'
   | 'refresh_token_reused'
   | 'first_administrator'
   | 'account_deleted';

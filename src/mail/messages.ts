@@ -118,6 +118,9 @@ export const factorChangedMail = (to: Recipient, change: FactorChange) =>
 export const signInLockedMail = (to: Recipient, ipAddress: string, at: Date) =>
   compose('sign_in_locked', to, (texts) => texts.signInLocked(ipAddress, at));
 
+export const passwordDisabledMail = (to: Recipient, resetLink: string) =>
+  compose('password_disabled', to, (texts) => texts.passwordDisabled, resetLink);
+
 export const refreshTokenReusedMail = (to: Recipient) =>
   compose('refresh_token_reused', to, (texts) => texts.refreshTokenReused);
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository } from 'typeorm';
+import { ipPrefix } from '../rate-limit/ip-prefix.js';
 import { afterCommit } from '../database/transaction.js';
 import type { Authentication, RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
@@ -99,6 +100,14 @@ export class SessionsService {
   /** Includes ended sessions that are still stored; the newest first. */
   listAll(tx: EntityManager, userId: string): Promise<Session[]> {
     return tx.find(Session, { where: { userId }, order: { createdAt: 'DESC', id: 'ASC' } });
+  }
+
+  /** Whether the user has signed in from the client's network, as far as sessions are still stored. */
+  async hasSignedInFrom(userId: string, { ipAddress, behindProxy }: RequestContext): Promise<boolean> {
+    // Behind a proxy that hides them, all clients look like one.
+    if (behindProxy) return false;
+    const text = 'SELECT FROM user_sessions WHERE user_id = $1 AND ip_address <<= $2::inet LIMIT 1';
+    return (await this.rows.query<unknown[]>(text, [userId, ipPrefix(ipAddress)])).length > 0;
   }
 
   /** Moves the time of authentication to now. The transaction holds the session. */

@@ -5,6 +5,11 @@ export function hasUnprovenPassword({ passwordHash, passwordProvenAt }: User): b
   return passwordHash !== null && passwordProvenAt === null;
 }
 
+/** Starts new counts of wrong passwords and lifts locks; for a new password, or where right ones were counted. */
+export function newPasswordCounts({ passwordGeneration }: User): Partial<User> {
+  return { passwordGeneration: passwordGeneration + 1, passwordFailures: 0 };
+}
+
 /** True where a person other than the owner of the address may be able to sign in. */
 export function mayBeSquatted(user: User): boolean {
   return !user.isVerified || hasUnprovenPassword(user);

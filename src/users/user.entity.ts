@@ -52,6 +52,10 @@ export class User {
   @Column({ name: 'password_generation', type: 'integer', default: 0 })
   passwordGeneration: number;
 
+  /** Wrong passwords in a row. */
+  @Column({ name: 'password_failures', type: 'integer', default: 0 })
+  passwordFailures: number;
+
   @Column({ type: 'varchar', length: 20, default: 'user' })
   role: Role;
 

@@ -14,11 +14,12 @@ import { userUpdated } from '../../events/user-events.js';
 import { MailLinks } from '../../mail/links.js';
 import { MailQueue } from '../../mail/mail-queue.js';
 import { verificationMail } from '../../mail/messages.js';
-import { hasUnprovenPassword } from '../../users/password-proof.js';
+import { hasUnprovenPassword, newPasswordCounts } from '../../users/password-proof.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
 import { LoginThrottle } from '../passwords/login-throttle.js';
+import { PasswordFailures } from '../passwords/password-failures.js';
 import { OneTimeTokens } from './one-time-tokens.js';
 import type { VerifyEmailBody } from '../passwords/password.dto.js';
 
@@ -36,6 +37,7 @@ export class EmailVerificationService {
     private readonly audit: AuditService,
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
+    private readonly failures: PasswordFailures,
   ) {
     mails.handle('email_verification', (tx, body) => this.sendAgain(tx, body));
   }
@@ -103,8 +105,8 @@ export class EmailVerificationService {
     const entry = { actorId: user.id, targetId: user.id };
     if (!user.isVerified) {
       // Starts new counts of wrong passwords: until now right ones were refused and counted.
-      const passwordGeneration = user.passwordGeneration + 1;
-      await this.users.change(tx, user, { isVerified: true, emailVerifiedAt: new Date(), passwordGeneration });
+      const verified = { isVerified: true, emailVerifiedAt: new Date() };
+      await this.users.change(tx, user, { ...verified, ...newPasswordCounts(user) });
       await this.outbox.add(tx, userUpdated(user.id, ['is_verified']), context);
       await this.audit.record(tx, { ...entry, action: 'email.verified' }, context);
     }
@@ -114,8 +116,9 @@ export class EmailVerificationService {
   }
 
   private async requirePassword(owner: User, password: string, context: RequestContext, deadline: number) {
+    const judge = this.failures.judge(owner, context);
     const matches = await this.throttle.check(owner, context, deadline, (timeoutMs) =>
-      this.hasher.match(password, owner.passwordHash, timeoutMs, hashOwner(context, owner.email)),
+      this.hasher.match(password, owner.passwordHash, timeoutMs, hashOwner(context, owner.email), judge),
     );
     if (matches) return;
     authResults.inc({ action: 'email_verification', result: 'invalid_credentials' });

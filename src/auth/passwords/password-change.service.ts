@@ -9,6 +9,7 @@ import { PasswordHasher } from '../../crypto/password-hasher.js';
 import { UsersService } from '../../users/users.service.js';
 import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
 import { LoginThrottle } from './login-throttle.js';
+import { PasswordFailures } from './password-failures.js';
 import { PasswordUpdater } from './password-updater.js';
 import type { ChangePasswordBody } from './password.dto.js';
 import { PasswordRules } from './password-rules.js';
@@ -21,6 +22,7 @@ export class PasswordChangeService {
     private readonly rules: PasswordRules,
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
+    private readonly failures: PasswordFailures,
     private readonly newPassword: PasswordUpdater,
   ) {}
 
@@ -44,8 +46,9 @@ export class PasswordChangeService {
     const user = await this.users.getOwn(principal.userId);
     await this.rules.check(next, { email: user.email, name: user.name, current }, 'new_password');
     const owner = hashOwner(context, user.email);
+    const judge = this.failures.judge(user, context, true);
     const passwordHash = await this.throttle.check(user, context, deadline, (timeoutMs) =>
-      this.hasher.replace(current, user.passwordHash, next, timeoutMs, owner),
+      this.hasher.replace(current, user.passwordHash, next, timeoutMs, owner, judge),
     );
     if (passwordHash === null) throw this.refused();
     await runInTransaction(this.database, async (tx) => {

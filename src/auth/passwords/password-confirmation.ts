@@ -5,6 +5,7 @@ import { PasswordHasher } from '../../crypto/password-hasher.js';
 import { hashOwner } from '../../rate-limit/ip-prefix.js';
 import type { User } from '../../users/user.entity.js';
 import { LoginThrottle } from './login-throttle.js';
+import { PasswordFailures } from './password-failures.js';
 
 /** The password of a signed-in user, typed again. */
 @Injectable()
@@ -12,6 +13,7 @@ export class PasswordConfirmation {
   constructor(
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
+    private readonly failures: PasswordFailures,
   ) {}
 
   /**
@@ -22,7 +24,7 @@ export class PasswordConfirmation {
   async require(user: User, password: string, context: RequestContext, deadline: number): Promise<void> {
     const owner = hashOwner(context, user.email);
     const matches = await this.throttle.check(user, context, deadline, (timeoutMs) =>
-      this.hasher.match(password, user.passwordHash, timeoutMs, owner),
+      this.hasher.match(password, user.passwordHash, timeoutMs, owner, this.failures.judge(user, context, true)),
     );
     if (!matches) throw new AppError('invalid_credentials');
   }

@@ -7,7 +7,7 @@ import { userUpdated } from '../../events/user-events.js';
 import { MailQueue } from '../../mail/mail-queue.js';
 import { passwordChangedMail } from '../../mail/messages.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
-import { mayBeSquatted } from '../../users/password-proof.js';
+import { mayBeSquatted, newPasswordCounts } from '../../users/password-proof.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { AccountEviction } from '../account-eviction.js';
@@ -61,7 +61,7 @@ export class PasswordUpdater {
     keep?: string,
   ): Promise<void> {
     const first = user.passwordHash === null;
-    await this.users.change(tx, user, { ...changes, passwordGeneration: user.passwordGeneration + 1 });
+    await this.users.change(tx, user, { ...changes, ...newPasswordCounts(user) });
     await this.sessions.revokeAllOf(tx, user.id, 'password_changed', keep);
     await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
     if (first) await this.outbox.add(tx, userUpdated(user.id, ['has_password']), context);

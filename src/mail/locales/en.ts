@@ -97,6 +97,16 @@ export const en: Texts = {
     closing:
       'If this was you, wait 15 minutes or reset your password. If not, there is nothing to do: no one signed in.',
   }),
+  passwordDisabled: {
+    subject: 'Your password was disabled',
+    paragraphs: [
+      'There were too many wrong passwords in a row for your Meetinity account. Your password now works only from where you have ' +
+        'signed in before. Your devices stay signed in.',
+      'To use a password everywhere again, set a new one. The link works once, within one hour; after that, request a new link on the sign-in page.',
+    ],
+    label: setPassword,
+    closing: 'None of these attempts succeeded.',
+  },
   refreshTokenReused: {
     subject: 'A device was signed out of your account',
     paragraphs: [

@@ -119,6 +119,17 @@ export const fr: Texts = {
       'Si c’était vous, attendez 15 minutes ou réinitialisez votre mot de passe. Sinon, il n’y a rien à faire : la connexion' +
       ' n’a pas réussi.',
   }),
+  passwordDisabled: {
+    subject: 'Votre mot de passe a été désactivé',
+    paragraphs: [
+      'Il y a eu trop de mots de passe erronés de suite pour votre compte Meetinity. Votre mot de passe ne fonctionne plus que là où ' +
+        'vous vous êtes déjà connecté. Vos appareils restent connectés.',
+      'Pour utiliser de nouveau un mot de passe partout, choisissez-en un nouveau. Le lien fonctionne une fois, pendant une heure ; ' +
+        'ensuite, demandez un nouveau lien sur la page de connexion.',
+    ],
+    label: setPassword,
+    closing: 'Aucune de ces tentatives n’a réussi.',
+  },
   refreshTokenReused: {
     subject: 'Un appareil a été déconnecté de votre compte',
     paragraphs: [

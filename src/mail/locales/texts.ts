@@ -31,6 +31,7 @@ export interface Texts {
   accountUnlinked(provider: string): Content;
   factorChanged(change: FactorChange): Content;
   signInLocked(ipAddress: string, at: Date): Content;
+  passwordDisabled: Content;
   refreshTokenReused: Content;
   firstAdministrator: Content;
   accountDeleted: Content;

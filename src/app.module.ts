@@ -37,8 +37,8 @@ export class AppModule {
           ...poolOptions(settings),
           autoLoadEntities: true,
           migrations,
-          retryAttempts: 10,
-          retryDelay: 1000,
+          // `waitForDatabase` has retried what can be retried.
+          retryAttempts: 1,
         }),
         LifecycleModule,
         CryptoModule,

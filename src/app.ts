@@ -111,6 +111,6 @@ export async function createApp(
   useCors(fastify, settings.corsOrigins);
   app.useGlobalPipes(new RequestValidationPipe());
   app.useGlobalFilters(new ErrorFilter(logger));
-  setupSwagger(app);
+  if (settings.docsEnabled) setupSwagger(app);
   return app;
 }

@@ -1,22 +1,16 @@
-import type { Server } from 'node:http';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { migrations } from '../migrations/index.js';
-import { createApp } from './app.js';
-import { MAX_DRAIN_SECONDS, MAX_SHUTDOWN_SECONDS } from './common/http/graceful-shutdown.js';
-import { Lifecycle } from './common/lifecycle.module.js';
-import { createLogger } from './common/logging/logger.js';
+import { MAX_SHUTDOWN_SECONDS } from './common/http/graceful-shutdown.js';
+import { createLogger, type Logger } from './common/logging/logger.js';
 import { onParentExit } from './dev/parent-process.js';
 import { startEmbeddedPostgres } from './dev/embedded-postgres.js';
 import { freePort } from './dev/free-port.js';
 import { loadSettings } from './config/load.js';
-import { migrateDatabase } from './database/migrator.js';
 import type { Settings } from './config/settings.js';
-
-type Stop = () => Promise<void>;
+import type { Running } from './server.js';
 
 /** Uses the configured database, or starts an embedded one outside production. */
-async function withDatabase(settings: Settings, log: (line: string) => void): Promise<[Settings, Stop]> {
+async function withDatabase(settings: Settings, logger: Logger): Promise<[Settings, () => Promise<void>]> {
   if (settings.database.url) return [settings, async () => undefined];
+  const log = (line: string) => logger.info(line);
   const server = await startEmbeddedPostgres({ dataDir: `${settings.dataDir}/postgres`, log });
   const database = { ...settings.database, url: server.url, directUrl: server.url, embedded: true };
   return [{ ...settings, database }, () => server.stop()];
@@ -30,20 +24,16 @@ function describe(settings: Settings, address: string): string[] {
     settings.mail.smtpUrl ? 'mail by SMTP' : `mail written to ${settings.mail.directory}`,
   ];
   return [
-    `Ready: Swagger UI is at ${address}/docs`,
+    settings.docsEnabled ? `Ready: Swagger UI is at ${address}/docs` : `Ready at ${address}`,
     `Parts: ${parts.join(', ')}`,
     'To make an administrator: npm run admin:create -- --email you@example.com',
   ];
 }
 
-async function start(): Promise<void> {
-  const given = loadSettings();
-  // Links contain the port and are configured before the server listens.
-  const loaded = given.port === 0 ? loadSettings({ APP_PORT: String(await freePort(given.host)) }) : given;
-  const logger = createLogger(loaded.logging.level, loaded.logging.file);
-  const log = (line: string) => logger.info(line);
-  const [settings, stopDatabase] = await withDatabase(loaded, log);
-  let app: NestFastifyApplication | undefined;
+async function start(given: Settings, logger: Logger): Promise<void> {
+  for (const warning of given.warnings) logger.warn(warning);
+  const [settings, stopDatabase] = await withDatabase(given, logger);
+  let running: Running | undefined;
   let stopping = false;
 
   async function stop(cause: string): Promise<void> {
@@ -51,41 +41,41 @@ async function start(): Promise<void> {
     stopping = true;
     logger.info(`Stopping on ${cause}`);
     setTimeout(() => process.exit(1), MAX_SHUTDOWN_SECONDS * 1000).unref();
-    if (app) {
-      app.get(Lifecycle).startDraining();
-      const server = app.getHttpServer() as Server;
-      setTimeout(() => server.closeAllConnections(), MAX_DRAIN_SECONDS * 1000).unref();
-      await new Promise((resolve) => setTimeout(resolve, settings.shutdownDelaySeconds * 1000));
-      await app.close();
-    }
+    await running?.stop(settings.shutdownDelaySeconds);
     await stopDatabase();
     process.exit(0);
   }
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
   onParentExit(() => void stop('the end of npm'));
   try {
-    if (settings.migrateOnStart) await migrateDatabase(settings, migrations, { log });
-    app = await createApp(settings, logger);
-    await app.listen(settings.port, settings.host);
+    const { startServer } = await import('./server.js');
+    running = await startServer(settings, logger);
   } catch (error) {
     await stopDatabase();
     throw error;
   }
-  const { port } = app.getHttpServer().address() as { port: number };
-  for (const line of describe(settings, `http://localhost:${port}`)) log(line);
+  for (const line of describe(settings, `http://localhost:${running.port}`)) logger.info(line);
 }
 
 /** One line that names the variable, the port or the server at fault. */
 function explain(error: unknown): string {
   // A host with several addresses, none of which answered: the outer message is empty.
   if (error instanceof AggregateError) return error.errors.map(explain).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  const { code, message } = error as NodeJS.ErrnoException;
+  return ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL'].includes(code ?? '') ? `APP_HOST, APP_PORT: ${message}` : message;
 }
 
+/** Before there is a log, faults go to standard error. */
+let logger: Logger | undefined;
 try {
-  await start();
+  const given = loadSettings();
+  // Links contain the port and are configured before the server listens.
+  const settings = given.port === 0 ? loadSettings({ APP_PORT: String(await freePort(given.host)) }) : given;
+  logger = createLogger(settings.logging.level, settings.logging.file);
+  await start(settings, logger);
 } catch (error) {
-  process.stderr.write(`${explain(error)}\n`);
+  if (logger?.isLevelEnabled('fatal')) logger.fatal(explain(error));
+  else process.stderr.write(`${explain(error)}\n`);
   process.exit(1);
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { freePort } from '../src/dev/free-port.js';
 import { TestApp } from './support/app.js';
 import { describeWith } from './support/environment.js';
 import { MailServer } from './support/mail-server.js';
@@ -44,6 +45,28 @@ it('is documented, each metric in a table', async () => {
   expect(own.filter((name) => !documented.includes(name))).toEqual([]);
   const shown = documented.filter((name) => /_(total|seconds|waiting|parked|up|info)$/.test(name));
   expect(shown.filter((name) => !names.includes(name))).toEqual([]);
+});
+
+it('has a port of its own with METRICS_PORT, where /health counts users', async () => {
+  const port = await freePort();
+  const apart = await TestApp.start({ METRICS_PORT: String(port) });
+  const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+  const [metrics, health] = await Promise.all([get('/metrics'), get('/health')]);
+  expect([metrics.status, metrics.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/plain')]);
+  expect(await metrics.text()).toContain('meetinity_user_info');
+  expect([health.status, ((await health.json()) as any).metrics.total_users]).toEqual([200, 1]);
+  for (const path of ['/', '/auth/login', '/users/profile']) expect((await get(path)).status).toBe(404);
+  const inside = await Promise.all(['/metrics', '/health'].map((path) => apart.get(path)));
+  expect(inside.map(({ status }) => status)).toEqual([404, 200]);
+  expect(inside[1]!.body.metrics).toEqual({ active_users: null, total_users: null, oauth_providers: null });
+  await apart.stop();
+  await expect(get('/metrics')).rejects.toThrow();
+});
+
+it('hides the documents unless DOCS_ENABLED', async () => {
+  const hidden = await TestApp.start({ DOCS_ENABLED: 'false' });
+  for (const path of ['/docs', '/docs-json', '/docs/swagger-ui.css']) expect((await hidden.get(path)).status).toBe(404);
+  await hidden.stop();
 });
 
 describeWith('redis', 'the gauge of dependencies', () => {

@@ -65,11 +65,13 @@ it('names each address of an unreachable database', async () => {
     dns.lookup = (name, ...rest) => (rest[0].all ? rest[1](null, addresses) : rest.at(-1)(null, '127.0.0.1', 4));`;
   const values = testValues({
     DATABASE_URL: 'postgresql://somebody@of-two-addresses.example:1/meetinity',
+    START_TIMEOUT_SECONDS: '0',
     NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(resolver)}`,
   });
-  const service = startService(values, ['ignore', 'ignore', 'pipe']);
-  const [[code], stderr] = await Promise.all([once(service, 'exit'), text(service.stderr!)]);
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/^.*127\.0\.0\.1:1; .*127\.0\.0\.2:1\n$/)]);
+  const service = startService(values, ['ignore', 'pipe', 'inherit']);
+  const [[code], lines] = await Promise.all([once(service, 'exit'), text(service.stdout!)]);
+  const { level, msg } = JSON.parse(lines.trim().split('\n').at(-1)!);
+  expect([code, level, msg]).toEqual([1, 'fatal', expect.stringMatching(/^.*127\.0\.0\.1:1; .*127\.0\.0\.2:1$/)]);
 });
 
 it('stops in time with an idle connection open', async () => {

@@ -37,6 +37,7 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
     throw new Error(`the benchmark needs all three servers: ${JSON.stringify(services.missing)}`);
   const values: Values = {
     NODE_ENV: 'production',
+    DOCS_ENABLED: 'true',
     PUBLIC_BASE_URL: 'http://localhost:8081',
     DATABASE_URL: postgres.adminUrl,
     REDIS_URL: redis.url,

@@ -1,9 +1,32 @@
-/** A variable failed its check; the process exits with this one-line message. */
+/** Variables failed their checks; the message has one line for each fault. */
 export class SettingsError extends Error {}
 
-/** Typed reads from the environment. Every failure names the variable. An empty value counts as unset. */
+/**
+ * Typed reads from the environment, where an empty value counts as unset. Each fault names its variable and is collected; what
+ * is returned instead is never used.
+ */
 export class EnvReader {
-  constructor(private readonly values: Record<string, string | undefined>) {}
+  constructor(
+    private readonly values: Record<string, string | undefined>,
+    readonly faults: string[] = [],
+  ) {}
+
+  fault(message: string): void {
+    // A secret whose file cannot be read is not missing as well.
+    const isKnown = this.faults.some((fault) => fault.startsWith(`${message.split(' ')[0]}_FILE `));
+    if (!isKnown && !this.faults.includes(message)) this.faults.push(message);
+  }
+
+  /** Collects the SettingsError of a check. */
+  attempt<T>(check: () => T): T | undefined {
+    try {
+      return check();
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error;
+      this.fault(error.message);
+      return undefined;
+    }
+  }
 
   text(name: string): string | undefined {
     const value = this.values[name]?.trim();
@@ -14,9 +37,9 @@ export class EnvReader {
     const value = this.text(name);
     if (value === undefined) return fallback;
     const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max)
-      throw new SettingsError(`${name} must be a whole number from ${min} to ${max}, not "${value}"`);
-    return number;
+    if (Number.isInteger(number) && number >= min && number <= max) return number;
+    this.fault(`${name} must be a whole number from ${min} to ${max}, not "${value}"`);
+    return fallback;
   }
 
   flag(name: string, fallback: boolean): boolean {
@@ -24,15 +47,16 @@ export class EnvReader {
     if (value === undefined) return fallback;
     if (['true', '1', 'yes', 'on'].includes(value)) return true;
     if (['false', '0', 'no', 'off'].includes(value)) return false;
-    throw new SettingsError(`${name} must be true or false, not "${value}"`);
+    this.fault(`${name} must be true or false, not "${value}"`);
+    return fallback;
   }
 
   oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
     const value = this.text(name);
     if (value === undefined) return fallback;
     const found = allowed.find((item) => item.toLowerCase() === value.toLowerCase());
-    if (!found) throw new SettingsError(`${name} must be one of ${allowed.join(', ')}, not "${value}"`);
-    return found;
+    if (!found) this.fault(`${name} must be one of ${allowed.join(', ')}, not "${value}"`);
+    return found ?? fallback;
   }
 
   list(name: string, fallback: string[] = []): string[] {
@@ -47,7 +71,7 @@ export class EnvReader {
   /** Two variables that must be set together; null if neither is. */
   pair(first: string, second: string): [string, string] | null {
     const [one, other] = [this.text(first), this.text(second)];
-    if (!one !== !other) throw new SettingsError(`${first} and ${second} must be set together`);
+    if (!one !== !other) this.fault(`${first} and ${second} must be set together`);
     return one && other ? [one, other] : null;
   }
 
@@ -55,26 +79,29 @@ export class EnvReader {
   url(name: string, protocols: readonly string[], fallback?: string): string | undefined {
     const value = this.text(name);
     if (value === undefined) return fallback;
-    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol))
-      throw new SettingsError(`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
-    this.checkCredentials(name, value);
-    return value;
+    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
+      this.fault(`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+      return fallback;
+    }
+    return this.hasValidCredentials(name, value) ? value : fallback;
   }
 
   /** Drivers percent-decode credentials and fail on a bare `%` without naming the variable. */
-  checkCredentials(name: string, url: string): void {
+  hasValidCredentials(name: string, url: string): boolean {
     const { username, password } = new URL(url);
     try {
       decodeURIComponent(username + password);
+      return true;
     } catch {
-      throw new SettingsError(`${name} must have the special characters of its password percent-encoded, "%" as "%25"`);
+      this.fault(`${name} must have the special characters of its password percent-encoded, "%" as "%25"`);
+      return false;
     }
   }
 
   /** A URL that paths are appended to, without its trailing slash. */
   baseUrl(name: string, fallback?: string): string | undefined {
     const value = this.url(name, ['http:', 'https:'], fallback);
-    if (value?.includes('?')) throw new SettingsError(`${name} must be a URL without a query`);
+    if (value?.includes('?')) this.fault(`${name} must be a URL without a query`);
     return value?.replace(/\/+$/, '');
   }
 }

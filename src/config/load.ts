@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { readSettings, Settings, SettingsError } from './settings.js';
-
-type Values = Record<string, string | undefined>;
+import { readSettings, Settings } from './settings.js';
+import { oldNamesWarning, readEnvFile, readSecretFiles, type Values } from './variables.js';
 
 /** Never overwrites: concurrent first starts must use the same secrets. */
 function moveIfAbsent(source: string, target: string): void {
@@ -36,31 +35,23 @@ function developmentSecrets(dataDir: string): Values {
   return parseEnv(readFileSync(file, 'utf8')) as Values;
 }
 
-/** The variables of the file that `ENV_FILE` names; by default of `.env`, if it exists. */
-function fileValues(): Values {
-  const named = process.env.ENV_FILE?.trim();
-  const file = named ?? '.env';
-  if (named === '' || (named === undefined && !existsSync(file))) return {};
-  try {
-    // libuv reads this variable itself, from the environment only.
-    return { ...(parseEnv(readFileSync(file, 'utf8')) as Values), UV_THREADPOOL_SIZE: undefined };
-  } catch (error) {
-    throw new SettingsError(`ENV_FILE must name a file that can be read (${(error as Error).message})`);
-  }
-}
-
 function withoutEmpty(values: Values): Values {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value?.trim()));
 }
 
 /**
- * Reads the settings from the environment, then `.env`, then (outside production) generated secrets. An empty variable in the
- * environment counts as unset and hides the one in the file.
+ * Reads the settings from the environment, then `.env`, then the files of secrets, then (outside production) generated secrets.
+ * An empty variable in the environment counts as unset and hides the one in `.env`.
  * @throws SettingsError
  */
 export function loadSettings(overrides: Values = {}): Settings {
-  const values: Values = { ...fileValues(), ...process.env, ...overrides };
+  const faults: string[] = [];
+  const given: Values = { ...readEnvFile(faults), ...process.env, ...overrides };
+  const values = { ...given, ...readSecretFiles(given, faults) };
   const production = values.NODE_ENV?.trim().toLowerCase() === 'production';
-  if (production || (values.JWT_SECRET && values.ENCRYPTION_KEYS)) return readSettings(values);
-  return readSettings({ ...developmentSecrets(values.DATA_DIR || '.data'), ...withoutEmpty(values) });
+  const settings =
+    production || (values.JWT_SECRET && values.ENCRYPTION_KEYS)
+      ? readSettings(values, faults)
+      : readSettings({ ...developmentSecrets(values.DATA_DIR || '.data'), ...withoutEmpty(values) }, faults);
+  return { ...settings, warnings: [...settings.warnings, ...oldNamesWarning(values)] };
 }

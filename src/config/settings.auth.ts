@@ -1,23 +1,23 @@
 import { createPrivateKey, KeyObject } from 'node:crypto';
-import { EnvReader, SettingsError } from './env-reader.js';
+import { EnvReader } from './env-reader.js';
 
 /** Placeholders of documentation and examples. */
 const EXAMPLE_SECRETS = /your-|example|change-?me|secret-key|placeholder|<.*>/i;
 
-function requireStrong(name: string, secret: string): void {
-  if (Buffer.byteLength(secret) < 32) throw new SettingsError(`${name} must be at least 32 bytes in production`);
+function requireStrong(env: EnvReader, name: string, secret: string): void {
+  if (Buffer.byteLength(secret) < 32) return env.fault(`${name} must be at least 32 bytes in production`);
   if (EXAMPLE_SECRETS.test(secret) || new Set(secret).size < 8)
-    throw new SettingsError(`${name} looks like an example value; make one with: openssl rand -base64 48`);
+    env.fault(`${name} looks like an example value; make one with: openssl rand -base64 48`);
 }
 
 /** The secret that signs, and the previous one, which still verifies and must be as strong. */
 export function readJwtSecrets(env: EnvReader, production: boolean) {
   const secret = env.text('JWT_SECRET');
   const previousSecret = env.text('JWT_SECRET_PREVIOUS') ?? null;
-  if (!secret) throw new SettingsError('JWT_SECRET is required');
-  if (production) requireStrong('JWT_SECRET', secret);
-  if (production && previousSecret) requireStrong('JWT_SECRET_PREVIOUS', previousSecret);
-  return { secret, previousSecret };
+  if (!secret) env.fault('JWT_SECRET is required');
+  else if (production) requireStrong(env, 'JWT_SECRET', secret);
+  if (production && previousSecret) requireStrong(env, 'JWT_SECRET_PREVIOUS', previousSecret);
+  return { secret: secret ?? '', previousSecret };
 }
 
 export interface EncryptionKey {
@@ -33,14 +33,14 @@ export function readEncryptionKeys(env: EnvReader, production: boolean): Encrypt
     const match = /^(?<kid>[A-Za-z0-9_-]{1,32}):(?<key>[A-Za-z0-9+/_-]{43}=?)$/.exec(entry);
     const key = Buffer.from(match?.groups?.key ?? '', 'base64');
     if (!match?.groups || key.length !== 32)
-      throw new SettingsError('ENCRYPTION_KEYS must be a list of kid:key, each key 32 bytes in base64');
-    if (production && new Set(key).size < 8)
-      throw new SettingsError('ENCRYPTION_KEYS looks like an example value; make a key with: openssl rand -base64 32');
-    return { kid: match.groups.kid!, key };
+      env.fault('ENCRYPTION_KEYS must be a list of kid:key, each key 32 bytes in base64');
+    else if (production && new Set(key).size < 8)
+      env.fault('ENCRYPTION_KEYS looks like an example value; make a key with: openssl rand -base64 32');
+    return { kid: match?.groups?.kid ?? '', key };
   });
-  if (keys.length === 0) throw new SettingsError('ENCRYPTION_KEYS is required');
+  if (keys.length === 0) env.fault('ENCRYPTION_KEYS is required');
   if (new Set(keys.map(({ kid }) => kid)).size !== keys.length)
-    throw new SettingsError('ENCRYPTION_KEYS names the same key id twice');
+    env.fault('ENCRYPTION_KEYS names the same key id twice');
   return keys;
 }
 
@@ -59,7 +59,8 @@ export function readPrivateKeys(env: EnvReader): KeyObject[] {
   } catch {
     // The message of the library could hold a part of the key.
   }
-  throw new SettingsError('JWT_PRIVATE_KEYS must be private keys of the curve P-256, as PEM or JWK');
+  env.fault('JWT_PRIVATE_KEYS must be private keys of the curve P-256, as PEM or JWK');
+  return [];
 }
 
 function readJwks(json: { keys?: object[] } | object[]): object[] {
@@ -106,7 +107,7 @@ function readRedirects(env: EnvReader): string[] {
   const entries = env.list('OAUTH_REDIRECT_ALLOWLIST');
   for (const entry of entries)
     if (!URL.canParse(entry) || entry.includes('#') || DANGEROUS_SCHEMES.test(new URL(entry).protocol))
-      throw new SettingsError('OAUTH_REDIRECT_ALLOWLIST must be a list of absolute addresses without a fragment');
+      env.fault('OAUTH_REDIRECT_ALLOWLIST must be a list of absolute addresses without a fragment');
   return entries;
 }
 

@@ -1,5 +1,5 @@
 import { readCertificates } from './certificates.js';
-import { EnvReader, SettingsError } from './env-reader.js';
+import { EnvReader } from './env-reader.js';
 import { readPostgresTls, SSL_MODES, type SslDefaults } from './postgres-tls.js';
 
 const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+[a-z0-9_]+):\/\//;
@@ -8,17 +8,19 @@ const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+[a-z0-9_]+):\/\//;
 function readPostgresUrl(env: EnvReader, name: string, ssl: SslDefaults): string | null {
   const value = env.text(name);
   if (value === undefined) return null;
-  if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value))
-    throw new SettingsError(`${name} must be a URL that starts with postgresql:// or postgres://`);
-  env.checkCredentials(name, value);
+  if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value)) {
+    env.fault(`${name} must be a URL that starts with postgresql:// or postgres://`);
+    return null;
+  }
+  if (!env.hasValidCredentials(name, value)) return null;
   const url = value.replace(POSTGRES_PROTOCOLS, 'postgresql://');
-  readPostgresTls(name, url, ssl);
+  env.attempt(() => readPostgresTls(name, url, ssl));
   return url;
 }
 
 function readCa(env: EnvReader, name: string): string | null {
   const value = env.text(name);
-  return value === undefined ? null : readCertificates(name, value);
+  return (value && env.attempt(() => readCertificates(name, value))) ?? null;
 }
 
 /** A role that the service connects as and that owns no tables. */
@@ -28,13 +30,13 @@ export interface RuntimeRole {
 }
 
 /** The roles in the service's URLs that do not own the tables, usually one. */
-function readRuntimeRoles(ownerUrl: string, urls: (string | null)[]): RuntimeRole[] {
+function readRuntimeRoles(env: EnvReader, ownerUrl: string, urls: (string | null)[]): RuntimeRole[] {
   const [owner, ...roles] = [ownerUrl, ...urls].map((address) => {
     const { username, password } = new URL(address!);
     return { name: decodeURIComponent(username), password: decodeURIComponent(password) };
   });
   if ([owner!, ...roles].some(({ name }) => name === ''))
-    throw new SettingsError('DATABASE_OWNER_URL needs the name of a role, and so does DATABASE_URL beside it');
+    env.fault('DATABASE_OWNER_URL needs the name of a role, and so does DATABASE_URL beside it');
   const named = new Map(roles.map((role) => [role.name, role]));
   return [...named.values()].filter(({ name }) => name !== owner!.name);
 }
@@ -42,9 +44,11 @@ function readRuntimeRoles(ownerUrl: string, urls: (string | null)[]): RuntimeRol
 export function readDatabase(env: EnvReader, production: boolean) {
   const ssl = { mode: env.oneOf('DATABASE_SSL_MODE', SSL_MODES, 'prefer'), ca: readCa(env, 'DATABASE_SSL_CA') };
   const url = readPostgresUrl(env, 'DATABASE_URL', ssl);
-  if (production && !url) throw new SettingsError('DATABASE_URL is required when NODE_ENV is production');
+  if (production && env.text('DATABASE_URL') === undefined)
+    env.fault('DATABASE_URL is required when NODE_ENV is production');
   const ownerUrl = readPostgresUrl(env, 'DATABASE_OWNER_URL', ssl);
-  if (ownerUrl && !url) throw new SettingsError('DATABASE_OWNER_URL needs DATABASE_URL too, for the service itself');
+  if (ownerUrl && env.text('DATABASE_URL') === undefined)
+    env.fault('DATABASE_OWNER_URL needs DATABASE_URL too, for the service itself');
   const directUrl = readPostgresUrl(env, 'DATABASE_DIRECT_URL', ssl) ?? url;
   return {
     /** null: the service starts an embedded PostgreSQL. */
@@ -52,7 +56,7 @@ export function readDatabase(env: EnvReader, production: boolean) {
     /** Connects past a pooler as the owner of the tables, for migrations and commands; null: `directUrl` does. */
     ownerUrl,
     /** Migrations grant them their privileges; empty if one role does everything. */
-    runtimeRoles: ownerUrl ? readRuntimeRoles(ownerUrl, [url, directUrl]) : [],
+    runtimeRoles: ownerUrl && url ? readRuntimeRoles(env, ownerUrl, [url, directUrl]) : [],
     /** True once the embedded server runs. */
     embedded: false,
     /** For migrations, LISTEN and advisory locks, which need session state: a pooler in transaction mode breaks them. */
@@ -69,7 +73,7 @@ function readAddresses(env: EnvReader, name: string) {
   return env.list(name).map((entry) => {
     const [, host = '', digits] = /^([^:\s]+):(\d{1,5})$/.exec(entry) ?? [];
     const port = Number(digits);
-    if (!(port >= 1 && port <= 65_535)) throw new SettingsError(`${name} must be a list of host:port`);
+    if (!(port >= 1 && port <= 65_535)) env.fault(`${name} must be a list of host:port`);
     return { host, port };
   });
 }
@@ -78,13 +82,13 @@ export function readRedis(env: EnvReader) {
   const sentinels = readAddresses(env, 'REDIS_SENTINELS');
   const url = env.url('REDIS_URL', ['redis:', 'rediss:']) ?? null;
   if (sentinels.length > 0 && !url)
-    throw new SettingsError('REDIS_SENTINELS needs REDIS_URL too, for the password and the database number');
+    env.fault('REDIS_SENTINELS needs REDIS_URL too, for the password and the database number');
   // The driver would use database 0 instead, which may hold another application's keys.
   if (url && !/^\/?\d*$/.test(new URL(url).pathname))
-    throw new SettingsError('REDIS_URL must have a database number behind its "/", or nothing');
+    env.fault('REDIS_URL must have a database number behind its "/", or nothing');
   const ca = readCa(env, 'REDIS_SSL_CA');
   // Otherwise the connection would silently stay unencrypted.
-  if (ca && !url?.startsWith('rediss:')) throw new SettingsError('REDIS_SSL_CA needs a REDIS_URL with rediss://');
+  if (ca && !url?.startsWith('rediss:')) env.fault('REDIS_SSL_CA needs a REDIS_URL with rediss://');
   return { url, ca, sentinels, sentinelName: env.text('REDIS_SENTINEL_NAME') ?? 'mymaster' };
 }
 
@@ -93,7 +97,7 @@ const SASL_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
 export function readTopicName(env: EnvReader, name: string, fallback: string): string {
   const topic = env.text(name) ?? fallback;
   if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic))
-    throw new SettingsError(`${name} must be 1 to 249 of letters, digits, ".", "_" and "-"`);
+    env.fault(`${name} must be 1 to 249 of letters, digits, ".", "_" and "-"`);
   return topic;
 }
 
@@ -101,8 +105,7 @@ export function readKafka(env: EnvReader) {
   const brokers = readAddresses(env, 'KAFKA_BOOTSTRAP_SERVERS').map(({ host, port }) => `${host}:${port}`);
   const topic = readTopicName(env, 'KAFKA_USER_TOPIC', 'user.events');
   const securityTopic = readTopicName(env, 'KAFKA_SECURITY_TOPIC', 'user.security');
-  if (topic === securityTopic)
-    throw new SettingsError('KAFKA_SECURITY_TOPIC must be another topic than KAFKA_USER_TOPIC');
+  if (topic === securityTopic) env.fault('KAFKA_SECURITY_TOPIC must be another topic than KAFKA_USER_TOPIC');
   const protocol = env.oneOf(
     'KAFKA_SECURITY_PROTOCOL',
     ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const,
@@ -112,13 +115,11 @@ export function readKafka(env: EnvReader) {
   const username = env.text('KAFKA_SASL_USERNAME');
   const password = env.text('KAFKA_SASL_PASSWORD');
   if (protocol.startsWith('SASL') && (!username || !password))
-    throw new SettingsError(`KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are required with ${protocol}`);
+    env.fault(`KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD are required with ${protocol}`);
   const topicReplication = env.number('KAFKA_TOPIC_REPLICATION', -1, -1, 100);
-  if (topicReplication === 0)
-    throw new SettingsError('KAFKA_TOPIC_REPLICATION must be -1 or a number of replicas, not 0');
+  if (topicReplication === 0) env.fault('KAFKA_TOPIC_REPLICATION must be -1 or a number of replicas, not 0');
   const ca = readCa(env, 'KAFKA_SSL_CA');
-  if (ca && !protocol.endsWith('SSL'))
-    throw new SettingsError('KAFKA_SSL_CA needs a KAFKA_SECURITY_PROTOCOL of SSL or SASL_SSL');
+  if (ca && !protocol.endsWith('SSL')) env.fault('KAFKA_SSL_CA needs a KAFKA_SECURITY_PROTOCOL of SSL or SASL_SSL');
   return {
     /** Empty: events stay in the outbox. */
     brokers,

@@ -1,4 +1,4 @@
-import { EnvReader, SettingsError } from './env-reader.js';
+import { EnvReader } from './env-reader.js';
 import { readTopicName } from './settings.connections.js';
 
 /** @param name the variable that names the bucket; all buckets share endpoint and credentials */
@@ -14,17 +14,15 @@ export function readAuditWitness(env: EnvReader, dataDir: string, publicBaseUrl:
   const encoded = env.text('AUDIT_WITNESS_KEY');
   const name = env.text('AUDIT_WITNESS_NAME') ?? `${new URL(publicBaseUrl).host}/audit`;
   // The names that C2SP's signed-note allows.
-  if (!/^[^\s+]{1,200}$/.test(name)) throw new SettingsError('AUDIT_WITNESS_NAME must have no spaces and no "+"');
+  if (!/^[^\s+]{1,200}$/.test(name)) env.fault('AUDIT_WITNESS_NAME must have no spaces and no "+"');
   const topic = readTopicName(env, 'KAFKA_AUDIT_TOPIC', 'audit.checkpoints');
   const folder = env.text('AUDIT_WITNESS_FOLDER') ?? `${dataDir}/audit`;
   const s3 = readBucket(env, 'AUDIT_WITNESS_BUCKET');
   if (encoded === undefined) return null;
   const key = Buffer.from(encoded, 'base64');
   if (!/^[A-Za-z0-9+/]{43}=$/.test(encoded) || new Set(key).size < 8)
-    throw new SettingsError(
-      'AUDIT_WITNESS_KEY must be 32 random bytes in base64; make them with: openssl rand -base64 32',
-    );
+    env.fault('AUDIT_WITNESS_KEY must be 32 random bytes in base64; make them with: openssl rand -base64 32');
   if (env.text('KAFKA_BOOTSTRAP_SERVERS') === undefined)
-    throw new SettingsError('AUDIT_WITNESS_KEY needs KAFKA_BOOTSTRAP_SERVERS: checkpoints go to Kafka too');
+    env.fault('AUDIT_WITNESS_KEY needs KAFKA_BOOTSTRAP_SERVERS: checkpoints go to Kafka too');
   return { key, name, topic, folder, s3 };
 }

@@ -44,7 +44,7 @@ function readExtensions(env: EnvReader): string[] {
   const extensions = env.list('ALLOWED_EXTENSIONS', ['jpg', 'jpeg', 'png', 'gif']).map((e) => e.toLowerCase());
   // An entry with a dot would match no file: it is compared with what follows the last one.
   if (extensions.length === 0 || !extensions.every((extension) => /^[a-z0-9]{1,10}$/.test(extension)))
-    throw new SettingsError('ALLOWED_EXTENSIONS must be a list of file name extensions without dots');
+    env.fault('ALLOWED_EXTENSIONS must be a list of file name extensions without dots');
   return extensions;
 }
 
@@ -58,9 +58,7 @@ function readOrigins(env: EnvReader): string[] {
     return origin === 'null' || origin === entry;
   };
   if (!origins.every((entry) => entry === '*' || isOrigin(entry)))
-    throw new SettingsError(
-      'CORS_ORIGINS must be a list of origins such as https://app.example.com, without paths, or *',
-    );
+    env.fault('CORS_ORIGINS must be a list of origins such as https://app.example.com, without paths, or *');
   return origins;
 }
 
@@ -77,7 +75,7 @@ function readUploads(env: EnvReader) {
 function readMail(env: EnvReader, dataDir: string) {
   const from = env.text('MAIL_FROM') ?? 'Meetinity <no-reply@meetinity.local>';
   if (!/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/.test(from))
-    throw new SettingsError('MAIL_FROM must be an e-mail address, or a name and an address in angle brackets');
+    env.fault('MAIL_FROM must be an e-mail address, or a name and an address in angle brackets');
   return {
     smtpUrl: env.url('SMTP_URL', ['smtp:', 'smtps:']) ?? null,
     from,
@@ -106,7 +104,7 @@ function readJwt(env: EnvReader, production: boolean) {
 
 function readAddress(env: EnvReader, name: string): string | null {
   const address = env.text(name);
-  if (address !== undefined && !isKnownSpelling(address)) throw new SettingsError(`${name} must be an e-mail address`);
+  if (address !== undefined && !isKnownSpelling(address)) env.fault(`${name} must be an e-mail address`);
   return address ?? null;
 }
 
@@ -116,11 +114,18 @@ function readPort(env: EnvReader): number {
   return env.number(name, 8081, 0, 65_535);
 }
 
+function readMetricsPort(env: EnvReader, port: number): number | null {
+  if (env.text('METRICS_PORT') === undefined) return null;
+  const own = env.number('METRICS_PORT', 0, 1, 65_535);
+  if (own === port) env.fault('METRICS_PORT must differ from APP_PORT');
+  return own;
+}
+
 /** Mailed links contain it, so production has no default. */
 function readPublicBaseUrl(env: EnvReader, production: boolean, port: number): string {
-  const url = env.baseUrl('PUBLIC_BASE_URL', production ? undefined : `http://localhost:${port}`);
-  if (!url) throw new SettingsError('PUBLIC_BASE_URL is required when NODE_ENV is production');
-  return url;
+  if (production && env.text('PUBLIC_BASE_URL') === undefined)
+    env.fault('PUBLIC_BASE_URL is required when NODE_ENV is production');
+  return env.baseUrl('PUBLIC_BASE_URL', `http://localhost:${port}`)!;
 }
 
 function readLogging(env: EnvReader) {
@@ -134,10 +139,27 @@ function readLogging(env: EnvReader) {
 
 /**
  * Every setting of the service, read and checked once at start.
- * @throws SettingsError naming the first invalid variable
+ * @param faults found before
+ * @throws SettingsError with a line for each invalid variable
  */
-export function readSettings(values: Record<string, string | undefined>) {
-  const env = new EnvReader(values);
+export function readSettings(values: Record<string, string | undefined>, faults: string[] = []) {
+  const env = new EnvReader(values, [...faults]);
+  const settings = readAll(env);
+  if (env.faults.length > 0) throw new SettingsError(env.faults.join('\n'));
+  return { ...settings, warnings: productionWarnings(settings) };
+}
+
+/** One line for each choice that rarely is one. */
+function productionWarnings({ production, redis, kafka, corsOrigins }: ReturnType<typeof readAll>): string[] {
+  if (!production) return [];
+  return [
+    redis.url ? '' : 'REDIS_URL is not set: nothing is cached, and each process counts rate limits by itself',
+    kafka.brokers.length > 0 ? '' : 'KAFKA_BOOTSTRAP_SERVERS is not set: events stay in the database',
+    corsOrigins.includes('*') ? 'CORS_ORIGINS=* lets every web site call the service with the tokens it has' : '',
+  ].filter(Boolean);
+}
+
+function readAll(env: EnvReader) {
   const environment = env.oneOf('NODE_ENV', ['development', 'test', 'production'], 'development');
   const production = environment === 'production';
   const dataDir = env.text('DATA_DIR') ?? '.data';
@@ -160,10 +182,16 @@ export function readSettings(values: Record<string, string | undefined>) {
     /** Of the sources that the image was built from. */
     commit: env.text('GIT_COMMIT') ?? 'unknown',
     metricsEnabled: env.flag('METRICS_ENABLED', true),
+    /** Null: `/metrics` is on the port of the API. */
+    metricsPort: readMetricsPort(env, port),
+    /** Serves `/docs` and `/docs-json`. */
+    docsEnabled: env.flag('DOCS_ENABLED', !production),
     /** Enables the routes of the platform's existing apps. */
     compatEnabled: env.flag('COMPAT_ENABLED', true),
     /** From failing readiness to closing the port, so that load balancers notice. */
     shutdownDelaySeconds: env.number('SHUTDOWN_DELAY_SECONDS', production ? 3 : 0, 0, 10),
+    /** For which a start retries a database that refuses connections or cannot be resolved. */
+    startTimeoutSeconds: env.number('START_TIMEOUT_SECONDS', 30, 0, 600),
     migrateOnStart: env.flag('MIGRATE_ON_START', true),
     /** Administrators without a second factor change nothing. */
     adminRequireMfa: env.flag('ADMIN_REQUIRE_MFA', false),

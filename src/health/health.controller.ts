@@ -3,20 +3,24 @@ import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagg
 import type { FastifyReply } from 'fastify';
 import { ApiErrors, Public } from '../common/http/decorators.js';
 import { HealthBody, LiveBody } from './health.dto.js';
+import { Settings } from '../config/settings.js';
 import { HealthService } from './health.service.js';
 
 @ApiTags('health')
 @Public()
 @Controller()
 export class HealthController {
-  constructor(private readonly health: HealthService) {}
+  constructor(
+    private readonly health: HealthService,
+    private readonly settings: Settings,
+  ) {}
 
   @Get('health')
   @ApiOperation({ operationId: 'getHealth', summary: 'The state of the service and of what it depends on' })
   @ApiOkResponse({ type: HealthBody })
   @ApiResponse({ status: 503, type: HealthBody, description: 'PostgreSQL cannot be reached' })
   async report(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthBody> {
-    const body = await this.health.report();
+    const body = await this.health.report(this.settings.metricsPort === null);
     reply.status(body.status === 'down' ? 503 : 200);
     return body;
   }

@@ -20,7 +20,7 @@ export class MetricsController {
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   @ApiErrors('not_found')
   async metrics(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
-    if (!this.settings.metricsEnabled) throw new AppError('not_found');
+    if (!this.settings.metricsEnabled || this.settings.metricsPort !== null) throw new AppError('not_found');
     reply.header('content-type', this.service.contentType);
     return this.service.report();
   }

@@ -8,7 +8,15 @@ const RETRY_MS = 500;
 const CONNECT_TIMEOUT_MS = 3000;
 
 /** The server does not listen yet, has no address yet, or says that it is starting (57P03). */
-const TRANSIENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', '57P03']);
+const TRANSIENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  '57P03',
+]);
 
 /**
  * Returns once every server of the start accepts a connection. Wrong passwords and the like are not retried.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { install, pathOf, run } from '../scripts/services/tools.js';
 import { TestApp } from './support/app.js';
-import { workerDatabase } from './support/environment.js';
+import { describeUnless, workerDatabase } from './support/environment.js';
 import { OwnPostgres } from './support/postgres-server.js';
 import { runScript } from './support/scripts.js';
 
@@ -20,7 +20,9 @@ const as = (role: string) =>
 
 beforeAll(async () => {
   if (!pathOf('pg_dump') && process.env.CI === 'true')
-    await install({ apt: ['postgresql-client'], apk: ['postgresql15-client'], dnf: ['postgresql'] }, console.error);
+    await install({ apt: ['postgresql-client'], apk: ['postgresql15-client'], dnf: ['postgresql'] }, (line) =>
+      process.stderr.write(`${line}\n`),
+    );
   [service, server] = await Promise.all([TestApp.start(), OwnPostgres.start()]);
 }, 60_000);
 afterAll(async () => {
@@ -31,11 +33,9 @@ afterAll(async () => {
 });
 
 const obstacle = pathOf('pg_dump') || process.env.CI === 'true' ? null : 'no pg_dump on the PATH';
-if (obstacle) process.stderr.write(`skipped: backup and restore (${obstacle})\n`);
 
-(obstacle ? it.skip : it)(
-  'signs in after a restore into an empty server, and reads personal fields with the same keys',
-  async () => {
+describeUnless(obstacle, 'a backup', () => {
+  it('signs in after a restore into an empty server, and reads personal fields with the same keys', async () => {
     const member = await service.member();
     expect((await service.put('/users/profile', PROFILE, member.access)).status).toBe(200);
     await run('pg_dump', ['--format=custom', `--file=${dump}`, await workerDatabase()]);
@@ -66,6 +66,5 @@ if (obstacle) process.stderr.write(`skipped: backup and restore (${obstacle})\n`
       ...PROFILE,
       phone: null,
     });
-  },
-  60_000,
-);
+  }, 60_000);
+});

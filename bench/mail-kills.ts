@@ -17,7 +17,7 @@ import { FieldCipher } from '../src/crypto/field-cipher.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { startEmbeddedPostgres } from '../src/dev/embedded-postgres.js';
 import { MailQueue } from '../src/mail/mail-queue.js';
-import { passwordChangedMail } from '../src/mail/messages.js';
+import { addressTakenMail } from '../src/mail/messages.js';
 
 const COMMAND = {
   call: 'npm run bench:mail-kills --',
@@ -89,7 +89,7 @@ async function measure(kills: number, count: number, lease: number): Promise<boo
     const state = { queued: 0, killed: 0, rolledBack: 0 };
     const write = async () => {
       for (let n = 0; state.killed < kills; n += 1) {
-        const mail = passwordChangedMail({ id: randomUUID(), email: `m${n}@example.com`, name: 'Ada', locale: 'en' });
+        const mail = addressTakenMail({ id: randomUUID(), email: `m${n}@example.com`, name: 'Ada', locale: 'en' });
         const work = runInTransaction(database, async (tx) => {
           await queue.add(tx, mail);
           if (n % 10 === 9) throw new Error('rolled back');

@@ -4,7 +4,7 @@ import { AuditSalt } from './audit/witness/audit-salt.entity.js';
 import { AuditRedaction } from './audit/audit-redaction.entity.js';
 import { RecoveryCode } from './auth/mfa/recovery-code.entity.js';
 import { TotpFactor } from './auth/mfa/totp-factor.entity.js';
-import { OneTimeToken } from './auth/email/one-time-token.entity.js';
+import { OneTimeToken } from './users/links/one-time-token.entity.js';
 import { SigningKey } from './auth/keys/signing-key.entity.js';
 import { EphemeralValue } from './redis/ephemeral-value.entity.js';
 import { QueuedMail } from './mail/queued-mail.entity.js';
@@ -14,6 +14,7 @@ import { ServiceCredential } from './services/service-credential.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { AvatarRemoval } from './users/avatars/avatar-removal.entity.js';
 import { ProfileDetails } from './users/details/profile-details.entity.js';
+import { FormerEmail } from './users/former-email.entity.js';
 import { LegacyId } from './users/legacy-id.entity.js';
 import { Identity } from './users/identities/identity.entity.js';
 import { User } from './users/user.entity.js';
@@ -23,6 +24,7 @@ export const entities = [
   User,
   Identity,
   LegacyId,
+  FormerEmail,
   Preferences,
   Session,
   ServiceCredential,

@@ -37,7 +37,8 @@ const PLAIN: Record<string, string> = {
     users.password_proven_at users.password_generation users.password_failures users.role users.is_active users.is_verified users.email_verified_at
     users.mfa_enabled users.status_changed_at users.status_changed_by users.last_login users.oauth_provider
     user_identities.provider avatar_removals.name avatar_removals.due_at legacy_ids.source legacy_ids.legacy_id legacy_ids.erased_at
-    one_time_tokens.purpose one_time_tokens.used_at one_time_tokens.mismatches signing_keys.kid signing_keys.signs_from
+    one_time_tokens.purpose one_time_tokens.used_at one_time_tokens.mismatches one_time_tokens.needs_factor
+    former_emails.changed_at former_emails.email_verified_at signing_keys.kid signing_keys.signs_from
     signing_keys.retires_at service_credentials.name service_credentials.scopes service_credentials.rotated_at
     audit_logs.actor_id audit_logs.target_id audit_logs.action audit_logs.request_id audit_redactions.side
     audit_leaves.leaf_index audit_leaves.entry_id audit_leaves.settled_id audit_salts.person_id
@@ -52,7 +53,7 @@ const PLAIN: Record<string, string> = {
     user_profile_details.headline user_profile_details.availability user_profile_details.skills user_profile_details.event_types
     user_profile_details.experiences user_profile_details.links`,
   'searched or matched by in SQL': `
-    users.email users.email_legacy users.oauth_id users.gender user_identities.provider_user_id user_identities.email
+    users.email users.email_legacy former_emails.email former_emails.email_legacy one_time_tokens.email users.oauth_id users.gender user_identities.provider_user_id user_identities.email
     user_preferences.age_min user_preferences.age_max user_preferences.location_radius user_preferences.industries
     user_preferences.job_levels user_preferences.interests user_preferences.notification_email user_preferences.notification_push
     user_preferences.privacy_profile user_preferences.privacy_location`,

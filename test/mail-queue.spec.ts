@@ -1,8 +1,8 @@
 import { createServer, type Server, Socket } from 'node:net';
-import { accountDeletedMail, passwordChangedMail, passwordResetMail } from '../src/mail/messages.js';
+import { accountDeletedMail, passwordResetMail } from '../src/mail/messages.js';
 import type { TestApp } from './support/app.js';
 import { MailServer } from './support/mail-server.js';
-import { lines, mailer, startMailDatabase, stopMailers } from './support/mailer.js';
+import { lines, mailer, startMailDatabase, stopMailers, passwordChangedMail } from './support/mailer.js';
 import { until } from './support/until.js';
 
 const LINK = 'https://app.example/reset-password?token=secret-of-the-link';

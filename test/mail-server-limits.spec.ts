@@ -1,7 +1,6 @@
-import { passwordChangedMail } from '../src/mail/messages.js';
 import { MailServer } from './support/mail-server.js';
 import type { TestApp } from './support/app.js';
-import { counted, lines, mailer, startMailDatabase, stopMailers } from './support/mailer.js';
+import { counted, lines, mailer, startMailDatabase, stopMailers, passwordChangedMail } from './support/mailer.js';
 import { until } from './support/until.js';
 
 const ada = { id: '5f0c1f0a-4a3e-4a59-9d6c-6f9e3f0d2b11', email: 'ada@example.com', name: 'Ada', locale: 'en' };

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { localeOf } from '../src/mail/locales/locales.js';
-import { accountDeletedMail, greetingName, passwordChangedMail, passwordResetMail } from '../src/mail/messages.js';
+import { accountDeletedMail, greetingName, passwordResetMail } from '../src/mail/messages.js';
 import { MailServer } from './support/mail-server.js';
 import { linkIn, MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
 import { type TestApp, uniqueEmail } from './support/app.js';
-import { counted, lines, mailer, startMailDatabase, stopMailers } from './support/mailer.js';
+import { counted, lines, mailer, startMailDatabase, stopMailers, passwordChangedMail } from './support/mailer.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { until } from './support/until.js';
 

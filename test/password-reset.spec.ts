@@ -116,6 +116,7 @@ describe('POST /auth/password/reset', () => {
       'account.reclaimed',
       'password.reset',
       'session.opened',
+      'sign_in.new_device',
     ]);
     const events = await service.sql(
       `SELECT payload FROM outbox_events WHERE user_id = $1 AND event_type = 'user.updated'`,

@@ -1,4 +1,5 @@
-import { type Member, TestApp } from './support/app.js';
+import { type Member, TestApp, uniqueEmail } from './support/app.js';
+import { linkIn, mailTo } from './support/mailbox.js';
 
 let service: TestApp;
 let admin: Member;
@@ -102,7 +103,7 @@ describe('the portal', () => {
   });
 
   it.each([
-    ['email', { email: 'other@example.com' }],
+    ['email', { email: 'no address' }],
     ['id', { id: '00000000-0000-4000-8000-000000000000' }],
     ['status', { status: 'gone' }],
     ['role', { role: 'admin' }],
@@ -110,6 +111,21 @@ describe('the portal', () => {
     const { id } = await service.member();
     const answer = await service.put(`/users/${id}`, body, admin.access);
     expect([...refusal(answer), answer.body.error.details[0].field]).toEqual([400, 'validation_failed', field]);
+  });
+
+  it('changes the address of a user, which ends with the link of the notice', async () => {
+    const [member, other] = [await service.member(), await service.member()];
+    const email = uniqueEmail();
+    const change = (address: string) => service.put(`/users/${member.id}`, { email: address }, admin.access);
+    expect(refusal(await change(other.email))).toEqual([409, 'email_taken']);
+    expect((await change(email.toUpperCase())).body).toMatchObject({ id: member.id, email });
+    const entry = `SELECT reason, actor_id FROM audit_logs WHERE target_id = $1 AND action = 'email.changed'`;
+    expect(await service.sql(entry, [member.id])).toEqual([{ reason: 'via portal', actor_id: admin.id }]);
+    const notice = await mailTo(member.email, 'email_changed');
+    expect(notice.text).not.toMatch(/Network|Device/);
+    const token = linkIn(notice).searchParams.get('token');
+    expect((await service.post('/auth/not-me', { token })).status).toBe(204);
+    expect((await get(`/users?search=${member.email}`)).users).toHaveLength(1);
   });
 
   it('deletes a user for good', async () => {

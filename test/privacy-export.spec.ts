@@ -20,7 +20,17 @@ describe('GET /users/profile/export', () => {
     expect(answer.headers['content-disposition']).toBe('attachment; filename="meetinity-export.json"');
     expect(answer.headers['content-type']).toMatch(/^application\/json/);
     expect(answer.headers['cache-control']).toBe('private, no-store');
-    const sections = ['exported_at', 'profile', 'details', 'preferences', 'identities', 'factors', 'sessions', 'audit'];
+    const sections = [
+      'exported_at',
+      'profile',
+      'former_emails',
+      'details',
+      'preferences',
+      'identities',
+      'factors',
+      'sessions',
+      'audit',
+    ];
     expect(Object.keys(answer.body)).toEqual(sections);
     expect(answer.body).toMatchObject({ profile, preferences, identities: [] });
     expect(Math.abs(Date.parse(answer.body.exported_at) - Date.now())).toBeLessThan(10_000);

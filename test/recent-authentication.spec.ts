@@ -1,6 +1,6 @@
 import { decode } from 'jsonwebtoken';
 import { SENSITIVE_ROUTES } from '../src/auth/step-up/sensitive-routes.js';
-import { type Answer, TestApp } from './support/app.js';
+import { type Answer, TestApp, uniqueEmail } from './support/app.js';
 import { addTotp, aged, signInByTotp, totpCode, type WithTotp } from './support/factors.js';
 import { word } from './support/sessions.js';
 
@@ -21,6 +21,7 @@ const EXEMPT = [
   'POST /auth/password/reset',
   'POST /auth/email/verify',
   'POST /auth/email/resend',
+  'POST /auth/not-me',
   'POST /auth/pages/password-reset',
   'POST /auth/pages/email-verify',
   'POST /auth/google',
@@ -48,6 +49,12 @@ const EXEMPT = [
 ];
 
 const ROWS = Object.entries(SENSITIVE_ROUTES).map(([route, { password }]) => ({ route, password }));
+
+/** Further fields that a route requires. */
+const EXTRA: Record<string, object> = {
+  'POST /auth/password/change': { new_password: NEW_PASSWORD },
+  'POST /auth/email/change': { email: uniqueEmail() },
+};
 
 let service: TestApp;
 
@@ -122,10 +129,10 @@ describe.each(ROWS)('$route', ({ route, password }) => {
     it('takes the right password in the request instead, and refuses a wrong one', async () => {
       const member = await service.member();
       const token = await aged(service, member);
-      const extra = route.endsWith('/change') ? { new_password: NEW_PASSWORD } : {};
+      const extra = EXTRA[route];
       expect(word(await call(route, token, { ...extra, [password]: 7 }))).toBe('403 recent_sign_in_required');
       expect(word(await call(route, token, { ...extra, [password]: 'wrong' }))).toBe('401 invalid_credentials');
-      expect(word(await call(route, token, { ...extra, [password]: member.password }))).toBe('204');
+      expect(word(await call(route, token, { ...extra, [password]: member.password }))).toMatch(/^20[24]$/);
     });
 });
 

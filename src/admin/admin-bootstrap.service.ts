@@ -2,7 +2,9 @@ import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { AccountEviction } from '../auth/account-eviction.js';
-import { OneTimeTokens } from '../auth/email/one-time-tokens.js';
+import { requireEmail } from '../users/email.js';
+import { SecurityNotices } from '../users/links/security-notices.js';
+import { OneTimeTokens } from '../users/links/one-time-tokens.js';
 import { PasswordRules } from '../auth/passwords/password-rules.js';
 import { runInTransaction } from '../database/transaction.js';
 import { canonicalEmail } from '../common/dto/email-address.js';
@@ -16,7 +18,7 @@ import { OutboxService } from '../events/outbox.service.js';
 import { userCreated, userUpdated } from '../events/user-events.js';
 import { MailLinks } from '../mail/links.js';
 import { MailQueue } from '../mail/mail-queue.js';
-import { firstAdministratorMail } from '../mail/messages.js';
+import { firstAdministratorMail, roleChangedMail } from '../mail/messages.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { hasAdministrator, lockAdministrators } from '../users/last-admin.js';
@@ -52,6 +54,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
     private readonly audit: AuditService,
     private readonly eviction: AccountEviction,
     private readonly tokens: OneTimeTokens,
+    private readonly notices: SecurityNotices,
     private readonly links: MailLinks,
     private readonly mails: MailQueue,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -79,8 +82,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
       await lockAdministrators(tx);
       const user = await this.users.lockByEmail(tx, address);
       if (!user) {
-        if (email === null) throw noAddress();
-        const created = await this.create(tx, email, name, passwordHash);
+        const created = await this.create(tx, requireEmail(address), name, passwordHash);
         return { user: created, outcome: 'created', password: chosen === null ? password : null };
       }
       if (!user.isActive) throw new AppError('account_disabled');
@@ -127,6 +129,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
       await this.users.change(tx, user, { role: 'admin' });
       await this.sessions.revokeAllOf(tx, user.id, 'role_changed');
       await this.outbox.add(tx, userUpdated(user.id, ['role']), null);
+      await this.notices.add(tx, user, null, (notice) => roleChangedMail(user, notice, 'admin'));
     }
     const entry = { action: 'user.role_changed', actorId: null, targetId: user.id, reason };
     await this.audit.record(tx, { ...entry, before, after: { role: 'admin' } }, null);
@@ -150,10 +153,4 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
     await this.audit.record(tx, { ...entry, after: { role: 'admin' } }, null);
     return user;
   }
-}
-
-function noAddress(): AppError {
-  return new AppError('validation_failed', {
-    details: [{ field: 'email', rule: 'invalid_format', message: 'email must be an email' }],
-  });
 }

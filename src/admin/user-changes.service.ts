@@ -1,14 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
+import { AddressChangeService } from '../auth/email/address-change.service.js';
 import { runInTransaction } from '../database/transaction.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userUpdated } from '../events/user-events.js';
 import { ErasureService } from '../privacy/erasure.service.js';
+import { roleChangedMail, statusChangedMail } from '../mail/messages.js';
 import { RevocationReason, SessionsService } from '../sessions/sessions.service.js';
 import { lockAdministrators, requireAnotherAdmin } from '../users/last-admin.js';
+import { requireEmail } from '../users/email.js';
+import { SecurityNotices } from '../users/links/security-notices.js';
 import type { UpdateProfileBody } from '../users/profile.dto.js';
 import { ProfileService } from '../users/profile.service.js';
 import type { Role, User } from '../users/user.entity.js';
@@ -45,6 +49,8 @@ export class UserChangesService {
     private readonly sessions: SessionsService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
+    private readonly notices: SecurityNotices,
+    private readonly addresses: AddressChangeService,
   ) {}
 
   /** @throws AppError `own_account`, `not_found`, `last_admin` */
@@ -68,18 +74,33 @@ export class UserChangesService {
     });
   }
 
-  /** Changes what is given, all of it or nothing. @throws AppError `own_account`, `not_found`, `last_admin` */
+  /**
+   * Changes what is given, all of it or nothing. The administrator vouches for an address in place of one that was confirmed.
+   * @throws AppError `validation_failed`, `own_account`, `not_found`, `last_admin`, `email_taken`
+   */
   async update(
     userId: string,
-    { isActive, ...profile }: Pick<UpdateProfileBody, 'name' | 'industry'> & { isActive?: boolean },
+    {
+      isActive,
+      email,
+      ...profile
+    }: Pick<UpdateProfileBody, 'name' | 'industry'> & { isActive?: boolean; email?: string },
     act: AdminAction,
   ): Promise<User> {
     return this.lockAndCheck(userId, act, isActive === false, async (tx, user) => {
       await this.profiles.change(tx, user, profile, act.context, act.actor.userId);
+      if (email !== undefined) await this.changeAddress(tx, user, email, act);
       if (isActive !== undefined && isActive !== user.isActive)
         await this.write(tx, user, statusChange(user, isActive, act), act);
       return user;
     });
+  }
+
+  private async changeAddress(tx: EntityManager, user: User, address: string, { actor, reason, context }: AdminAction) {
+    const email = requireEmail(address);
+    const verifiedAt = user.isVerified ? new Date() : null;
+    const options = { actorId: actor.userId, verifiedAt, reason: reason ?? undefined };
+    if (email !== user.email) await this.addresses.changeAddress(tx, user, email, options, context);
   }
 
   /** Deletes the account for good. @throws AppError `own_account`, `not_found`, `last_admin` */
@@ -142,6 +163,9 @@ export class UserChangesService {
   ): Promise<void> {
     const { field, before, after, columns, action, revocation } = change;
     await this.users.change(tx, user, columns);
+    await this.notices.add(tx, user, null, (notice) =>
+      field === 'role' ? roleChangedMail(user, notice, user.role) : statusChangedMail(user, notice, user.isActive),
+    );
     if (revocation) await this.sessions.revokeAllOf(tx, user.id, revocation);
     await this.outbox.add(tx, userUpdated(user.id, [field]), context);
     const entry = { action, actorId: actor.userId, targetId: user.id, reason: reason ?? undefined };

@@ -14,7 +14,7 @@ import { changedFields } from '../users/profile.dto.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { Factors } from './mfa/factors.js';
-import { OneTimeTokens } from './email/one-time-tokens.js';
+import { OneTimeTokens } from '../users/links/one-time-tokens.js';
 
 /** The columns that users write; the name is required, so it is replaced. */
 const BLANK_PROFILE: Partial<User> = {
@@ -64,7 +64,7 @@ export class AccountEviction {
     const sessions = await this.sessions.revokeAllOf(tx, user.id, cause);
     await this.identities.remove(tx, user.id);
     await this.factors.removeAll(tx, user.id);
-    await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
+    await this.tokens.revokeAllOf(tx, user.id, 'password_reset', 'email_change');
     const reset = user.isVerified
       ? []
       : [...(await this.preferences.reset(tx, user.id)), ...(await this.details.reset(tx, user.id))];

@@ -14,6 +14,7 @@ import { AccountEviction } from './account-eviction.js';
 import { AccessTokens, accessTokenOptions } from './access-tokens.js';
 import { AuthController } from './auth.controller.js';
 import { EmailController } from './email/email.controller.js';
+import { AddressChangeService } from './email/address-change.service.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
 import { JwksController } from './keys/jwks.controller.js';
 import { SigningKeys } from './keys/signing-keys.js';
@@ -35,8 +36,8 @@ import { RecoveryCode } from './mfa/recovery-code.entity.js';
 import { RecoveryCodes } from './mfa/recovery-codes.js';
 import { TotpFactor } from './mfa/totp-factor.entity.js';
 import { TotpFactors } from './mfa/totp-factors.js';
-import { OneTimeToken } from './email/one-time-token.entity.js';
-import { OneTimeTokens } from './email/one-time-tokens.js';
+import { NotMeController } from './not-me/not-me.controller.js';
+import { NotMeService } from './not-me/not-me.service.js';
 import { PagesController } from './pages/pages.controller.js';
 import { PasswordChangeService } from './passwords/password-change.service.js';
 import { PasswordController } from './passwords/password.controller.js';
@@ -59,7 +60,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
 @Module({
   imports: [
     JwtModule.registerAsync({ inject: [Settings], useFactory: accessTokenOptions }),
-    TypeOrmModule.forFeature([OneTimeToken, TotpFactor, RecoveryCode]),
+    TypeOrmModule.forFeature([TotpFactor, RecoveryCode]),
     MailModule,
     UsersModule,
     PreferencesModule,
@@ -70,6 +71,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     AuthController,
     PasswordController,
     EmailController,
+    NotMeController,
     PagesController,
     VerifyController,
     JwksController,
@@ -93,7 +95,6 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     LockNotice,
     LoginThrottle,
     LogoutService,
-    OneTimeTokens,
     AccountEviction,
     StrengthWorker,
     PasswordRules,
@@ -102,6 +103,8 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     PasswordResetService,
     PasswordChangeService,
     EmailVerificationService,
+    AddressChangeService,
+    NotMeService,
     RefreshService,
     ExpiredRowsCleanup,
     PasswordConfirmation,
@@ -119,7 +122,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     MfaTokens,
     SignInService,
     LoginThrottle,
-    OneTimeTokens,
+    AddressChangeService,
     AccountEviction,
     PasswordConfirmation,
     RecentAuthentication,

@@ -6,7 +6,8 @@ import { EXPIRED_ROWS_LOCK_KEY } from '../database/advisory-locks.js';
 import { deleteExpiredMails } from '../mail/mail-queue.js';
 import { deleteExpiredValues } from '../redis/ephemeral.store.js';
 import { deleteExpiredSessions } from '../sessions/expired-sessions.js';
-import { deleteExpiredTokens } from './email/one-time-tokens.js';
+import { deleteExpiredTokens } from '../users/links/one-time-tokens.js';
+import { deleteFormerEmails } from '../users/former-emails.js';
 import { deleteRetiredKeys } from './keys/key-rotation.js';
 import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 
@@ -19,6 +20,7 @@ type DeleteBatch = (tx: EntityManager, maxRows: number) => Promise<number>;
 const OWNERS: DeleteBatch[] = [
   deleteExpiredSessions,
   deleteExpiredTokens,
+  deleteFormerEmails,
   deleteExpiredValues,
   deleteExpiredMails,
   deleteRetiredKeys,

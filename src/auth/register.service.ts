@@ -16,11 +16,12 @@ import { localeOf } from '../mail/locales/locales.js';
 import { MailLinks } from '../mail/links.js';
 import { MailQueue } from '../mail/mail-queue.js';
 import { alreadyRegisteredMail } from '../mail/messages.js';
+import { isReserved } from '../users/former-emails.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { RegisterBody, TokenBody } from './auth.dto.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
-import { OneTimeTokens } from './email/one-time-tokens.js';
+import { OneTimeTokens } from '../users/links/one-time-tokens.js';
 import { PasswordRules } from './passwords/password-rules.js';
 import { SignInService } from './sign-in.service.js';
 
@@ -87,6 +88,7 @@ export class RegisterService {
   private async createOrNotify(tx: EntityManager, registration: Registration, context: RequestContext): Promise<void> {
     const owner = await this.users.lockByEmail(tx, registration.email);
     // A registration of the same address at the same moment fails here; the retry finds its account.
+    if (!owner && (await isReserved(tx, registration.email, null))) return;
     if (!owner) return void (await this.create(tx, registration, context));
     await this.audit.record(tx, { action: 'user.registered_again', actorId: null, targetId: owner.id }, context);
     if (!owner.isActive || !registration.mayNotify) return;

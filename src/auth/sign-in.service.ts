@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { AuditService } from '../audit/audit.service.js';
 import type { Authentication, RequestContext } from '../common/http/request-context.js';
+import { newDeviceMail } from '../mail/messages.js';
 import { IssuedSession, SessionsService } from '../sessions/sessions.service.js';
+import { SecurityNotices } from '../users/links/security-notices.js';
 import { ProfileService } from '../users/profile.service.js';
 import type { User } from '../users/user.entity.js';
 import { AccessTokens } from './access-tokens.js';
@@ -14,9 +17,11 @@ export class SignInService {
     private readonly sessions: SessionsService,
     private readonly accessTokens: AccessTokens,
     private readonly profiles: ProfileService,
+    private readonly audit: AuditService,
+    private readonly notices: SecurityNotices,
   ) {}
 
-  issueSession(
+  async issueSession(
     tx: EntityManager,
     user: User,
     context: RequestContext,
@@ -24,6 +29,11 @@ export class SignInService {
     authentication?: Pick<Authentication, 'amr' | 'acr'>,
   ): Promise<IssuedSession> {
     const device = deviceInfo ?? { user_agent: context.userAgent };
+    if (await this.sessions.isNewDevice(tx, user, context)) {
+      const entry = { action: 'sign_in.new_device', actorId: user.id, targetId: user.id };
+      await this.audit.record(tx, entry, context);
+      await this.notices.add(tx, user, context, (notice) => newDeviceMail(user, notice), { bundled: true });
+    }
     return this.sessions.issue(tx, user.id, context, device, authentication);
   }
 

@@ -71,8 +71,16 @@ export class PortalUsersController {
   }
 
   @Put(':id')
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
-  @ApiOperation({ operationId: 'updatePortalUser', summary: 'Change name, industry or status of a user' })
+  @AdminRoute(
+    'users:write',
+    'validation_failed',
+    'invalid_json',
+    'not_found',
+    'own_account',
+    'last_admin',
+    'email_taken',
+  )
+  @ApiOperation({ operationId: 'updatePortalUser', summary: 'Change name, address, industry or status of a user' })
   @ApiOkResponse({ type: PortalUser })
   update(
     @UuidParam('id') id: string,

@@ -12,6 +12,7 @@ import {
   ShownText,
 } from '../common/dto/text-fields.js';
 import { isUuid } from '../common/dto/uuid-param.js';
+import { AccountEmailField } from '../users/email.js';
 import type { User } from '../users/user.entity.js';
 
 const STATUSES = ['active', 'inactive'] as const;
@@ -44,7 +45,7 @@ export class PortalListQuery extends PortalFilterQuery {
 export class UpdatePortalUserBody {
   @ApiPropertyOptional({ format: 'uuid', description: 'Only as it is' }) @IsOptional() id?: string;
   @ApiPropertyOptional({ format: 'date-time', description: 'Only as it is' }) @IsOptional() createdAt?: string;
-  @ApiPropertyOptional({ format: 'email', description: 'Only as it is' }) @IsOptional() email?: string;
+  @ApiPropertyOptional() @OptionalField() @AccountEmailField() email?: string;
 
   @ApiPropertyOptional({ example: 'John Doe', minLength: 1, maxLength: 255 })
   @OptionalField()

@@ -53,18 +53,19 @@ export class PortalUsersService {
     return this.stats.get();
   }
 
-  /** @throws AppError `validation_failed` for a field that cannot be changed here, `not_found`, `own_account`, `last_admin` */
+  /** @throws AppError `validation_failed` for a field that cannot be changed here, and those of `UserChangesService.update` */
   async update(id: string, body: UpdatePortalUserBody, actor: Principal, context: RequestContext): Promise<PortalUser> {
     const current = toPortalUser(await this.users.get(id));
-    for (const field of ['id', 'email', 'createdAt'] as const)
+    for (const field of ['id', 'createdAt'] as const)
       if (body[field] !== undefined && body[field] !== current[field]) {
         const details = [{ field, rule: 'mismatch' as const, message: `${field} cannot be changed here` }];
         throw new AppError('validation_failed', { details });
       }
     const { name, industry, status } = body;
+    const email = body.email === current.email ? undefined : body.email;
     const isActive = status && status === 'active';
     return toPortalUser(
-      await this.changes.update(id, { name, industry, isActive }, { actor, reason: REASON, context }),
+      await this.changes.update(id, { name, industry, isActive, email }, { actor, reason: REASON, context }),
     );
   }
 

@@ -6,10 +6,12 @@ import { Settings } from '../config/settings.js';
 export class MailLinks {
   private readonly resetPage: string;
   private readonly verifyPage: string;
+  private readonly notMePage: string;
 
   constructor({ appPublicUrl, publicBaseUrl }: Settings) {
     this.resetPage = appPublicUrl ? `${appPublicUrl}/reset-password` : `${publicBaseUrl}/auth/password/reset`;
     this.verifyPage = appPublicUrl ? `${appPublicUrl}/verify-email` : `${publicBaseUrl}/auth/email/verify`;
+    this.notMePage = appPublicUrl ? `${appPublicUrl}/not-me` : `${publicBaseUrl}/auth/not-me`;
   }
 
   reset(token: string): string {
@@ -18,5 +20,9 @@ export class MailLinks {
 
   verify(token: string): string {
     return `${this.verifyPage}?token=${token}`;
+  }
+
+  notMe(token: string): string {
+    return `${this.notMePage}?token=${token}`;
   }
 }

@@ -11,9 +11,10 @@ import { PreferencesService } from '../preferences/preferences.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { ProfileDetailsService } from '../users/details/profile-details.service.js';
 import { IdentitiesService } from '../users/identities/identities.service.js';
+import { listFormerEmails } from '../users/former-emails.js';
 import { ProfileService } from '../users/profile.service.js';
 import { UsersService } from '../users/users.service.js';
-import { ExportBody, toExportedEntry, toExportedIdentity, toExportedSession } from './privacy.dto.js';
+import { ExportBody, toExportedEntry, toFormerEmail, toExportedIdentity, toExportedSession } from './privacy.dto.js';
 
 @Injectable()
 export class ExportService {
@@ -48,6 +49,7 @@ export class ExportService {
       const read: Omit<ExportBody, 'audit'> = {
         exported_at: new Date().toISOString(),
         profile: { ...this.profiles.toProfileResponse(user), email_legacy: user.emailLegacy ?? undefined },
+        former_emails: (await listFormerEmails(tx, userId)).map(toFormerEmail),
         details,
         preferences,
         identities: identities.map(toExportedIdentity),

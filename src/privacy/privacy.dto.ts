@@ -6,6 +6,7 @@ import { CodePointLength, OptionalField } from '../common/dto/text-fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import type { Session } from '../sessions/session.entity.js';
 import { SessionBody, toSession } from '../sessions/sessions.dto.js';
+import type { FormerEmail } from '../users/former-email.entity.js';
 import { IdentityBody, toIdentityResponse } from '../users/identities/identities.dto.js';
 import type { Identity } from '../users/identities/identity.entity.js';
 import { ProfileDetailsBody } from '../users/details/profile-details.dto.js';
@@ -58,15 +59,26 @@ export class ExportedEntryBody {
   @ApiProperty(values) after: Record<string, unknown> | null;
 }
 
+export class FormerEmailBody {
+  @ApiProperty({ format: 'email' }) email: string;
+  @ApiProperty({ format: 'date-time', description: 'Reserved for three days from then on' }) changed_at: string;
+}
+
 export class ExportBody {
   @ApiProperty({ format: 'date-time' }) exported_at: string;
   @ApiProperty({ type: ExportedProfileBody }) profile: ExportedProfileBody;
+  @ApiProperty({ type: [FormerEmailBody], description: 'Addresses that the user has changed and can get back' })
+  former_emails: FormerEmailBody[];
   @ApiProperty({ type: ProfileDetailsBody, nullable: true }) details: ProfileDetailsBody | null;
   @ApiProperty({ type: PreferencesBody }) preferences: PreferencesBody;
   @ApiProperty({ type: [ExportedIdentityBody] }) identities: ExportedIdentityBody[];
   @ApiProperty({ type: [FactorBody] }) factors: FactorBody[];
   @ApiProperty({ type: [ExportedSessionBody] }) sessions: ExportedSessionBody[];
   @ApiProperty({ type: [ExportedEntryBody] }) audit: ExportedEntryBody[];
+}
+
+export function toFormerEmail({ email, changedAt }: FormerEmail): FormerEmailBody {
+  return { email, changed_at: changedAt.toISOString() };
 }
 
 export function toExportedIdentity(identity: Identity): ExportedIdentityBody {

@@ -32,6 +32,7 @@ function limitsOf(rates: RateLimitSettings) {
     // Separate, so that one kind of mail does not block the others.
     resetMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
     verificationMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
+    changeMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
     alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
     tokenPerIp: { points: rates.tokenPerIp, seconds: MINUTE_SECONDS },
     otherNetworkNotice: { points: 1, seconds: HOUR_SECONDS },

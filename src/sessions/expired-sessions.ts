@@ -1,7 +1,8 @@
 import type { EntityManager } from 'typeorm';
 import { deleteExpiredRows } from '../database/expired-rows.js';
 
-const ENDED = { table: 'user_sessions', key: 'id', before: `now() - interval '30 days'` };
+export const KEPT_DAYS = 30;
+const ENDED = { table: 'user_sessions', key: 'id', before: `now() - interval '${KEPT_DAYS} days'` };
 
 /**
  * Keeps ended sessions for 30 days, for inspection.

@@ -4,8 +4,8 @@ import { AuditService } from '../audit/audit.service.js';
 import { RateLimits } from '../rate-limit/rate-limits.js';
 import { runInTransaction } from '../database/transaction.js';
 import type { RequestContext } from '../common/http/request-context.js';
-import { MailQueue } from '../mail/mail-queue.js';
 import { refreshTokenReusedMail } from '../mail/messages.js';
+import { SecurityNotices } from '../users/links/security-notices.js';
 import type { User } from '../users/user.entity.js';
 import { SessionsService } from './sessions.service.js';
 
@@ -17,7 +17,7 @@ export class RefreshReplays {
     private readonly sessions: SessionsService,
     private readonly audit: AuditService,
     private readonly limits: RateLimits,
-    private readonly mails: MailQueue,
+    private readonly notices: SecurityNotices,
   ) {}
 
   /** Reuse means that the token leaked, and owner and thief look alike: revokes the session (RFC 9700 §4.14.2). */
@@ -25,7 +25,7 @@ export class RefreshReplays {
     await runInTransaction(this.database, async (tx) => {
       if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused', user.id))) return;
       await this.audit.record(tx, entryOf('session.revoked', 'refresh_token_reused', sessionId, user), context);
-      await this.mails.addBundled(tx, refreshTokenReusedMail(user));
+      await this.notices.add(tx, user, context, (notice) => refreshTokenReusedMail(user, notice), { bundled: true });
     });
   }
 

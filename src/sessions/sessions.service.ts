@@ -12,10 +12,15 @@ import { SessionCache } from './session-cache.js';
 import { Session } from './session.entity.js';
 import { OutboxService } from '../events/outbox.service.js';
 import type { SecurityEvent } from '../events/security-events.js';
+import { KEPT_DAYS } from './expired-sessions.js';
+import { clientKind } from './client-kind.js';
+import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 
 /** Live sessions per user; beyond, the oldest is revoked. */
 const MAX_SESSIONS_ROWS = 20;
+
+const DAY_MS = 86_400_000;
 
 export type RevocationReason =
   | 'logout'
@@ -27,6 +32,7 @@ export type RevocationReason =
   | 'deactivated'
   | 'role_changed'
   | 'account_linked'
+  | 'not_me'
   | 'account_deleted';
 
 export const PASSWORD_ONLY = { amr: ['pwd'], acr: 'aal1' } as const;
@@ -86,6 +92,20 @@ export class SessionsService {
       [id, MAX_SESSIONS_ROWS - 1],
     );
     return { id, refreshToken, expiresIn, authTime: Math.floor(raw[0].auth_time.getTime() / 1000), amr, acr };
+  }
+
+  /**
+   * Whether no stored session of the user has this kind of client and network. The first session of an account is not new;
+   * ended sessions are deleted after a while, so the account of a first session is younger.
+   */
+  async isNewDevice(tx: EntityManager, user: User, { userAgent, ipAddress }: RequestContext): Promise<boolean> {
+    const earlier = await tx.query<{ agent: string | null; near: boolean | null }[]>(
+      `SELECT DISTINCT user_agent AS agent, ip_address <<= $2::inet AS near FROM user_sessions WHERE user_id = $1`,
+      [user.id, ipPrefix(ipAddress)],
+    );
+    const known = earlier.some(({ agent, near }) => near && clientKind(agent) === clientKind(userAgent));
+    const isFirst = earlier.length === 0 && Date.now() - +user.createdAt < KEPT_DAYS * DAY_MS;
+    return !known && !isFirst;
   }
 
   /** The user's live sessions, the last used first. */

@@ -23,15 +23,26 @@ import { ProfileController } from './profile.controller.js';
 import { ProfileService } from './profile.service.js';
 import { UnlinkService } from './identities/unlink.service.js';
 import { UploadsController } from './avatars/uploads.controller.js';
+import { FormerEmail } from './former-email.entity.js';
+import { OneTimeToken } from './links/one-time-token.entity.js';
+import { OneTimeTokens } from './links/one-time-tokens.js';
+import { SecurityNotices } from './links/security-notices.js';
 import { LegacyId } from './legacy-id.entity.js';
 import { User } from './user.entity.js';
+import { UserEmails } from './user-emails.js';
 import { UsersService } from './users.service.js';
 
 @Module({
-  imports: [MailModule, TypeOrmModule.forFeature([User, Identity, LegacyId, AvatarRemoval, ProfileDetails])],
+  imports: [
+    MailModule,
+    TypeOrmModule.forFeature([User, Identity, LegacyId, FormerEmail, OneTimeToken, AvatarRemoval, ProfileDetails]),
+  ],
   controllers: [ProfileController, AvatarController, UploadsController, IdentitiesController],
   providers: [
     UsersService,
+    UserEmails,
+    OneTimeTokens,
+    SecurityNotices,
     ProfileService,
     ProfileCache,
     ProfileDetailsService,
@@ -50,6 +61,9 @@ import { UsersService } from './users.service.js';
   ],
   exports: [
     UsersService,
+    UserEmails,
+    OneTimeTokens,
+    SecurityNotices,
     MultipartUploadReader,
     ProfileDetailsService,
     ProfileCache,

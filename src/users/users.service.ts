@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, LessThan, type Repository, type SelectQueryBuilder } from 'typeorm';
-import { isUniqueViolation } from '../common/database-errors.js';
 import { canonicalEmail, legacyEmail } from '../common/dto/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal } from '../common/http/request-context.js';
 import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { OutboxService } from '../events/outbox.service.js';
+import { refuseTaken, requireUnreserved } from './former-emails.js';
 import { LegacyId } from './legacy-id.entity.js';
 import { securityEventsOf } from './security-events-of.js';
 import { ProfileCache } from './profile-cache.js';
@@ -98,7 +98,7 @@ export class UsersService {
    * transaction, and may have been revoked since by an account eviction, a logout or an administrator.
    * @throws AppError `unauthenticated` if the session has ended, or the user is deactivated or deleted
    */
-  async lockOwn(tx: EntityManager, { userId, sessionId }: Principal): Promise<User> {
+  async lockOwn(tx: EntityManager, { userId, sessionId }: Pick<Principal, 'userId' | 'sessionId'>): Promise<User> {
     const [row] = await this.statements.run<Record<string, unknown>>(tx, this.lockOwnStatement, [userId, sessionId]);
     if (!row) throw invalidAccessToken();
     return this.fromRow(row);
@@ -125,16 +125,9 @@ export class UsersService {
 
   /** @throws AppError `email_taken` */
   async create(tx: EntityManager, values: NewUser): Promise<User> {
-    try {
-      return await tx.save(User, tx.create(User, values));
-    } catch (error) {
-      // The unique index decides, not a look-up before it: two sign-ups may race.
-      if (isUniqueViolation(error, 'idx_users_email')) {
-        const details = [{ field: 'email', rule: 'taken' as const, message: 'email belongs to an account already' }];
-        throw new AppError('email_taken', { details });
-      }
-      throw error;
-    }
+    const user = await tx.save(User, tx.create(User, values)).catch(refuseTaken);
+    await requireUnreserved(tx, user);
+    return user;
   }
 
   /**

@@ -35,6 +35,12 @@ export async function mailedToken(address: string, kind: MailKind, count = 1): P
   return linkIn(await mailTo(address, kind, count)).searchParams.get('token')!;
 }
 
+/** The token of the link that undoes the event of a notice. */
+export async function noticeToken(address: string, kind: MailKind, count = 1): Promise<string> {
+  const links = (await mailTo(address, kind, count)).text!.match(/\/not-me\?token=[\w-]+/g)!;
+  return new URL(links.at(-1)!, 'http://x').searchParams.get('token')!;
+}
+
 export async function emptyMailbox(): Promise<void> {
   await rm(MAIL_DIRECTORY, { recursive: true, force: true });
 }

@@ -5,6 +5,7 @@ import { FieldCipher } from '../../src/crypto/field-cipher.js';
 import { NotificationListener } from '../../src/database/notification-listener.js';
 import { runInTransaction } from '../../src/database/transaction.js';
 import type { Mail } from '../../src/mail/mail.js';
+import { passwordChangedMail as compose, type Recipient } from '../../src/mail/messages.js';
 import { MailQueue } from '../../src/mail/mail-queue.js';
 import { MailSender } from '../../src/mail/mail-sender.js';
 import { TestApp, testValues } from './app.js';
@@ -62,3 +63,7 @@ export async function counted(kind: string, result: string): Promise<number> {
   };
   return values.find(({ labels }) => labels.kind === kind && labels.result === result)?.value ?? 0;
 }
+
+const NOTICE = { at: new Date(0), device: null, network: null, link: 'https://app.example/not-me?token=secret' };
+
+export const passwordChangedMail = (to: Recipient) => compose(to, NOTICE);

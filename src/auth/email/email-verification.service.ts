@@ -20,8 +20,12 @@ import { UsersService } from '../../users/users.service.js';
 import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
 import { LoginThrottle } from '../passwords/login-throttle.js';
 import { PasswordFailures } from '../passwords/password-failures.js';
-import { OneTimeTokens } from './one-time-tokens.js';
+import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
+import { AddressChangeService } from './address-change.service.js';
 import type { VerifyEmailBody } from '../passwords/password.dto.js';
+
+/** Links that the owner of an address proves it by. */
+const PURPOSES = ['email_verification', 'email_change'] as const;
 
 /** Confirms e-mail addresses by mailed links. */
 @Injectable()
@@ -38,12 +42,13 @@ export class EmailVerificationService {
     private readonly hasher: PasswordHasher,
     private readonly throttle: LoginThrottle,
     private readonly failures: PasswordFailures,
+    private readonly changes: AddressChangeService,
   ) {
     mails.handle('email_verification', (tx, body) => this.sendAgain(tx, body));
   }
 
   async sendLink(tx: EntityManager, user: User): Promise<void> {
-    const token = await this.tokens.issue(tx, user.id, 'email_verification');
+    const token = await this.tokens.issue(tx, user.id, 'email_verification', { email: user.email });
     await this.mails.add(tx, verificationMail(user, this.links.verify(token)));
   }
 
@@ -66,16 +71,17 @@ export class EmailVerificationService {
    * @throws AppError `invalid_or_expired_token`
    */
   async describe(token: string): Promise<{ email: string; used: boolean }> {
-    const { owner, used } = await this.tokens.find(token, 'email_verification');
-    return { email: owner.email, used };
+    const { owner, token: row, used } = await this.tokens.find(token, ...PURPOSES);
+    return { email: row.email ?? owner.email, used };
   }
 
   /**
    * The link proves access to the mailbox. Only the right password, or a session of the account, also proves that the same
-   * person created the account; until then its password is unproven. A link that was used can still add this proof.
+   * person created the account; until then its password is unproven. A link that was used can still add this proof. The link of
+   * a new address replaces the former one.
    * @param userId of the request's session
    * @returns whether the link had been used before
-   * @throws AppError `invalid_or_expired_token`, `invalid_credentials`, `rate_limited`, `busy`
+   * @throws AppError `invalid_or_expired_token`, `invalid_credentials`, `email_taken`, `rate_limited`, `busy`
    */
   async verify(link: VerifyEmailBody, userId: string | null, context: RequestContext): Promise<boolean> {
     const repeated = await retryOnConflict((deadline) => this.attempt(link, userId, context, deadline));
@@ -89,14 +95,19 @@ export class EmailVerificationService {
     context: RequestContext,
     deadline: number,
   ): Promise<boolean> {
-    const { owner } = await this.tokens.find(token, 'email_verification');
-    const proves = hasUnprovenPassword(owner) && (userId === owner.id || !!password);
+    const { owner, token: link } = await this.tokens.find(token, ...PURPOSES);
+    const isChange = link.purpose === 'email_change';
+    const hasToProve = hasUnprovenPassword(owner) || (isChange && owner.passwordHash !== null);
+    const proves = hasToProve && (userId === owner.id || !!password);
     if (proves && userId !== owner.id) await this.requirePassword(owner, password!, context, deadline);
     return runInTransaction(this.database, async (tx) => {
-      const { user, use } = await this.tokens.consume(tx, owner, token, 'email_verification');
+      const { user, use } = await this.tokens.consume(tx, owner, token, link.purpose);
       if (proves && user.passwordHash !== owner.passwordHash) throw new ConcurrentModificationError();
-      if (use === 'first') await this.tokens.revokeAllOf(tx, user.id, 'email_verification');
-      await this.write(tx, user, proves, context);
+      if (use === 'first' && isChange)
+        await this.changes.changeAddress(tx, user, link.email!, { actorId: user.id, verifiedAt: new Date() }, context);
+      else if (use === 'first') await this.tokens.revokeAllOf(tx, user.id, 'email_verification');
+      // The address may have been changed since the link was used, which proves nothing about another one.
+      if (link.email === null || link.email === user.email) await this.write(tx, user, proves, context);
       return use !== 'first';
     });
   }

@@ -9,23 +9,25 @@ import {
 } from '@nestjs/swagger';
 import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
 import { Throttle } from '../../rate-limit/throttle.guard.js';
-import { ApiErrors, Public } from '../../common/http/decorators.js';
+import { ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
-import type { RequestContext } from '../../common/http/request-context.js';
+import type { Principal, RequestContext } from '../../common/http/request-context.js';
+import { AddressChangeService } from './address-change.service.js';
 import { EmailVerificationService } from './email-verification.service.js';
 import { JwtGuard } from '../jwt.guard.js';
-import { ACCEPTED, AcceptedBody, EmailBody } from './links.dto.js';
+import { ACCEPTED, AcceptedBody, ChangeEmailBody, EmailBody } from './links.dto.js';
 import { VerifyEmailBody } from '../passwords/password.dto.js';
 
 @ApiTags('auth')
-@Public()
 @Controller('auth/email')
 export class EmailController {
   constructor(
     private readonly verification: EmailVerificationService,
+    private readonly changes: AddressChangeService,
     private readonly guard: JwtGuard,
   ) {}
 
+  @Public()
   @ThrottleInvalidTokens()
   @Post('verify')
   @HttpCode(204)
@@ -33,7 +35,7 @@ export class EmailController {
   @ApiBearerAuth()
   @ApiOperation({
     operationId: 'verifyEmail',
-    summary: 'Confirm an address with the token of a mailed link',
+    summary: 'Confirm an address, or the new address of an account, with the token of a mailed link',
     description:
       'With the password or an access token of the account, the request also proves that the owner of the address chose ' +
       'the password. A used link answers 204 again until it expires.',
@@ -43,6 +45,7 @@ export class EmailController {
     'validation_failed',
     'invalid_or_expired_token',
     'invalid_credentials',
+    'email_taken',
     'invalid_json',
     'rate_limited',
     'busy',
@@ -56,6 +59,31 @@ export class EmailController {
     await this.verification.verify(body, principal?.userId ?? null, context);
   }
 
+  @Throttle('forgotPerIp')
+  @Post('change')
+  @HttpCode(202)
+  @ApiBearerAuth()
+  @ApiOperation({
+    operationId: 'changeMyEmail',
+    summary: 'Ask for another address',
+    description:
+      'Needs an authentication within the last ten minutes or, without a second factor, the password in the body. The new ' +
+      'address gets a link for `/auth/email/verify`, and nothing changes before it is used. The answer and its time do not ' +
+      'reveal whether the address is taken.',
+  })
+  @ApiAcceptedResponse({ type: AcceptedBody })
+  @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'invalid_credentials', 'recent_sign_in_required')
+  @ApiErrors('rate_limited', 'busy')
+  async change(
+    @CurrentUser() user: Principal,
+    @Body() body: ChangeEmailBody,
+    @Context() context: RequestContext,
+  ): Promise<AcceptedBody> {
+    await this.changes.request(user, body, context);
+    return ACCEPTED;
+  }
+
+  @Public()
   @Throttle('forgotPerIp')
   @Post('resend')
   @HttpCode(202)

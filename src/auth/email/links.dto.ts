@@ -1,7 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import { AccountEmailField } from '../../users/email.js';
+import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
+import { AccountEmailField, EmailField } from '../../users/email.js';
 
 /** Any string: a malformed token is answered like an unknown one. */
 function TokenField() {
@@ -11,6 +12,17 @@ function TokenField() {
 export class EmailBody {
   @AccountEmailField()
   email: string;
+}
+
+export class ChangeEmailBody {
+  @EmailField()
+  email: string;
+
+  @ApiPropertyOptional({ description: 'Confirms that it is the user', example: 'securepassword' })
+  @OptionalField()
+  @IsString()
+  @CodePointLength(0, 1024)
+  password?: string;
 }
 
 export class LinkTokenBody {

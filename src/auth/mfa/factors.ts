@@ -4,9 +4,9 @@ import { AuditService } from '../../audit/audit.service.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { MailQueue } from '../../mail/mail-queue.js';
 import type { FactorChange } from '../../mail/locales/texts.js';
 import { factorChangedMail } from '../../mail/messages.js';
+import { SecurityNotices } from '../../users/links/security-notices.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import type { MfaMethod } from './mfa.dto.js';
@@ -22,12 +22,13 @@ export class Factors {
     private readonly codes: RecoveryCodes,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly mails: MailQueue,
+    private readonly notices: SecurityNotices,
   ) {}
 
-  /** What can answer a sign-in now. */
-  async methodsOf(tx: EntityManager, userId: string): Promise<MfaMethod[]> {
-    const [totp, codes] = [await this.totp.listConfirmed(tx, userId), await this.codes.count(tx, userId)];
+  /** What can answer a sign-in now. @param before only what existed before then */
+  async methodsOf(tx: EntityManager, userId: string, before?: Date): Promise<MfaMethod[]> {
+    const totp = await this.totp.listConfirmed(tx, userId, before);
+    const codes = await this.codes.count(tx, userId, before);
     return [...(totp.some(isUsable) ? ['totp' as const] : []), ...(codes > 0 ? ['recovery_code' as const] : [])];
   }
 
@@ -51,10 +52,17 @@ export class Factors {
     await this.codes.remove(tx, userId);
   }
 
-  /** Audits a change and notifies the user by mail. */
+  /** Removes what was added since then, for a user who did not add it. */
+  async removeSince(tx: EntityManager, user: User, since: Date, context: RequestContext): Promise<void> {
+    await this.totp.removeSince(tx, user.id, since);
+    await this.codes.remove(tx, user.id, since);
+    await this.updateEnabled(tx, user, context);
+  }
+
+  /** Audits a change and notifies the user by mail. Call it before `updateEnabled`. */
   async record(tx: EntityManager, user: User, change: FactorChange, name: string | null, context: RequestContext) {
     const entry = { action: `mfa.${change}`, actorId: user.id, targetId: user.id };
     await this.audit.record(tx, { ...entry, ...(name !== null && { after: { name } }) }, context);
-    await this.mails.add(tx, factorChangedMail(user, change));
+    await this.notices.add(tx, user, context, (notice) => factorChangedMail(user, notice, change));
   }
 }

@@ -11,6 +11,10 @@ import type { MfaMethod } from './mfa.dto.js';
 import { RecoveryCodes } from './recovery-codes.js';
 import { TotpFactors } from './totp-factors.js';
 
+const TOTP_CODE = /^(?: *[0-9]){6} *$/;
+
+export const methodOf = (code: string) => (TOTP_CODE.test(code) ? 'totp' : 'recovery_code');
+
 /** Checks codes of a second factor within the limits. */
 @Injectable()
 export class MfaCodes {
@@ -62,21 +66,26 @@ export class MfaCodes {
     return result;
   }
 
-  private async isRight(
+  /**
+   * Uses a code up; the caller counts wrong ones by `check`.
+   * @param before only what existed before then is accepted
+   */
+  async isRight(
     tx: EntityManager,
     userId: string,
     method: Exclude<MfaMethod, 'passkey'>,
     code: string,
     context: RequestContext,
+    before?: Date,
   ): Promise<boolean> {
     const user = await this.users.findAndLock(tx, userId);
     if (!user) return false;
     if (method === 'totp') {
-      const result = await this.totp.consume(tx, userId, code);
+      const result = await this.totp.consume(tx, userId, code, before);
       if (result === 'suspended') await this.factors.record(tx, user, 'totp_suspended', null, context);
       return result === 'right';
     }
-    if (!(await this.codes.consume(tx, userId, code))) return false;
+    if (!(await this.codes.consume(tx, userId, code, before))) return false;
     // The owner is back: an attacker's wrong codes do not count any more.
     await this.totp.clearFailures(tx, userId);
     await this.factors.record(tx, user, 'recovery_code_used', null, context);

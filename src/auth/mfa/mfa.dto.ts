@@ -16,7 +16,7 @@ export function FactorNameField(example: string) {
   return applyDecorators(property, NormalizedText(), OptionalField(), ShownText(1, 100));
 }
 
-function CodeField() {
+export function CodeField() {
   const description = 'Six digits of an authenticator app, or a recovery code';
   return applyDecorators(
     ApiPropertyOptional({ description, example: '123456' }),

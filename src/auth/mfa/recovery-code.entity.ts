@@ -18,4 +18,7 @@ export class RecoveryCode {
 
   @Column({ name: 'code_mac', type: 'varchar', length: 64 })
   codeMac: string;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt: Date;
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { EntityManager, In } from 'typeorm';
+import { EntityManager, In, LessThan, MoreThanOrEqual } from 'typeorm';
 import { KeyRing } from '../../crypto/key-ring.js';
 import { hmacSha256 } from '../../crypto/tokens.js';
 import { RecoveryCode } from './recovery-code.entity.js';
@@ -29,17 +29,19 @@ export class RecoveryCodes {
   }
 
   /** Uses a code up. @returns false for a wrong one */
-  async consume(tx: EntityManager, userId: string, code: string): Promise<boolean> {
-    const { affected } = await tx.delete(RecoveryCode, { userId, codeMac: In(this.macs(userId, code)) });
+  async consume(tx: EntityManager, userId: string, code: string, before?: Date): Promise<boolean> {
+    const codeMac = In(this.macs(userId, code));
+    const { affected } = await tx.delete(RecoveryCode, { userId, codeMac, ...madeBefore(before) });
     return affected === 1;
   }
 
-  count(tx: EntityManager, userId: string): Promise<number> {
-    return tx.countBy(RecoveryCode, { userId });
+  count(tx: EntityManager, userId: string, before?: Date): Promise<number> {
+    return tx.countBy(RecoveryCode, { userId, ...madeBefore(before) });
   }
 
-  async remove(tx: EntityManager, userId: string): Promise<void> {
-    await tx.delete(RecoveryCode, { userId });
+  /** @param since only those that were made since then */
+  async remove(tx: EntityManager, userId: string, since?: Date): Promise<void> {
+    await tx.delete(RecoveryCode, { userId, ...(since && { createdAt: MoreThanOrEqual(since) }) });
   }
 
   private macs(userId: string, code: string): string[] {
@@ -47,6 +49,8 @@ export class RecoveryCodes {
     return this.keys.keys(PURPOSE).map((key) => hmacSha256(key, message).toString('hex'));
   }
 }
+
+const madeBefore = (before?: Date) => (before ? { createdAt: LessThan(before) } : {});
 
 function makeCode(): string {
   const bits = [...randomBytes(CODE_BYTES)].map((byte) => byte.toString(2).padStart(8, '0')).join('');

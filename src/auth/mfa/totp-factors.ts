@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { EntityManager, IsNull, LessThan, Not } from 'typeorm';
+import { EntityManager, IsNull, LessThan, MoreThanOrEqual, Not } from 'typeorm';
 import { AppError } from '../../common/errors.js';
 import { FieldCipher } from '../../crypto/field-cipher.js';
 import { matchTotpStep, newTotpSecret } from './totp.js';
@@ -17,8 +17,10 @@ const CONFIRMED = { confirmedAt: Not(IsNull()) };
 export class TotpFactors {
   constructor(private readonly cipher: FieldCipher) {}
 
-  listConfirmed(tx: EntityManager, userId: string): Promise<TotpFactor[]> {
-    return tx.find(TotpFactor, { where: { userId, ...CONFIRMED }, order: { createdAt: 'ASC', id: 'ASC' } });
+  /** @param before only those that were confirmed before then */
+  listConfirmed(tx: EntityManager, userId: string, before?: Date): Promise<TotpFactor[]> {
+    const where = { userId, confirmedAt: before ? LessThan(before) : CONFIRMED.confirmedAt };
+    return tx.find(TotpFactor, { where, order: { createdAt: 'ASC', id: 'ASC' } });
   }
 
   /** Starts an enrolment, in place of one that was not finished. */
@@ -42,8 +44,13 @@ export class TotpFactors {
   }
 
   /** Uses a code up: each time step counts once. @returns `suspended` for the wrong code that reaches the limit */
-  async consume(tx: EntityManager, userId: string, code: string): Promise<'right' | 'wrong' | 'suspended'> {
-    const factors = (await this.listConfirmed(tx, userId)).filter(isUsable);
+  async consume(
+    tx: EntityManager,
+    userId: string,
+    code: string,
+    before?: Date,
+  ): Promise<'right' | 'wrong' | 'suspended'> {
+    const factors = (await this.listConfirmed(tx, userId, before)).filter(isUsable);
     for (const factor of factors)
       if (await this.useStep(tx, factor, code)) {
         await this.clearFailures(tx, userId);
@@ -60,6 +67,14 @@ export class TotpFactors {
   /** @param id one of them, or all. @returns whether there was one */
   async remove(tx: EntityManager, userId: string, id?: string): Promise<boolean> {
     return ((await tx.delete(TotpFactor, { userId, ...(id && { id }) })).affected ?? 0) > 0;
+  }
+
+  /** Removes those that were confirmed since then or not at all. */
+  async removeSince(tx: EntityManager, userId: string, since: Date): Promise<void> {
+    await tx.delete(TotpFactor, [
+      { userId, confirmedAt: IsNull() },
+      { userId, confirmedAt: MoreThanOrEqual(since) },
+    ]);
   }
 
   private async useStep(tx: EntityManager, { id, secret }: TotpFactor, code: string): Promise<boolean> {

@@ -45,7 +45,7 @@ export class OAuthAccounts {
 
   /**
    * Finds, links or creates the user and runs `finish` in one transaction, again if a race was lost.
-   * @throws AppError `provider_email_unverified`, `account_disabled`, `busy`
+   * @throws AppError `provider_email_unverified`, `account_disabled`, `email_taken`, `busy`
    */
   async signIn<T>(
     account: ProviderAccount,
@@ -58,7 +58,8 @@ export class OAuthAccounts {
           finish(tx, await this.resolve(tx, account, context)),
         );
       } catch (error) {
-        if (!isLostRace(error)) throw error;
+        // An address that stays taken is reserved for the user who gave it up.
+        if (!isLostRace(error) || (attempt === MAX_ATTEMPTS && error instanceof AppError)) throw error;
       }
     }
     throw new AppError('busy', { retryAfter: 1 });

@@ -5,7 +5,6 @@ import type { RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
 import { MailLinks } from '../../mail/links.js';
-import { MailQueue } from '../../mail/mail-queue.js';
 import { accountLinkedMail } from '../../mail/messages.js';
 import { IdentitiesService, mirrorOf } from '../../users/identities/identities.service.js';
 import type { Identity } from '../../users/identities/identity.entity.js';
@@ -13,7 +12,8 @@ import { mayBeSquatted } from '../../users/password-proof.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { AccountEviction } from '../account-eviction.js';
-import { OneTimeTokens } from '../email/one-time-tokens.js';
+import { SecurityNotices } from '../../users/links/security-notices.js';
+import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
 import type { ProviderAccount } from './provider-account.js';
 
 @Injectable()
@@ -26,7 +26,7 @@ export class OAuthLinking {
     private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly mails: MailQueue,
+    private readonly notices: SecurityNotices,
   ) {}
 
   /**
@@ -55,7 +55,7 @@ export class OAuthLinking {
     const lost = before.passwordHash !== null && squatted;
     const resetLink = lost ? this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset')) : null;
     const eviction = squatted ? { cleared: !before.isVerified, resetLink } : null;
-    await this.mails.add(tx, accountLinkedMail(user, provider, eviction));
+    await this.notices.add(tx, user, context, (notice) => accountLinkedMail(user, notice, provider, eviction));
     return identity;
   }
 

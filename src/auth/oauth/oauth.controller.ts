@@ -21,6 +21,7 @@ const CALLBACK_ERRORS = [
   'account_disabled',
   'mfa_required',
   'provider_email_unverified',
+  'email_taken',
   'provider_not_configured',
   'provider_unavailable',
   'rate_limited',

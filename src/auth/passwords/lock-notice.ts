@@ -4,6 +4,7 @@ import { AuditService } from '../../audit/audit.service.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { MailQueue } from '../../mail/mail-queue.js';
 import { signInLockedMail } from '../../mail/messages.js';
+import { SecurityNotices } from '../../users/links/security-notices.js';
 import { UsersService } from '../../users/users.service.js';
 
 /** Audits a lock after wrong passwords and notifies the owner by mail. */
@@ -13,6 +14,7 @@ export class LockNotice {
     private readonly users: UsersService,
     private readonly mails: MailQueue,
     private readonly audit: AuditService,
+    private readonly notices: SecurityNotices,
   ) {
     mails.handle('sign_in_locked', (tx, body, context) => this.send(tx, body, context));
   }
@@ -26,6 +28,8 @@ export class LockNotice {
     const user = await this.users.lockByEmail(tx, email);
     if (!user) return;
     await this.audit.record(tx, { action: 'sign_in.locked', actorId: null, targetId: user.id }, context);
-    if (user.isActive) await this.mails.addBundled(tx, signInLockedMail(user, context.ipAddress, new Date(at)));
+    if (!user.isActive) return;
+    const options = { at: new Date(at), bundled: true };
+    await this.notices.add(tx, user, context, (notice) => signInLockedMail(user, notice), options);
   }
 }

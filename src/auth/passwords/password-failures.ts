@@ -7,12 +7,12 @@ import { Settings } from '../../config/settings.js';
 import type { OnCompared } from '../../crypto/password-hasher.js';
 import { runInTransaction } from '../../database/transaction.js';
 import { MailLinks } from '../../mail/links.js';
-import { MailQueue } from '../../mail/mail-queue.js';
 import { passwordDisabledMail } from '../../mail/messages.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
+import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
+import { SecurityNotices } from '../../users/links/security-notices.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
-import { OneTimeTokens } from '../email/one-time-tokens.js';
 
 /**
  * Counts wrong passwords of an account in a row, from all clients. `PASSWORD_MAX_FAILURES` of them disable the password, for
@@ -27,7 +27,7 @@ export class PasswordFailures {
     private readonly users: UsersService,
     private readonly sessions: SessionsService,
     private readonly tokens: OneTimeTokens,
-    private readonly mails: MailQueue,
+    private readonly notices: SecurityNotices,
     private readonly links: MailLinks,
     private readonly audit: AuditService,
     { passwordMaxFailures }: Settings,
@@ -63,8 +63,8 @@ export class PasswordFailures {
         const entry = { action: 'password.disabled', actorId: null, targetId: user.id, after: { failures } };
         await this.audit.record(tx, entry, context);
         if (!user.isActive) return;
-        const token = await this.tokens.issue(tx, user.id, 'password_reset');
-        await this.mails.add(tx, passwordDisabledMail(user, this.links.reset(token)));
+        const link = this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset'));
+        await this.notices.add(tx, user, context, (notice) => passwordDisabledMail(user, notice, link));
       });
     } catch (error) {
       // On a read-only database no sign-in succeeds, and unknown addresses are answered 401.

@@ -15,7 +15,7 @@ import { passwordResetMail } from '../../mail/messages.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { PasswordUpdater } from './password-updater.js';
-import { OneTimeTokens } from '../email/one-time-tokens.js';
+import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
 import { PasswordRules } from './password-rules.js';
 
 /** Forgotten passwords: mails a link, and sets a new password by it. */

@@ -4,14 +4,14 @@ import { AuditService } from '../../audit/audit.service.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { MailQueue } from '../../mail/mail-queue.js';
 import { passwordChangedMail } from '../../mail/messages.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
+import { SecurityNotices } from '../../users/links/security-notices.js';
 import { mayBeSquatted, newPasswordCounts } from '../../users/password-proof.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { AccountEviction } from '../account-eviction.js';
-import { OneTimeTokens } from '../email/one-time-tokens.js';
+import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
 
 /** Sets a new password, ends sessions and reset links, and mails a notice. */
 @Injectable()
@@ -23,7 +23,7 @@ export class PasswordUpdater {
     private readonly eviction: AccountEviction,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly mails: MailQueue,
+    private readonly notices: SecurityNotices,
   ) {}
 
   /**
@@ -63,7 +63,7 @@ export class PasswordUpdater {
     const first = user.passwordHash === null;
     await this.users.change(tx, user, { ...changes, ...newPasswordCounts(user) });
     await this.sessions.revokeAllOf(tx, user.id, 'password_changed', keep);
-    await this.tokens.revokeAllOf(tx, user.id, 'password_reset');
+    await this.tokens.revokeAllOf(tx, user.id, 'password_reset', 'email_change');
     if (first) await this.outbox.add(tx, userUpdated(user.id, ['has_password']), context);
   }
 
@@ -75,6 +75,6 @@ export class PasswordUpdater {
     context: RequestContext,
   ): Promise<void> {
     await this.audit.record(tx, { action, actorId: user.id, targetId: user.id }, context);
-    await this.mails.add(tx, passwordChangedMail(user, cleared));
+    await this.notices.add(tx, user, context, (notice) => passwordChangedMail(user, notice, cleared));
   }
 }

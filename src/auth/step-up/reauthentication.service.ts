@@ -9,14 +9,12 @@ import { PASSWORD_ONLY, SessionsService } from '../../sessions/sessions.service.
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { AccessTokens } from '../access-tokens.js';
-import { MfaCodes } from '../mfa/mfa-codes.js';
+import { methodOf, MfaCodes } from '../mfa/mfa-codes.js';
 import { LoginThrottle } from '../passwords/login-throttle.js';
 import { PasswordConfirmation } from '../passwords/password-confirmation.js';
 import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
 import { RecentAuthentication } from './recent-authentication.js';
 import type { ReauthenticateBody, ReauthenticatedBody } from './reauthentication.dto.js';
-
-const TOTP_CODE = /^(?: *[0-9]){6} *$/;
 
 /** What was proven, and whether it still holds for the locked row. */
 interface Proof extends Pick<Authentication, 'amr' | 'acr'> {
@@ -72,7 +70,7 @@ export class ReauthenticationService {
     deadline: number,
   ): Promise<Proof> {
     if (code !== undefined) {
-      await this.codes.consume(principal.userId, TOTP_CODE.test(code) ? 'totp' : 'recovery_code', code, context);
+      await this.codes.consume(principal.userId, methodOf(code), code, context);
       const amr = [...new Set([...principal.amr, 'otp', 'mfa'])];
       return { amr, acr: 'aal2', holds: () => true };
     }

@@ -6,6 +6,7 @@ interface Sensitive {
 /** Routes that need a recent authentication (OWASP ASVS 7.5.1, 7.5.2). Ending sessions needs none: it only closes doors. */
 export const SENSITIVE_ROUTES: Readonly<Record<string, Sensitive>> = {
   'POST /auth/password/change': { password: 'current_password' },
+  'POST /auth/email/change': { password: 'password' },
   'GET /users/profile/export': {},
   'DELETE /users/profile': { password: 'password' },
   'DELETE /users/identities/:provider': {},

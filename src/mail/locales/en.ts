@@ -11,6 +11,16 @@ export const en: Texts = {
   direction: 'ltr',
   greeting: (name) => (name ? `Hello ${name},` : 'Hello,'),
   linkHint: 'If the button does not work, open this address:',
+  notice: {
+    time: 'Time',
+    device: 'Device',
+    network: 'Network',
+    on: 'on',
+    label: 'This was not me',
+    hint:
+      'If this was not you, open the link within 72 hours. It signs out all devices, disables your password until you set a new' +
+      ' one, and undoes what has been changed since about how to sign in.',
+  },
   passwordReset: {
     subject: 'Set a new password',
     paragraphs: [
@@ -25,7 +35,6 @@ export const en: Texts = {
       'The password of your Meetinity account was just changed, and your other devices were signed out.',
       ...(wasCleared ? [cleared] : []),
     ],
-    closing: 'If you did not do this, reset your password on the sign-in page right away.',
   }),
   verification: {
     subject: 'Confirm your e-mail address',
@@ -58,14 +67,12 @@ export const en: Texts = {
         : []),
     ],
     label: setPassword,
-    closing: 'If you did not do this, unlink it in your account settings and change your password.',
   }),
   accountUnlinked: (provider) => ({
     subject: `${provider} was unlinked from your account`,
     paragraphs: [
       `The ${provider} account was just unlinked from your Meetinity account. You can no longer use it to sign in.`,
     ],
-    closing: 'If you did not do this, reset your password on the sign-in page. That signs out all devices.',
   }),
   factorChanged: (change) => {
     const [subject, paragraph] = {
@@ -81,22 +88,22 @@ export const en: Texts = {
         'There were too many wrong codes in a row. A recovery code signs you in and lifts the suspension.',
       ],
     }[change] as [string, string];
-    return {
-      subject,
-      paragraphs: [paragraph],
-      closing:
-        'If this was not you, reset your password on the sign-in page, which signs out all devices, and check your factors.',
-    };
+    return { subject, paragraphs: [paragraph] };
   },
-  signInLocked: (ipAddress, at) => ({
+  newDevice: {
+    subject: 'New sign-in to your account',
+    paragraphs: [
+      'Your Meetinity account was signed in to on a device or from a network that it had not been used with.',
+    ],
+  },
+  signInLocked: {
     subject: 'Too many wrong passwords for your account',
     paragraphs: [
-      `There were too many sign-in attempts with a wrong password, the last one from ${ipAddress} on ` +
-        `${at.toUTCString()}. Sign-ins from there are blocked for a while. Your devices stay signed in.`,
-    ],
-    closing:
+      'There were too many sign-in attempts with a wrong password. Sign-ins from there are blocked for a while. Your devices' +
+        ' stay signed in.',
       'If this was you, wait 15 minutes or reset your password. If not, there is nothing to do: no one signed in.',
-  }),
+    ],
+  },
   passwordDisabled: {
     subject: 'Your password was disabled',
     paragraphs: [
@@ -113,8 +120,52 @@ export const en: Texts = {
       'One of your devices was just signed out of your Meetinity account, because its session was used in two places and may have been copied.',
       'Sign in again on that device. Your other devices stay signed in.',
     ],
-    closing: 'If you cannot explain this, reset your password on the sign-in page. That signs out all devices.',
   },
+  emailChange: {
+    subject: 'Confirm your new e-mail address',
+    paragraphs: [
+      'You asked to use this address for your Meetinity account. It replaces the present one as soon as you confirm it. The' +
+        ' link works for 24 hours.',
+    ],
+    label: 'Confirm the new address',
+    closing: 'If you did not ask for this, ignore this message. Nothing changes.',
+  },
+  emailChangeRequested: {
+    subject: 'Your e-mail address is to be changed',
+    paragraphs: [
+      'A new e-mail address was requested for your Meetinity account. It replaces this one once it has been confirmed.',
+    ],
+  },
+  emailChanged: {
+    subject: 'Your e-mail address was changed',
+    paragraphs: [
+      'Your Meetinity account now has another e-mail address. This one no longer signs in.',
+      'No one else can use this address for an account for 72 hours, so that you can get it back.',
+    ],
+  },
+  addressTaken: {
+    subject: 'You already have an account',
+    paragraphs: [
+      'Someone tried to use this address for another Meetinity account. It belongs to your account, so nothing was changed.',
+    ],
+    closing: 'If this was not you, ignore this message.',
+  },
+  roleChanged: (role) => ({
+    subject: 'Your role was changed',
+    paragraphs: [
+      `An administrator changed the role of your Meetinity account to ${
+        { user: 'member', moderator: 'moderator', admin: 'administrator' }[role]
+      }. All devices were signed out.`,
+    ],
+  }),
+  statusChanged: (isActive) => ({
+    subject: isActive ? 'Your account was reactivated' : 'Your account was deactivated',
+    paragraphs: [
+      isActive
+        ? 'An administrator reactivated your Meetinity account. You can sign in again.'
+        : 'An administrator deactivated your Meetinity account. All devices were signed out. To object, contact the operator.',
+    ],
+  }),
   firstAdministrator: {
     subject: 'You are now an administrator',
     paragraphs: ['The operator of this Meetinity service has made your account an administrator.', passwordRemoved],

@@ -7,17 +7,21 @@ const passwordRemoved =
   ' appareils. Le lien ci-dessous permet d’en choisir un nouveau, une seule fois et pendant une heure ; ensuite, demandez un' +
   ' nouveau lien sur la page de connexion.';
 const setPassword = 'Choisir un nouveau mot de passe';
-const resetNow =
-  'Si vous n’êtes pas à l’origine de cette action, réinitialisez votre mot de passe sur la page de connexion. Tous les appareils' +
-  ' seront déconnectés.';
-
-/** The 24-hour clock of Coordinated Universal Time, as French texts write it. */
-const moment = new Intl.DateTimeFormat('fr', { dateStyle: 'long', timeStyle: 'long', timeZone: 'UTC' });
 
 export const fr: Texts = {
   direction: 'ltr',
   greeting: (name) => (name ? `Bonjour ${name},` : 'Bonjour,'),
   linkHint: 'Si le bouton ne fonctionne pas, ouvrez cette adresse :',
+  notice: {
+    time: 'Date',
+    device: 'Appareil',
+    network: 'Réseau',
+    on: 'sur',
+    label: 'Ce n’était pas moi',
+    hint:
+      'Si ce n’était pas vous, ouvrez le lien dans les 72 heures. Il déconnecte tous les appareils, désactive votre mot de passe' +
+      ' jusqu’à ce que vous en choisissiez un autre et annule ce qui a été modifié depuis dans vos moyens de connexion.',
+  },
   passwordReset: {
     subject: 'Choisissez un nouveau mot de passe',
     paragraphs: [
@@ -33,7 +37,6 @@ export const fr: Texts = {
       'Le mot de passe de votre compte Meetinity vient d’être modifié, et vos autres appareils ont été déconnectés.',
       ...(wasCleared ? [cleared] : []),
     ],
-    closing: resetNow,
   }),
   verification: {
     subject: 'Confirmez votre adresse e-mail',
@@ -68,16 +71,12 @@ export const fr: Texts = {
         : []),
     ],
     label: setPassword,
-    closing:
-      'Si vous n’êtes pas à l’origine de cette action, supprimez l’association dans les paramètres du compte et changez de mot' +
-      ' de passe.',
   }),
   accountUnlinked: (provider) => ({
     subject: `${provider} n’est plus associé à votre compte`,
     paragraphs: [
       `Le compte ${provider} vient d’être dissocié de votre compte Meetinity. Il ne permet plus de vous connecter.`,
     ],
-    closing: resetNow,
   }),
   factorChanged: (change) => {
     const [subject, paragraph] = {
@@ -102,23 +101,23 @@ export const fr: Texts = {
         'Trop de codes erronés ont été saisis à la suite. Un code de secours vous connecte et lève la suspension.',
       ],
     }[change] as [string, string];
-    return {
-      subject,
-      paragraphs: [paragraph],
-      closing:
-        'Si ce n’était pas vous, réinitialisez votre mot de passe sur la page de connexion, ce qui déconnecte tous les appareils, et vérifiez vos facteurs.',
-    };
+    return { subject, paragraphs: [paragraph] };
   },
-  signInLocked: (ipAddress, at) => ({
+  newDevice: {
+    subject: 'Nouvelle connexion à votre compte',
+    paragraphs: [
+      'Une connexion à votre compte Meetinity a eu lieu sur un appareil ou depuis un réseau qui ne lui étaient pas connus.',
+    ],
+  },
+  signInLocked: {
     subject: 'Trop de mots de passe erronés pour votre compte',
     paragraphs: [
-      `Il y a eu trop de tentatives de connexion avec un mot de passe erroné, la dernière depuis ${ipAddress} le ` +
-        `${moment.format(at)}. Les connexions de cette origine sont bloquées pour un moment. Vos appareils restent connectés.`,
-    ],
-    closing:
+      'Il y a eu trop de tentatives de connexion avec un mot de passe erroné. Les connexions de cette origine sont bloquées pour' +
+        ' un moment. Vos appareils restent connectés.',
       'Si c’était vous, attendez 15 minutes ou réinitialisez votre mot de passe. Sinon, il n’y a rien à faire : la connexion' +
-      ' n’a pas réussi.',
-  }),
+        ' n’a pas réussi.',
+    ],
+  },
   passwordDisabled: {
     subject: 'Votre mot de passe a été désactivé',
     paragraphs: [
@@ -137,10 +136,53 @@ export const fr: Texts = {
         ' copiée.',
       'Connectez-vous de nouveau sur cet appareil. Les autres restent connectés.',
     ],
-    closing:
-      'Si vous ne pouvez pas l’expliquer, réinitialisez votre mot de passe sur la page de connexion. Tous les appareils seront' +
-      ' déconnectés.',
   },
+  emailChange: {
+    subject: 'Confirmez votre nouvelle adresse e-mail',
+    paragraphs: [
+      'Vous avez demandé à utiliser cette adresse pour votre compte Meetinity. Elle remplacera l’adresse actuelle dès que vous' +
+        ' l’aurez confirmée. Le lien fonctionne pendant 24 heures.',
+    ],
+    label: 'Confirmer la nouvelle adresse',
+    closing: 'Si vous n’avez rien demandé, ignorez ce message. Rien ne change.',
+  },
+  emailChangeRequested: {
+    subject: 'Votre adresse e-mail va être modifiée',
+    paragraphs: [
+      'Une nouvelle adresse e-mail a été demandée pour votre compte Meetinity. Elle remplacera celle-ci une fois confirmée.',
+    ],
+  },
+  emailChanged: {
+    subject: 'Votre adresse e-mail a été modifiée',
+    paragraphs: [
+      'Votre compte Meetinity a maintenant une autre adresse e-mail. Celle-ci ne permet plus de se connecter.',
+      'Pendant 72 heures, cette adresse ne peut servir à aucun autre compte, pour que vous puissiez la récupérer.',
+    ],
+  },
+  addressTaken: {
+    subject: 'Vous avez déjà un compte',
+    paragraphs: [
+      'Quelqu’un a voulu utiliser cette adresse pour un autre compte Meetinity. Elle appartient à votre compte : rien n’a changé.',
+    ],
+    closing: 'Si ce n’était pas vous, ignorez ce message.',
+  },
+  roleChanged: (role) => ({
+    subject: 'Votre rôle a été modifié',
+    paragraphs: [
+      `Un administrateur a donné à votre compte Meetinity le rôle de ${
+        { user: 'membre', moderator: 'modérateur', admin: 'administrateur' }[role]
+      }. Tous les appareils ont été déconnectés.`,
+    ],
+  }),
+  statusChanged: (isActive) => ({
+    subject: isActive ? 'Votre compte a été réactivé' : 'Votre compte a été désactivé',
+    paragraphs: [
+      isActive
+        ? 'Un administrateur a réactivé votre compte Meetinity. Vous pouvez de nouveau vous connecter.'
+        : 'Un administrateur a désactivé votre compte Meetinity. Tous les appareils ont été déconnectés. Pour contester cette' +
+          ' décision, contactez l’exploitant.',
+    ],
+  }),
   firstAdministrator: {
     subject: 'Vous êtes maintenant administrateur',
     paragraphs: [

@@ -1,3 +1,5 @@
+import type { Device } from '../../common/http/device.js';
+
 /** The result of an account eviction; the link sets a new password, null if there was none. */
 export interface Eviction {
   cleared: boolean;
@@ -9,18 +11,37 @@ export interface Content {
   paragraphs: string[];
   /** Of the button, where the mail has a link. */
   label?: string;
-  closing: string;
+  /** A notice ends with its own hint. */
+  closing?: string;
+}
+
+/** When and where a security event happened; null where it is not known or private. */
+export interface Notice {
+  at: Date;
+  device: Device | null;
+  network: string | null;
+  /** Undoes the event. */
+  link: string;
 }
 
 /** What happened to the second factors of an account; also the verb of the audit entry. */
 export type FactorChange =
   'factor_added' | 'factor_removed' | 'codes_replaced' | 'recovery_code_used' | 'totp_suspended';
 
-/** All texts of mails in one language. */
+/** All texts of mails and pages in one language. */
 export interface Texts {
   direction: 'ltr' | 'rtl';
   greeting(name: string | null): string;
   linkHint: string;
+  notice: {
+    time: string;
+    device: string;
+    network: string;
+    /** Between the names of a browser and a system. */
+    on: string;
+    label: string;
+    hint: string;
+  };
   passwordReset: Content;
   /** @param cleared whether the profile was cleared, because the address had never been confirmed */
   passwordChanged(cleared: boolean): Content;
@@ -30,9 +51,19 @@ export interface Texts {
   accountLinked(provider: string, eviction: Eviction | null): Content;
   accountUnlinked(provider: string): Content;
   factorChanged(change: FactorChange): Content;
-  signInLocked(ipAddress: string, at: Date): Content;
+  newDevice: Content;
+  signInLocked: Content;
   passwordDisabled: Content;
   refreshTokenReused: Content;
+  /** For the new address. */
+  emailChange: Content;
+  /** For the present address. */
+  emailChangeRequested: Content;
+  emailChanged: Content;
+  /** For the owner of an address that another user wants to have. */
+  addressTaken: Content;
+  roleChanged(role: 'user' | 'moderator' | 'admin'): Content;
+  statusChanged(isActive: boolean): Content;
   firstAdministrator: Content;
   accountDeleted: Content;
 }

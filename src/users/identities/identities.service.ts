@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import type { EntityManager, Repository } from 'typeorm';
+import { EntityManager, MoreThanOrEqual, Repository } from 'typeorm';
 import type { Provider } from '../../config/settings.auth.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { credentialChanged } from '../../events/security-events.js';
@@ -35,8 +35,10 @@ export class IdentitiesService {
     return added;
   }
 
-  async remove(tx: EntityManager, userId: string, provider?: Provider): Promise<void> {
-    const { affected } = await tx.delete(Identity, { userId, ...(provider && { provider }) });
+  /** @param which all of them, those of a provider, or those that were linked since a time */
+  async remove(tx: EntityManager, userId: string, which?: Provider | Date): Promise<void> {
+    const some = which instanceof Date ? { createdAt: MoreThanOrEqual(which) } : which && { provider: which };
+    const { affected } = await tx.delete(Identity, { userId, ...some });
     if (affected) await this.outbox.addSecurity(tx, userId, [credentialChanged('federated', 'delete')]);
   }
 }

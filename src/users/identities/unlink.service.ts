@@ -7,9 +7,9 @@ import type { Principal, RequestContext } from '../../common/http/request-contex
 import type { Provider } from '../../config/settings.auth.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { MailQueue } from '../../mail/mail-queue.js';
 import { accountUnlinkedMail } from '../../mail/messages.js';
 import { IdentitiesService, mirrorOf } from './identities.service.js';
+import { SecurityNotices } from '../links/security-notices.js';
 import { UsersService } from '../users.service.js';
 
 @Injectable()
@@ -20,7 +20,7 @@ export class UnlinkService {
     private readonly identities: IdentitiesService,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly mails: MailQueue,
+    private readonly notices: SecurityNotices,
   ) {}
 
   /** @throws AppError `not_found`, `last_sign_in_method` */
@@ -41,7 +41,7 @@ export class UnlinkService {
       }
       const entry = { action: 'identity.unlinked', actorId: userId, targetId: userId, before: { provider } };
       await this.audit.record(tx, entry, context);
-      await this.mails.add(tx, accountUnlinkedMail(user, provider));
+      await this.notices.add(tx, user, context, (notice) => accountUnlinkedMail(user, notice, provider));
     });
   }
 }

@@ -1,12 +1,12 @@
 import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
 import type { Relation } from 'typeorm';
-import { User } from '../../users/user.entity.js';
+import { User } from '../user.entity.js';
 
-export type TokenPurpose = 'password_reset' | 'email_verification';
+export type TokenPurpose = 'password_reset' | 'email_verification' | 'email_change' | 'not_me';
 
 /** The token of a mailed link, as a SHA-256 in hex. */
 @Entity('one_time_tokens')
-@Check('one_time_tokens_purpose_check', `purpose IN ('password_reset', 'email_verification')`)
+@Check('one_time_tokens_purpose_check', `purpose IN ('password_reset', 'email_verification', 'email_change', 'not_me')`)
 @Index('idx_one_time_tokens_hash', ['tokenHash'], { unique: true })
 @Index('idx_one_time_tokens_user', ['userId', 'purpose'])
 @Index('idx_one_time_tokens_expires', ['expiresAt'])
@@ -41,6 +41,15 @@ export class OneTimeToken {
   @Column({ type: 'integer', default: 0 })
   mismatches: number;
 
+  /** `email_change`: the new address. `not_me`: the address at the time of the event. */
+  @Column({ type: 'varchar', length: 255, nullable: true })
+  email: string | null;
+
+  /** `not_me`: whether the account had a second factor before the event. */
+  @Column({ name: 'needs_factor', type: 'boolean', default: false })
+  needsFactor: boolean;
+
+  /** `not_me`: the time of the event, as the link is issued in its transaction. */
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt: Date;
 }

@@ -1,15 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, EntityManager } from 'typeorm';
+import { DataSource, EntityManager, In, IsNull, MoreThan, Not } from 'typeorm';
 import { AppError } from '../../common/errors.js';
 import { KeyRing } from '../../crypto/key-ring.js';
 import { randomToken, tokenHash } from '../../crypto/tokens.js';
 import { deleteExpiredRows } from '../../database/expired-rows.js';
-import type { User } from '../../users/user.entity.js';
-import { UsersService } from '../../users/users.service.js';
+import type { User } from '../user.entity.js';
+import { UsersService } from '../users.service.js';
+import { UNDO_HOURS } from '../former-emails.js';
 import { OneTimeToken, TokenPurpose } from './one-time-token.entity.js';
 
-/** Seconds for which a mailed link is valid. */
-const LIFETIMES: Record<TokenPurpose, number> = { password_reset: 3600, email_verification: 86_400 };
+/** Hours for which a mailed link is valid. */
+const LIFETIMES: Record<TokenPurpose, number> = {
+  password_reset: 1,
+  email_verification: 24,
+  email_change: 24,
+  not_me: UNDO_HOURS,
+};
 
 /** Expired rows that each new token deletes: more than it adds, so that the table stays small. */
 const CLEANUP_ROWS = 5;
@@ -22,6 +28,7 @@ const KEY_PURPOSE = 'repeated use of a mailed link';
 interface ConsumedToken {
   /** Locked by the transaction. */
   user: User;
+  token: OneTimeToken;
   /** `repeated`: used before for the same. `refused`: used before for something else; the transaction must commit the count. */
   use: 'first' | 'repeated' | 'refused';
 }
@@ -36,10 +43,15 @@ export class OneTimeTokens {
   ) {}
 
   /** @returns the token; only its hash is stored */
-  async issue(tx: EntityManager, userId: string, purpose: TokenPurpose): Promise<string> {
+  async issue(
+    tx: EntityManager,
+    userId: string,
+    purpose: TokenPurpose,
+    details: Partial<Pick<OneTimeToken, 'email' | 'needsFactor'>> = {},
+  ): Promise<string> {
     const token = randomToken();
-    const expiresAt = new Date(Date.now() + LIFETIMES[purpose] * 1000);
-    await tx.insert(OneTimeToken, { userId, purpose, tokenHash: tokenHash(token), expiresAt });
+    const expiresAt = () => `now() + interval '${LIFETIMES[purpose]} hours'`;
+    await tx.insert(OneTimeToken, { userId, purpose, tokenHash: tokenHash(token), expiresAt, ...details });
     await tx.query(
       `DELETE FROM one_time_tokens WHERE id = ANY (ARRAY(
          SELECT id FROM one_time_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))`,
@@ -52,11 +64,11 @@ export class OneTimeTokens {
    * Looks a token up without using it.
    * @throws AppError `invalid_or_expired_token`, also if the account is disabled
    */
-  async find(token: string, purpose: TokenPurpose): Promise<{ owner: User; used: boolean }> {
-    const row = await this.findRow(this.database.manager, token, purpose);
+  async find(token: string, ...purposes: TokenPurpose[]): Promise<{ owner: User; token: OneTimeToken; used: boolean }> {
+    const row = await this.findRow(this.database.manager, token, purposes);
     const owner = row && (await this.users.findById(row.userId));
-    if (!owner?.isActive) throw new AppError('invalid_or_expired_token');
-    return { owner, used: row!.usedAt !== null };
+    if (!row || !owner || !mayUse(owner, row)) throw new AppError('invalid_or_expired_token');
+    return { owner, token: row, used: row.usedAt !== null };
   }
 
   /**
@@ -73,37 +85,48 @@ export class OneTimeTokens {
   ): Promise<ConsumedToken> {
     // The user's row is locked first, as everywhere, to avoid deadlocks.
     const user = await this.users.findAndLock(tx, owner.id);
-    const row = await this.findRow(tx, token, purpose, true);
-    if (!user?.isActive || !row) throw new AppError('invalid_or_expired_token');
+    const row = await this.findRow(tx, token, [purpose], true);
+    if (!row || !user || !mayUse(user, row)) throw new AppError('invalid_or_expired_token');
     const message = `${token} ${value}`;
     if (row.usedAt === null) {
       await tx.update(OneTimeToken, row.id, { usedAt: () => 'now()', usedWith: this.keys.sign(KEY_PURPOSE, message) });
-      return { user, use: 'first' };
+      return { user, token: row, use: 'first' };
     }
-    if (row.usedWith && this.keys.verify(KEY_PURPOSE, message, row.usedWith)) return { user, use: 'repeated' };
+    if (row.usedWith && this.keys.verify(KEY_PURPOSE, message, row.usedWith))
+      return { user, token: row, use: 'repeated' };
     if (row.mismatches + 1 < MAX_MISMATCH_ATTEMPTS) await tx.increment(OneTimeToken, { id: row.id }, 'mismatches', 1);
     else await tx.delete(OneTimeToken, row.id);
-    return { user, use: 'refused' };
+    return { user, token: row, use: 'refused' };
   }
 
-  /** Revokes the user's unused links. */
-  async revokeAllOf(tx: EntityManager, userId: string, purpose: TokenPurpose): Promise<void> {
-    // Used rows stay, to answer a repeated request.
-    await tx
-      .createQueryBuilder()
-      .delete()
-      .from(OneTimeToken)
-      .where('user_id = :userId AND purpose = :purpose AND used_at IS NULL', { userId, purpose })
-      .execute();
+  /** Revokes the user's unused links; used ones stay, to answer a repeated request. */
+  async revokeAllOf(tx: EntityManager, userId: string, ...purposes: TokenPurpose[]): Promise<void> {
+    await tx.delete(OneTimeToken, { userId, purpose: In(purposes), usedAt: IsNull() });
   }
 
-  private findRow(tx: EntityManager, token: string, purpose: TokenPurpose, lock = false): Promise<OneTimeToken | null> {
+  /** Revokes the links of later events: they went to a mailbox that the user has disowned. */
+  async revokeLater(tx: EntityManager, { id, userId, purpose, createdAt }: OneTimeToken): Promise<void> {
+    await tx.delete(OneTimeToken, { id: Not(id), userId, purpose, createdAt: MoreThan(createdAt) });
+  }
+
+  private findRow(
+    tx: EntityManager,
+    token: string,
+    purposes: TokenPurpose[],
+    lock = false,
+  ): Promise<OneTimeToken | null> {
     const query = tx
       .createQueryBuilder(OneTimeToken, 'token')
-      .where('token_hash = :hash AND purpose = :purpose AND expires_at > now()', { hash: tokenHash(token), purpose });
+      .where('token_hash = :hash AND purpose IN (:...purposes) AND expires_at > now()', {
+        hash: tokenHash(token),
+        purposes,
+      });
     return (lock ? query.setLock('pessimistic_write') : query).getOne();
   }
 }
+
+/** A disabled account can still be secured. */
+const mayUse = ({ isActive }: User, { purpose }: OneTimeToken) => isActive || purpose === 'not_me';
 
 /** Keeps expired links for a day, so that a repeated use is distinguished from an unknown link. */
 export function deleteExpiredTokens(tx: EntityManager, maxRows: number): Promise<number> {

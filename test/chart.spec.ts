@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { parseEnv } from 'node:util';
+import { SECRETS } from '../src/config/variables.js';
 import { freePort } from '../src/dev/free-port.js';
 import { podOf, readDockerfile, renderedChart, resolveEnvironment } from './support/chart.js';
 import { compiled, dropWorkerDatabase } from './support/environment.js';
@@ -91,6 +93,16 @@ describe.each(['default', 'meetinity'])('the chart with its %s values', (name) =
     expect(new Set(names(pod)).size).toBe(names(pod).length);
   });
 
+  it('takes every secret from a Secret, and sets no variable that is not known', () => {
+    const secret = job.containers[0].env.filter(({ valueFrom }) => valueFrom).map((variable) => variable.name);
+    expect(secret.toSorted()).toEqual(SECRETS.toSorted());
+    const example = parseEnv(readFileSync('.env.example', 'utf8').replaceAll(/^#(?=[A-Z])/gm, ''));
+    const unknown = container.env.filter(
+      (variable) => !(variable.name in example) && !variable.name.startsWith('OTEL_'),
+    );
+    expect(unknown).toEqual([]);
+  });
+
   it('routes services, policies and probes to ports and labels of the pods', () => {
     const { labels } = kind('Deployment')[0]!.spec.template.metadata as { labels: Record<string, string> };
     const ports = container.ports!.map((port) => port.name);
@@ -154,6 +166,11 @@ describe.each(['default', 'meetinity'])('the chart with its %s values', (name) =
         return (await status(probe.httpGet.path)) === 200;
       });
     }
+
+    // Not on the port that an ingress opens.
+    expect(await status('/metrics')).toBe(404);
+    const scraped = await fetch(`http://127.0.0.1:${here.METRICS_PORT}/metrics`);
+    expect(await scraped.text()).toContain('meetinity_user_info');
 
     const json = { 'content-type': 'application/json' };
     const body = JSON.stringify({ email: `${name}@example.com`, password: PASSWORD, name: 'Ada' });

@@ -59,7 +59,10 @@ export function resolveEnvironment({ env }: Container, secrets: Record<string, s
 export function readDockerfile(): { env: Record<string, string>; user: string; command: string[] } {
   const text = readFileSync(path.join(root, 'Dockerfile'), 'utf8');
   const last = text.slice(text.lastIndexOf('\nFROM '));
-  const pairs = [...last.matchAll(/^ENV (.*)$/gm)].flatMap(([, line]) => line!.split(' '));
+  const pairs = [...last.matchAll(/^ENV (.*)$/gm)]
+    .flatMap(([, line]) => line!.split(' '))
+    // An argument of the build has a value there only.
+    .filter((pair) => !pair.includes('${'));
   return {
     env: Object.fromEntries(pairs.map((pair) => pair.split('=') as [string, string])),
     user: /^USER (\S+)$/m.exec(last)![1]!,

@@ -27,6 +27,7 @@ import { UserLocale1795741000000 } from './1795741000000-UserLocale.js';
 import { SessionEnds1795750000000 } from './1795750000000-SessionEnds.js';
 import { SigningKeys1795760000000 } from './1795760000000-SigningKeys.js';
 import { SecurityEvents1795760100000 } from './1795760100000-SecurityEvents.js';
+import { Passkeys1795770000000 } from './1795770000000-Passkeys.js';
 import { SecurityNotices1795780000000 } from './1795780000000-SecurityNotices.js';
 import { PasswordFailures1795790000000 } from './1795790000000-PasswordFailures.js';
 
@@ -61,6 +62,7 @@ export const migrations = [
   SessionEnds1795750000000,
   SigningKeys1795760000000,
   SecurityEvents1795760100000,
+  Passkeys1795770000000,
   SecurityNotices1795780000000,
   PasswordFailures1795790000000,
 ];

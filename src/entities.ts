@@ -4,6 +4,7 @@ import { AuditSalt } from './audit/witness/audit-salt.entity.js';
 import { AuditRedaction } from './audit/audit-redaction.entity.js';
 import { RecoveryCode } from './auth/mfa/recovery-code.entity.js';
 import { TotpFactor } from './auth/mfa/totp-factor.entity.js';
+import { Passkey } from './auth/passkeys/passkey.entity.js';
 import { OneTimeToken } from './users/links/one-time-token.entity.js';
 import { SigningKey } from './auth/keys/signing-key.entity.js';
 import { EphemeralValue } from './redis/ephemeral-value.entity.js';
@@ -33,6 +34,7 @@ export const entities = [
   QueuedMail,
   TotpFactor,
   RecoveryCode,
+  Passkey,
   OutboxEvent,
   AuditLog,
   AuditRedaction,

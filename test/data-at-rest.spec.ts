@@ -35,7 +35,7 @@ const PLAIN: Record<string, string> = {
   'an id, a number, a moment or a word of the service': `
     *.id *.user_id *.created_at *.updated_at *.expires_at *.at *.revoked_at
     users.password_proven_at users.password_generation users.password_failures users.role users.is_active users.is_verified users.email_verified_at
-    users.mfa_enabled users.status_changed_at users.status_changed_by users.last_login users.oauth_provider
+    users.mfa_enabled users.passkey_status users.status_changed_at users.status_changed_by users.last_login users.oauth_provider
     user_identities.provider avatar_removals.name avatar_removals.due_at legacy_ids.source legacy_ids.legacy_id legacy_ids.erased_at
     one_time_tokens.purpose one_time_tokens.used_at one_time_tokens.mismatches one_time_tokens.needs_factor
     former_emails.changed_at former_emails.email_verified_at signing_keys.kid signing_keys.signs_from
@@ -48,6 +48,10 @@ const PLAIN: Record<string, string> = {
     user_sessions.previous_expires_at user_sessions.revoked_reason user_sessions.auth_time user_sessions.amr user_sessions.acr
     user_sessions.last_used mail_queue.kind mail_queue.attempts mail_queue.last_error mail_queue.next_attempt_at
     mail_queue.failed_at mail_queue.bundled migrations.timestamp migrations.name`,
+  'a public key and what belongs to it': `
+    webauthn_credentials.credential_id webauthn_credentials.public_key webauthn_credentials.counter webauthn_credentials.transports
+    webauthn_credentials.backup_eligible webauthn_credentials.backed_up webauthn_credentials.name webauthn_credentials.rp_id
+    webauthn_credentials.last_used_at`,
   'part of the card that other members see': `
     users.name users.profile_picture_url users.bio users.location users.industry users.job_title users.company users.linkedin_url
     user_profile_details.headline user_profile_details.availability user_profile_details.skills user_profile_details.event_types

@@ -4,6 +4,7 @@ import { PreparedStatements } from '../src/database/prepared-statements.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { UsersService } from '../src/users/users.service.js';
 import { Answer, Member, TestApp } from './support/app.js';
+import { Authenticator } from './support/authenticator.js';
 import { totpCode } from './support/factors.js';
 import { form, FORM, picture } from './support/images.js';
 import { sessionOf, word } from './support/sessions.js';
@@ -26,6 +27,8 @@ interface Others {
   session: string;
   /** An authenticator app that is not confirmed yet. */
   pending: { id: string; secret: string };
+  /** The id of one that is stored, and a credential that can be added. */
+  passkey: { id: string; credential: object };
 }
 type Send = (by: Member, others: Others) => Promise<Answer>;
 
@@ -50,6 +53,12 @@ const REQUESTS: Record<string, Send> = {
     service.post(`/users/mfa/totp/${pending.id}/confirm`, { code: totpCode(pending.secret) }, by.access),
   'post /users/mfa/recovery-codes': (by) => service.post('/users/mfa/recovery-codes', {}, by.access),
   'delete /users/mfa/{id}': (by, { pending }) => service.delete(`/users/mfa/${pending.id}`, by.access),
+  'post /users/passkeys/options': (by) => service.post('/users/passkeys/options', {}, by.access),
+  'post /users/passkeys': (by, { passkey: { credential } }) =>
+    service.post('/users/passkeys', { credential }, by.access),
+  'put /users/passkeys/{id}': (by, { passkey: { id } }) =>
+    service.put(`/users/passkeys/${id}`, { name: 'squatted' }, by.access),
+  'delete /users/passkeys/{id}': (by, { passkey: { id } }) => service.delete(`/users/passkeys/${id}`, by.access),
   'put /admin/users/{id}/status': (by, { member }) =>
     service.put(`/admin/users/${member.id}/status`, { is_active: false, reason: 'spam' }, by.access),
   'put /admin/users/{id}/role': (by, { member }) =>
@@ -74,6 +83,7 @@ function rowsOf(tx: EntityManager, ids: string[]): Promise<unknown> {
             (SELECT json_agg(d ORDER BY user_id) FROM user_profile_details d WHERE user_id = ANY ($1)) AS details,
             (SELECT json_agg(i ORDER BY id) FROM user_identities i WHERE user_id = ANY ($1)) AS identities,
             (SELECT json_agg(f ORDER BY id) FROM mfa_factors f WHERE user_id = ANY ($1)) AS factors,
+            (SELECT json_agg(w ORDER BY id) FROM webauthn_credentials w WHERE user_id = ANY ($1)) AS passkeys,
             (SELECT json_agg(s ORDER BY id) FROM user_sessions s WHERE user_id = ANY ($1)) AS sessions,
             (SELECT json_agg(o ORDER BY id) FROM outbox_events o WHERE NOT security AND user_id = ANY ($1)) AS events,
             (SELECT json_agg(a ORDER BY id) FROM audit_logs a WHERE target_id = ANY ($1)) AS audit`,
@@ -106,11 +116,18 @@ describe('a request whose session ends between its check and its write', () => {
     );
     const second = await service.post('/auth/login', { email: by.email, password: by.password });
     const session = sessionOf(second.body.access_token);
+    const { body: started } = await service.post('/users/passkeys/options', {}, by.access);
+    const [{ id }] = (await service.sql(
+      `INSERT INTO webauthn_credentials (user_id, credential_id, public_key, counter, backup_eligible, backed_up, name, rp_id)
+       VALUES ($1::uuid, $1::text, '', 0, false, false, 'Passkey', 'localhost') RETURNING id`,
+      [by.id],
+    )) as [{ id: string }];
+    const passkey = { id, credential: new Authenticator().create(started.options) };
     const { body: pending } = await service.post('/users/mfa/totp', {}, by.access);
 
     const { asked, rows } = await runInTransaction(service.database, async (tx) => {
       const user = await service.app.get(UsersService).lock(tx, by.id);
-      const late = send(by, { member, session, pending });
+      const late = send(by, { member, session, pending, passkey });
       await Promise.race([late, service.blocked()]);
       await service.app.get(AccountEviction).evict(tx, user, 'account_linked', {}, null);
       await service.app.get(PreparedStatements).flush(tx);

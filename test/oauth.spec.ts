@@ -82,7 +82,11 @@ describe.each(PROVIDERS)('sign-in with %s', (provider) => {
       ]);
     expect(await sessions()).toEqual([]);
     const body = { code: location.searchParams.get('code'), device_info: { model: 'Pixel 9' } };
-    const answers = await Promise.all([1, 2].map(() => service.post('/auth/oauth/exchange', body)));
+    const answers = await Promise.all(
+      ['192.0.2.1', '192.0.2.2'].map((remoteAddress) =>
+        service.request('POST', '/auth/oauth/exchange', { body, remoteAddress }),
+      ),
+    );
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400]);
     const [good, bad] = answers.sort((a, b) => a.status - b.status);
     expect(good!.body.user.email).toBe(claims.email);

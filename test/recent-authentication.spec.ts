@@ -13,7 +13,12 @@ const EXEMPT = [
   // Sign-ins, sign-ups and mailed links.
   'POST /auth/register',
   'POST /auth/login',
+  'POST /auth/mfa/options',
   'POST /auth/mfa/verify',
+  'POST /auth/passkeys/options',
+  'POST /auth/passkeys/login',
+  'POST /auth/passkeys/register/options',
+  'POST /auth/passkeys/register',
   'POST /auth/reauthenticate',
   'POST /auth/refresh',
   'POST /auth/verify',
@@ -35,6 +40,8 @@ const EXEMPT = [
   'POST /auth/logout',
   'DELETE /users/sessions',
   'DELETE /users/sessions/:id',
+  // A name.
+  'PUT /users/passkeys/:id',
   // What other members see.
   'PUT /users/profile',
   'POST /users/profile/avatar',

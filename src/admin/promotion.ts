@@ -1,5 +1,5 @@
 import type { ErrorType } from '../common/errors.js';
-import { hasUnprovenPassword } from '../users/password-proof.js';
+import { hasUnprovenCredential } from '../users/password-proof.js';
 import { ROLES } from '../users/user.entity.js';
 import type { Role, User } from '../users/user.entity.js';
 
@@ -10,5 +10,5 @@ import type { Role, User } from '../users/user.entity.js';
 export function promotionRefusal(user: User, role: Role): ErrorType | null {
   if (ROLES.indexOf(role) <= ROLES.indexOf(user.role)) return null;
   if (!user.isVerified) return 'email_not_verified';
-  return hasUnprovenPassword(user) ? 'password_unproven' : null;
+  return hasUnprovenCredential(user) ? 'password_unproven' : null;
 }

@@ -12,6 +12,7 @@ const REFUSALS = new Set<ErrorType>([
   'invalid_credentials',
   'account_disabled',
   'invalid_mfa_code',
+  'invalid_passkey',
   'refresh_token_reused',
   'invalid_or_expired_token',
   'invalid_state',

@@ -76,6 +76,7 @@ export class AccountEviction {
       passwordProvenAt: null,
       ...newPasswordCounts(user),
       mfaEnabled: false,
+      passkeyStatus: null,
       oauthProvider: null,
       oauthId: null,
       ...changes,

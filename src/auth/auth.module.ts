@@ -38,6 +38,15 @@ import { TotpFactor } from './mfa/totp-factor.entity.js';
 import { TotpFactors } from './mfa/totp-factors.js';
 import { NotMeController } from './not-me/not-me.controller.js';
 import { NotMeService } from './not-me/not-me.service.js';
+import { OwnPasskeysService } from './passkeys/own-passkeys.service.js';
+import { Passkey } from './passkeys/passkey.entity.js';
+import { PasskeySignInController } from './passkeys/passkey-sign-in.controller.js';
+import { PasskeySignInService } from './passkeys/passkey-sign-in.service.js';
+import { PasskeySignUpService } from './passkeys/passkey-sign-up.service.js';
+import { Passkeys } from './passkeys/passkeys.js';
+import { PasskeysController } from './passkeys/passkeys.controller.js';
+import { WebAuthn } from './passkeys/webauthn.js';
+import { WebAuthnChallenges } from './passkeys/webauthn-challenges.js';
 import { PagesController } from './pages/pages.controller.js';
 import { PasswordChangeService } from './passwords/password-change.service.js';
 import { PasswordController } from './passwords/password.controller.js';
@@ -53,6 +62,7 @@ import { RecentAuthentication } from './step-up/recent-authentication.js';
 import { RecentAuthenticationGuard } from './step-up/recent-authentication.guard.js';
 import { RefreshService } from './refresh.service.js';
 import { RegisterService } from './register.service.js';
+import { RepeatedSignIns } from './repeated-sign-ins.js';
 import { SignInService } from './sign-in.service.js';
 import { VerifyController } from './verify.controller.js';
 import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
@@ -60,7 +70,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
 @Module({
   imports: [
     JwtModule.registerAsync({ inject: [Settings], useFactory: accessTokenOptions }),
-    TypeOrmModule.forFeature([TotpFactor, RecoveryCode]),
+    TypeOrmModule.forFeature([TotpFactor, RecoveryCode, Passkey]),
     MailModule,
     UsersModule,
     PreferencesModule,
@@ -78,6 +88,8 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     MfaController,
     MfaSignInController,
     ReauthenticationController,
+    PasskeySignInController,
+    PasskeysController,
   ],
   providers: [
     SigningKeys,
@@ -85,6 +97,13 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     SignInService,
     TotpFactors,
     RecoveryCodes,
+    Passkeys,
+    WebAuthnChallenges,
+    WebAuthn,
+    RepeatedSignIns,
+    OwnPasskeysService,
+    PasskeySignInService,
+    PasskeySignUpService,
     Factors,
     MfaCodes,
     MfaTokens,
@@ -120,6 +139,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     PasswordRules,
     MfaService,
     MfaTokens,
+    RepeatedSignIns,
     SignInService,
     LoginThrottle,
     AddressChangeService,

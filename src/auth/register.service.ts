@@ -10,6 +10,7 @@ import type { RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
 import { PasswordHasher } from '../crypto/password-hasher.js';
 import { OutboxService } from '../events/outbox.service.js';
+import { credentialChanged } from '../events/security-events.js';
 import { userCreated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { localeOf } from '../mail/locales/locales.js';
@@ -20,12 +21,21 @@ import { isReserved } from '../users/former-emails.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { RegisterBody, TokenBody } from './auth.dto.js';
+import { credentialTypeOf } from './mfa/factors.js';
+import { RecoveryCodes } from './mfa/recovery-codes.js';
+import type { PasskeySignUpBody } from './passkeys/passkeys.dto.js';
+import { NewPasskey, Passkeys } from './passkeys/passkeys.js';
+import { passkeyAuthentication } from './passkeys/webauthn.js';
 import { EmailVerificationService } from './email/email-verification.service.js';
 import { OneTimeTokens } from '../users/links/one-time-tokens.js';
 import { PasswordRules } from './passwords/password-rules.js';
 import { SignInService } from './sign-in.service.js';
 
-interface NewAccount extends Pick<User, 'email' | 'name' | 'passwordHash'> {
+interface NewAccount extends Pick<User, 'email' | 'name'> {
+  passwordHash?: string;
+  /** Of an account with a passkey, which contains it. */
+  id?: string;
+  passkey?: NewPasskey;
   lastLogin?: Date;
 }
 
@@ -50,6 +60,8 @@ export class RegisterService {
     private readonly mails: MailQueue,
     private readonly links: MailLinks,
     private readonly signIn: SignInService,
+    private readonly passkeys: Passkeys,
+    private readonly codes: RecoveryCodes,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
   ) {
@@ -63,25 +75,49 @@ export class RegisterService {
   async register(body: RegisterBody, context: RequestContext): Promise<TokenBody | null> {
     await this.rules.check(body.password, body);
     const passwordHash = await this.hasher.hash(body.password, hashOwner(context, body.email));
-    const tokens = this.settings.requireEmailVerification
-      ? await this.requestAccount(body, passwordHash, context)
-      : await this.createSignedIn(body, passwordHash, context);
-    authResults.inc({ action: 'register', result: 'ok' });
-    return tokens;
+    const account = { email: body.email, name: body.name, passwordHash };
+    const created = await this.createAccount(account, body.device_info, context);
+    return created && created.tokens;
   }
 
-  private async createSignedIn(body: RegisterBody, passwordHash: string, context: RequestContext): Promise<TokenBody> {
-    const { user, session } = await runInTransaction(this.database, async (tx) => {
-      const created = await this.create(tx, { ...body, passwordHash, lastLogin: new Date() }, context);
-      return { user: created, session: await this.signIn.issueSession(tx, created, context, body.device_info) };
+  /**
+   * Like `register`, with recovery codes, because the account can be reset only with one of them.
+   * @throws AppError `email_taken`, `invalid_code`, `busy`
+   */
+  async registerByPasskey(
+    account: NewAccount & { passkey: NewPasskey },
+    deviceInfo: Record<string, unknown> | undefined,
+    context: RequestContext,
+  ): Promise<PasskeySignUpBody | null> {
+    const created = await this.createAccount(account, deviceInfo, context);
+    return created && { ...created.tokens, recovery_codes: created.codes };
+  }
+
+  private async createAccount(
+    account: NewAccount,
+    deviceInfo: Record<string, unknown> | undefined,
+    context: RequestContext,
+  ): Promise<{ tokens: TokenBody; codes: string[] } | null> {
+    if (this.settings.requireEmailVerification) return this.requestAccount(account, context);
+    const authentication = account.passkey && passkeyAuthentication(account.passkey);
+    const { user, session, codes } = await runInTransaction(this.database, async (tx) => {
+      const created = await this.create(tx, { ...account, lastLogin: new Date() }, context);
+      return {
+        user: created,
+        session: await this.signIn.issueSession(tx, created, context, deviceInfo, authentication),
+        codes: account.passkey ? await this.codes.replace(tx, created.id) : [],
+      };
     });
-    return this.signIn.toTokenResponse(user, session);
+    authResults.inc({ action: 'register', result: 'ok' });
+    return { tokens: this.signIn.toTokenResponse(user, session), codes };
   }
 
-  private async requestAccount({ email, name }: RegisterBody, passwordHash: string, context: RequestContext) {
+  private async requestAccount(account: NewAccount, context: RequestContext): Promise<null> {
     const { enabled } = this.limits;
-    const mayNotify = !enabled || (await this.limits.consume('alreadyRegisteredMail', [mailboxOf(email)])).allowed;
-    await this.mails.request('registration', { email, name, passwordHash, mayNotify } satisfies Registration, context);
+    const mailbox = mailboxOf(account.email);
+    const mayNotify = !enabled || (await this.limits.consume('alreadyRegisteredMail', [mailbox])).allowed;
+    await this.mails.request('registration', { ...account, mayNotify } satisfies Registration, context);
+    authResults.inc({ action: 'register', result: 'ok' });
     return null;
   }
 
@@ -99,11 +135,16 @@ export class RegisterService {
 
   private async create(
     tx: EntityManager,
-    { email, name, passwordHash, lastLogin }: NewAccount,
+    { id, email, name, passwordHash, passkey, lastLogin }: NewAccount,
     context: RequestContext,
   ): Promise<User> {
     const locale = localeOf(context.acceptLanguage);
-    const user = await this.users.create(tx, { email, name, passwordHash, lastLogin, locale });
+    const passkeyState = passkey && { id, mfaEnabled: true, passkeyStatus: 'unproven' as const };
+    const user = await this.users.create(tx, { email, name, passwordHash, lastLogin, locale, ...passkeyState });
+    if (passkey) {
+      await this.passkeys.add(tx, user.id, passkey, 'Passkey');
+      await this.outbox.addSecurity(tx, user.id, [credentialChanged(credentialTypeOf(passkey), 'create')]);
+    }
     await this.preferences.createDefaults(tx, user.id);
     await this.outbox.add(tx, userCreated(user), context);
     await this.audit.record(tx, { action: 'user.registered', actorId: user.id, targetId: user.id }, context);

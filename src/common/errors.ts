@@ -12,6 +12,7 @@ export const ERRORS = {
   unauthenticated: [401, 'A valid access token is required'],
   invalid_credentials: [401, 'E-mail or password is wrong'],
   invalid_mfa_code: [401, 'The code is wrong, or was used already'],
+  invalid_passkey: [401, 'The passkey is not valid here'],
   invalid_refresh_token: [401, 'The refresh token is not valid or has expired'],
   refresh_token_reused: [401, 'The refresh token was used before; the session has been ended'],
   oauth_failed: [401, 'The provider did not confirm the sign-in'],

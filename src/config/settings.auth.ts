@@ -123,3 +123,20 @@ export function readOAuth(env: EnvReader, publicBaseUrl: string) {
     timeoutMs: env.number('OAUTH_TIMEOUT_MS', 5000, 100, 6000),
   };
 }
+
+/** An origin of a page, or of an Android app. */
+const isWebAuthnOrigin = (entry: string) =>
+  /^android:apk-key-hash:[A-Za-z0-9_-]{43}$/.test(entry) ||
+  (/^https?:/.test(entry) && URL.canParse(entry) && new URL(entry).origin === entry);
+
+/** Who passkeys are for (WebAuthn Level 3 §4, RP ID), and where they may be used. */
+export function readWebAuthn(env: EnvReader, frontEndUrl: string) {
+  const { hostname, origin } = new URL(frontEndUrl);
+  const rpId = env.text('WEBAUTHN_RP_ID') ?? hostname;
+  if (rpId !== hostname && !/^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(rpId))
+    env.fault('WEBAUTHN_RP_ID must be a host name in lower case, such as example.com');
+  const origins = env.list('WEBAUTHN_ORIGINS', [origin]);
+  if (!origins.every(isWebAuthnOrigin))
+    env.fault('WEBAUTHN_ORIGINS must be a list of origins such as https://app.example.com, or android:apk-key-hash:…');
+  return { rpId, origins };
+}

@@ -2,7 +2,7 @@ import { isKnownSpelling } from '../common/dto/email-address.js';
 import { EnvReader, SettingsError } from './env-reader.js';
 import { readAuditWitness, readBucket } from './settings.storage.js';
 import { readDatabase, readKafka, readRedis } from './settings.connections.js';
-import { readEncryptionKeys, readJwtSecrets, readOAuth, readPrivateKeys } from './settings.auth.js';
+import { readEncryptionKeys, readJwtSecrets, readOAuth, readPrivateKeys, readWebAuthn } from './settings.auth.js';
 
 export { SettingsError };
 
@@ -37,6 +37,8 @@ function readRateLimits(env: EnvReader) {
     tokenPerIp: count('TOKEN_IP', 120),
     /** Sign-ins started at a provider per client IP and minute. */
     oauthPerIp: count('OAUTH_IP', 120),
+    /** Sign-ins and sign-ups started with a passkey per client IP and minute. */
+    webauthnPerIp: count('WEBAUTHN_IP', 600),
   };
 }
 
@@ -165,6 +167,7 @@ function readAll(env: EnvReader) {
   const dataDir = env.text('DATA_DIR') ?? '.data';
   const port = readPort(env);
   const publicBaseUrl = readPublicBaseUrl(env, production, port);
+  const appPublicUrl = env.baseUrl('APP_PUBLIC_URL') ?? null;
   return {
     environment,
     production,
@@ -173,7 +176,7 @@ function readAll(env: EnvReader) {
     dataDir,
     publicBaseUrl,
     /** The front end that mail links open; null means the small pages of the service itself. */
-    appPublicUrl: env.baseUrl('APP_PUBLIC_URL') ?? null,
+    appPublicUrl,
     /** Proxies in front of the service that append to `X-Forwarded-For`; 0 ignores the header. */
     trustProxyHops: env.number('TRUST_PROXY_HOPS', 0, 0, 10),
     /** Time for the headers of a request to arrive, and again for its body. */
@@ -215,6 +218,7 @@ function readAll(env: EnvReader) {
     securityEventAudience: env.text('SECURITY_EVENT_AUDIENCE') ?? 'meetinity',
     jwt: readJwt(env, production),
     oauth: readOAuth(env, publicBaseUrl),
+    webauthn: readWebAuthn(env, appPublicUrl ?? publicBaseUrl),
     uploads: readUploads(env),
     witness: readAuditWitness(env, dataDir, publicBaseUrl),
     mail: readMail(env, dataDir),

@@ -15,8 +15,8 @@ const URIS = {
 export type SecurityEventType = keyof typeof URIS;
 export const SECURITY_EVENT_TYPES = Object.keys(URIS) as SecurityEventType[];
 
-/** CAEP's words, and `federated` for an identity of a provider. */
-export type CredentialType = 'password' | 'federated' | 'app' | 'fido2-platform' | 'fido2-roaming';
+/** CAEP's words, `federated` for an identity of a provider, and `recovery-codes`. */
+export type CredentialType = 'password' | 'federated' | 'app' | 'fido2-platform' | 'fido2-roaming' | 'recovery-codes';
 
 export interface SecurityEvent {
   type: SecurityEventType;

@@ -11,6 +11,7 @@ const INVALID_TOKEN_ERRORS = new Set<ErrorType>([
   'invalid_or_expired_token',
   'invalid_refresh_token',
   'invalid_code',
+  'invalid_passkey',
   'invalid_state',
 ]);
 

@@ -36,6 +36,7 @@ function limitsOf(rates: RateLimitSettings) {
     alreadyRegisteredMail: { points: rates.mailPerAddress, seconds: HOUR_SECONDS },
     tokenPerIp: { points: rates.tokenPerIp, seconds: MINUTE_SECONDS },
     otherNetworkNotice: { points: 1, seconds: HOUR_SECONDS },
+    webauthnPerIp: { points: rates.webauthnPerIp, seconds: MINUTE_SECONDS },
     oauthPerIp: { points: rates.oauthPerIp, seconds: MINUTE_SECONDS },
   } satisfies Record<string, Limit>;
 }

@@ -63,7 +63,7 @@ export class SessionsService {
     deviceInfo: Record<string, unknown> | null,
     { amr, acr }: Pick<Authentication, 'amr' | 'acr'> = PASSWORD_ONLY,
   ): Promise<IssuedSession> {
-    const id = randomUUID();
+    const id = context.newSessionId ?? randomUUID();
     const refreshToken = this.tokens.make(id, 0);
     const { refreshSeconds, sessionMaxSeconds } = this.settings.jwt;
     const expiresIn = Math.min(refreshSeconds, sessionMaxSeconds);
@@ -106,6 +106,23 @@ export class SessionsService {
     const known = earlier.some(({ agent, near }) => near && clientKind(agent) === clientKind(userAgent));
     const isFirst = earlier.length === 0 && Date.now() - +user.createdAt < KEPT_DAYS * DAY_MS;
     return !known && !isFirst;
+  }
+
+  /** @returns a live session of this id that was opened within so many seconds, and its user */
+  async findOpened(id: string, seconds: number): Promise<{ userId: string; session: IssuedSession } | null> {
+    const row = await this.rows
+      .createQueryBuilder('session')
+      .where('id = :id AND created_at > now() - make_interval(secs => :seconds) AND revoked_at IS NULL', {
+        id,
+        seconds,
+      })
+      .getOne();
+    if (!row) return null;
+    const { amr, acr } = row;
+    const expiresIn = Math.floor((row.expiresAt.getTime() - Date.now()) / 1000);
+    const refreshToken = this.tokens.make(id, row.counter);
+    const authTime = Math.floor(row.authTime.getTime() / 1000);
+    return { userId: row.userId, session: { id, refreshToken, expiresIn, authTime, amr, acr } };
   }
 
   /** The user's live sessions, the last used first. */

@@ -10,7 +10,12 @@ export function newPasswordCounts({ passwordGeneration }: User): Partial<User> {
   return { passwordGeneration: passwordGeneration + 1, passwordFailures: 0 };
 }
 
+/** Like an unproven password, or a passkey of the same origin. */
+export function hasUnprovenCredential(user: User): boolean {
+  return hasUnprovenPassword(user) || user.passkeyStatus === 'unproven';
+}
+
 /** True where a person other than the owner of the address may be able to sign in. */
 export function mayBeSquatted(user: User): boolean {
-  return !user.isVerified || hasUnprovenPassword(user);
+  return !user.isVerified || hasUnprovenCredential(user);
 }

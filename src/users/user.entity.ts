@@ -12,6 +12,7 @@ export type Role = (typeof ROLES)[number];
 @Check('users_oauth_provider_check', `oauth_provider IN ('google', 'linkedin')`)
 @Check('users_oauth_pair_check', `(oauth_provider IS NULL) = (oauth_id IS NULL)`)
 @Check('users_verified_check', `is_verified = (email_verified_at IS NOT NULL)`)
+@Check('users_passkey_status_check', `passkey_status IN ('unproven', 'proven')`)
 @Check('users_password_proven_check', `password_proven_at IS NULL OR (password_hash IS NOT NULL AND is_verified)`)
 @Index('idx_users_email', { synchronize: false })
 @Index('idx_users_oauth', ['oauthProvider', 'oauthId'])
@@ -112,6 +113,10 @@ export class User {
   /** Whether a second factor or a passkey is set up; written by `auth` in the transaction that changes them. */
   @Column({ name: 'mfa_enabled', type: 'boolean', default: false })
   mfaEnabled: boolean;
+
+  /** Null without a passkey; `unproven` where a person other than the owner of the address may have made one. */
+  @Column({ name: 'passkey_status', type: 'varchar', length: 10, nullable: true })
+  passkeyStatus: 'unproven' | 'proven' | null;
 
   @Column({ name: 'status_reason', type: 'varchar', length: 500, nullable: true })
   statusReason: string | null;

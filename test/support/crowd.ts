@@ -16,6 +16,8 @@ const FILL = [
   `INSERT INTO legacy_ids (source, legacy_id, user_id) SELECT 'crowd', n::text, ${id('user')} FROM ${USERS}`,
   `INSERT INTO audit_salts (person_id, salt) SELECT ${id('user')}, sha256(n::text::bytea) FROM ${USERS}`,
   `INSERT INTO mfa_factors (user_id, name, secret) SELECT ${id('user')}, 'crowd', '' FROM ${USERS}`,
+  `INSERT INTO webauthn_credentials (user_id, credential_id, public_key, counter, backup_eligible, backed_up, name, rp_id)
+   SELECT ${id('user')}, md5(n::text), '', 0, false, false, 'crowd', 'localhost' FROM ${USERS}`,
   `INSERT INTO recovery_codes (user_id, code_mac) SELECT ${id('user')}, md5(n::text) FROM ${USERS}`,
   `INSERT INTO user_identities (user_id, provider, provider_user_id, email)
    SELECT ${id('user')}, 'google', 'crowd-' || n, 'crowd' || n || '@example.com' FROM ${USERS}`,

@@ -14,7 +14,7 @@ import { userUpdated } from '../../events/user-events.js';
 import { MailLinks } from '../../mail/links.js';
 import { MailQueue } from '../../mail/mail-queue.js';
 import { verificationMail } from '../../mail/messages.js';
-import { hasUnprovenPassword, newPasswordCounts } from '../../users/password-proof.js';
+import { hasUnprovenCredential, hasUnprovenPassword, newPasswordCounts } from '../../users/password-proof.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
@@ -77,7 +77,7 @@ export class EmailVerificationService {
 
   /**
    * The link proves access to the mailbox. Only the right password, or a session of the account, also proves that the same
-   * person created the account; until then its password is unproven. A link that was used can still add this proof. The link of
+   * person created the account; until then its password or passkey is unproven. A link that was used can still add this proof. The link of
    * a new address replaces the former one.
    * @param userId of the request's session
    * @returns whether the link had been used before
@@ -97,12 +97,14 @@ export class EmailVerificationService {
   ): Promise<boolean> {
     const { owner, token: link } = await this.tokens.find(token, ...PURPOSES);
     const isChange = link.purpose === 'email_change';
+    const hasSession = userId === owner.id;
     const hasToProve = hasUnprovenPassword(owner) || (isChange && owner.passwordHash !== null);
-    const proves = hasToProve && (userId === owner.id || !!password);
-    if (proves && userId !== owner.id) await this.requirePassword(owner, password!, context, deadline);
+    const proves = hasSession ? hasToProve || hasUnprovenCredential(owner) : hasToProve && !!password;
+    if (proves && !hasSession) await this.requirePassword(owner, password!, context, deadline);
     return runInTransaction(this.database, async (tx) => {
       const { user, use } = await this.tokens.consume(tx, owner, token, link.purpose);
-      if (proves && user.passwordHash !== owner.passwordHash) throw new ConcurrentModificationError();
+      const isUnchanged = user.passwordHash === owner.passwordHash && user.passkeyStatus === owner.passkeyStatus;
+      if (proves && !isUnchanged) throw new ConcurrentModificationError();
       if (use === 'first' && isChange)
         await this.changes.changeAddress(tx, user, link.email!, { actorId: user.id, verifiedAt: new Date() }, context);
       else if (use === 'first') await this.tokens.revokeAllOf(tx, user.id, 'email_verification');
@@ -121,9 +123,13 @@ export class EmailVerificationService {
       await this.outbox.add(tx, userUpdated(user.id, ['is_verified']), context);
       await this.audit.record(tx, { ...entry, action: 'email.verified' }, context);
     }
-    if (!proves || !hasUnprovenPassword(user)) return;
-    await this.users.change(tx, user, { passwordProvenAt: new Date() });
-    await this.audit.record(tx, { ...entry, action: 'password.proven' }, context);
+    if (!proves || !hasUnprovenCredential(user)) return;
+    const action = hasUnprovenPassword(user) ? 'password.proven' : 'passkey.proven';
+    await this.users.change(tx, user, {
+      ...(user.passwordHash !== null && { passwordProvenAt: new Date() }),
+      ...(user.passkeyStatus !== null && { passkeyStatus: 'proven' }),
+    });
+    await this.audit.record(tx, { ...entry, action }, context);
   }
 
   private async requirePassword(owner: User, password: string, context: RequestContext, deadline: number) {

@@ -5,8 +5,13 @@ import { AppError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { authResults } from '../../common/logging/metrics.js';
 import { runInTransaction } from '../../database/transaction.js';
+import { tokenHash } from '../../crypto/tokens.js';
 import { UsersService } from '../../users/users.service.js';
 import type { TokenBody } from '../auth.dto.js';
+import type { OptionsBody } from '../passkeys/passkeys.dto.js';
+import { Passkeys } from '../passkeys/passkeys.js';
+import { passkeyAuthentication, WebAuthn } from '../passkeys/webauthn.js';
+import { RepeatedSignIns } from '../repeated-sign-ins.js';
 import { SignInService } from '../sign-in.service.js';
 import { MfaCodes } from './mfa-codes.js';
 import { MfaTokens, PendingSignIn } from './mfa-tokens.js';
@@ -20,17 +25,35 @@ export class MfaSignInService {
     private readonly users: UsersService,
     private readonly tokens: MfaTokens,
     private readonly codes: MfaCodes,
+    private readonly passkeys: Passkeys,
+    private readonly webAuthn: WebAuthn,
+    private readonly repeats: RepeatedSignIns,
     private readonly signIn: SignInService,
     private readonly audit: AuditService,
   ) {}
 
-  /** @throws AppError `invalid_or_expired_token`, `invalid_mfa_code`, `account_disabled`, `rate_limited` */
-  async verify(body: VerifyMfaBody, context: RequestContext): Promise<TokenBody> {
+  /**
+   * For the passkeys of the account.
+   * @throws AppError `invalid_or_expired_token`, `bad_request` without a passkey
+   */
+  async options(mfaToken: string): Promise<OptionsBody> {
+    const { userId } = await this.tokens.read(mfaToken);
+    const passkeys = await this.passkeys.list(this.database.manager, userId);
+    if (passkeys.length === 0) throw new AppError('bad_request', { message: 'The account has no passkey' });
+    return { options: await this.webAuthn.requestOptions({ purpose: 'mfa', mfaToken: tokenHash(mfaToken) }, passkeys) };
+  }
+
+  /** @throws AppError `invalid_or_expired_token`, `invalid_mfa_code`, `invalid_passkey`, `account_disabled`, `rate_limited` */
+  verify(body: VerifyMfaBody, context: RequestContext): Promise<TokenBody> {
+    return this.repeats.run(body, context, () => this.attempt(body, context));
+  }
+
+  private async attempt(body: VerifyMfaBody, context: RequestContext): Promise<TokenBody> {
     const pending = await this.tokens.read(body.mfa_token);
     const amr = await this.checkFactor(body, pending, context).catch(async (error: unknown) => {
       const type = error instanceof AppError ? error.type : 'internal_error';
       authResults.inc({ action: 'mfa', result: type });
-      if (type === 'invalid_mfa_code') await this.tokens.countFailure(body.mfa_token);
+      if (type === 'invalid_mfa_code' || type === 'invalid_passkey') await this.tokens.countFailure(body.mfa_token);
       throw error;
     });
     await this.tokens.consume(body.mfa_token);
@@ -41,12 +64,26 @@ export class MfaSignInService {
 
   private async checkFactor(body: VerifyMfaBody, { userId }: PendingSignIn, context: RequestContext) {
     const { method, code } = body;
-    if (method === 'passkey') throw new AppError('invalid_mfa_code');
+    if (method === 'passkey') return this.checkPasskey(body, userId);
     await this.codes.consume(userId, method, code!, context);
     return ['otp', 'mfa'];
   }
 
-  private async openSession(body: VerifyMfaBody, pending: PendingSignIn, amr: string[], context: RequestContext) {
+  private async checkPasskey({ credential, mfa_token: mfaToken }: VerifyMfaBody, userId: string) {
+    const passkey = await this.webAuthn.consumeAssertion(
+      credential!,
+      'mfa',
+      (ceremony, { userId: owner }) => ceremony.mfaToken === tokenHash(mfaToken) && owner === userId,
+    );
+    return passkeyAuthentication(passkey).amr;
+  }
+
+  private async openSession(
+    body: VerifyMfaBody,
+    pending: PendingSignIn,
+    amr: readonly string[],
+    context: RequestContext,
+  ) {
     const opened = await runInTransaction(this.database, async (tx) => {
       const user = await this.users.findAndLock(tx, pending.userId);
       if (user?.passwordGeneration !== pending.generation) throw new AppError('invalid_or_expired_token');

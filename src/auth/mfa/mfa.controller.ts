@@ -83,7 +83,7 @@ export class MfaController {
     description: 'With the last one the recovery codes go too.',
   })
   @ApiNoContentResponse()
-  @ApiErrors('validation_failed', 'unauthenticated', 'recent_sign_in_required', 'not_found')
+  @ApiErrors('validation_failed', 'unauthenticated', 'recent_sign_in_required', 'not_found', 'last_sign_in_method')
   remove(
     @CurrentUser() user: Principal,
     @UuidParam('id') id: string,

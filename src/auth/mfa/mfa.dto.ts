@@ -1,8 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
-import { IsIn, IsObject, IsString, ValidateIf } from 'class-validator';
+import { IsIn, IsString, ValidateIf } from 'class-validator';
 import { CodePointLength, NormalizedText, OptionalField, ShownText } from '../../common/dto/text-fields.js';
 import { DeviceBody, TokenBody } from '../auth.dto.js';
+import { CredentialField } from '../passkeys/credential-field.js';
 
 export const MFA_METHODS = ['totp', 'recovery_code', 'passkey'] as const;
 export type MfaMethod = (typeof MFA_METHODS)[number];
@@ -25,12 +26,6 @@ export function CodeField() {
   );
 }
 
-/** The JSON of a WebAuthn credential (WebAuthn Level 3 §5.1), checked where it is used. */
-export function CredentialField(required = true) {
-  const description = '`PublicKeyCredential.toJSON()` of the browser';
-  return applyDecorators(ApiProperty({ type: Object, additionalProperties: true, description, required }), IsObject());
-}
-
 export class StartTotpBody {
   @FactorNameField('My phone')
   name?: string;
@@ -50,18 +45,19 @@ export class ConfirmTotpBody {
   code: string;
 }
 
-const CODES = {
+export const RECOVERY_CODES = {
   type: [String] as [typeof String],
   example: ['7H2K-9QWE-R4TY-M8NB'],
   description: 'Shown once; each works once',
 };
 
 export class RecoveryCodesBody {
-  @ApiProperty(CODES) recovery_codes: string[];
+  @ApiProperty(RECOVERY_CODES) recovery_codes: string[];
 }
 
 export class FirstFactorBody {
-  @ApiPropertyOptional({ ...CODES, description: 'With the first factor of the account' }) recovery_codes?: string[];
+  @ApiPropertyOptional({ ...RECOVERY_CODES, description: 'With the first factor of the account' })
+  recovery_codes?: string[];
 }
 
 export class FactorBody {
@@ -92,6 +88,12 @@ export class SignInBody extends PartialType(TokenBody) {
   mfa_required: boolean;
   @ApiPropertyOptional({ description: 'Valid for `expires_in` seconds' }) mfa_token?: string;
   @ApiPropertyOptional(methods) methods?: MfaMethod[];
+}
+
+export class MfaOptionsBody {
+  @ApiProperty()
+  @IsString()
+  mfa_token: string;
 }
 
 export class VerifyMfaBody extends DeviceBody {

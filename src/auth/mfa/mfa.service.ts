@@ -5,6 +5,8 @@ import type { Principal, RequestContext } from '../../common/http/request-contex
 import { runInTransaction } from '../../database/transaction.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
+import { Passkeys } from '../passkeys/passkeys.js';
+import type { Passkey } from '../passkeys/passkey.entity.js';
 import { Factors } from './factors.js';
 import { MfaCodes } from './mfa-codes.js';
 import type { FactorBody, FirstFactorBody, MfaBody, RecoveryCodesBody, TotpSecretBody } from './mfa.dto.js';
@@ -12,13 +14,16 @@ import { RecoveryCodes } from './recovery-codes.js';
 import { TotpFactors } from './totp-factors.js';
 import type { TotpFactor } from './totp-factor.entity.js';
 
-const toFactor = ({ id, name, createdAt, lastUsed }: TotpFactor): FactorBody => ({
-  id,
-  type: 'totp',
-  name,
-  created_at: createdAt.toISOString(),
-  last_used: lastUsed?.toISOString() ?? null,
-});
+const toFactor = (factor: TotpFactor | Passkey): FactorBody => {
+  const lastUsed = 'secret' in factor ? factor.lastUsed : factor.lastUsedAt;
+  return {
+    id: factor.id,
+    type: 'secret' in factor ? 'totp' : 'passkey',
+    name: factor.name,
+    created_at: factor.createdAt.toISOString(),
+    last_used: lastUsed?.toISOString() ?? null,
+  };
+};
 
 /** The signed-in user's own factors. */
 @Injectable()
@@ -28,12 +33,14 @@ export class MfaService {
     private readonly users: UsersService,
     private readonly factors: Factors,
     private readonly totp: TotpFactors,
+    private readonly passkeys: Passkeys,
     private readonly codes: RecoveryCodes,
     private readonly limits: MfaCodes,
   ) {}
 
   async describe(userId: string, tx: EntityManager = this.database.manager): Promise<MfaBody> {
-    const factors = (await this.totp.listConfirmed(tx, userId)).map(toFactor);
+    const [totp, passkeys] = [await this.totp.listConfirmed(tx, userId), await this.passkeys.list(tx, userId)];
+    const factors = [...totp, ...passkeys].map(toFactor);
     return { enabled: factors.length > 0, factors, recovery_codes_left: await this.codes.count(tx, userId) };
   }
 
@@ -62,14 +69,15 @@ export class MfaService {
   replaceCodes(principal: Principal, context: RequestContext): Promise<RecoveryCodesBody> {
     return this.inOwnTransaction(principal, async (tx, user) => {
       if (!user.mfaEnabled) throw new AppError('not_found');
-      await this.factors.record(tx, user, 'codes_replaced', null, context);
+      await this.factors.record(tx, user, 'codes_replaced', null, context, 'recovery-codes');
       return { recovery_codes: await this.codes.replace(tx, user.id) };
     });
   }
 
-  /** @throws AppError `not_found` */
+  /** @throws AppError `not_found`, `last_sign_in_method` */
   async remove(principal: Principal, id: string, context: RequestContext): Promise<void> {
     await this.inOwnTransaction(principal, async (tx, user) => {
+      if (await this.factors.removePasskey(tx, user, id, context)) return;
       if (!(await this.totp.remove(tx, user.id, id))) throw new AppError('not_found');
       await this.factors.record(tx, user, 'factor_removed', null, context);
       await this.factors.updateEnabled(tx, user, context);

@@ -70,11 +70,10 @@ export class TotpFactors {
   }
 
   /** Removes those that were confirmed since then or not at all. */
-  async removeSince(tx: EntityManager, userId: string, since: Date): Promise<void> {
-    await tx.delete(TotpFactor, [
-      { userId, confirmedAt: IsNull() },
-      { userId, confirmedAt: MoreThanOrEqual(since) },
-    ]);
+  async removeSince(tx: EntityManager, userId: string, since: Date): Promise<boolean> {
+    await tx.delete(TotpFactor, { userId, confirmedAt: IsNull() });
+    const { affected } = await tx.delete(TotpFactor, { userId, confirmedAt: MoreThanOrEqual(since) });
+    return affected! > 0;
   }
 
   private async useStep(tx: EntityManager, { id, secret }: TotpFactor, code: string): Promise<boolean> {

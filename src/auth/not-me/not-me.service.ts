@@ -102,8 +102,10 @@ export class NotMeService {
     return true;
   }
 
+  /** Without passkeys: the link takes codes only. */
   private async methodsFor(tx: EntityManager, { needsFactor, userId, createdAt }: OneTimeToken): Promise<MfaMethod[]> {
-    return needsFactor ? this.factors.methodsOf(tx, userId, createdAt) : [];
+    const methods = needsFactor ? await this.factors.methodsOf(tx, userId, createdAt) : [];
+    return methods.filter((method) => method !== 'passkey');
   }
 
   private async secure(tx: EntityManager, user: User, link: OneTimeToken, proof: Proof, context: RequestContext) {

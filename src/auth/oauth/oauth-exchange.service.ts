@@ -10,10 +10,12 @@ import type { IssuedSession } from '../../sessions/sessions.service.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { MfaTokens } from '../mfa/mfa-tokens.js';
-import type { SignInBody } from '../mfa/mfa.dto.js';
+import type { TokenBody } from '../auth.dto.js';
+import type { MfaRequired, SignInBody } from '../mfa/mfa.dto.js';
 import { fitsChallenge } from './code-challenge.js';
 import { OAuthAccounts, SignedInAccount } from './oauth-accounts.js';
 import type { ExchangeBody } from './oauth.dto.js';
+import { RepeatedSignIns } from '../repeated-sign-ins.js';
 import { SignInService } from '../sign-in.service.js';
 
 /** RFC 8176 has no word for a sign-in at another party; `fed` is in wide use. */
@@ -32,6 +34,7 @@ export class OAuthExchangeService {
     private readonly users: UsersService,
     private readonly signIn: SignInService,
     private readonly mfaTokens: MfaTokens,
+    private readonly repeats: RepeatedSignIns,
     private readonly audit: AuditService,
   ) {}
 
@@ -43,6 +46,10 @@ export class OAuthExchangeService {
 
   /** @throws AppError `invalid_code`, `account_disabled` */
   async exchange(body: ExchangeBody, context: RequestContext): Promise<SignInBody> {
+    return { mfa_required: false, ...(await this.repeats.run(body, context, () => this.attempt(body, context))) };
+  }
+
+  private async attempt(body: ExchangeBody, context: RequestContext): Promise<TokenBody | MfaRequired> {
     const [identityId, challenge = null] = (await this.store.consume(key(body.code)))?.split(' ') ?? [];
     if (!identityId || !fitsChallenge(challenge, body.code_verifier)) throw new AppError('invalid_code');
     const { user, session } = await runInTransaction(this.database, async (tx) => {
@@ -51,7 +58,7 @@ export class OAuthExchangeService {
       return this.openSession(tx, signedIn, context, body.device_info);
     });
     if (!session) return this.mfaTokens.issue(user, FEDERATED.amr);
-    return { mfa_required: false, ...this.signIn.toTokenResponse(user, session) };
+    return this.signIn.toTokenResponse(user, session);
   }
 
   /** @returns no session where the account has a second factor */

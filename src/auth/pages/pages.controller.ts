@@ -65,7 +65,7 @@ export class PagesController {
       throw new AppError('validation_failed', {
         details: [{ field: 'password_repeat', rule: 'mismatch', message: 'the two passwords differ' }],
       });
-    await this.resets.reset(form.token, form.password, context);
+    await this.resets.reset(form, context);
     return this.done('Your new password is set', PASSWORD_SET);
   }
 

@@ -14,6 +14,8 @@ import { MailQueue } from '../../mail/mail-queue.js';
 import { passwordResetMail } from '../../mail/messages.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
+import { MfaCodes } from '../mfa/mfa-codes.js';
+import type { ResetPasswordBody } from './password.dto.js';
 import { PasswordUpdater } from './password-updater.js';
 import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
 import { PasswordRules } from './password-rules.js';
@@ -25,6 +27,7 @@ export class PasswordResetService {
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly tokens: OneTimeTokens,
+    private readonly codes: MfaCodes,
     private readonly rules: PasswordRules,
     private readonly hasher: PasswordHasher,
     private readonly newPassword: PasswordUpdater,
@@ -55,18 +58,27 @@ export class PasswordResetService {
   }
 
   /**
-   * A refused password does not use the token up. The same request can be repeated without effect.
-   * @throws AppError `invalid_or_expired_token`, `weak_password`, `busy`
+   * A refused password or recovery code does not use the token up. The same request can be repeated without effect.
+   * @throws AppError `invalid_or_expired_token`, `weak_password`, `invalid_mfa_code`, `rate_limited`, `busy`
    */
-  async reset(token: string, password: string, context: RequestContext): Promise<void> {
+  async reset(body: ResetPasswordBody, context: RequestContext): Promise<void> {
+    const { token, password, recovery_code: code } = body;
     const { owner, used } = await this.tokens.find(token, 'password_reset');
     const passwordHash = used ? null : await this.hash(password, owner, context);
-    const use = await runInTransaction(this.database, async (tx) => {
-      // In NFC, because browsers differ in how they spell accents.
-      const consumed = await this.tokens.consume(tx, owner, token, 'password_reset', toNfc(password));
-      if (consumed.use === 'first') await this.newPassword.reset(tx, consumed.user, passwordHash!, context);
-      return consumed.use;
-    });
+    if (needsRecoveryCode(owner) && code === undefined)
+      throw new AppError('invalid_mfa_code', { message: 'This account needs a recovery code too' });
+    const attempt = () =>
+      runInTransaction(this.database, async (tx) => {
+        const held = await this.users.findAndLock(tx, owner.id);
+        const needsCode = held && needsRecoveryCode(held);
+        if (needsCode && !(await this.codes.isRight(tx, held.id, 'recovery_code', code ?? '', context))) return null;
+        // In NFC, because browsers differ in how they spell accents.
+        const consumed = await this.tokens.consume(tx, owner, token, 'password_reset', toNfc(password));
+        if (consumed.use === 'first') await this.newPassword.reset(tx, consumed.user, passwordHash!, context);
+        return consumed.use;
+      });
+    const use = code === undefined ? await attempt() : await this.codes.check(owner.id, context, attempt);
+    if (use === null) throw new AppError('invalid_mfa_code');
     // Thrown after the commit, which saves the count of mismatches.
     if (use === 'refused') throw new AppError('invalid_or_expired_token');
     authResults.inc({ action: 'password_reset', result: 'ok' });
@@ -84,4 +96,9 @@ export class PasswordResetService {
     const token = await this.tokens.issue(tx, user.id, 'password_reset');
     await this.mails.add(tx, passwordResetMail(user, this.links.reset(token)));
   }
+}
+
+/** A mailbox alone must not open an account whose only credential is a passkey of its owner. */
+function needsRecoveryCode({ passkeyStatus, passwordHash, oauthProvider }: User): boolean {
+  return passkeyStatus === 'proven' && passwordHash === null && oauthProvider === null;
 }

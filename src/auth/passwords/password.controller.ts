@@ -47,8 +47,9 @@ export class PasswordController {
   })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'invalid_json', 'rate_limited', 'busy')
+  @ApiErrors('invalid_mfa_code')
   reset(@Body() body: ResetPasswordBody, @Context() context: RequestContext): Promise<void> {
-    return this.resets.reset(body.token, body.password, context);
+    return this.resets.reset(body, context);
   }
 
   @Post('change')

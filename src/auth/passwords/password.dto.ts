@@ -12,6 +12,12 @@ export function PasswordField(example = 'securepassword', description?: string, 
 export class ResetPasswordBody extends LinkTokenBody {
   @PasswordField('a better password', 'Same rules as at registration')
   password: string;
+
+  @ApiPropertyOptional({ description: 'Required if the account has a passkey and nothing else to sign in with' })
+  @OptionalField()
+  @IsString()
+  @CodePointLength(0, 64)
+  recovery_code?: string;
 }
 
 /** The account's address in the forms of the pages, for password managers. */

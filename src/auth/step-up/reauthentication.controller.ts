@@ -18,11 +18,12 @@ export class ReauthenticationController {
     operationId: 'reauthenticateUser',
     summary: 'Authenticate again within the session',
     description:
-      'By the password or, for an account with a second factor, by a code. The new access token allows what answers ' +
+      'By the password or, for an account with a second factor, by a code or a passkey, whose options ' +
+      '`POST /auth/passkeys/options` answers. The new access token allows what answers ' +
       '`recent_sign_in_required` for ten minutes; the old one stays valid.',
   })
   @ApiOkResponse({ type: ReauthenticatedBody })
-  @ApiErrors('validation_failed', 'unauthenticated', 'invalid_credentials', 'invalid_mfa_code')
+  @ApiErrors('validation_failed', 'unauthenticated', 'invalid_credentials', 'invalid_mfa_code', 'invalid_passkey')
   @ApiErrors('recent_sign_in_required', 'rate_limited', 'busy')
   reauthenticate(
     @CurrentUser() user: Principal,

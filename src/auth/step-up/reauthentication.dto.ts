@@ -3,6 +3,7 @@ import { IsString } from 'class-validator';
 import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
 import { TokenBody } from '../auth.dto.js';
 import { MAX_CODE_CHARS } from '../mfa/mfa.dto.js';
+import { CredentialField } from '../passkeys/credential-field.js';
 
 /** Exactly one of the fields. */
 export class ReauthenticateBody {
@@ -17,6 +18,10 @@ export class ReauthenticateBody {
   @IsString()
   @CodePointLength(0, MAX_CODE_CHARS)
   code?: string;
+
+  @OptionalField()
+  @CredentialField(false)
+  credential?: Record<string, unknown>;
 }
 
 export class ReauthenticatedBody extends PickType(TokenBody, ['access_token', 'token', 'token_type', 'expires_in']) {

@@ -10,6 +10,7 @@ import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { AccessTokens } from '../access-tokens.js';
 import { methodOf, MfaCodes } from '../mfa/mfa-codes.js';
+import { passkeyAuthentication, WebAuthn } from '../passkeys/webauthn.js';
 import { LoginThrottle } from '../passwords/login-throttle.js';
 import { PasswordConfirmation } from '../passwords/password-confirmation.js';
 import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
@@ -32,6 +33,7 @@ export class ReauthenticationService {
     private readonly throttle: LoginThrottle,
     private readonly passwords: PasswordConfirmation,
     private readonly codes: MfaCodes,
+    private readonly webAuthn: WebAuthn,
     private readonly recent: RecentAuthentication,
     private readonly audit: AuditService,
   ) {}
@@ -39,7 +41,7 @@ export class ReauthenticationService {
   /**
    * Moves the time of authentication of the session, and of the tokens it issues from here on.
    * @throws AppError `validation_failed` unless the body has one proof, `recent_sign_in_required` for the password of an account
-   * with a second factor, `invalid_credentials`, `invalid_mfa_code`, `rate_limited`, `busy`
+   * with a second factor, `invalid_credentials`, `invalid_mfa_code`, `invalid_passkey`, `rate_limited`, `busy`
    */
   async reauthenticate(
     principal: Principal,
@@ -65,14 +67,18 @@ export class ReauthenticationService {
 
   private async prove(
     principal: Principal,
-    { password, code }: ReauthenticateBody,
+    { password, code, credential }: ReauthenticateBody,
     context: RequestContext,
     deadline: number,
   ): Promise<Proof> {
     if (code !== undefined) {
       await this.codes.consume(principal.userId, methodOf(code), code, context);
-      const amr = [...new Set([...principal.amr, 'otp', 'mfa'])];
-      return { amr, acr: 'aal2', holds: () => true };
+      return withFactor(principal, ['otp', 'mfa']);
+    }
+    if (credential) {
+      const isOwn = (_: unknown, { userId }: { userId: string }) => userId === principal.userId;
+      const passkey = await this.webAuthn.consumeAssertion(credential, 'authenticate', isOwn);
+      return withFactor(principal, passkeyAuthentication(passkey).amr);
     }
     const user = await this.users.getOwn(principal.userId);
     // With a time of its own the password would make an old second factor look recent.
@@ -98,8 +104,16 @@ export class ReauthenticationService {
   }
 }
 
+const withFactor = (principal: Principal, methods: readonly string[]): Proof => ({
+  amr: [...new Set([...principal.amr, ...methods])],
+  acr: 'aal2',
+  holds: () => true,
+});
+
 function requireOneProof(body: ReauthenticateBody): void {
   if (Object.values(body).filter((value) => value !== undefined).length === 1) return;
-  const details = [{ field: 'password', rule: 'required' as const, message: 'either password or code is required' }];
+  const details = [
+    { field: 'password', rule: 'required' as const, message: 'one of password, code and credential is required' },
+  ];
   throw new AppError('validation_failed', { details });
 }

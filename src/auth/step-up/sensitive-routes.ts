@@ -14,4 +14,7 @@ export const SENSITIVE_ROUTES: Readonly<Record<string, Sensitive>> = {
   'POST /users/mfa/totp/:id/confirm': {},
   'POST /users/mfa/recovery-codes': {},
   'DELETE /users/mfa/:id': {},
+  'POST /users/passkeys/options': {},
+  'POST /users/passkeys': {},
+  'DELETE /users/passkeys/:id': {},
 };

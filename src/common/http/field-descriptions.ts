@@ -122,6 +122,7 @@ export const FIELD_DESCRIPTIONS: Record<string, string> = {
   version: 'Version of the service',
   width: 'Pixels',
   credential: 'The credential',
+  passkeys: 'The own passkeys',
   enabled: 'Whether a factor is set up',
   factors: 'The factors of the account',
   recovery_codes_left: 'Recovery codes that are not used yet',

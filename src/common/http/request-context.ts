@@ -21,6 +21,8 @@ export interface RequestContext extends ClientAddress {
   securityEvent?: string;
   /** Name of the limit that the request exceeded. */
   exceededLimit?: string;
+  /** The id of the session that the request opens, where a repeated request must find it. */
+  newSessionId?: string;
   /** E-mail address of the attempted sign-in, for the log of refused ones. */
   attemptedEmail?: string;
 }

@@ -10,6 +10,7 @@ const TAGS = {
   auth: 'Register, sign in, refresh and end tokens; passwords, addresses, Google and LinkedIn',
   profile: 'The own account: profile, picture, linked providers',
   mfa: 'Second factors and recovery codes',
+  passkeys: 'Passkeys (WebAuthn): sign-up, sign-in and the own passkeys',
   preferences: 'What the user looks for, and what others see',
   sessions: 'Signed-in devices',
   privacy: 'Export and deletion of the own data',

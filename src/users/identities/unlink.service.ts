@@ -32,8 +32,9 @@ export class UnlinkService {
       const all = await this.identities.listOf(userId, tx);
       const rest = all.filter((identity) => identity.provider !== provider);
       if (rest.length === all.length) throw new AppError('not_found');
-      // An unproven password may be an attacker's, so it does not count.
-      if (rest.length === 0 && user.passwordProvenAt === null) throw new AppError('last_sign_in_method');
+      // An unproven password or passkey may be an attacker's, so it does not count.
+      const hasOther = user.passwordProvenAt !== null || user.passkeyStatus === 'proven';
+      if (rest.length === 0 && !hasOther) throw new AppError('last_sign_in_method');
       await this.identities.remove(tx, userId, provider);
       if (user.oauthProvider === provider) {
         await this.users.change(tx, user, mirrorOf(rest[0]));

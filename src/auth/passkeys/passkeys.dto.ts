@@ -1,0 +1,81 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { TextField } from '../../common/dto/text-fields.js';
+import { EmailField } from '../../users/email.js';
+import { DeviceBody, TokenBody } from '../auth.dto.js';
+import { FactorNameField, RECOVERY_CODES } from '../mfa/mfa.dto.js';
+import { CredentialField } from './credential-field.js';
+import type { Passkey } from './passkey.entity.js';
+
+const json = { type: Object, additionalProperties: true } as const;
+
+export class OptionsBody {
+  @ApiProperty({
+    ...json,
+    description: 'For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`',
+  })
+  options: object;
+}
+
+export class AddPasskeyBody {
+  @FactorNameField('My laptop')
+  name?: string;
+
+  @CredentialField()
+  credential: Record<string, unknown>;
+}
+
+export class RenamePasskeyBody {
+  @FactorNameField('My laptop')
+  name?: string;
+}
+
+export class PasskeyLoginBody extends DeviceBody {
+  @CredentialField()
+  credential: Record<string, unknown>;
+}
+
+export class PasskeySignUpOptionsBody {
+  @EmailField()
+  email: string;
+
+  @TextField(255, 'John Doe')
+  name: string;
+}
+
+export class PasskeySignUpBody extends TokenBody {
+  @ApiProperty(RECOVERY_CODES) recovery_codes: string[];
+}
+
+export class PasskeyBody {
+  @ApiProperty({ format: 'uuid' }) id: string;
+  @ApiProperty({ example: 'My laptop' }) name: string;
+  @ApiProperty({ format: 'date-time' }) created_at: string;
+  @ApiProperty({ type: String, format: 'date-time', nullable: true }) last_used: string | null;
+  @ApiProperty({ description: 'Whether it is stored in more than one place' }) backed_up: boolean;
+  @ApiProperty({ type: [String], example: ['internal'], description: 'How the authenticator is reached' })
+  transports: string[];
+}
+
+export class AddedPasskeyBody extends PasskeyBody {
+  @ApiPropertyOptional({ ...RECOVERY_CODES, description: 'With the first factor of the account' })
+  recovery_codes?: string[];
+}
+
+export class PasskeysBody {
+  @ApiProperty({ type: [PasskeyBody], description: 'Oldest first' }) passkeys: PasskeyBody[];
+}
+
+export class RelatedOriginsBody {
+  @ApiProperty({ type: [String], description: 'Origins that may use passkeys of this service' }) origins: string[];
+}
+
+export function toPasskeyResponse(passkey: Passkey): PasskeyBody {
+  return {
+    id: passkey.id,
+    name: passkey.name,
+    created_at: passkey.createdAt.toISOString(),
+    last_used: passkey.lastUsedAt?.toISOString() ?? null,
+    backed_up: passkey.backedUp,
+    transports: passkey.transports,
+  };
+}

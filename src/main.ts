@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { MAX_SHUTDOWN_SECONDS } from './common/http/graceful-shutdown.js';
 import { createLogger, type Logger } from './common/logging/logger.js';
 import { onParentExit } from './dev/parent-process.js';
@@ -6,6 +7,9 @@ import { freePort } from './dev/free-port.js';
 import { loadSettings } from './config/load.js';
 import type { Settings } from './config/settings.js';
 import type { Running } from './server.js';
+
+/** For kept-alive connections of a process that is replaced. */
+const REPLACED_DELAY_SECONDS = 2;
 
 /** Uses the configured database, or starts an embedded one outside production. */
 async function withDatabase(settings: Settings, logger: Logger): Promise<[Settings, () => Promise<void>]> {
@@ -31,31 +35,41 @@ function describe(settings: Settings, address: string): string[] {
 }
 
 async function start(given: Settings, logger: Logger): Promise<void> {
-  for (const warning of given.warnings) logger.warn(warning);
+  if (cluster.isPrimary) for (const warning of given.warnings) logger.warn(warning);
   const [settings, stopDatabase] = await withDatabase(given, logger);
   let running: Running | undefined;
   let stopping = false;
 
-  async function stop(cause: string): Promise<void> {
+  async function stop(cause: string, isReplaced = false): Promise<void> {
     if (stopping) return;
     stopping = true;
     logger.info(`Stopping on ${cause}`);
     setTimeout(() => process.exit(1), MAX_SHUTDOWN_SECONDS * 1000).unref();
-    await running?.stop(settings.shutdownDelaySeconds);
+    await running?.stop(isReplaced ? REPLACED_DELAY_SECONDS : settings.shutdownDelaySeconds, isReplaced);
     await stopDatabase();
-    process.exit(0);
+    process.exit(process.exitCode ?? 0);
   }
 
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
-  onParentExit(() => void stop('the end of npm'));
+  process.on('SIGTERM', () => void stop('SIGTERM'));
+  if (cluster.isPrimary) {
+    process.on('SIGINT', () => void stop('SIGINT'));
+    process.on('SIGHUP', () => void (process.stdin.isTTY || !running?.reload ? stop('SIGHUP') : running.reload()));
+    onParentExit(() => void stop('the end of npm'));
+  } else {
+    // A terminal signals all processes; the primary decides.
+    for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
+    process.on('SIGUSR2', () => void stop('its replacement', true));
+  }
   try {
-    const { startServer } = await import('./server.js');
-    running = await startServer(settings, logger);
+    if (cluster.isPrimary && settings.workers.count > 1) {
+      const { Primary } = await import('./primary.js');
+      running = await new Primary(settings, logger, () => process.exit(1)).start();
+    } else running = await (await import('./server.js')).startServer(settings, logger);
   } catch (error) {
     await stopDatabase();
     throw error;
   }
-  for (const line of describe(settings, `http://localhost:${running.port}`)) logger.info(line);
+  if (cluster.isPrimary) for (const line of describe(settings, `http://localhost:${running.port}`)) logger.info(line);
 }
 
 /** One line that names the variable, the port or the server at fault. */

@@ -1,10 +1,13 @@
 import type { Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrations } from '../migrations/index.js';
 import { createApp } from './app.js';
+import { primary } from './common/concurrency/process-requests.js';
 import { MAX_DRAIN_SECONDS } from './common/http/graceful-shutdown.js';
 import { Lifecycle } from './common/lifecycle.module.js';
 import type { Logger } from './common/logging/logger.js';
+import { registry } from './common/logging/metrics.js';
 import type { Settings } from './config/settings.js';
 import { migrateDatabase } from './database/migrator.js';
 import { waitForDatabase } from './database/wait-for-database.js';
@@ -12,24 +15,45 @@ import { waitForDatabase } from './database/wait-for-database.js';
 /** What `main` has started. */
 export interface Running {
   port: number;
-  /** @param delaySeconds from failing readiness to closing the port */
-  stop(delaySeconds: number): Promise<void>;
+  /**
+   * @param delaySeconds for which answers close their connections before idle ones are closed
+   * @param isReplaced closes the port at once, because other processes listen on it too
+   */
+  stop(delaySeconds: number, isReplaced?: boolean): Promise<void>;
+  /** Replaces every process without an interruption; undefined with one process. */
+  reload?(): Promise<void>;
+}
+
+const PRIMARY_TIMEOUT_MS = 1000;
+const MIN_POOL_ROWS = 2;
+
+/** The pool is set for the machine and divided among its processes. */
+function shareOf(settings: Settings): Settings {
+  const { database, workers } = settings;
+  const poolSize = Math.max(MIN_POOL_ROWS, Math.floor(database.poolSize / workers.count));
+  return { ...settings, database: { ...database, poolSize } };
 }
 
 /** Migrates the database and serves the API in this process. */
-export async function startServer(settings: Settings, logger: Logger): Promise<Running> {
+export async function startServer(machine: Settings, logger: Logger): Promise<Running> {
+  const settings = shareOf(machine);
   await waitForDatabase(settings, (line) => logger.warn(line));
   if (settings.migrateOnStart) await migrateDatabase(settings, migrations, { log: (line) => logger.info(line) });
   const app = await createApp(settings, logger);
   await app.listen(settings.port, settings.host);
+  await primary?.ask('ready', null, PRIMARY_TIMEOUT_MS);
   const server = app.getHttpServer() as Server;
   return {
     port: (server.address() as { port: number }).port,
-    stop: async (delaySeconds) => {
+    stop: async (delaySeconds, isReplaced = false) => {
       app.get(Lifecycle).startDraining();
+      // That of `http.Server` would close idle connections too, while clients use them again.
+      if (isReplaced) NetServer.prototype.close.call(server);
       setTimeout(() => server.closeAllConnections(), MAX_DRAIN_SECONDS * 1000).unref();
       await sleep(delaySeconds * 1000);
       await app.close();
+      const last = await registry.getMetricsAsJSON();
+      await primary?.ask('last metrics', last, PRIMARY_TIMEOUT_MS).catch(() => undefined);
     },
   };
 }

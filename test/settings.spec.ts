@@ -1,3 +1,4 @@
+import { autoWorkers } from '../src/config/settings.workers.js';
 import { DEVELOPMENT, KEY, read, readProduction, refusal, type Values } from './support/settings.js';
 
 describe('network', () => {
@@ -58,6 +59,26 @@ describe('network', () => {
     expect(settings.kafka.brokers).toEqual([]);
     expect(settings.mail).toMatchObject({ smtpUrl: null, directory: '.data/mail' });
     expect(settings.oauth).toMatchObject({ google: null, linkedin: null });
+  });
+});
+
+describe('the number of processes', () => {
+  it('is one without REDIS_URL, else what WORKERS says', () => {
+    expect(read().workers.count).toBe(1);
+    expect(read({ WORKERS: 'auto' }).workers).toEqual({ count: 1, reason: 'REDIS_URL is not set' });
+    expect(read({ WORKERS: '3', REDIS_URL: 'redis://cache' }).workers.count).toBe(3);
+    expect(read({ WORKERS: 'auto', REDIS_URL: 'redis://cache' }).workers.reason).toMatch(
+      /^[\d.]+ processors and \d+ MiB/,
+    );
+  });
+
+  it.each([
+    [4, 8192, 4],
+    [4, 700, 2],
+    [1.5, 8192, 1],
+    [0.5, 100, 1],
+  ])('is, with %d processors and %d MiB, %d', (cpus, mebibytes, count) => {
+    expect(autoWorkers(cpus, mebibytes * 1024 * 1024).count).toBe(count);
   });
 });
 

@@ -2,6 +2,7 @@ import { isKnownSpelling } from '../common/dto/email-address.js';
 import { EnvReader, SettingsError } from './env-reader.js';
 import { readAuditWitness, readBucket } from './settings.storage.js';
 import { readDatabase, readKafka, readRedis } from './settings.connections.js';
+import { readWorkers } from './settings.workers.js';
 import { readEncryptionKeys, readJwtSecrets, readOAuth, readPrivateKeys, readWebAuthn } from './settings.auth.js';
 
 export { SettingsError };
@@ -213,6 +214,7 @@ function readAll(env: EnvReader) {
     logging: readLogging(env),
     database: readDatabase(env, production),
     redis: readRedis(env),
+    workers: readWorkers(env),
     kafka: readKafka(env),
     /** `aud` of security events. */
     securityEventAudience: env.text('SECURITY_EVENT_AUDIENCE') ?? 'meetinity',

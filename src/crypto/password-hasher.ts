@@ -46,8 +46,9 @@ export class PasswordHasher implements OnApplicationBootstrap {
   /** Moving average of the time that work holds a slot. */
   private averageMs: number;
 
-  constructor({ threadPoolSize, passwordHash, bcryptCost }: Settings) {
-    this.slots = Math.max(1, Math.min(availableParallelism(), threadPoolSize - MIN_SPARE_THREADS));
+  constructor({ threadPoolSize, passwordHash, bcryptCost, workers }: Settings) {
+    const machineSlots = Math.min(availableParallelism(), threadPoolSize - MIN_SPARE_THREADS);
+    this.slots = Math.max(1, Math.floor(machineSlots / workers.count));
     this.scheme = { kind: passwordHash, cost: bcryptCost };
     this.averageMs = 2 ** bcryptCost / 20;
   }

@@ -3,7 +3,8 @@ import { Injectable } from '@nestjs/common';
 import type { Pool } from 'pg';
 import { Gauge } from 'prom-client';
 import { DataSource } from 'typeorm';
-import { buildInfo, registry } from '../common/logging/metrics.js';
+import { primary } from '../common/concurrency/process-requests.js';
+import { buildInfo, registry, workers } from '../common/logging/metrics.js';
 import { VERSION } from '../common/version.js';
 import { Settings } from '../config/settings.js';
 import { MailQueue } from '../mail/mail-queue.js';
@@ -12,6 +13,7 @@ import { DependenciesHealthIndicator } from './dependencies.health-indicator.js'
 
 /** After this long the metrics are sent with the last values of what did not answer; longer than the health checks take. */
 const TIMEOUT_MS = 1500;
+const PRIMARY_TIMEOUT_MS = 5000;
 
 const connections = new Gauge({
   name: 'meetinity_user_database_pool_connections',
@@ -40,16 +42,27 @@ export class MetricsService {
     { commit }: Settings,
   ) {
     buildInfo.set({ version: VERSION, commit }, 1);
+    workers.set(1);
+    primary?.handle('metrics', async () => {
+      await this.measure();
+      return registry.getMetricsAsJSON();
+    });
   }
 
-  /** In the Prometheus text format. Gauges of the pool, the outbox and the mail queue are measured now. */
+  /** In the Prometheus text format, of all processes together. */
   async report(): Promise<string> {
+    if (primary) return primary.ask('metrics', null, PRIMARY_TIMEOUT_MS);
+    await this.measure();
+    return registry.metrics();
+  }
+
+  /** Sets the gauges that are not kept up to date. */
+  private async measure(): Promise<void> {
     const pool = (this.database.driver as unknown as { master: Pool }).master;
     connections.set({ state: 'idle' }, pool.idleCount);
     connections.set({ state: 'used' }, pool.totalCount - pool.idleCount);
     waiting.set(pool.waitingCount);
     const measured = Promise.allSettled([this.lag.measure(), this.mails.measure(), this.dependencies.measure()]);
     await Promise.race([measured, sleep(TIMEOUT_MS, undefined, { ref: false })]);
-    return registry.metrics();
   }
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { Injectable, OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { primary } from '../../common/concurrency/process-requests.js';
 import { AppError } from '../../common/errors.js';
+import { strengthWaiting } from '../../common/logging/metrics.js';
 
 /** The dictionaries take 90 MB. */
 const MAX_IDLE_MS = 5 * 60 * 1000;
@@ -29,8 +31,10 @@ interface Waiter {
   reject: (error: unknown) => void;
 }
 
-/** Estimates the strength of passwords in one thread, which starts at the first password and ends five minutes after the last. */
-@Injectable()
+/**
+ * Estimates the strength of passwords in one thread, which starts at the first password and ends five minutes after the last.
+ * With several processes only the primary has one.
+ */
 export class StrengthWorker implements OnApplicationShutdown {
   private worker: Worker | undefined;
   /** Answered in order. */
@@ -46,6 +50,10 @@ export class StrengthWorker implements OnApplicationShutdown {
    * @throws AppError `busy`
    */
   judge(password: string, words: string[]): Promise<Judgement> {
+    if (primary)
+      return primary.ask<Judgement>('judge', [password, words], MAX_SILENCE_MS).catch(() => {
+        throw new AppError('busy', { retryAfter: 1 });
+      });
     const ahead = this.waiting.reduce((sum, { chars }) => sum + chars, 0);
     if (ahead + password.length > MAX_WAITING_CHARS) throw new AppError('busy', { retryAfter: 1 });
     const worker = (this.worker ??= this.start());
@@ -72,6 +80,7 @@ export class StrengthWorker implements OnApplicationShutdown {
   /** The process may end while the worker is idle. */
   private watch(worker: Worker): void {
     const isIdle = this.waiting.length === 0;
+    strengthWaiting.set(this.waiting.length);
     clearTimeout(this.timer);
     if (isIdle) worker.unref();
     else worker.ref();

@@ -26,11 +26,30 @@ afterAll(() => rmSync(folder, { recursive: true }));
 it('writes lines in order once a chunk is full', async () => {
   const lines = Array.from({ length: 200 }, (_, index) => `line ${index} ${'x'.repeat(100)}\n`);
   for (const line of lines) buffer.write(line);
-  await eventually(() => written() !== '');
+  await eventually(() => written().length > 16_000);
   expect(written().length).toBeGreaterThan(16_000);
   expect(lines.join('').startsWith(written())).toBe(true);
   await eventually(() => written().length === lines.join('').length);
   expect(written()).toBe(lines.join(''));
+});
+
+it('writes whole lines of at most 4,096 bytes at once', async () => {
+  const pieces: string[] = [];
+  const { write } = fs;
+  jest.spyOn(fs, 'write').mockImplementation(((
+    fd: number,
+    chunk: Buffer,
+    from: number,
+    length: number,
+    done: never,
+  ) => {
+    pieces.push(chunk.toString('utf8', from, from + length));
+    write(fd, chunk, from, length, done);
+  }) as never);
+  for (let index = 0; index < 200; index += 1) buffer.write(`line ${index} ${'é'.repeat(index)}\n`);
+  await eventually(() => pieces.join('').includes('line 199'));
+  jest.restoreAllMocks();
+  expect(pieces.filter((piece) => !piece.endsWith('\n') || Buffer.byteLength(piece) > 4096)).toEqual([]);
 });
 
 it('writes a single line after a short delay', async () => {
@@ -83,7 +102,7 @@ describe('a failed write', () => {
     const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
     jest
       .spyOn(fs, 'write')
-      .mockImplementationOnce(((_: number, __: Buffer, done: (error: Error) => void) =>
+      .mockImplementationOnce(((...[, , , , done]: [unknown, unknown, unknown, unknown, (error: Error) => void]) =>
         setImmediate(() => done(full))) as unknown as typeof fs.write);
     buffer.write('lost\n');
     buffer.flush();
@@ -99,7 +118,7 @@ describe('a failed write', () => {
       const busy = Object.assign(new Error('EAGAIN'), { code: 'EAGAIN' });
       jest
         .spyOn(fs, 'write')
-        .mockImplementationOnce(((_: number, __: Buffer, done: (error: Error) => void) =>
+        .mockImplementationOnce(((...[, , , , done]: [unknown, unknown, unknown, unknown, (error: Error) => void]) =>
           setImmediate(() => done(busy))) as unknown as typeof fs.write);
       buffer.write('first\n');
       buffer.flush();

@@ -2,6 +2,8 @@ import { mkdirSync, openSync, write, writeSync } from 'node:fs';
 import path from 'node:path';
 
 const MAX_CHUNK_CHARS = 16_384;
+/** POSIX writes this much to a pipe in one piece (PIPE_BUF), so lines of several processes do not interleave. */
+const MAX_WRITE_BYTES = 4096;
 /** Maximum time that a line waits for its chunk to fill. */
 const MAX_DELAY_MS = 200;
 /** Buffer size past which lines are dropped, because the reader of the pipe is blocked. */
@@ -75,7 +77,7 @@ export class BufferedLogWriter {
     let chunk = Buffer.concat([this.retrying, this.drainLines()]);
     for (let attempts = 0; chunk.length > 0 && attempts < MAX_FINAL_ATTEMPTS; attempts++) {
       try {
-        chunk = chunk.subarray(writeSync(this.fd, chunk));
+        chunk = chunk.subarray(writeSync(this.fd, chunk, 0, wholeLines(chunk)));
         attempts = 0;
       } catch (error) {
         if (!isPipeFull(error)) return this.reportResult(error as Error);
@@ -96,7 +98,7 @@ export class BufferedLogWriter {
 
   private writeChunk(chunk: Buffer): void {
     this.retrying = Buffer.alloc(0);
-    write(this.fd, chunk, (error, written) => {
+    write(this.fd, chunk, 0, wholeLines(chunk), (error, written) => {
       if (isPipeFull(error)) {
         this.retrying = chunk;
         unwritten.add(this);
@@ -120,6 +122,13 @@ export class BufferedLogWriter {
       // Standard error is closed as well.
     }
   }
+}
+
+/** Bytes of the lines at the beginning that fit into one write, at least one line. */
+function wholeLines(chunk: Buffer): number {
+  if (chunk.length <= MAX_WRITE_BYTES) return chunk.length;
+  const end = chunk.lastIndexOf('\n', MAX_WRITE_BYTES - 1);
+  return (end < 0 ? chunk.indexOf('\n') : end) + 1 || chunk.length;
 }
 
 function isPipeFull(error: unknown): boolean {

@@ -21,6 +21,10 @@ const SECRET_KEYS = [
   'date_of_birth',
 ];
 
+/** A line of the log must fit into one write to a pipe, 4,096 bytes. */
+const MAX_MESSAGE_CHARS = 800;
+const MAX_STACK_CHARS = 1600;
+
 const REDACTED = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
 /** ISO 8601, formatted once a millisecond: under load many lines share it. */
@@ -40,7 +44,8 @@ function serializeError(error: unknown): unknown {
   const { code, constraint, table } = error as Error & Record<string, unknown>;
   const { type, message, stack } = pino.stdSerializers.err(error);
   // Not `code`: that key is redacted, because it also names one-time codes.
-  return { type, message, error_code: code, constraint, table, stack };
+  const cut = { message: message.slice(0, MAX_MESSAGE_CHARS), stack: stack?.slice(0, MAX_STACK_CHARS) };
+  return { type, ...cut, error_code: code, constraint, table };
 }
 
 /**

@@ -41,6 +41,26 @@ export const httpDuration = new Histogram({
   registers,
 });
 
+export const workers = new Gauge({
+  name: 'meetinity_user_workers',
+  help: 'Processes that serve the API',
+  aggregator: 'sum',
+  registers,
+});
+
+export const workerRestarts = new Counter({
+  name: 'meetinity_user_worker_restarts_total',
+  help: 'Processes that ended without being asked to; only with WORKERS above 1',
+  registers,
+});
+
+export const strengthWaiting = new Gauge({
+  name: 'meetinity_user_password_strength_waiting',
+  help: 'Passwords whose strength is being judged or waits for it',
+  aggregator: 'sum',
+  registers,
+});
+
 export const hashingWaiting = new Gauge({
   name: 'meetinity_user_password_hashing_waiting',
   help: 'Hashes that wait for a turn',

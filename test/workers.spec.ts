@@ -10,8 +10,8 @@ import { describeWith, dropWorkerDatabase, workerDatabase, workerRedisUrl } from
 import { startService } from './support/service-process.js';
 import { until } from './support/until.js';
 
-/** Requests a second of the load. */
-const RATE = 200;
+/** Between two requests of the load: 200 a second. */
+const INTERVAL_MS = 5;
 
 const processesOf = ({ pid }: ChildProcess) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
@@ -58,7 +58,7 @@ describeWith('redis', 'two processes on one port', () => {
         ?.split(' ')[1] ?? 0,
     );
 
-  /** Sends requests at RATE, some on connections of their own and some on ones kept alive, until `work` is done. */
+  /** Sends requests at INTERVAL_MS, some on connections of their own and some on ones kept alive, until `work` is done. */
   async function underLoad(work: () => Promise<unknown>): Promise<Record<string, number>> {
     const results: Record<string, number> = {};
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
@@ -71,7 +71,7 @@ describeWith('redis', 'two processes on one port', () => {
       if (!isReady) return;
       const asked = get('/health/live', (count += 1) % 2 ? agent : undefined);
       pending.push(asked.then((result) => void (results[result] = (results[result] ?? 0) + 1)));
-    }, 1000 / RATE);
+    }, INTERVAL_MS);
     await work();
     clearInterval(timer);
     clearInterval(probe);

@@ -1,12 +1,12 @@
 import { text } from 'node:stream/consumers';
 import type { AdminGrant } from '../src/admin/admin-bootstrap.service.js';
 import { isKnownSpelling } from '../src/common/dto/email-address.js';
-import { AppError } from '../src/common/errors.js';
 import { toLine } from '../src/common/dto/text.js';
 import { mayBeSquatted } from '../src/users/password-proof.js';
 import { flag, readArguments, required, textOption } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 import { openDatabase, type ScriptDatabase } from './lib/database.js';
+import { explain, startQuietApp } from './lib/quiet-app.js';
 
 const COMMAND = {
   call: 'npm run admin:create --',
@@ -37,21 +37,8 @@ async function readWanted(): Promise<Wanted> {
 }
 
 async function appoint({ settings }: ScriptDatabase, { email, name, password }: Wanted): Promise<AdminGrant> {
-  const { NestFactory } = await import('@nestjs/core');
   const { AdminBootstrapService } = await import('../src/admin/admin-bootstrap.service.js');
-  const { AppModule } = await import('../src/app.module.js');
-  const { createLogger, NestLogger } = await import('../src/common/logging/logger.js');
-  const logger = createLogger('error', null);
-  const quiet = {
-    ...settings,
-    // The service publishes the event: a relay that lives for a second would only delay the one that stays.
-    kafka: { ...settings.kafka, brokers: [] },
-    adminBootstrapEmail: null,
-  };
-  const app = await NestFactory.createApplicationContext(AppModule.with(quiet, logger), {
-    logger: new NestLogger(logger),
-    abortOnError: false,
-  });
+  const app = await startQuietApp(settings);
   try {
     return await app.get(AdminBootstrapService, { strict: false }).grantAdmin(email, name, password);
   } finally {
@@ -87,12 +74,6 @@ async function run(): Promise<void> {
   } finally {
     await database.close();
   }
-}
-
-/** Adds the messages of the error's details. */
-function explain(error: unknown): never {
-  if (!(error instanceof AppError)) throw error;
-  throw new Error([error.message, ...(error.extras.details ?? []).map(({ message }) => message)].join('; '));
 }
 
 await runCommand('admin:create', () => run().catch(explain));

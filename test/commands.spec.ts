@@ -13,9 +13,11 @@ import { until } from './support/until.js';
 const TOOL = /^(dev|build|start|test|lint|format|typecheck)(:(dev|debug|watch|cov))?$/;
 /** Commands without an npm script. */
 const SERVICE = ['create', 'list', 'rotate', 'revoke'].map((name) => `service ${name}`);
+const USER = ['create', 'email', 'erase', 'export', 'show', 'sessions', 'unlock'].map((name) => `user ${name}`);
 const MAIL = ['list', 'retry', 'drop'].map((name) => `mail ${name}`);
 const WITHOUT_SCRIPT = [
   ...SERVICE,
+  ...USER,
   ...MAIL,
   'migrate',
   'migrate down-all',
@@ -106,7 +108,7 @@ describe('commands', () => {
     },
   );
 
-  it.each([['migrate'], ['events'], ['service'], ['mail']])(
+  it.each([['migrate'], ['events'], ['service'], ['user'], ['mail']])(
     'are tested here with every subcommand: %s',
     async (name) => {
       const { stdout } = await run(`scripts/${name}`, '--help');
@@ -120,6 +122,8 @@ describe('commands', () => {
     ['scripts/migrate revert', 'takes back the last migration'],
     ['scripts/migrate down-all', 'deletes all data'],
     ['scripts/avatars-clean --delete', 'deletes stored pictures'],
+    ['scripts/user erase someone@example.com --reason spam', 'deletes someone@example.com permanently'],
+    ['scripts/user sessions someone@example.com --end', 'ends all sessions'],
     ['scripts/seed --users 5', 'users whom this seed did not make'],
   ])('that delete data say so and do nothing without --yes: %s', async (command, what) => {
     const { code, stderr } = await run(command);

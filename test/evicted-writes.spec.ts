@@ -3,7 +3,7 @@ import { AccountEviction } from '../src/auth/account-eviction.js';
 import { PreparedStatements } from '../src/database/prepared-statements.js';
 import { runInTransaction } from '../src/database/transaction.js';
 import { UsersService } from '../src/users/users.service.js';
-import { Answer, Member, TestApp } from './support/app.js';
+import { Answer, Member, TestApp, uniqueEmail } from './support/app.js';
 import { Authenticator } from './support/authenticator.js';
 import { totpCode } from './support/factors.js';
 import { form, FORM, picture } from './support/images.js';
@@ -65,6 +65,13 @@ const REQUESTS: Record<string, Send> = {
     service.put(`/admin/users/${member.id}/role`, { role: 'admin' }, by.access),
   'post /admin/users/{id}/sessions/revoke': (by, { member }) =>
     service.post(`/admin/users/${member.id}/sessions/revoke`, {}, by.access),
+  'post /admin/users': (by) => service.post('/admin/users', { email: uniqueEmail(), name: 'Squatted' }, by.access),
+  'put /admin/users/{id}/email': (by, { member }) =>
+    service.put(`/admin/users/${member.id}/email`, { email: uniqueEmail(), reason: 'moved' }, by.access),
+  'delete /admin/users/{id}': (by, { member }) =>
+    service.delete(`/admin/users/${member.id}`, by.access, { reason: 'spam' }),
+  'post /admin/users/{id}/unlock': (by, { member }) =>
+    service.post(`/admin/users/${member.id}/unlock`, { reason: 'asked for' }, by.access),
   'post /profile': (by) => service.post('/profile', { headline: 'squatted' }, by.access),
   'post /profile/avatar': (by) =>
     service.post('/profile/avatar', { image: `data:image/png;base64,${pixels.toString('base64')}` }, by.access),

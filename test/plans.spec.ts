@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ExpiredRowsCleanup } from '../src/auth/expired-rows-cleanup.js';
-import { provenMember } from './support/accounts.js';
 import { Answer, Member, TestApp } from './support/app.js';
 import { addToAudit } from './support/audit.js';
 import { Browser } from './support/browser.js';
@@ -13,7 +12,7 @@ import { form, FORM, picture } from './support/images.js';
 import { mailedToken } from './support/mailbox.js';
 import { OidcProvider, person } from './support/oidc-provider.js';
 import { PlanRecorder } from './support/plans.js';
-import { tourPlatformRoutes } from './support/platform-tour.js';
+import { tourAdminRoutes, tourPlatformRoutes } from './support/platform-tour.js';
 import { sessionOf } from './support/sessions.js';
 import { until } from './support/until.js';
 
@@ -161,15 +160,7 @@ describe('no statement has a sequential scan', () => {
   });
 
   it('for administrators', async () => {
-    const [{ access }, { id }] = [await service.memberWithRole('admin'), await provenMember(service)];
-    const { next } = await ok(service.get('/admin/users', access));
-    const lists = [`users?after=${next}`, 'users?search=crowd123', 'users?role=admin', `audit?target=${id}`, 'audit'];
-    for (const list of [...lists, 'me', 'permissions', `users/${id}`]) await ok(service.get(`/admin/${list}`, access));
-    for (const is_active of [false, true])
-      await ok(service.put(`/admin/users/${id}/status`, { is_active, reason: 'for a spec' }, access));
-    for (const role of ['admin', 'user'])
-      await ok(service.put(`/admin/users/${id}/role`, { role, reason: 'for a spec' }, access));
-    await ok(service.post(`/admin/users/${id}/sessions/revoke`, { reason: 'for a spec' }, access));
+    await tourAdminRoutes(service, ok);
     noTableIsRead();
   });
 

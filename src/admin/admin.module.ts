@@ -9,6 +9,8 @@ import { AdminReads } from './admin-reads.js';
 import { AdminBootstrapService } from './admin-bootstrap.service.js';
 import { AdminAuditController } from './audit.controller.js';
 import { AdminMeController } from './me.controller.js';
+import { AdminAccountsController } from './user-accounts.controller.js';
+import { UserAccountsService } from './user-accounts.service.js';
 import { UserChangesService } from './user-changes.service.js';
 import { UserDetailService } from './user-detail.service.js';
 import { UserListService } from './user-list.service.js';
@@ -16,8 +18,15 @@ import { AdminUsersController } from './users.controller.js';
 
 @Module({
   imports: [UsersModule, PreferencesModule, SessionsModule, AuthModule, PrivacyModule, MailModule],
-  controllers: [AdminMeController, AdminUsersController, AdminAuditController],
-  providers: [AdminReads, UserListService, UserDetailService, UserChangesService, AdminBootstrapService],
+  controllers: [AdminMeController, AdminUsersController, AdminAccountsController, AdminAuditController],
+  providers: [
+    AdminReads,
+    UserListService,
+    UserDetailService,
+    UserChangesService,
+    UserAccountsService,
+    AdminBootstrapService,
+  ],
   exports: [AdminReads, UserChangesService],
 })
 export class AdminModule {}

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
+import { type AuditEntry, AuditService } from '../audit/audit.service.js';
 import { AddressChangeService } from '../auth/email/address-change.service.js';
 import { runInTransaction } from '../database/transaction.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
@@ -23,9 +23,10 @@ import { promotionRefusal } from './promotion.js';
 const MAX_REDACTION_MS = 2000;
 
 export interface AdminAction {
-  actor: Principal;
+  /** null for an operator's command. */
+  actor: Principal | null;
   reason: string | null;
-  context: RequestContext;
+  context: RequestContext | null;
 }
 
 interface Change {
@@ -88,7 +89,7 @@ export class UserChangesService {
     act: AdminAction,
   ): Promise<User> {
     return this.lockAndCheck(userId, act, isActive === false, async (tx, user) => {
-      await this.profiles.change(tx, user, profile, act.context, act.actor.userId);
+      await this.profiles.change(tx, user, profile, act.context, act.actor?.userId ?? null);
       if (email !== undefined) await this.changeAddress(tx, user, email, act);
       if (isActive !== undefined && isActive !== user.isActive)
         await this.write(tx, user, statusChange(user, isActive, act), act);
@@ -99,29 +100,27 @@ export class UserChangesService {
   private async changeAddress(tx: EntityManager, user: User, address: string, { actor, reason, context }: AdminAction) {
     const email = requireEmail(address);
     const verifiedAt = user.isVerified ? new Date() : null;
-    const options = { actorId: actor.userId, verifiedAt, reason: reason ?? undefined };
+    const options = { actorId: actor?.userId ?? null, verifiedAt, reason: reason ?? undefined };
     if (email !== user.email) await this.addresses.changeAddress(tx, user, email, options, context);
   }
 
   /** Deletes the account for good. @throws AppError `own_account`, `not_found`, `last_admin` */
   async erase(userId: string, act: AdminAction): Promise<void> {
-    const by = { actorId: act.actor.userId, reason: act.reason ?? undefined };
+    const by = { actorId: act.actor?.userId ?? null, reason: act.reason ?? undefined };
     await this.lockAndCheck(userId, act, true, (tx, user) =>
       this.erasures.remove(tx, user, act.context, performance.now() + MAX_REDACTION_MS, by),
     );
   }
 
   /** Also for the own account. @throws AppError `not_found`, `unauthenticated` */
-  async revokeSessions(userId: string, { actor, reason, context }: AdminAction): Promise<void> {
+  async revokeSessions(userId: string, act: AdminAction): Promise<void> {
     await runInTransaction(this.database, async (tx) => {
       await lockAdministrators(tx);
       await this.users.lock(tx, userId);
-      await this.requireStillAdmin(tx, actor);
+      await this.requireStillAdmin(tx, act);
       const ended = await this.sessions.revokeAllOf(tx, userId, 'revoked_by_admin');
       if (ended.length === 0) return;
-      const entry = { action: 'user.sessions_revoked', actorId: actor.userId, targetId: userId };
-      const after = { sessions: ended.length };
-      await this.audit.record(tx, { ...entry, reason: reason ?? undefined, after }, context);
+      await this.record(tx, 'user.sessions_revoked', userId, act, { after: { sessions: ended.length } });
     });
   }
 
@@ -133,48 +132,55 @@ export class UserChangesService {
   }
 
   /** @param ends the work takes an administrator away, if the user is one */
-  private async lockAndCheck<T>(
+  async lockAndCheck<T>(
     userId: string,
-    { actor }: AdminAction,
+    act: AdminAction,
     ends: boolean,
     work: (tx: EntityManager, user: User) => Promise<T>,
   ): Promise<T> {
-    if (userId === actor.userId) throw new AppError('own_account');
+    if (userId === act.actor?.userId) throw new AppError('own_account');
     return runInTransaction(this.database, async (tx) => {
       await lockAdministrators(tx);
       const user = await this.users.lock(tx, userId);
       if (ends && user.role === 'admin' && user.isActive) await requireAnotherAdmin(tx, userId);
-      await this.requireStillAdmin(tx, actor);
+      await this.requireStillAdmin(tx, act);
       return work(tx, user);
     });
   }
 
   /** The actor may have been demoted while the transaction waited for its locks. */
-  private async requireStillAdmin(tx: EntityManager, actor: Principal): Promise<void> {
+  async requireStillAdmin(tx: EntityManager, { actor }: AdminAction): Promise<void> {
+    if (!actor) return;
     const { role } = await this.users.lockOwn(tx, actor);
     if (role !== 'admin') throw invalidAccessToken();
   }
 
-  private async write(
+  /** Audits an action on an account. */
+  record(
     tx: EntityManager,
-    user: User,
-    change: Change,
+    action: string,
+    targetId: string,
     { actor, reason, context }: AdminAction,
+    values: Pick<AuditEntry, 'before' | 'after'> = {},
   ): Promise<void> {
+    const entry = { action, actorId: actor?.userId ?? null, targetId, reason: reason ?? undefined };
+    return this.audit.record(tx, { ...entry, ...values }, context);
+  }
+
+  private async write(tx: EntityManager, user: User, change: Change, act: AdminAction): Promise<void> {
     const { field, before, after, columns, action, revocation } = change;
     await this.users.change(tx, user, columns);
     await this.notices.add(tx, user, null, (notice) =>
       field === 'role' ? roleChangedMail(user, notice, user.role) : statusChangedMail(user, notice, user.isActive),
     );
     if (revocation) await this.sessions.revokeAllOf(tx, user.id, revocation);
-    await this.outbox.add(tx, userUpdated(user.id, [field]), context);
-    const entry = { action, actorId: actor.userId, targetId: user.id, reason: reason ?? undefined };
-    await this.audit.record(tx, { ...entry, before: { [field]: before }, after: { [field]: after } }, context);
+    await this.outbox.add(tx, userUpdated(user.id, [field]), act.context);
+    await this.record(tx, action, user.id, act, { before: { [field]: before }, after: { [field]: after } });
   }
 }
 
 function statusChange({ isActive: before }: User, isActive: boolean, { actor, reason }: AdminAction): Change {
-  const moment = { statusChangedAt: new Date(), statusChangedBy: actor.userId };
+  const moment = { statusChangedAt: new Date(), statusChangedBy: actor?.userId ?? null };
   return {
     field: 'is_active',
     before,

@@ -27,7 +27,7 @@ export class AdminUserDetailBody extends AdminUserBody {
 const isGiven = (value: unknown) => value !== undefined && value !== null;
 
 /** 3 to 500 characters, trimmed; optional where `isRequired` is false. */
-function Reason<T>(isRequired: (body: T) => boolean) {
+export function Reason<T>(isRequired: (body: T) => boolean) {
   return (target: object, property: string) => {
     for (const decorate of [
       ApiPropertyOptional({ ...text, minLength: 3, maxLength: 500, example: 'Terms violation' }),

@@ -146,6 +146,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     AccountEviction,
     PasswordConfirmation,
     RecentAuthentication,
+    TotpFactors,
   ],
 })
 export class AuthModule {

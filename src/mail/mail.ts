@@ -17,6 +17,7 @@ export type MailKind =
   | 'password_disabled'
   | 'refresh_token_reused'
   | 'first_administrator'
+  | 'invitation'
   | 'account_deleted';
 
 /** Sent after the account is deleted. */

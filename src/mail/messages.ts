@@ -154,6 +154,9 @@ export const addressTakenMail = (to: Recipient) => compose('address_taken', to, 
 export const firstAdministratorMail = (to: Recipient, resetLink: string) =>
   compose('first_administrator', to, (texts) => texts.firstAdministrator, resetLink);
 
+export const invitationMail = (to: Recipient, resetLink: string) =>
+  compose('invitation', to, (texts) => texts.invitation, resetLink);
+
 export const accountDeletedMail = (to: Recipient) => compose('account_deleted', to, (texts) => texts.accountDeleted);
 
 function composeNotice(kind: MailKind, to: Recipient, notice: Notice, contentOf: (texts: Texts) => Content): Mail {

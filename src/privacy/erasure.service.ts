@@ -69,14 +69,14 @@ export class ErasureService {
   /**
    * Removes an account that the transaction holds, with all that is the person's.
    * @param deadline on the clock of `performance`: what is left of the audit then is blanked after the answer
-   * @param by an administrator who does so
+   * @param by an administrator who does so, or null for an operator
    */
   async remove(
     tx: EntityManager,
     user: User,
-    context: RequestContext,
+    context: RequestContext | null,
     deadline: number,
-    by?: { actorId: string; reason?: string },
+    by?: { actorId: string | null; reason?: string },
   ): Promise<void> {
     await this.sessions.revokeAllOf(tx, user.id, 'account_deleted');
     this.caches.removed(tx, user.id);

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import { AuditSubjects, SubjectEntry } from '../audit/audit-subjects.js';
 import { MfaService } from '../auth/mfa/mfa.service.js';
 import { runInTransaction } from '../database/transaction.js';
@@ -13,6 +13,7 @@ import { ProfileDetailsService } from '../users/details/profile-details.service.
 import { IdentitiesService } from '../users/identities/identities.service.js';
 import { listFormerEmails } from '../users/former-emails.js';
 import { ProfileService } from '../users/profile.service.js';
+import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import { ExportBody, toExportedEntry, toFormerEmail, toExportedIdentity, toExportedSession } from './privacy.dto.js';
 
@@ -35,11 +36,19 @@ export class ExportService {
    * All data of the user (GDPR articles 15 and 20), from the tables, never from a cache: an `ExportBody` as a stream. The
    * audit comes last and is read while it is sent, since it may be long.
    */
-  async export(principal: Principal): Promise<Readable> {
-    const { userId, sessionId } = principal;
-    const [sections, moment] = await runInTransaction(this.database, async (tx) => {
+  export(principal: Principal): Promise<Readable> {
+    return this.exportLocked((tx) => this.users.lockOwn(tx, principal), principal.sessionId);
+  }
+
+  /**
+   * @param lock returns the user, whose row it locks
+   * @param sessionId the session of the request, if it is the user's own
+   */
+  async exportLocked(lock: (tx: EntityManager) => Promise<User>, sessionId = ''): Promise<Readable> {
+    const [sections, moment, ownerId] = await runInTransaction(this.database, async (tx) => {
       // Every change of a user takes this lock, so all sections are consistent.
-      const user = await this.users.lockOwn(tx, principal);
+      const user = await lock(tx);
+      const { id: userId } = user;
       const [{ now }] = await tx.query<[{ now: string }]>('SELECT clock_timestamp()::text AS now');
       const details = await this.details.find(userId, tx);
       const preferences = await this.preferences.read(tx, userId);
@@ -56,14 +65,14 @@ export class ExportService {
         factors,
         sessions: sessions.map((session) => toExportedSession(session, sessionId)),
       };
-      return [read, now] as const;
+      return [read, now, userId] as const;
     });
-    const pages = this.audit.entriesOf(userId, moment);
+    const pages = this.audit.entriesOf(ownerId, moment);
     // Before the response starts: an error still has its status.
     const { value: first = [] } = await pages.next();
     const file = Readable.from(write(sections, first, pages));
     // The status is already sent; the client only sees the connection close.
-    file.on('error', (error) => this.logger.error({ err: error, user_id: userId }, 'an export broke off'));
+    file.on('error', (error) => this.logger.error({ err: error, user_id: ownerId }, 'an export broke off'));
     return file;
   }
 }

@@ -15,6 +15,11 @@ export function hasUnprovenCredential(user: User): boolean {
   return hasUnprovenPassword(user) || user.passkeyStatus === 'unproven';
 }
 
+/** An account that an administrator made and its owner has not entered yet: there is no way to sign in to it. */
+export function isInvited({ isVerified, passwordHash, oauthProvider, mfaEnabled, lastLogin }: User): boolean {
+  return !isVerified && passwordHash === null && oauthProvider === null && !mfaEnabled && lastLogin === null;
+}
+
 /** True where a person other than the owner of the address may be able to sign in. */
 export function mayBeSquatted(user: User): boolean {
   return !user.isVerified || hasUnprovenCredential(user);

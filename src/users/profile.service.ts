@@ -69,8 +69,8 @@ export class ProfileService {
     tx: EntityManager,
     user: User,
     body: UpdateProfileBody,
-    context: RequestContext,
-    actorId = user.id,
+    context: RequestContext | null,
+    actorId: string | null = user.id,
   ): Promise<void> {
     const { changes, fields } = this.difference(user, body);
     if (fields.length === 0) return;

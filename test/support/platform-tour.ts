@@ -1,4 +1,5 @@
-import type { Answer, TestApp } from './app.js';
+import { provenMember } from './accounts.js';
+import { type Answer, type TestApp, uniqueEmail } from './app.js';
 import { picture } from './images.js';
 
 /** Calls every route of the platform's apps and of other services, each with success. */
@@ -35,4 +36,27 @@ export async function tourPlatformRoutes(
     await ok(service.put(`/users/${other.id}/preferences`, { age_min: 20 + count }, token));
   }
   await ok(service.delete(`/users/${other.id}`, admin.access));
+}
+
+/** Calls every route of administrators under /admin, each with success. */
+export async function tourAdminRoutes(
+  service: TestApp,
+  // oxlint-disable-next-line typescript/no-explicit-any
+  ok: (answer: Promise<Answer>) => Promise<any>,
+): Promise<void> {
+  const [{ access }, { id }] = [await service.memberWithRole('admin'), await provenMember(service)];
+  const { next } = await ok(service.get('/admin/users', access));
+  const lists = [`users?after=${next}`, 'users?search=crowd123', 'users?role=admin', `audit?target=${id}`, 'audit'];
+  for (const list of [...lists, 'me', 'permissions', `users/${id}`]) await ok(service.get(`/admin/${list}`, access));
+  const reason = 'for a spec';
+  const put = (part: string, body: object) =>
+    ok(service.put(`/admin/users/${id}/${part}`, { ...body, reason }, access));
+  for (const is_active of [false, true]) await put('status', { is_active });
+  for (const role of ['admin', 'user']) await put('role', { role });
+  await put('email', { email: uniqueEmail() });
+  await ok(service.get(`/admin/users/${id}/export`, access));
+  const invited = await ok(service.post('/admin/users', { email: uniqueEmail(), name: 'Ada' }, access));
+  await ok(service.delete(`/admin/users/${invited.id}`, access, { reason }));
+  for (const part of ['unlock', 'sessions/revoke'])
+    await ok(service.post(`/admin/users/${id}/${part}`, { reason }, access));
 }

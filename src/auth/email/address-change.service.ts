@@ -26,7 +26,7 @@ interface ChangeRequest extends Pick<Principal, 'userId' | 'sessionId'> {
 
 /** Who changes an address, and whether the new one is confirmed. */
 interface ChangeOptions {
-  actorId: string;
+  actorId: string | null;
   verifiedAt: Date | null;
   reason?: string;
 }
@@ -74,7 +74,7 @@ export class AddressChangeService {
     user: User,
     email: string,
     { actorId, verifiedAt, reason }: ChangeOptions,
-    context: RequestContext,
+    context: RequestContext | null,
   ): Promise<void> {
     const before = { ...user };
     await this.emails.change(tx, user, email, verifiedAt);

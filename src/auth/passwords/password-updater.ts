@@ -7,7 +7,8 @@ import { userUpdated } from '../../events/user-events.js';
 import { passwordChangedMail } from '../../mail/messages.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
 import { SecurityNotices } from '../../users/links/security-notices.js';
-import { mayBeSquatted, newPasswordCounts } from '../../users/password-proof.js';
+import { isInvited, mayBeSquatted, newPasswordCounts } from '../../users/password-proof.js';
+import { changedFields } from '../../users/profile.dto.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { AccountEviction } from '../account-eviction.js';
@@ -32,8 +33,11 @@ export class PasswordUpdater {
    */
   async reset(tx: EntityManager, user: User, passwordHash: string, context: RequestContext): Promise<void> {
     const changes = { passwordHash, passwordProvenAt: new Date() };
-    const cleared = !user.isVerified;
-    if (mayBeSquatted(user)) await this.eviction.evict(tx, user, 'password_changed', changes, context);
+    const invited = isInvited(user);
+    const cleared = !user.isVerified && !invited;
+    const confirmed = { isVerified: true, emailVerifiedAt: new Date() };
+    if (invited) await this.update(tx, user, { ...changes, ...confirmed }, context);
+    else if (mayBeSquatted(user)) await this.eviction.evict(tx, user, 'password_changed', changes, context);
     else await this.update(tx, user, changes, context);
     await this.finish(tx, user, 'password.reset', cleared, context);
   }
@@ -60,11 +64,12 @@ export class PasswordUpdater {
     context: RequestContext,
     keep?: string,
   ): Promise<void> {
-    const first = user.passwordHash === null;
+    const before = { ...user };
     await this.users.change(tx, user, { ...changes, ...newPasswordCounts(user) });
     await this.sessions.revokeAllOf(tx, user.id, 'password_changed', keep);
     await this.tokens.revokeAllOf(tx, user.id, 'password_reset', 'email_change');
-    if (first) await this.outbox.add(tx, userUpdated(user.id, ['has_password']), context);
+    const fields = changedFields(before, user);
+    if (fields.length > 0) await this.outbox.add(tx, userUpdated(user.id, fields), context);
   }
 
   private async finish(

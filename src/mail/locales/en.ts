@@ -172,6 +172,15 @@ export const en: Texts = {
     label: setPassword,
     closing: 'If you did not expect this, contact the operator.',
   },
+  invitation: {
+    subject: 'You have a Meetinity account',
+    paragraphs: [
+      'An administrator has created a Meetinity account for this address. Use the link below to choose a password. It works once, ' +
+        'within one hour; after that, request a new link on the sign-in page.',
+    ],
+    label: 'Choose a password',
+    closing: 'If you did not expect this, ignore this message.',
+  },
   accountDeleted: {
     subject: 'Your account was deleted',
     paragraphs: ['As you requested, your Meetinity account and all of its data were just deleted.'],

@@ -192,6 +192,15 @@ export const fr: Texts = {
     label: setPassword,
     closing: 'Si vous ne vous y attendiez pas, contactez l’exploitant.',
   },
+  invitation: {
+    subject: 'Vous avez un compte Meetinity',
+    paragraphs: [
+      'Un administrateur a créé un compte Meetinity pour cette adresse. Le lien ci-dessous permet de choisir un mot de passe, une ' +
+        'seule fois et pendant une heure ; ensuite, demandez un nouveau lien sur la page de connexion.',
+    ],
+    label: 'Choisir un mot de passe',
+    closing: 'Si vous ne vous y attendiez pas, ignorez ce message.',
+  },
   accountDeleted: {
     subject: 'Votre compte a été supprimé',
     paragraphs: ['Comme vous l’avez demandé, votre compte Meetinity et toutes ses données viennent d’être supprimés.'],

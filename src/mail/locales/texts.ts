@@ -65,5 +65,6 @@ export interface Texts {
   roleChanged(role: 'user' | 'moderator' | 'admin'): Content;
   statusChanged(isActive: boolean): Content;
   firstAdministrator: Content;
+  invitation: Content;
   accountDeleted: Content;
 }

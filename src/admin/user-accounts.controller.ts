@@ -1,0 +1,105 @@
+import { Body, Controller, Delete, Get, Header, HttpCode, Post, Put, StreamableFile } from '@nestjs/common';
+import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { UuidParam } from '../common/dto/uuid-param.js';
+import { CurrentUser } from '../common/http/decorators.js';
+import { Context } from '../common/http/request-context.js';
+import type { Principal, RequestContext } from '../common/http/request-context.js';
+import { ExportBody } from '../privacy/privacy.dto.js';
+import { AdminRoute } from './admin.guard.js';
+import { ChangeUserEmailBody, InviteUserBody, ReasonBody } from './user-accounts.dto.js';
+import { UserAccountsService } from './user-accounts.service.js';
+import { UserChangesService } from './user-changes.service.js';
+import { AdminUserDetailBody } from './user-detail.dto.js';
+import { UserDetailService } from './user-detail.service.js';
+
+@ApiTags('admin')
+@Controller('admin/users')
+export class AdminAccountsController {
+  constructor(
+    private readonly accounts: UserAccountsService,
+    private readonly changes: UserChangesService,
+    private readonly details: UserDetailService,
+  ) {}
+
+  @Post()
+  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'email_taken')
+  @ApiOperation({
+    operationId: 'inviteUser',
+    summary: 'Create an account and mail a link to set its password',
+    description:
+      'The link works for an hour; later, `POST /auth/password/forgot` mails another. It confirms the address.',
+  })
+  @ApiCreatedResponse({ type: AdminUserDetailBody })
+  async invite(
+    @CurrentUser() actor: Principal,
+    @Body() { email, name, reason = null }: InviteUserBody,
+    @Context() context: RequestContext,
+  ): Promise<AdminUserDetailBody> {
+    const { id } = await this.accounts.invite({ email, name }, { actor, reason, context });
+    return this.details.get(id, actor.sessionId);
+  }
+
+  @Put(':id/email')
+  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'email_taken')
+  @ApiOperation({
+    operationId: 'changeUserEmail',
+    summary: 'Replace the e-mail address of a user',
+    description: 'The old address gets a notice whose link undoes the change for 72 hours.',
+  })
+  @ApiOkResponse({ type: AdminUserDetailBody })
+  async changeEmail(
+    @UuidParam('id') id: string,
+    @CurrentUser() actor: Principal,
+    @Body() { email, reason }: ChangeUserEmailBody,
+    @Context() context: RequestContext,
+  ): Promise<AdminUserDetailBody> {
+    await this.changes.update(id, { email }, { actor, reason, context });
+    return this.details.get(id, actor.sessionId);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
+  @ApiOperation({ operationId: 'eraseUser', summary: 'Delete a user permanently' })
+  @ApiNoContentResponse()
+  erase(
+    @UuidParam('id') id: string,
+    @CurrentUser() actor: Principal,
+    @Body() { reason }: ReasonBody,
+    @Context() context: RequestContext,
+  ): Promise<void> {
+    return this.changes.erase(id, { actor, reason, context });
+  }
+
+  @Get(':id/export')
+  @Header('content-disposition', 'attachment; filename="meetinity-export.json"')
+  @AdminRoute('users:write', 'validation_failed', 'not_found')
+  @ApiOperation({ operationId: 'exportUser', summary: 'Export all data of a user as a file' })
+  @ApiOkResponse({ type: ExportBody })
+  async export(
+    @UuidParam('id') id: string,
+    @CurrentUser() actor: Principal,
+    @Context() context: RequestContext,
+  ): Promise<StreamableFile> {
+    const file = await this.accounts.export(id, { actor, reason: null, context });
+    return new StreamableFile(file, { type: 'application/json; charset=utf-8' });
+  }
+
+  @Post(':id/unlock')
+  @HttpCode(204)
+  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account')
+  @ApiOperation({
+    operationId: 'unlockUser',
+    summary: 'Lift locks after wrong passwords or codes',
+    description: 'Also enables a password that `PASSWORD_MAX_FAILURES` wrong ones have disabled.',
+  })
+  @ApiNoContentResponse()
+  unlock(
+    @UuidParam('id') id: string,
+    @CurrentUser() actor: Principal,
+    @Body() { reason }: ReasonBody,
+    @Context() context: RequestContext,
+  ): Promise<void> {
+    return this.accounts.unlock(id, { actor, reason, context });
+  }
+}

@@ -1,0 +1,27 @@
+import { TextField } from '../common/dto/text-fields.js';
+import { EmailField } from '../users/email.js';
+import { Reason } from './user-detail.dto.js';
+
+export class InviteUserBody {
+  @EmailField()
+  email: string;
+
+  @TextField(255, 'John Doe')
+  name: string;
+
+  @Reason(() => false)
+  reason?: string | null;
+}
+
+export class ChangeUserEmailBody {
+  @EmailField()
+  email: string;
+
+  @Reason(() => true)
+  reason: string;
+}
+
+export class ReasonBody {
+  @Reason(() => true)
+  reason: string;
+}

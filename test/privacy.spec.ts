@@ -60,6 +60,7 @@ beforeAll(async () => {
      VALUES ($1, 'id', '', 0, false, false, $2, 'localhost')`,
     [id, MARKS.factor],
   );
+  await service.sql('INSERT INTO former_emails (email, user_id) VALUES ($1, $2)', [MARKS.formerEmail, id]);
   await service.sql(`INSERT INTO recovery_codes (user_id, code_mac) VALUES ($1, 'mac')`, [id]);
   await service.sql('INSERT INTO audit_salts (person_id, salt) VALUES ($1, $2)', [id, Buffer.alloc(32)]);
   await service.sql(

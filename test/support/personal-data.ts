@@ -12,6 +12,7 @@ export const TABLES: Record<
   user_identities: { exported: 'identities', erased: 'deleted' },
   mfa_factors: { exported: 'factors', erased: 'deleted' },
   recovery_codes: { exported: { not: 'MACs of secrets' }, erased: 'deleted' },
+  former_emails: { exported: 'former_emails', erased: 'deleted' },
   webauthn_credentials: { exported: 'factors', erased: 'deleted' },
   user_sessions: { exported: 'sessions', erased: 'deleted' },
   audit_logs: { exported: 'audit', erased: 'blanked' },
@@ -64,6 +65,9 @@ export const NOT_EXPORTED: Record<string, string> = {
   'users.password_hash': 'a secret; has_password says that there is one',
   'users.password_generation': 'counts changes of the password',
   'users.password_failures': 'wrong passwords of others, too',
+  'former_emails.user_id': 'the id of the profile',
+  'former_emails.email_legacy': 'a spelling of the same',
+  'former_emails.email_verified_at': 'the moment stands in the audit',
   'users.oauth_id': 'mirrors an identity, which is exported',
   'users.password_proven_at': 'the moment stands in the audit',
   'users.passkey_status': 'part of the same',
@@ -96,7 +100,7 @@ export const NOT_EXPORTED: Record<string, string> = {
 /** Columns that hold an id and are not the table's own key: what may point at a person. */
 export const POINTERS: Record<string, string> = {
   ...each(
-    'user_preferences.user_id user_profile_details.user_id user_identities.user_id user_sessions.user_id mfa_factors.user_id recovery_codes.user_id webauthn_credentials.user_id one_time_tokens.user_id',
+    'user_preferences.user_id user_profile_details.user_id user_identities.user_id user_sessions.user_id mfa_factors.user_id recovery_codes.user_id webauthn_credentials.user_id former_emails.user_id one_time_tokens.user_id',
     'deleted by cascade',
   ),
   'outbox_events.user_id': 'the id alone stays, so that consumers learn of the end',

@@ -12,8 +12,9 @@ import { refused } from './rows/refused.js';
 import { relay } from './rows/relay.js';
 import { routes } from './rows/routes.js';
 import { witness } from './rows/witness.js';
+import { workers } from './rows/workers.js';
 
-const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows, ...refused, ...witness];
+const definitions = [...routes, ...hashing, ...relay, ...instances, ...processRows, ...refused, ...witness, ...workers];
 const ids = definitions.map(({ id }) => id);
 
 const values = prepareBench({

@@ -16,7 +16,8 @@ export interface Stage {
     values?: Values;
     nodeArgs?: string[];
   }): Promise<Target & { startedInMs: number }>;
-  bare(nodeArgs?: string[]): Promise<Target>;
+  /** @param entry another file than that of one process */
+  bare(nodeArgs?: string[], entry?: string): Promise<Target>;
   stop(): Promise<void>;
 }
 
@@ -76,10 +77,10 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
       if (without === 'redis') delete env.REDIS_URL;
       return start('service', [...nodeArgs, 'dist/src/main.js'], env, '/ready');
     },
-    bare: (nodeArgs = []) =>
+    bare: (nodeArgs = [], entry = 'bench/bare/server.ts') =>
       start(
         'bare',
-        [...nodeArgs, ...COMPILED, 'bench/bare/server.ts'],
+        [...nodeArgs, ...COMPILED, entry],
         { ...values, POOL_SIZE: String(settings.database.poolSize) },
         '/healthz',
       ),

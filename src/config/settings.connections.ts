@@ -1,21 +1,23 @@
 import { readCertificates } from './certificates.js';
 import { EnvReader } from './env-reader.js';
+import { readPostgresHosts, withHostParameters } from './postgres-hosts.js';
 import { readPostgresTls, SSL_MODES, type SslDefaults } from './postgres-tls.js';
 
 const POSTGRES_PROTOCOLS = /^(postgres|postgresql|postgresql\+[a-z0-9_]+):\/\//;
 
 /** Accepts SQLAlchemy's `postgresql+driver://`, which the platform's existing deployments use. */
 function readPostgresUrl(env: EnvReader, name: string, ssl: SslDefaults): string | null {
-  const value = env.text(name);
-  if (value === undefined) return null;
+  const given = env.text(name);
+  if (given === undefined) return null;
+  const value = withHostParameters(given.replace(POSTGRES_PROTOCOLS, 'postgresql://'));
   if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value)) {
     env.fault(`${name} must be a URL that starts with postgresql:// or postgres://`);
     return null;
   }
   if (!env.hasValidCredentials(name, value)) return null;
-  const url = value.replace(POSTGRES_PROTOCOLS, 'postgresql://');
-  env.attempt(() => readPostgresTls(name, url, ssl));
-  return url;
+  env.attempt(() => readPostgresHosts(name, value));
+  env.attempt(() => readPostgresTls(name, value, ssl));
+  return value;
 }
 
 function readCa(env: EnvReader, name: string): string | null {

@@ -1,4 +1,5 @@
 import { Client, type ClientConfig } from 'pg';
+import { FailoverConnection, firstHost } from './failover-connection.js';
 import { PostgresConnection } from './postgres-connection.js';
 import type { PostgresServer } from './postgres-server.js';
 
@@ -28,21 +29,32 @@ export const TRANSACTION_START = [
 /** Slightly less than the pool's own timeout, whose error would not name the server. */
 const TIMEOUT_RATIO = 0.95;
 
+/** Of a client without a time-out, for all servers of its address. */
+const DEFAULT_TIMEOUT_MS = 3000;
+
 /**
- * A client class for one server: TLS like libpq, known session parameters, and errors of connecting that name the server.
+ * A client class for one address: TLS like libpq, known session parameters, and errors of connecting that name the server.
  * @param pooled there is, or may be, a pooler in transaction mode
  */
-export function postgresClient({ tls, label }: PostgresServer, pooled = false): typeof Client {
+export function postgresClient(server: PostgresServer, pooled = false): typeof Client {
+  const { tls, label, hosts, readWrite } = server;
+  const choosesHost = hosts.length > 1 || readWrite;
   return class PostgresClient extends Client {
     constructor(config: ClientConfig = {}) {
       const { connectionTimeoutMillis: timeout } = config;
       const connectionTimeoutMillis = timeout && Math.round(timeout * TIMEOUT_RATIO);
+      const attemptMs = (connectionTimeoutMillis || DEFAULT_TIMEOUT_MS) / hosts.length;
+      const connection = choosesHost ? new FailoverConnection(server, attemptMs) : new PostgresConnection(tls);
       super({
         ...config,
         ssl: false,
         connectionTimeoutMillis,
-        connection: new PostgresConnection(tls),
+        connection,
       } as ClientConfig);
+      if (!(connection instanceof FailoverConnection)) return;
+      Object.assign(this, firstHost(server));
+      // Cancel requests go to the server that runs the statement.
+      this.once('connect', () => Object.assign(this, connection.current));
     }
 
     // pg's overloads differ only in whether there is a callback.

@@ -24,26 +24,29 @@ interface ConnectionPrivates {
 
 /** A connection that negotiates TLS as libpq does, before the driver sends its startup message. */
 export class PostgresConnection extends Connection {
-  private readonly transports: Transport[];
+  private transports: Transport[] = [];
   private port: number | string = '';
   private host: string | undefined;
   private isInHandshake = false;
 
   constructor(private readonly tls: PostgresTls) {
     super({ ssl: false });
-    this.transports = [...TRANSPORTS[tls.mode]];
   }
 
   /** @param port or, without a host, the path of a Unix socket */
   connect(port: number | string, host?: string): void {
     // The driver reads this when it ends the connection.
     Reflect.set(this, '_connecting', true);
+    // What a connection to another server has left.
+    delete (this as Partial<this>).emit;
+    this.isInHandshake = false;
+    this.transports = [...TRANSPORTS[this.tls.mode]];
     this.port = port;
     this.host = host;
     this.tryNext(this.inside.stream);
   }
 
-  private get inside(): ConnectionPrivates {
+  protected get inside(): ConnectionPrivates {
     return this as unknown as ConnectionPrivates;
   }
 
@@ -89,10 +92,11 @@ export class PostgresConnection extends Connection {
 
   /** pg_hba.conf may admit this role only over the other transport, so a refused login is retried before the driver sees it. */
   private catchRefusal(): void {
+    const emit = this.emit;
     this.emit = (event: string | symbol, ...values: unknown[]) => {
       const refused = event === 'errorMessage' && (values[0] as { code?: string }).code?.startsWith('28');
       if (refused || event === 'authenticationOk') delete (this as Partial<this>).emit;
-      if (!refused) return super.emit(event, ...values);
+      if (!refused) return emit.call(this, event, ...values);
       this.fallBack(values[0] as Error);
       return true;
     };

@@ -1,8 +1,9 @@
+import { type PostgresHosts, readPostgresHosts, withoutHostParameters } from '../config/postgres-hosts.js';
 import { type PostgresTls, readPostgresTls, withoutTlsParameters } from '../config/postgres-tls.js';
 import type { Settings } from '../config/settings.js';
 
-export interface PostgresServer {
-  /** Without the TLS parameters. */
+export interface PostgresServer extends PostgresHosts {
+  /** Of the first host, without the parameters that the driver does not know. */
   connectionString: string;
   tls: PostgresTls;
   /** For error messages: `PostgreSQL (DATABASE_URL, db:5432)`. */
@@ -14,12 +15,13 @@ export function postgresServer(settings: Settings, address: string | null): Post
   if (!address) throw new Error('no database address: DATABASE_URL is not set and no embedded server was started');
   const { embedded, ssl } = settings.database;
   const name = variableOf(settings, address);
-  const { hostname, port, searchParams } = new URL(address);
-  const host = searchParams.get('host') ?? decodeURIComponent(hostname);
+  const servers = readPostgresHosts(name, address);
+  const hosts = servers.hosts.map(({ host, port }) => `${host}:${port}`).join(',');
   return {
-    connectionString: withoutTlsParameters(address),
+    ...servers,
+    connectionString: withoutHostParameters(withoutTlsParameters(address), servers),
     tls: embedded ? { mode: 'disable', options: {} } : readPostgresTls(name, address, ssl),
-    label: `PostgreSQL (${name}, ${host}:${port || 5432})`,
+    label: `PostgreSQL (${name}, ${hosts})`,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Settings } from '../config/settings.js';
 import { ownerUrl } from './connection-options.js';
 import { postgresClient } from './postgres-client.js';
 import { postgresServer } from './postgres-server.js';
+import { READ_ONLY } from './read-only-recovery.js';
 
 const RETRY_MS = 500;
 const CONNECT_TIMEOUT_MS = 3000;
@@ -16,6 +17,8 @@ const TRANSIENT = new Set([
   'ENETUNREACH',
   'ETIMEDOUT',
   '57P03',
+  // No standby has been promoted yet.
+  READ_ONLY,
 ]);
 
 /**

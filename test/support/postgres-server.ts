@@ -16,10 +16,11 @@ export class OwnPostgres {
     private readonly guard: ReturnType<typeof guardProcess>,
   ) {}
 
-  static async start(): Promise<OwnPostgres> {
+  /** @param flags of the server; by default those that are fastest, where a crash may lose what was committed */
+  static async start(flags: Record<string, string> = CARELESS): Promise<OwnPostgres> {
     const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-own-postgres-'));
     chmodSync(folder, 0o755);
-    const server = await startEmbeddedPostgres({ dataDir: path.join(folder, 'data'), flags: CARELESS });
+    const server = await startEmbeddedPostgres({ dataDir: path.join(folder, 'data'), flags });
     return new OwnPostgres(folder, server, guardProcess(server.pid, {}));
   }
 
@@ -62,6 +63,12 @@ export class OwnPostgres {
     const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
     appendFileSync(path.join(this.server.dataDir, 'postgresql.conf'), lines.join(''));
     await this.admin('SELECT pg_reload_conf()', 'SELECT pg_sleep(0.3)');
+  }
+
+  /** SIGKILL; `stop` removes what it leaves. */
+  async kill(): Promise<void> {
+    process.kill(this.server.pid, 'SIGKILL');
+    await this.guard.stop();
   }
 
   async stop(): Promise<void> {

@@ -61,7 +61,7 @@ describe('POST /auth/email/change', () => {
     expect((await rowOf(member)).email).toBe(member.email);
     const mail = await mailTo(next, 'email_change');
     expect(mail.subject).toBe('Confirm your new e-mail address');
-    expect((await mailTo(member.email, 'email_change_requested')).text).toContain('/auth/not-me?token=');
+    expect((await mailTo(member.email, 'email_change_requested')).text).toContain('/auth/account/not-me?token=');
     expect(await eventsOf(service, member.id)).toHaveLength(1);
     expect((await register(next)).status).toBe(201);
   });
@@ -127,7 +127,7 @@ describe('the link of the new address', () => {
     ]);
     expect(security).toContainEqual({ event_type: 'identifier.changed' });
     expect(await auditsOf(member, 'email.changed')).toEqual([{ actor_id: member.id, after: null }]);
-    expect((await mailTo(member.email, 'email_changed')).text).toContain('/auth/not-me?token=');
+    expect((await mailTo(member.email, 'email_changed')).text).toContain('/auth/account/not-me?token=');
     const dead = await service.post('/auth/password/reset', { token: reset, password: 'another horse battery' });
     expect(word(dead)).toBe('400 invalid_or_expired_token');
     expect([(await login(service, member.email, member.password)).status, word(await verify(token))]).toEqual([

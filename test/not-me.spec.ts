@@ -21,7 +21,7 @@ afterAll(async () => {
   await oidc.stop();
 });
 
-const report = (token: string, code?: string) => service.post('/auth/not-me', { token, ...(code && { code }) });
+const report = (token: string, code?: string) => service.post('/auth/account/not-me', { token, ...(code && { code }) });
 const rowOf = async ({ id }: Member) => (await service.sql('SELECT * FROM users WHERE id = $1', [id]))[0]!;
 
 /** Changes the password; the token of the notice. */
@@ -47,7 +47,7 @@ async function withFactor({ access, secret, ...member }: WithTotp): Promise<stri
   return answer.body.access_token;
 }
 
-describe('POST /auth/not-me', () => {
+describe('POST /auth/account/not-me', () => {
   it('ends all sessions, disables the password until a reset, and mails a link to set one', async () => {
     const member = await provenMember(service);
     const token = await passwordChanged(member);
@@ -175,7 +175,7 @@ describe('POST /auth/not-me', () => {
   });
 });
 
-describe('POST /auth/not-me for an account that had a factor', () => {
+describe('POST /auth/account/not-me for an account that had a factor', () => {
   const attacked = async () => {
     const member = await addTotp(service, await provenMember(service));
     const access = await withFactor(member);
@@ -217,7 +217,7 @@ describe('POST /auth/not-me for an account that had a factor', () => {
   it('limits wrong codes', async () => {
     const limited = await TestApp.start({ RATE_LIMIT_ENABLED: 'true' });
     const { token } = await attacked();
-    const answers = await times(11, () => limited.post('/auth/not-me', { token, code: '000000' }));
+    const answers = await times(11, () => limited.post('/auth/account/not-me', { token, code: '000000' }));
     expect(answers.map(word).slice(9)).toEqual(['401 invalid_mfa_code', '429 rate_limited']);
     await limited.stop();
   });

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-const report = (token: string) => service.post('/auth/not-me', { token });
+const report = (token: string) => service.post('/auth/account/not-me', { token });
 
 /** Changes the password, which sends a notice. */
 async function changePassword(member: Member): Promise<void> {

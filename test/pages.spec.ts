@@ -110,7 +110,7 @@ describe('the pages', () => {
       [200, 'Your new password is set'],
       [200, 'Your new password is set'],
     ]);
-    expect(await titles([service.get(pathOf(reset))])).toEqual([[200, 'Password set']]);
+    expect(await titles([service.get(pathOf(reset))])).toEqual([[200, 'Your new password is set']]);
     expect((await login(email, NEXT)).status).toBe(200);
   });
 

@@ -124,7 +124,7 @@ describe('the portal', () => {
     const notice = await mailTo(member.email, 'email_changed');
     expect(notice.text).not.toMatch(/Network|Device/);
     const token = linkIn(notice).searchParams.get('token');
-    expect((await service.post('/auth/not-me', { token })).status).toBe(204);
+    expect((await service.post('/auth/account/not-me', { token })).status).toBe(204);
     expect((await get(`/users?search=${member.email}`)).users).toHaveLength(1);
   });
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { decodeCursor, encodeCursor } from '../common/dto/cursor.js';
+import { ACTIVITY_KINDS } from './security-activity.js';
 import { SqlParams } from '../database/sql-params.js';
 
 export interface AuditFilter {
@@ -29,7 +30,15 @@ export interface AuditRow {
 const COLUMNS =
   'id, at, actor_id, target_id, action, reason, host(ip_address) AS ip_address, request_id, before, after';
 
-/** The audit log for administrators, newest entry first. */
+const INSTANT = '(extract(epoch FROM at) * 1000000)::bigint::text AS instant';
+
+/** Of a user, read for one page. */
+const MAX_ACTIVITY_ROWS = 1000;
+
+const isActivity = ({ action, reason }: AuditRow) =>
+  action in ACTIVITY_KINDS && (action !== 'session.revoked' || reason === 'refresh_token_reused');
+
+/** The audit log, newest entry first. */
 @Injectable()
 export class AuditReader {
   constructor(private readonly database: DataSource) {}
@@ -50,12 +59,32 @@ export class AuditReader {
     const values = new SqlParams();
     const conditions = [...conditionsOf(filter, values), ...(after ? [afterCursor(after, values)] : [])];
     const rows = await tx.query<(AuditRow & { instant: string })[]>(
-      `SELECT ${COLUMNS}, (extract(epoch FROM at) * 1000000)::bigint::text AS instant FROM audit_logs
+      `SELECT ${COLUMNS}, ${INSTANT} FROM audit_logs
         WHERE ${conditions.join(' AND ') || 'TRUE'} ORDER BY at DESC, id DESC LIMIT ${limit + 1}`,
       values.list,
     );
     const last = rows.length > limit ? rows[limit - 1]! : null;
     return { rows: rows.slice(0, limit), next: last && encodeCursor([last.instant, last.id]) };
+  }
+
+  /**
+   * Security events of a user in the last 90 days, newest first. At most 1,000 entries are read for a page, so it may have fewer
+   * than the limit, or none, before the last one.
+   * @throws AppError `validation_failed` for a malformed cursor
+   */
+  async activity(tx: EntityManager, userId: string, after: string | undefined, limit: number) {
+    const values = new SqlParams();
+    const target = values.add(userId);
+    const from = after ? ` AND ${afterCursor(after, values)}` : '';
+    const rows = await tx.query<(AuditRow & { instant: string })[]>(
+      `SELECT ${COLUMNS}, ${INSTANT} FROM audit_logs WHERE target_id = ${target} AND at > now() - interval '90 days'${from}
+        ORDER BY at DESC, id DESC LIMIT ${MAX_ACTIVITY_ROWS}`,
+      values.list,
+    );
+    const shown = rows.filter(isActivity).slice(0, limit);
+    const last = shown.length === limit ? shown.at(-1)! : rows[MAX_ACTIVITY_ROWS - 1];
+    const isEnd = !last || (last === rows.at(-1) && rows.length < MAX_ACTIVITY_ROWS);
+    return { rows: shown, next: isEnd ? null : encodeCursor([last.instant, last.id]) };
   }
 
   /** @returns the number of entries, at most `max` */

@@ -11,7 +11,7 @@ export class MailLinks {
   constructor({ appPublicUrl, publicBaseUrl }: Settings) {
     this.resetPage = appPublicUrl ? `${appPublicUrl}/reset-password` : `${publicBaseUrl}/auth/password/reset`;
     this.verifyPage = appPublicUrl ? `${appPublicUrl}/verify-email` : `${publicBaseUrl}/auth/email/verify`;
-    this.notMePage = appPublicUrl ? `${appPublicUrl}/not-me` : `${publicBaseUrl}/auth/not-me`;
+    this.notMePage = appPublicUrl ? `${appPublicUrl}/not-me` : `${publicBaseUrl}/auth/account/not-me`;
   }
 
   reset(token: string): string {

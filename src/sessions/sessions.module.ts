@@ -9,15 +9,18 @@ import { RefreshTokens } from './refresh-tokens.js';
 import { SessionCache } from './session-cache.js';
 import { RefreshTokenRotation } from './refresh-token-rotation.js';
 import { Session } from './session.entity.js';
+import { SecurityActivityController } from './security-activity.controller.js';
+import { SecurityActivityService } from './security-activity.service.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsService } from './sessions.service.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Session]), MailModule, UsersModule],
-  controllers: [SessionsController],
+  controllers: [SessionsController, SecurityActivityController],
   providers: [
     SessionsService,
     OwnSessionsService,
+    SecurityActivityService,
     RefreshTokenRotation,
     RefreshReplays,
     SessionValidator,

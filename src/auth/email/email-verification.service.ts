@@ -70,9 +70,9 @@ export class EmailVerificationService {
    * Looks a link up without using it.
    * @throws AppError `invalid_or_expired_token`
    */
-  async describe(token: string): Promise<{ email: string; used: boolean }> {
+  async describe(token: string): Promise<{ owner: User; email: string; used: boolean }> {
     const { owner, token: row, used } = await this.tokens.find(token, ...PURPOSES);
-    return { email: row.email ?? owner.email, used };
+    return { owner, email: row.email ?? owner.email, used };
   }
 
   /**

@@ -9,7 +9,7 @@ import { NotMeService } from './not-me.service.js';
 
 @ApiTags('auth')
 @Public()
-@Controller('auth/not-me')
+@Controller('auth/account/not-me')
 export class NotMeController {
   constructor(private readonly notMe: NotMeService) {}
 

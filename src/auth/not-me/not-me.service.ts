@@ -77,9 +77,9 @@ export class NotMeService {
     if (used) return;
     const methods = await this.methodsFor(this.database.manager, link);
     const attempt = () => runInTransaction(this.database, (tx) => this.attempt(tx, link, token, code, context));
-    if (methods.length === 0) await attempt();
-    else if (!code) throw new AppError('mfa_required', { beside: { methods } });
-    else await this.codes.check(owner.id, context, attempt);
+    if (methods.length > 0 && !code) throw new AppError('mfa_required', { beside: { methods } });
+    const result = methods.length > 0 ? await this.codes.check(owner.id, context, attempt) : await attempt();
+    if (result === null) throw new AppError('invalid_mfa_code');
   }
 
   /** @returns null for a wrong code, whose count the transaction commits */
@@ -94,7 +94,7 @@ export class NotMeService {
     const methods = await this.methodsFor(tx, link);
     const proof: Proof = !link.needsFactor ? 'none' : methods.length > 0 ? 'required' : 'lost';
     if (proof === 'required') {
-      const right = await this.codes.isRight(tx, owner.id, methodOf(code!), code!, context, link.createdAt);
+      const right = await this.codes.isRight(tx, owner.id, methodOf(code ?? ''), code ?? '', context, link.createdAt);
       if (!right) return null;
     }
     const { user, use } = await this.tokens.consume(tx, owner, token, 'not_me');

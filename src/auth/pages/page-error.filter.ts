@@ -5,9 +5,15 @@ import { AppError, errorBody, errorHeaders, ErrorType } from '../../common/error
 import type { Html } from '../../common/http/html.js';
 import type { Logger } from '../../common/logging/logger.js';
 import { LOGGER } from '../../common/logging/logger.module.js';
-import { errorPage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
+import { pageLocale, PAGE_CSP, Pages } from './pages.js';
 
-const CORRIGIBLE = new Set<ErrorType>(['weak_password', 'validation_failed', 'invalid_credentials']);
+const CORRIGIBLE = new Set<ErrorType>([
+  'weak_password',
+  'validation_failed',
+  'invalid_credentials',
+  'invalid_mfa_code',
+  'mfa_required',
+]);
 
 /** Of the values that a page shows again. */
 const [MAX_TOKEN_CHARS, MAX_EMAIL_CHARS] = [64, 254];
@@ -34,12 +40,15 @@ export class PageErrorFilter implements ExceptionFilter {
 
   /** Errors that can be corrected show the form again. */
   private render(error: AppError, request: FastifyRequest): Html {
-    const { token, email } = (request.body ?? {}) as { token?: unknown; email?: unknown };
+    const { token, email, recovery_code: code } = (request.body ?? {}) as Record<string, unknown>;
+    const pages = new Pages(pageLocale(request));
     if (!CORRIGIBLE.has(error.type) || typeof token !== 'string' || token.length > MAX_TOKEN_CHARS)
-      return errorPage(error);
+      return pages.error(error);
     const shown = { token, email: typeof email === 'string' && email.length <= MAX_EMAIL_CHARS ? email : '' };
-    const messages = (error.extras.details ?? []).map(({ message }) => message);
-    if (request.routeOptions.url?.endsWith('/password-reset')) return resetPage(shown, messages);
-    return verifyPage(shown, messages.length > 0 ? messages : ['The password is wrong']);
+    const messages = pages.messagesOf(error);
+    if (request.routeOptions.url?.endsWith('/not-me')) return pages.notMe(token, null, true, messages);
+    const withCode = code !== undefined || error.type === 'invalid_mfa_code';
+    if (request.routeOptions.url?.endsWith('/password-reset')) return pages.reset(shown, withCode, messages);
+    return pages.verify(shown, messages);
   }
 }

@@ -1,26 +1,72 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Query, UseFilters } from '@nestjs/common';
+import {
+  applyDecorators,
+  Body,
+  Controller,
+  createParamDecorator,
+  Get,
+  Header,
+  HttpCode,
+  Post,
+  Query,
+  UseFilters,
+} from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiConsumes, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
 import { toNfc } from '../../common/dto/text.js';
 import { ApiErrors, Public } from '../../common/http/decorators.js';
-import { AppError } from '../../common/errors.js';
+import { AppError, ErrorType } from '../../common/errors.js';
 import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { Settings } from '../../config/settings.js';
 import { EmailVerificationService } from '../email/email-verification.service.js';
+import { NotMeBody } from '../not-me/not-me.dto.js';
+import { NotMeService } from '../not-me/not-me.service.js';
 import { PageErrorFilter } from './page-error.filter.js';
-import { donePage, PAGE_CSP, resetPage, verifyPage } from './pages.js';
+import { pageLocale, PAGE_CSP, Pages } from './pages.js';
 import { PasswordResetService } from '../passwords/password-reset.service.js';
 import { ResetFormBody, VerifyFormBody } from '../passwords/password.dto.js';
 
 const HTML = { content: { 'text/html': { schema: { type: 'string' as const } } } };
-const FORM = 'application/x-www-form-urlencoded';
-
-const PASSWORD_SET = 'You can now sign in with it. Your other devices were signed out.';
 
 /** A repeated parameter is an array, which is no token. */
 const asToken = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** The language that the request asks for; null if it names none. */
+const PageLocale = createParamDecorator((_: unknown, host: ExecutionContext) =>
+  pageLocale(host.switchToHttp().getRequest<FastifyRequest>()),
+);
+
+const PageHeaders = () =>
+  applyDecorators(
+    Header('content-type', 'text/html; charset=utf-8'),
+    Header('content-security-policy', PAGE_CSP),
+    ApiOkResponse(HTML),
+  );
+
+function ShownPage(path: string, operationId: string, summary: string) {
+  return applyDecorators(
+    Get(path),
+    PageHeaders(),
+    ApiOperation({ operationId, summary }),
+    ApiQuery({ name: 'token', type: String }),
+    ApiErrors('invalid_or_expired_token', 'rate_limited'),
+  );
+}
+
+function SubmittedPage(path: string, operationId: string, summary: string, ...errors: ErrorType[]) {
+  return applyDecorators(
+    Post(path),
+    HttpCode(200),
+    RouteConfig({ forms: true }),
+    PageHeaders(),
+    ApiOperation({ operationId, summary }),
+    ApiConsumes('application/x-www-form-urlencoded'),
+    ApiErrors('validation_failed', 'invalid_or_expired_token', 'rate_limited', 'busy', ...errors),
+  );
+}
 
 /**
  * Pages behind mailed links, for use without a front end. The forms need no CSRF token: their only credential is the one-time
@@ -35,72 +81,86 @@ export class PagesController {
   constructor(
     private readonly resets: PasswordResetService,
     private readonly verification: EmailVerificationService,
+    private readonly notMe: NotMeService,
     private readonly settings: Settings,
   ) {}
 
-  @Get('password/reset')
-  @Header('content-type', 'text/html; charset=utf-8')
-  @Header('content-security-policy', PAGE_CSP)
-  @ApiOperation({ operationId: 'showResetPage', summary: 'Page: form to set a new password' })
-  @ApiQuery({ name: 'token', type: String })
-  @ApiOkResponse(HTML)
-  @ApiErrors('invalid_or_expired_token', 'rate_limited')
-  async showReset(@Query('token') value: unknown): Promise<string> {
+  @ShownPage('password/reset', 'showResetPage', 'Page: form to set a new password')
+  async showReset(@Query('token') value: unknown, @PageLocale() locale: string | null): Promise<string> {
     const token = asToken(value);
-    const { email, used } = await this.resets.describe(token);
-    return used ? this.done('Password set', PASSWORD_SET) : resetPage({ token, email }).markup;
+    const { owner, used, needsCode } = await this.resets.describe(token);
+    const pages = new Pages(locale ?? owner.locale);
+    if (used) return pages.resetDone(this.settings.appPublicUrl).markup;
+    return pages.reset({ token, email: owner.email }, needsCode).markup;
   }
 
-  @Post('pages/password-reset')
-  @HttpCode(200)
-  @RouteConfig({ forms: true })
-  @Header('content-type', 'text/html; charset=utf-8')
-  @Header('content-security-policy', PAGE_CSP)
-  @ApiOperation({ operationId: 'submitResetPage', summary: 'Page: result of the form to set a new password' })
-  @ApiConsumes(FORM)
-  @ApiOkResponse(HTML)
-  @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'rate_limited', 'busy')
-  async submitReset(@Body() form: ResetFormBody, @Context() context: RequestContext): Promise<string> {
+  @SubmittedPage(
+    'pages/password-reset',
+    'submitResetPage',
+    'Page: result of the form to set a new password',
+    'weak_password',
+    'invalid_mfa_code',
+  )
+  async submitReset(
+    @Body() form: ResetFormBody,
+    @PageLocale() locale: string | null,
+    @Context() context: RequestContext,
+  ): Promise<string> {
     if (toNfc(form.password) !== toNfc(form.password_repeat))
       throw new AppError('validation_failed', {
         details: [{ field: 'password_repeat', rule: 'mismatch', message: 'the two passwords differ' }],
       });
     await this.resets.reset(form, context);
-    return this.done('Your new password is set', PASSWORD_SET);
+    return new Pages(locale).resetDone(this.settings.appPublicUrl).markup;
   }
 
-  @Get('email/verify')
-  @Header('content-type', 'text/html; charset=utf-8')
-  @Header('content-security-policy', PAGE_CSP)
-  @ApiOperation({ operationId: 'showVerifyPage', summary: 'Page: form to confirm an address' })
-  @ApiQuery({ name: 'token', type: String })
-  @ApiOkResponse(HTML)
-  @ApiErrors('invalid_or_expired_token', 'rate_limited')
-  async showVerify(@Query('token') value: unknown): Promise<string> {
+  @ShownPage('email/verify', 'showVerifyPage', 'Page: form to confirm an address')
+  async showVerify(@Query('token') value: unknown, @PageLocale() locale: string | null): Promise<string> {
     const token = asToken(value);
-    const { email, used } = await this.verification.describe(token);
-    return used ? this.confirmed(true) : verifyPage({ token, email }).markup;
+    const { owner, email, used } = await this.verification.describe(token);
+    const pages = new Pages(locale ?? owner.locale);
+    return (used ? pages.verifyDone(true, this.settings.appPublicUrl) : pages.verify({ token, email })).markup;
   }
 
-  @Post('pages/email-verify')
-  @HttpCode(200)
-  @RouteConfig({ forms: true })
-  @Header('content-type', 'text/html; charset=utf-8')
-  @Header('content-security-policy', PAGE_CSP)
-  @ApiOperation({ operationId: 'submitVerifyPage', summary: 'Page: result of the form to confirm an address' })
-  @ApiConsumes(FORM)
-  @ApiOkResponse(HTML)
-  @ApiErrors('validation_failed', 'invalid_or_expired_token', 'invalid_credentials', 'rate_limited', 'busy')
-  async submitVerify(@Body() form: VerifyFormBody, @Context() context: RequestContext): Promise<string> {
-    return this.confirmed(await this.verification.verify(form, null, context));
+  @SubmittedPage(
+    'pages/email-verify',
+    'submitVerifyPage',
+    'Page: result of the form to confirm an address',
+    'invalid_credentials',
+    'email_taken',
+  )
+  async submitVerify(
+    @Body() form: VerifyFormBody,
+    @PageLocale() locale: string | null,
+    @Context() context: RequestContext,
+  ): Promise<string> {
+    const before = await this.verification.verify(form, null, context);
+    return new Pages(locale).verifyDone(before, this.settings.appPublicUrl).markup;
   }
 
-  private confirmed(before: boolean): string {
-    const title = before ? 'Your address is already confirmed' : 'Your address is confirmed';
-    return this.done(title, 'Thank you. You can close this page.');
+  @ShownPage('account/not-me', 'showNotMePage', 'Page: form to undo a security event')
+  async showNotMe(@Query('token') value: unknown, @PageLocale() locale: string | null): Promise<string> {
+    const token = asToken(value);
+    const { owner, used, restores, methods } = await this.notMe.describe(token);
+    const pages = new Pages(locale ?? owner.locale);
+    if (used) return pages.notMeDone(this.settings.appPublicUrl).markup;
+    return pages.notMe(token, restores, methods.length > 0).markup;
   }
 
-  private done(title: string, text: string): string {
-    return donePage(title, text, this.settings.appPublicUrl).markup;
+  @SubmittedPage(
+    'pages/not-me',
+    'submitNotMePage',
+    'Page: result of the form to undo a security event',
+    'invalid_mfa_code',
+    'mfa_required',
+    'email_taken',
+  )
+  async submitNotMe(
+    @Body() { token, code }: NotMeBody,
+    @PageLocale() locale: string | null,
+    @Context() context: RequestContext,
+  ): Promise<string> {
+    await this.notMe.report(token, code, context);
+    return new Pages(locale).notMeDone(this.settings.appPublicUrl).markup;
   }
 }

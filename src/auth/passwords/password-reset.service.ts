@@ -52,9 +52,9 @@ export class PasswordResetService {
    * Looks a link up without using it.
    * @throws AppError `invalid_or_expired_token`
    */
-  async describe(token: string): Promise<{ email: string; used: boolean }> {
+  async describe(token: string): Promise<{ owner: User; used: boolean; needsCode: boolean }> {
     const { owner, used } = await this.tokens.find(token, 'password_reset');
-    return { email: owner.email, used };
+    return { owner, used, needsCode: needsRecoveryCode(owner) };
   }
 
   /**

@@ -21,3 +21,9 @@ export function deviceOf(userAgent: string | null): Device | null {
   const device = { browser: known(browser.name), system: known(os.name) };
   return device.browser || device.system ? device : null;
 }
+
+/** In English words, such as `Chrome on Windows`. */
+export function deviceName(userAgent: string | null): string | null {
+  const device = deviceOf(userAgent);
+  return device && [device.browser, device.system].filter(Boolean).join(' on ');
+}

@@ -21,9 +21,9 @@ export function html(parts: TemplateStringsArray, ...values: unknown[]): Html {
 }
 
 /** A whole document; `head` is added to the head. */
-export function htmlDocument(title: string, head: Html | null, body: Html): Html {
+export function htmlDocument(title: string, head: Html | null, body: Html, lang = 'en', dir = 'ltr'): Html {
   return html`<!doctype html>
-    <html lang="en">
+    <html lang="${lang}" dir="${dir}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />

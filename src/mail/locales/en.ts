@@ -21,6 +21,56 @@ export const en: Texts = {
       'If this was not you, open the link within 72 hours. It signs out all devices, disables your password until you set a new' +
       ' one, and undoes what has been changed since about how to sign in.',
   },
+  pages: {
+    account: 'Account',
+    toApp: 'Go to Meetinity',
+    reset: {
+      title: setPassword,
+      text: '8 to 128 characters that are hard to guess, such as three or four unrelated words.',
+      password: 'New password',
+      repeat: 'Repeat the password',
+      code: 'Recovery code',
+      button: 'Set the password',
+    },
+    resetDone: {
+      title: 'Your new password is set',
+      text: 'You can now sign in with it. Your other devices were signed out.',
+    },
+    verify: {
+      title: 'Confirm your e-mail address',
+      text: 'Please confirm that this e-mail address is yours.',
+      password: 'Your password, if you chose one (optional)',
+      hint: 'It proves that you created the account yourself, so that you can keep your password.',
+      button: 'Confirm the address',
+    },
+    verifyDone: {
+      title: 'Your address is confirmed',
+      again: 'Your address is already confirmed',
+      text: 'Thank you. You can close this page.',
+    },
+    wrongPassword: 'The password is wrong',
+    notMe: {
+      title: 'This was not me',
+      text:
+        'All devices are signed out, your password no longer works, and what has been added since to sign in with is removed.' +
+        ' You get a link to set a new password.',
+      restores: (email) => `The address of the account becomes ${email} again.`,
+      code: 'Code of your authenticator app, or a recovery code',
+      hint: 'It must have belonged to the account before the event.',
+      button: 'Secure my account',
+    },
+    notMeDone: {
+      title: 'Your account is secured',
+      text: 'All devices were signed out. Set a new password with the link that we have sent to you.',
+    },
+    wrongCode: 'The code is wrong, or was used already',
+    linkDead: {
+      title: 'This link no longer works',
+      text: 'It has already been used or has expired. Request a new one on the sign-in page.',
+    },
+    failure: { title: 'Something went wrong', text: 'Please try again in a moment.' },
+    errors: {},
+  },
   passwordReset: {
     subject: 'Set a new password',
     paragraphs: [

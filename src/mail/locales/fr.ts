@@ -22,6 +22,54 @@ export const fr: Texts = {
       'Si ce n’était pas vous, ouvrez le lien dans les 72 heures. Il déconnecte tous les appareils, désactive votre mot de passe' +
       ' jusqu’à ce que vous en choisissiez un autre et annule ce qui a été modifié depuis dans vos moyens de connexion.',
   },
+  pages: {
+    account: 'Compte',
+    toApp: 'Aller sur Meetinity',
+    reset: {
+      title: setPassword,
+      text: 'De 8 à 128 caractères difficiles à deviner, par exemple trois ou quatre mots sans rapport.',
+      password: 'Nouveau mot de passe',
+      repeat: 'Répétez le mot de passe',
+      code: 'Code de secours',
+      button: 'Enregistrer le mot de passe',
+    },
+    resetDone: { title: 'Mot de passe enregistré', text: 'Connectez-vous. Vos autres appareils ont été déconnectés.' },
+    verify: {
+      title: 'Confirmez votre adresse e-mail',
+      text: 'Merci de confirmer que cette adresse e-mail est la vôtre.',
+      password: 'Votre mot de passe, si vous en avez choisi un (facultatif)',
+      hint: 'Il prouve que vous avez créé le compte vous-même : vous pourrez ainsi le garder.',
+      button: 'Confirmer l’adresse',
+    },
+    verifyDone: { title: 'Adresse confirmée', again: 'Adresse déjà confirmée', text: 'Vous pouvez fermer cette page.' },
+    wrongPassword: 'Le mot de passe est erroné',
+    notMe: {
+      title: 'Ce n’était pas moi',
+      text:
+        'Tous les appareils seront déconnectés, votre mot de passe ne fonctionnera plus et les moyens de connexion ajoutés depuis' +
+        ' seront supprimés. Vous recevrez un lien pour choisir un nouveau mot de passe.',
+      restores: (email) => `L’adresse du compte redeviendra ${email}.`,
+      code: 'Code de votre application d’authentification, ou code de secours',
+      hint: 'Il doit avoir appartenu au compte avant l’événement.',
+      button: 'Sécuriser mon compte',
+    },
+    notMeDone: {
+      title: 'Votre compte est sécurisé',
+      text: 'Tous les appareils ont été déconnectés. Choisissez un nouveau mot de passe par le lien que nous vous avons envoyé.',
+    },
+    wrongCode: 'Le code est erroné ou a déjà servi',
+    linkDead: { title: 'Ce lien ne fonctionne plus', text: 'Demandez-en un nouveau sur la page de connexion.' },
+    failure: { title: 'Une erreur est survenue', text: 'Réessayez dans un instant.' },
+    errors: {
+      too_short: 'Le mot de passe doit avoir au moins 8 caractères',
+      too_long: 'Le mot de passe est trop long',
+      too_simple: 'Le mot de passe est trop facile à deviner. Ajoutez un ou deux mots peu courants.',
+      too_common: 'Le mot de passe est l’un des plus courants. Ajoutez un autre mot.',
+      mismatch: 'Les deux mots de passe sont différents',
+      rate_limited: 'Trop de tentatives ; réessayez plus tard.',
+      email_taken: 'Un compte utilise déjà cette adresse e-mail.',
+    },
+  },
   passwordReset: {
     subject: 'Choisissez un nouveau mot de passe',
     paragraphs: [
@@ -80,13 +128,10 @@ export const fr: Texts = {
   }),
   factorChanged: (change) => {
     const [subject, paragraph] = {
-      factor_added: [
-        'Un facteur de connexion a été ajouté',
-        'Un second facteur vient d’être ajouté à votre compte Meetinity.',
-      ],
+      factor_added: ['Un facteur de connexion a été ajouté', 'Un second facteur vient d’être ajouté à votre compte.'],
       factor_removed: [
         'Un facteur de connexion a été supprimé',
-        'Un second facteur vient d’être supprimé de votre compte Meetinity.',
+        'Un second facteur vient d’être retiré de votre compte.',
       ],
       codes_replaced: [
         'Vos codes de secours ont été remplacés',
@@ -105,9 +150,7 @@ export const fr: Texts = {
   },
   newDevice: {
     subject: 'Nouvelle connexion à votre compte',
-    paragraphs: [
-      'Une connexion à votre compte Meetinity a eu lieu sur un appareil ou depuis un réseau qui ne lui étaient pas connus.',
-    ],
+    paragraphs: ['Votre compte Meetinity a servi sur un appareil ou depuis un réseau qui ne lui étaient pas connus.'],
   },
   signInLocked: {
     subject: 'Trop de mots de passe erronés pour votre compte',
@@ -148,9 +191,7 @@ export const fr: Texts = {
   },
   emailChangeRequested: {
     subject: 'Votre adresse e-mail va être modifiée',
-    paragraphs: [
-      'Une nouvelle adresse e-mail a été demandée pour votre compte Meetinity. Elle remplacera celle-ci une fois confirmée.',
-    ],
+    paragraphs: ['Une autre adresse a été demandée pour votre compte. Elle remplacera celle-ci une fois confirmée.'],
   },
   emailChanged: {
     subject: 'Votre adresse e-mail a été modifiée',
@@ -161,9 +202,7 @@ export const fr: Texts = {
   },
   addressTaken: {
     subject: 'Vous avez déjà un compte',
-    paragraphs: [
-      'Quelqu’un a voulu utiliser cette adresse pour un autre compte Meetinity. Elle appartient à votre compte : rien n’a changé.',
-    ],
+    paragraphs: ['Cette adresse a été demandée pour un autre compte Meetinity. Elle est la vôtre : rien n’a changé.'],
     closing: 'Si ce n’était pas vous, ignorez ce message.',
   },
   roleChanged: (role) => ({

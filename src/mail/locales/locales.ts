@@ -17,11 +17,14 @@ export const isLocale = (value: unknown): value is Locale => LOCALES.includes(va
 export const textsOf = (locale: string): Texts => (isLocale(locale) ? TEXTS[locale] : en);
 
 /** The language that an Accept-Language header prefers (RFC 9110 §12.5.4), by primary subtag: `fr-CA` is `fr`. */
-export function localeOf(header: string | null): Locale {
+export const localeOf = (header: string | null): Locale => preferredLocale(header) ?? 'en';
+
+/** Like `localeOf`. @returns null if the header names no known language */
+export function preferredLocale(header: string | null): Locale | null {
   const ranges = (header ?? '').split(',', MAX_RANGES_ENTRIES).map((range) => {
     const [, tag = '', quality = '1'] = RANGE.exec(range.slice(0, MAX_RANGE_CHARS)) ?? [];
     return { tag: tag.toLowerCase(), quality: Number(quality) };
   });
   const known = ranges.filter(({ tag, quality }) => quality > 0 && isLocale(tag));
-  return (known.sort((a, b) => b.quality - a.quality)[0]?.tag as Locale | undefined) ?? 'en';
+  return (known.sort((a, b) => b.quality - a.quality)[0]?.tag as Locale | undefined) ?? null;
 }

@@ -1,3 +1,4 @@
+import type { ErrorType, Rule } from '../../common/errors.js';
 import type { Device } from '../../common/http/device.js';
 
 /** The result of an account eviction; the link sets a new password, null if there was none. */
@@ -28,6 +29,32 @@ export interface Notice {
 export type FactorChange =
   'factor_added' | 'factor_removed' | 'codes_replaced' | 'recovery_code_used' | 'totp_suspended';
 
+/** Title, text and button of a page. */
+interface Page {
+  title: string;
+  text: string;
+  button: string;
+}
+
+/** Of the pages behind mailed links. */
+export interface PageTexts {
+  /** The label of the address of the account. */
+  account: string;
+  toApp: string;
+  reset: Page & { password: string; repeat: string; code: string };
+  resetDone: { title: string; text: string };
+  verify: Page & { password: string; hint: string };
+  verifyDone: { title: string; again: string; text: string };
+  wrongPassword: string;
+  notMe: Page & { restores(email: string): string; code: string; hint: string };
+  notMeDone: { title: string; text: string };
+  wrongCode: string;
+  linkDead: { title: string; text: string };
+  failure: { title: string; text: string };
+  /** Messages by rule or error type; English ones stand where the rule is checked. */
+  errors: Partial<Record<Rule | ErrorType, string>>;
+}
+
 /** All texts of mails and pages in one language. */
 export interface Texts {
   direction: 'ltr' | 'rtl';
@@ -42,6 +69,7 @@ export interface Texts {
     label: string;
     hint: string;
   };
+  pages: PageTexts;
   passwordReset: Content;
   /** @param cleared whether the profile was cleared, because the address had never been confirmed */
   passwordChanged(cleared: boolean): Content;

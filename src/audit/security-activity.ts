@@ -1,0 +1,26 @@
+/** Audit actions of which users see a list, by what a front end calls them. */
+export const ACTIVITY_KINDS: Readonly<Record<string, string>> = {
+  'user.registered': 'registration',
+  'session.opened': 'sign_in',
+  'sign_in.new_device': 'new_device',
+  'password.changed': 'password',
+  'password.reset': 'password',
+  'password.disabled': 'lock',
+  'sign_in.locked': 'lock',
+  'email.change_requested': 'email',
+  'email.changed': 'email',
+  'mfa.factor_added': 'factor',
+  'mfa.factor_removed': 'factor',
+  'mfa.codes_replaced': 'factor',
+  'mfa.recovery_code_used': 'factor',
+  'mfa.totp_suspended': 'factor',
+  'identity.linked': 'identity',
+  'identity.unlinked': 'identity',
+  'user.role_changed': 'role',
+  'user.deactivated': 'status',
+  'user.reactivated': 'status',
+  // Only where its reason is reuse; other sessions end by the user.
+  'session.revoked': 'reuse',
+  'account.reclaimed': 'recovery',
+  'account.reported': 'recovery',
+};

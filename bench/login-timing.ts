@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import 'reflect-metadata';
+import bcrypt from 'bcrypt';
+import { Client } from 'pg';
+import { hashPassword } from '../src/crypto/password-schemes.js';
 import { prepareBench } from './lib/arguments.js';
 import { median } from './lib/quantiles.js';
 import { createMembers, PASSWORD } from './lib/members.js';
@@ -14,7 +17,34 @@ const PAUSE_MS = 50;
 
 type Send = (email: string) => Promise<number>;
 
+/** Columns of an account of each kind; the service hashes with bcrypt. */
+const kindsOfAccount = async (cost: number): Promise<Record<string, { hash: string | null; mfa?: boolean }>> => {
+  const hash = await hashPassword(PASSWORD, { kind: 'bcrypt', cost });
+  return {
+    'bcrypt of an HMAC': { hash },
+    'bcrypt of an earlier release': { hash: await bcrypt.hash(PASSWORD, cost) },
+    'bcrypt of a lower cost': { hash: await hashPassword(PASSWORD, { kind: 'bcrypt', cost: cost - 2 }) },
+    argon2id: { hash: await hashPassword(PASSWORD, { kind: 'argon2id', cost }) },
+    'no password': { hash: null },
+    'second factor': { hash, mfa: true },
+  };
+};
+
 const stranger = () => `${randomBytes(8).toString('hex')}@bench.example`;
+
+async function setAccounts(
+  emails: string[],
+  { hash, mfa = false }: { hash: string | null; mfa?: boolean },
+): Promise<void> {
+  const client = new Client({ connectionString: stage.settings.database.url! });
+  await client.connect();
+  await client.query('UPDATE users SET password_hash = $2, mfa_enabled = $3 WHERE email = ANY($1)', [
+    emails,
+    hash,
+    mfa,
+  ]);
+  await client.end();
+}
 
 async function timed(send: () => Promise<number>, status: number): Promise<number> {
   const started = performance.now();
@@ -67,8 +97,13 @@ try {
   // Each address once per row, like unknown ones: a repeated one is an existing key of the rate limits.
   let next = 0;
   const known = () => members[next++ % members.length]!.email;
+  const kinds = await kindsOfAccount(stage.settings.bcryptCost);
   const rows: [string, Send, number][] = [
-    ['POST /auth/login, wrong password', (email) => post('/auth/login', { email, password: 'not the password' }), 401],
+    ...Object.keys(kinds).map((kind): [string, Send, number] => [
+      `POST /auth/login, wrong password: ${kind}`,
+      (email) => post('/auth/login', { email, password: 'not the password' }),
+      401,
+    ]),
     ['POST /auth/password/forgot', (email) => post('/auth/password/forgot', { email }), 202],
     [
       'POST /auth/register, confirmation required',
@@ -81,6 +116,12 @@ try {
   console.log(`${LOGIN_ATTEMPTS} tries each, medians in milliseconds\n`);
   console.log('| request | account | no account | ratio |\n| --- | --- | --- | --- |');
   for (const [name, send, status] of rows) {
+    const kind = kinds[name.split(': ')[1] ?? ''];
+    if (kind)
+      await setAccounts(
+        members.map(({ email }) => email),
+        kind,
+      );
     const [a, b] = await measure(known, send, status);
     const ratio = a / b;
     unequal ||= Math.abs(a - b) > Math.max(MAX_DIFFERENCE_RATIO * b, MAX_NOISE_RATIO);

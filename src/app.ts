@@ -97,6 +97,7 @@ export async function createApp(
     abortOnError: false,
   });
   useRequestContext(fastify, new ClientAddresses(settings.trustProxyHops, logger));
+  if (settings.tracingEnabled) (await import('./tracing/tracing.js')).startTracing(fastify);
   const lifecycle = app.get(Lifecycle);
   useProtocolAnswers(fastify, lifecycle, routes);
   useBodyDeadlines(fastify, settings.requestTimeoutSeconds * 1000, lifecycle);

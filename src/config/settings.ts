@@ -124,6 +124,13 @@ function readMetricsPort(env: EnvReader, port: number): number | null {
   return own;
 }
 
+/** The SDK reads these variables and the other `OTEL_*` ones itself. */
+function readTracingEnabled(env: EnvReader): boolean {
+  const endpoint = env.url('OTEL_EXPORTER_OTLP_ENDPOINT', ['http:', 'https:']);
+  const disabled = env.flag('OTEL_SDK_DISABLED', false);
+  return (env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', ['http:', 'https:']) ?? endpoint) !== undefined && !disabled;
+}
+
 /** Mailed links contain it, so production has no default. */
 function readPublicBaseUrl(env: EnvReader, production: boolean, port: number): string {
   if (production && env.text('PUBLIC_BASE_URL') === undefined)
@@ -188,6 +195,7 @@ function readAll(env: EnvReader) {
     metricsEnabled: env.flag('METRICS_ENABLED', true),
     /** Null: `/metrics` is on the port of the API. */
     metricsPort: readMetricsPort(env, port),
+    tracingEnabled: readTracingEnabled(env),
     /** Serves `/docs` and `/docs-json`. */
     docsEnabled: env.flag('DOCS_ENABLED', !production),
     /** Enables the routes of the platform's existing apps. */

@@ -1,6 +1,7 @@
 import type { ClientKafka } from '@nestjs/microservices';
 import type { Admin, Message, Producer } from 'kafkajs';
 import type { Logger } from '../common/logging/logger.js';
+import { publishChannel } from '../common/logging/trace-channels.js';
 import type { Settings } from '../config/settings.js';
 import { PendingEvent, toMessage } from './event-message.js';
 import { BROKER_TIMEOUT_MS, FencedSockets, kafkaConfig, nameKafka } from './kafka.js';
@@ -137,11 +138,14 @@ export class EventPublisher {
     try {
       const producer = await this.connect();
       this.acknowledgements.reset();
-      const written = await producer.sendBatch({
-        acks: -1,
-        timeout: BROKER_TIMEOUT_MS,
-        topicMessages,
-      });
+      const written = await publishChannel.tracePromise(
+        () => producer.sendBatch({ acks: -1, timeout: BROKER_TIMEOUT_MS, topicMessages }),
+        {
+          items: items.map(({ event: { security, traceparent }, message }) => {
+            return { topic: security ? securityTopic : topic, traceparent, message };
+          }),
+        },
+      );
       this.acknowledgements.requireComplete(written);
     } catch (error) {
       this.abort();

@@ -5,6 +5,7 @@ import type { RequestContext } from '../common/http/request-context.js';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { mails } from '../common/logging/metrics.js';
+import { mailChannel } from '../common/logging/trace-channels.js';
 import { Settings } from '../config/settings.js';
 import { FieldCipher } from '../crypto/field-cipher.js';
 import { NotificationListener } from '../database/notification-listener.js';
@@ -161,7 +162,8 @@ export class MailSender implements OnApplicationBootstrap, OnApplicationShutdown
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(Object.assign(new Error(), { code: 'ETIMEDOUT' })), MAX_SEND_MS);
     });
-    const sending = this.transport.send(mail, `<${row.id}@${this.domain}>`, row.created_at);
+    const send = () => this.transport.send(mail, `<${row.id}@${this.domain}>`, row.created_at);
+    const sending = mailChannel.tracePromise(send, { kind: row.kind });
     await Promise.race([sending, late]).finally(() => clearTimeout(timer));
     mails.inc({ kind: row.kind, result: 'sent' });
     this.logger.debug({ mail: row.kind, user_id: row.user_id }, 'mail sent');

@@ -18,7 +18,7 @@ export type Rule = (files: SourceFile[]) => string[];
 
 /** A folder imports only from folders to its left; the files beside the folders wire everything together. */
 const ORDER =
-  'common config crypto database dev redis rate-limit cache mail audit events users preferences sessions services auth privacy admin compat health'.split(
+  'common tracing config crypto database dev redis rate-limit cache mail audit events users preferences sessions services auth privacy admin compat health'.split(
     ' ',
   );
 export const MAX_FILE_LINES = 250;

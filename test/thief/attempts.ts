@@ -6,8 +6,8 @@ import { pendingSignIn, type Population } from './members.js';
 import { type Answer, ask, type Scene } from './scene.js';
 
 /** Texts of one place that are tried at each door: enough to meet each kind of row. */
-const TEXTS_OF_A_PLACE = 8;
-const FORGED_SESSIONS = 200;
+const MAX_TEXTS_ENTRIES = 8;
+const MAX_FORGED_ROWS = 200;
 const NEW_PASSWORD = 'a password of the thief 81';
 
 export interface Attempt {
@@ -57,8 +57,8 @@ export async function replayTexts(scene: Scene, loot: Loot): Promise<Attempt[]> 
 /** The shapes of tokens first, then from all over the list. */
 function spread(texts: string[]): string[] {
   const shaped = texts.filter((text) => /^[\w.-]{20,}$/.test(text));
-  const step = Math.max(1, Math.floor(shaped.length / TEXTS_OF_A_PLACE));
-  return [...new Set([...shaped.filter((_, index) => index % step === 0), ...texts])].slice(0, TEXTS_OF_A_PLACE);
+  const step = Math.max(1, Math.floor(shaped.length / MAX_TEXTS_ENTRIES));
+  return [...new Set([...shaped.filter((_, index) => index % step === 0), ...texts])].slice(0, MAX_TEXTS_ENTRIES);
 }
 
 /** Keys that anybody with the gateway's secret can compute. */
@@ -78,7 +78,7 @@ export async function forgeAccessTokens(scene: Scene): Promise<Attempt> {
   const { rows } = await scene.database.query(
     `SELECT s.id AS sid, u.id, u.email, u.name, u.role FROM user_sessions s JOIN users u ON u.id = s.user_id
       WHERE s.revoked_at IS NULL ORDER BY (u.role = 'admin') DESC LIMIT $1`,
-    [FORGED_SESSIONS],
+    [MAX_FORGED_ROWS],
   );
   const attempt: Attempt = { name: 'access tokens made with JWT_SECRET', tries: 0, opened: [] };
   for (const { sid, id, email, name, role } of rows) {
@@ -104,7 +104,7 @@ export async function forgeAccessTokens(scene: Scene): Promise<Attempt> {
 export async function computeRefreshTokens(scene: Scene): Promise<Attempt> {
   const { rows } = await scene.database.query(
     'SELECT id, counter FROM user_sessions WHERE revoked_at IS NULL LIMIT $1',
-    [FORGED_SESSIONS],
+    [MAX_FORGED_ROWS],
   );
   const attempt: Attempt = { name: 'refresh tokens computed with JWT_SECRET', tries: 0, opened: [] };
   for (const { id, counter } of rows)
@@ -131,7 +131,7 @@ export async function replayUsedTokens(scene: Scene, { usedRefreshTokens }: Popu
 /** Second factors of accounts whose password the thief has, from what is stored of them. */
 export async function answerFactors(scene: Scene, { withFactor }: Population): Promise<Attempt> {
   const attempt: Attempt = { name: 'second factors from what is stored, with the password', tries: 0, opened: [] };
-  for (const member of withFactor.slice(0, FORGED_SESSIONS)) {
+  for (const member of withFactor.slice(0, MAX_FORGED_ROWS)) {
     const stored = (table: string, column: string) =>
       scene.database.query(`SELECT ${column} AS text FROM ${table} WHERE user_id = $1`, [member.id]);
     const secrets = (await stored('mfa_factors', 'secret')).rows.flatMap(({ text }) => readingsOf(text));
@@ -166,7 +166,7 @@ function readingsOf(text: string): Secret[] {
 /** With write access to PostgreSQL: ciphertexts of others moved to the thief's row, to be read in the thief's profile. */
 export async function moveCiphertexts(scene: Scene, { thief }: Population): Promise<Attempt> {
   const { rows } = await scene.database.query('SELECT phone FROM users WHERE phone IS NOT NULL LIMIT $1', [
-    FORGED_SESSIONS,
+    MAX_FORGED_ROWS,
   ]);
   const attempt: Attempt = { name: 'ciphertexts moved to another row', tries: 0, opened: [] };
   for (const { phone } of rows) {

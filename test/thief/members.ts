@@ -4,7 +4,7 @@ import { person } from '../support/oidc-provider.js';
 import { APP_URL, ask, type Scene } from './scene.js';
 
 const PASSWORD = 'violet harbour ladder 27';
-const CLIENTS = 6;
+const CONCURRENT_ENTRIES = 6;
 
 export interface Member {
   id: string;
@@ -29,7 +29,7 @@ export async function populate(scene: Scene, count: number): Promise<Population>
   const kinds = [keepsLink, keepsRotatedSession, keepsFactor, keepsProviderCode, keepsPhone, asAdministrator];
   const indices = Array.from({ length: count }, (_, index) => index);
   await Promise.all(
-    Array.from({ length: CLIENTS }, async () => {
+    Array.from({ length: CONCURRENT_ENTRIES }, async () => {
       for (let index = indices.pop(); index !== undefined; index = indices.pop())
         await kinds[index % kinds.length]!(await register(scene));
     }),

@@ -7,7 +7,7 @@ import { type Services, startServices } from '../../scripts/services/index.js';
 import type { Attempt } from './attempts.js';
 import type { Weakness } from './weaknesses.js';
 
-const PLANTED_MEMBERS = 18;
+const PLANTED_ROWS = 18;
 
 function readValues() {
   try {
@@ -80,7 +80,7 @@ try {
   console.log('\n| planted weakness | found by |\n| --- | --- |');
   for (const [index, weakness] of weaknesses.entries()) {
     if (!weakness.name.includes(options.planted ?? '')) continue;
-    const found = openedBy(await robbery(services, weakness, PLANTED_MEMBERS, join(folder, String(index))));
+    const found = openedBy(await robbery(services, weakness, PLANTED_ROWS, join(folder, String(index))));
     failures += found.length === 0 ? 1 : 0;
     console.log(`| ${weakness.name} | ${found.map(({ name }) => name).join('; ') || '**not found**'} |`);
   }

@@ -75,6 +75,31 @@ describe('the portal', () => {
     },
   );
 
+  it('answers a search that takes too long like the other lists: with a hint how to narrow it', async () => {
+    const token = await service.serviceToken();
+    const lists: [string, string, string][] = [
+      ['/users?page=0&search=a', admin.access, 'search too_broad'],
+      ['/users?page=2&search=a', admin.access, 'page too_far'],
+      ['/admin/users?search=a', admin.access, 'search too_broad'],
+      ['/users/search?q=ab', token, 'q too_broad'],
+    ];
+    const ask = () => Promise.all(lists.map(([url, access]) => service.get(url, access)));
+    for (const { status } of await ask()) expect(status).toBe(200);
+    const fold = `'users_search_fold(text)'::regprocedure`;
+    const [{ original }] = (await service.sql(`SELECT pg_get_functiondef(${fold}) AS original`)) as [
+      Record<string, string>,
+    ];
+    await service.sql(`CREATE OR REPLACE FUNCTION users_search_fold(value text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+      $$ BEGIN PERFORM pg_sleep(5); RETURN value; END $$`);
+    const answers = await ask().finally(() => service.sql(original!));
+    const hints = answers.map(({ status, body }) => [
+      status,
+      body.error.type,
+      body.error.details?.map(({ field, rule }: Record<string, string>) => `${field} ${rule}`).join(),
+    ]);
+    expect(hints).toEqual(lists.map(([, , hint]) => [400, 'validation_failed', hint]));
+  });
+
   it('shows numbers, and exports them with the users', async () => {
     const stats = await get('/users/stats');
     expect(stats.byIndustry).toEqual({ Technology: 3, Finance: 3 });

@@ -1,6 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
-import { AppError, Rule } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { findUserPage } from '../users/list/user-pages.js';
 import { AdminReads } from './admin-reads.js';
@@ -21,11 +19,7 @@ export class UserListService {
     const after = query.after === undefined ? null : decodeUserCursor(sort, query.after);
     const offset = after ? 0 : (page - 1) * limit;
     const request = { filter: { search, isActive, role, provider }, sort, after, offset, limit };
-    const found = await this.reads
-      .run((tx) => findUserPage(tx, request))
-      .catch((error: unknown) => {
-        throw sqlState(error) === QUERY_CANCELED ? (howToNarrow(search, offset) ?? error) : error;
-      });
+    const found = await this.reads.run((tx) => findUserPage(tx, request));
     return {
       users: found.users.map((user) => toAdminUser(user, this.settings.publicBaseUrl)),
       total: found.total,
@@ -36,15 +30,4 @@ export class UserListService {
       next: found.next && encodeUserCursor(sort, found.next),
     };
   }
-}
-
-/** A hint how to narrow the query; null where its parameters do not explain the time it took. */
-function howToNarrow(search: string | undefined, offset: number): AppError | null {
-  const reason = (...[field, rule, message]: [string, Rule, string]) =>
-    new AppError('validation_failed', { details: [{ field, rule, message }] });
-  if (offset > 0)
-    return reason('page', 'too_far', 'page is too far into the list; walk there with after, or narrow the filter');
-  return search === undefined
-    ? null
-    : reason('search', 'too_broad', 'search is too short or too common to be looked up; add to it');
 }

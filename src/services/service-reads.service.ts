@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Semaphore } from '../common/concurrency/semaphore.js';
-import { QUERY_CANCELED, sqlState } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
 import { Settings } from '../config/settings.js';
 import { runReadOnly } from '../database/read-only.js';
@@ -57,12 +56,8 @@ export class ServiceReadsService {
   async search(q: string, limit: number): Promise<ServiceSearchBody> {
     const sort = { field: 'created_at' as const, descending: true };
     const request = { filter: { search: q, isActive: true }, sort, after: null, offset: 0, limit };
-    const find = () => runReadOnly(this.database, (tx) => findUserPage(tx, request));
-    const { users } = await this.searches.runExclusive(find).catch((error: unknown) => {
-      if (sqlState(error) !== QUERY_CANCELED) throw error;
-      const message = 'q is too short or too common to be looked up; add to it';
-      throw new AppError('validation_failed', { details: [{ field: 'q', rule: 'too_broad', message }] });
-    });
+    const find = () => runReadOnly(this.database, (tx) => findUserPage(tx, request, 'q'));
+    const { users } = await this.searches.runExclusive(find);
     return { users: await this.inOrder(users.map(({ id }) => id)) };
   }
 

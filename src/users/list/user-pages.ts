@@ -1,4 +1,6 @@
 import { EntityManager, In } from 'typeorm';
+import { QUERY_CANCELED, sqlState } from '../../common/database-errors.js';
+import { AppError, Rule } from '../../common/errors.js';
 import { SqlParams } from '../../database/sql-params.js';
 import { all, isEmptyFilter, userConditions, UserFilter } from './user-filter.js';
 import { listOrder, sortKey, KeysetSegment, keysetSegments, UserPosition, UserSort } from './user-order.js';
@@ -35,8 +37,25 @@ interface Found {
  * full (for frequent matches), or collect and sort all matches (for rare ones). Each is hopelessly slow in the other's place,
  * and the planner's estimate for a substring can be off by a factor of 100. So the estimate only decides which is tried first,
  * and each gives up at a limit at which the other is bound to be fast.
+ * @param searchParam the route's name for `filter.search`
+ * @throws AppError `validation_failed` for a query that was cut off, with a hint how to narrow it
  */
-export async function findUserPage(tx: EntityManager, request: UserPageRequest): Promise<UserPage> {
+export function findUserPage(tx: EntityManager, request: UserPageRequest, searchParam = 'search'): Promise<UserPage> {
+  return readPage(tx, request).catch((error: unknown) => {
+    throw sqlState(error) === QUERY_CANCELED ? (howToNarrow(request, searchParam) ?? error) : error;
+  });
+}
+
+/** null where the parameters do not explain the time that the query took. */
+function howToNarrow({ filter, offset }: UserPageRequest, searchParam: string): AppError | null {
+  const reason = (field: string, rule: Rule, message: string) =>
+    new AppError('validation_failed', { details: [{ field, rule, message }] });
+  if (offset > 0) return reason('page', 'too_far', 'page is too far into the list; narrow the filter');
+  if (filter.search === undefined) return null;
+  return reason(searchParam, 'too_broad', `${searchParam} is too short or too common to be looked up; add to it`);
+}
+
+async function readPage(tx: EntityManager, request: UserPageRequest): Promise<UserPage> {
   await setPlannerOptions(tx, false);
   const estimate = await estimateRows(tx, request.filter);
   const found = await find(tx, request, estimate);

@@ -30,6 +30,7 @@ import { SecurityEvents1795760100000 } from './1795760100000-SecurityEvents.js';
 import { Passkeys1795770000000 } from './1795770000000-Passkeys.js';
 import { SecurityNotices1795780000000 } from './1795780000000-SecurityNotices.js';
 import { PasswordFailures1795790000000 } from './1795790000000-PasswordFailures.js';
+import { MfaResets1795790100000 } from './1795790100000-MfaResets.js';
 
 /** In the order they run. */
 export const migrations = [
@@ -65,4 +66,5 @@ export const migrations = [
   Passkeys1795770000000,
   SecurityNotices1795780000000,
   PasswordFailures1795790000000,
+  MfaResets1795790100000,
 ];

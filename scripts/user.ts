@@ -50,6 +50,11 @@ const commands = {
     call: call('sessions'),
     options: { user, end: flag('ends all of them'), reason: why, yes },
   },
+  'mfa-reset': {
+    does: 'removes the second factors of a user who lost them, after a day of notice to all their addresses',
+    call: call('mfa-reset'),
+    options: { user, reason: required(why), yes },
+  },
   unlock: {
     does: 'lifts locks after wrong passwords and codes, and enables a disabled password',
     call: call('unlock'),
@@ -140,6 +145,15 @@ async function prepare(): Promise<Work> {
       const id = await idOf(app, given.user);
       if (given.end) await changes.revokeSessions(id, act(name, given.reason));
       print((await details.get(id, '')).sessions);
+    };
+  }
+  if (name === 'mfa-reset') {
+    const given = readArguments(commands['mfa-reset'], args);
+    await confirm(given.yes, `This removes the second factors of ${given.user} in a day.`, configuredDatabase);
+    return async (app) => {
+      const { accounts } = await services(app);
+      const effectiveAt = await accounts.resetFactors(await idOf(app, given.user), act(name, given.reason));
+      console.log(`The factors are removed at ${effectiveAt.toISOString()}, unless one of them signs in before.`);
     };
   }
   const given = readArguments(commands.unlock, args);

@@ -13,7 +13,9 @@ import { until } from './support/until.js';
 const TOOL = /^(dev|build|start|test|lint|format|typecheck)(:(dev|debug|watch|cov))?$/;
 /** Commands without an npm script. */
 const SERVICE = ['create', 'list', 'rotate', 'revoke'].map((name) => `service ${name}`);
-const USER = ['create', 'email', 'erase', 'export', 'show', 'sessions', 'unlock'].map((name) => `user ${name}`);
+const USER = ['create', 'email', 'erase', 'export', 'show', 'sessions', 'unlock', 'mfa-reset'].map(
+  (name) => `user ${name}`,
+);
 const MAIL = ['list', 'retry', 'drop'].map((name) => `mail ${name}`);
 const WITHOUT_SCRIPT = [
   ...SERVICE,

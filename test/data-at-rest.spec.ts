@@ -34,7 +34,7 @@ const HASHED: Record<string, RegExp> = {
 const PLAIN: Record<string, string> = {
   'an id, a number, a moment or a word of the service': `
     *.id *.user_id *.created_at *.updated_at *.expires_at *.at *.revoked_at
-    users.password_proven_at users.password_generation users.password_failures users.role users.is_active users.is_verified users.email_verified_at
+    users.password_proven_at users.password_generation users.password_failures users.mfa_reset_at users.role users.is_active users.is_verified users.email_verified_at
     users.mfa_enabled users.passkey_status users.status_changed_at users.status_changed_by users.last_login users.oauth_provider
     user_identities.provider avatar_removals.name avatar_removals.due_at legacy_ids.source legacy_ids.legacy_id legacy_ids.erased_at
     one_time_tokens.purpose one_time_tokens.used_at one_time_tokens.mismatches one_time_tokens.needs_factor

@@ -70,6 +70,8 @@ const REQUESTS: Record<string, Send> = {
     service.put(`/admin/users/${member.id}/email`, { email: uniqueEmail(), reason: 'moved' }, by.access),
   'delete /admin/users/{id}': (by, { member }) =>
     service.delete(`/admin/users/${member.id}`, by.access, { reason: 'spam' }),
+  'post /admin/users/{id}/mfa/reset': (by, { member }) =>
+    service.post(`/admin/users/${member.id}/mfa/reset`, { reason: 'lost phone' }, by.access),
   'post /admin/users/{id}/unlock': (by, { member }) =>
     service.post(`/admin/users/${member.id}/unlock`, { reason: 'asked for' }, by.access),
   'post /profile': (by) => service.post('/profile', { headline: 'squatted' }, by.access),

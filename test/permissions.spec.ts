@@ -16,6 +16,7 @@ const BODIES: Record<string, object> = {
   'PUT /admin/users/{id}/role': { role: 'user', reason: 'for the spec' },
   'PUT /admin/users/{id}/email': { email: 'new@example.com', reason: 'for the spec' },
   'DELETE /admin/users/{id}': { reason: 'for the spec' },
+  'POST /admin/users/{id}/mfa/reset': { reason: 'for the spec' },
   'POST /admin/users/{id}/unlock': { reason: 'for the spec' },
   'PUT /users/{id}': {},
 };

@@ -1,12 +1,19 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Post, Put, StreamableFile } from '@nestjs/common';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import { UuidParam } from '../common/dto/uuid-param.js';
 import { CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { ExportBody } from '../privacy/privacy.dto.js';
 import { AdminRoute } from './admin.guard.js';
-import { ChangeUserEmailBody, InviteUserBody, ReasonBody } from './user-accounts.dto.js';
+import { ChangeUserEmailBody, InviteUserBody, MfaResetBody, ReasonBody } from './user-accounts.dto.js';
 import { UserAccountsService } from './user-accounts.service.js';
 import { UserChangesService } from './user-changes.service.js';
 import { AdminUserDetailBody } from './user-detail.dto.js';
@@ -83,6 +90,25 @@ export class AdminAccountsController {
   ): Promise<StreamableFile> {
     const file = await this.accounts.export(id, { actor, reason: null, context });
     return new StreamableFile(file, { type: 'application/json; charset=utf-8' });
+  }
+
+  @Post(':id/mfa/reset')
+  @HttpCode(202)
+  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account')
+  @ApiOperation({
+    operationId: 'resetUserFactors',
+    summary: 'Remove the second factors of a user who lost them, in 24 hours',
+    description: 'Every address of the user is told; a sign-in with a factor or a "this was not me" link cancels it.',
+  })
+  @ApiAcceptedResponse({ type: MfaResetBody })
+  async resetFactors(
+    @UuidParam('id') id: string,
+    @CurrentUser() actor: Principal,
+    @Body() { reason }: ReasonBody,
+    @Context() context: RequestContext,
+  ): Promise<MfaResetBody> {
+    const effectiveAt = await this.accounts.resetFactors(id, { actor, reason, context });
+    return { effective_at: effectiveAt.toISOString() };
   }
 
   @Post(':id/unlock')

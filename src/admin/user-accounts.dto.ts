@@ -1,6 +1,12 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { TextField } from '../common/dto/text-fields.js';
 import { EmailField } from '../users/email.js';
 import { Reason } from './user-detail.dto.js';
+
+export class MfaResetBody {
+  @ApiProperty({ format: 'date-time', description: 'When the factors are removed, unless one of them signs in before' })
+  effective_at: string;
+}
 
 export class InviteUserBody {
   @EmailField()

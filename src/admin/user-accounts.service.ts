@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { OneTimeTokens } from '../users/links/one-time-tokens.js';
+import { MfaResets } from '../auth/mfa/mfa-resets.js';
 import { TotpFactors } from '../auth/mfa/totp-factors.js';
 import { runInTransaction } from '../database/transaction.js';
 import { OutboxService } from '../events/outbox.service.js';
@@ -27,6 +28,7 @@ export class UserAccountsService {
     private readonly exports: ExportService,
     private readonly tokens: OneTimeTokens,
     private readonly totp: TotpFactors,
+    private readonly resets: MfaResets,
     private readonly links: MailLinks,
     private readonly mails: MailQueue,
     private readonly outbox: OutboxService,
@@ -56,6 +58,20 @@ export class UserAccountsService {
       await this.changes.requireStillAdmin(tx, act);
       await this.changes.record(tx, 'user.exported', userId, act);
       return user;
+    });
+  }
+
+  /**
+   * Removes the second factors of a user who lost them, after a day of notice to all their addresses.
+   * @returns when it takes effect
+   * @throws AppError `own_account`, `not_found` also without a factor
+   */
+  resetFactors(userId: string, act: AdminAction): Promise<Date> {
+    return this.changes.lockAndCheck(userId, act, false, async (tx, user) => {
+      const effectiveAt = await this.resets.request(tx, user);
+      const after = { effective_at: effectiveAt.toISOString() };
+      await this.changes.record(tx, 'user.mfa_reset_requested', userId, act, { after });
+      return effectiveAt;
     });
   }
 

@@ -76,6 +76,7 @@ export class AccountEviction {
       passwordProvenAt: null,
       ...newPasswordCounts(user),
       mfaEnabled: false,
+      mfaResetAt: null,
       passkeyStatus: null,
       oauthProvider: null,
       oauthId: null,

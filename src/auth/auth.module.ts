@@ -27,6 +27,7 @@ import { LogoutService } from './logout.service.js';
 import { PasswordUpdater } from './passwords/password-updater.js';
 import { Factors } from './mfa/factors.js';
 import { MfaCodes } from './mfa/mfa-codes.js';
+import { MfaResets } from './mfa/mfa-resets.js';
 import { MfaController } from './mfa/mfa.controller.js';
 import { MfaService } from './mfa/mfa.service.js';
 import { MfaSignInController } from './mfa/mfa-sign-in.controller.js';
@@ -106,6 +107,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     PasskeySignUpService,
     Factors,
     MfaCodes,
+    MfaResets,
     MfaTokens,
     MfaService,
     MfaSignInService,
@@ -147,6 +149,7 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
     PasswordConfirmation,
     RecentAuthentication,
     TotpFactors,
+    MfaResets,
   ],
 })
 export class AuthModule {

@@ -9,6 +9,7 @@ import { ProfileService } from '../users/profile.service.js';
 import type { User } from '../users/user.entity.js';
 import { AccessTokens } from './access-tokens.js';
 import type { TokenBody } from './auth.dto.js';
+import { MfaResets } from './mfa/mfa-resets.js';
 
 /** The last step of every sign-in: the session and its tokens. */
 @Injectable()
@@ -19,6 +20,7 @@ export class SignInService {
     private readonly profiles: ProfileService,
     private readonly audit: AuditService,
     private readonly notices: SecurityNotices,
+    private readonly resets: MfaResets,
   ) {}
 
   async issueSession(
@@ -34,6 +36,7 @@ export class SignInService {
       await this.audit.record(tx, entry, context);
       await this.notices.add(tx, user, context, (notice) => newDeviceMail(user, notice), { bundled: true });
     }
+    if (authentication?.acr === 'aal2') await this.resets.cancel(tx, user, context);
     return this.sessions.issue(tx, user.id, context, device, authentication);
   }
 

@@ -6,6 +6,7 @@ export type MailKind =
   | 'account_linked'
   | 'account_unlinked'
   | 'factor_changed'
+  | 'mfa_reset'
   | 'new_device'
   | 'email_change'
   | 'email_change_requested'

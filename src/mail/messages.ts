@@ -181,6 +181,9 @@ export const accountUnlinkedMail = (to: Recipient, notice: Notice, unlinked: Pro
 export const factorChangedMail = (to: Recipient, notice: Notice, change: FactorChange) =>
   composeNotice('factor_changed', to, notice, (texts) => texts.factorChanged(change));
 
+export const mfaResetMail = (to: Recipient, notice: Notice, hours: number) =>
+  composeNotice('mfa_reset', to, notice, (texts) => texts.mfaReset(hours));
+
 export const newDeviceMail = (to: Recipient, notice: Notice) =>
   composeNotice('new_device', to, notice, (texts) => texts.newDevice);
 

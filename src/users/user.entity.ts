@@ -26,6 +26,7 @@ export type Role = (typeof ROLES)[number];
 @Index('idx_users_staff', { synchronize: false })
 @Index('idx_users_google_oauth', { synchronize: false })
 @Index('idx_users_linkedin_oauth', { synchronize: false })
+@Index('idx_users_mfa_reset', ['mfaResetAt'], { where: '(mfa_reset_at IS NOT NULL)' })
 @Index('idx_users_search', { synchronize: false })
 @Index('idx_users_admins', { synchronize: false })
 export class User {
@@ -117,6 +118,10 @@ export class User {
   /** Null without a passkey; `unproven` where a person other than the owner of the address may have made one. */
   @Column({ name: 'passkey_status', type: 'varchar', length: 10, nullable: true })
   passkeyStatus: 'unproven' | 'proven' | null;
+
+  /** When all second factors are removed, unless one of them signs in before. */
+  @Column({ name: 'mfa_reset_at', type: 'timestamptz', nullable: true })
+  mfaResetAt: Date | null;
 
   @Column({ name: 'status_reason', type: 'varchar', length: 500, nullable: true })
   statusReason: string | null;

@@ -64,6 +64,7 @@ export const NOT_EXPORTED: Record<string, string> = {
   ),
   'users.password_hash': 'a secret; has_password says that there is one',
   'users.password_generation': 'counts changes of the password',
+  'users.mfa_reset_at': 'the moment stands in the audit',
   'users.password_failures': 'wrong passwords of others, too',
   'former_emails.user_id': 'the id of the profile',
   'former_emails.email_legacy': 'a spelling of the same',

@@ -1,5 +1,6 @@
 import { provenMember } from './accounts.js';
 import { type Answer, type TestApp, uniqueEmail } from './app.js';
+import { addTotp } from './factors.js';
 import { picture } from './images.js';
 
 /** Calls every route of the platform's apps and of other services, each with success. */
@@ -57,6 +58,8 @@ export async function tourAdminRoutes(
   await ok(service.get(`/admin/users/${id}/export`, access));
   const invited = await ok(service.post('/admin/users', { email: uniqueEmail(), name: 'Ada' }, access));
   await ok(service.delete(`/admin/users/${invited.id}`, access, { reason }));
+  const { id: factored } = await addTotp(service, await service.member());
+  await ok(service.post(`/admin/users/${factored}/mfa/reset`, { reason }, access));
   for (const part of ['unlock', 'sessions/revoke'])
     await ok(service.post(`/admin/users/${id}/${part}`, { reason }, access));
 }

@@ -53,7 +53,11 @@ export class Factors {
     const hasPasskey = (await this.passkeys.list(tx, user.id)).length > 0;
     const mfaEnabled = hasPasskey || (await this.totp.listConfirmed(tx, user.id)).length > 0;
     const status = user.passkeyStatus ?? (mayBeSquatted(user) ? 'unproven' : 'proven');
-    const changes = { mfaEnabled, passkeyStatus: hasPasskey ? status : null };
+    const changes = {
+      mfaEnabled,
+      passkeyStatus: hasPasskey ? status : null,
+      mfaResetAt: mfaEnabled ? user.mfaResetAt : null,
+    };
     const switched = mfaEnabled !== user.mfaEnabled;
     if (!switched && changes.passkeyStatus === user.passkeyStatus) return null;
     await this.users.change(tx, user, changes);

@@ -18,6 +18,7 @@ import { changedFields } from '../../users/profile.dto.js';
 import type { User } from '../../users/user.entity.js';
 import { UserEmails } from '../../users/user-emails.js';
 import { UsersService } from '../../users/users.service.js';
+import { MfaResets } from '../mfa/mfa-resets.js';
 import { Factors } from '../mfa/factors.js';
 import { methodOf, MfaCodes } from '../mfa/mfa-codes.js';
 import type { MfaMethod } from '../mfa/mfa.dto.js';
@@ -47,6 +48,7 @@ export class NotMeService {
     private readonly tokens: OneTimeTokens,
     private readonly factors: Factors,
     private readonly codes: MfaCodes,
+    private readonly resets: MfaResets,
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
     private readonly mails: MailQueue,
@@ -75,6 +77,11 @@ export class NotMeService {
   async report(token: string, code: string | undefined, context: RequestContext): Promise<void> {
     const { owner, token: link, used } = await this.tokens.find(token, 'not_me');
     if (used) return;
+    // Without a proof: this only keeps the factors.
+    if (owner.mfaResetAt)
+      await runInTransaction(this.database, async (tx) =>
+        this.resets.cancel(tx, await this.users.lock(tx, owner.id), context),
+      );
     const methods = await this.methodsFor(this.database.manager, link);
     const attempt = () => runInTransaction(this.database, (tx) => this.attempt(tx, link, token, code, context));
     if (methods.length > 0 && !code) throw new AppError('mfa_required', { beside: { methods } });

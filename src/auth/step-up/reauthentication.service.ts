@@ -8,6 +8,7 @@ import { runInTransaction } from '../../database/transaction.js';
 import { PASSWORD_ONLY, SessionsService } from '../../sessions/sessions.service.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
+import { MfaResets } from '../mfa/mfa-resets.js';
 import { AccessTokens } from '../access-tokens.js';
 import { methodOf, MfaCodes } from '../mfa/mfa-codes.js';
 import { passkeyAuthentication, WebAuthn } from '../passkeys/webauthn.js';
@@ -35,6 +36,7 @@ export class ReauthenticationService {
     private readonly codes: MfaCodes,
     private readonly webAuthn: WebAuthn,
     private readonly recent: RecentAuthentication,
+    private readonly resets: MfaResets,
     private readonly audit: AuditService,
   ) {}
 
@@ -94,6 +96,7 @@ export class ReauthenticationService {
     return runInTransaction(this.database, async (tx) => {
       const user = await this.users.lockOwn(tx, principal);
       if (!proof.holds(user)) throw new ConcurrentModificationError();
+      if (proof.acr === 'aal2') await this.resets.cancel(tx, user, context);
       const session = await this.sessions.confirm(tx, principal.sessionId, proof);
       const entry = { action: 'session.reauthenticated', actorId: user.id, targetId: user.id };
       await this.audit.record(tx, { ...entry, after: { amr: proof.amr } }, context);

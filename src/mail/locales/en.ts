@@ -140,6 +140,13 @@ export const en: Texts = {
     }[change] as [string, string];
     return { subject, paragraphs: [paragraph] };
   },
+  mfaReset: (hours) => ({
+    subject: 'Your second factors will be removed',
+    paragraphs: [
+      `An administrator was asked to remove all second factors and passkeys of your Meetinity account. That happens in ${hours} hours.`,
+      'If you still have one of them, sign in with it: that cancels the removal.',
+    ],
+  }),
   newDevice: {
     subject: 'New sign-in to your account',
     paragraphs: [

@@ -6,6 +6,8 @@ const passwordRemoved =
   'Nous ne savons pas si vous avez choisi le mot de passe de ce compte. Nous l’avons donc supprimé et avons déconnecté tous les' +
   ' appareils. Le lien ci-dessous permet d’en choisir un nouveau, une seule fois et pendant une heure ; ensuite, demandez un' +
   ' nouveau lien sur la page de connexion.';
+const linkOnce =
+  'Le lien fonctionne une fois, pendant une heure ; ensuite, demandez un nouveau lien sur la page de connexion.';
 const setPassword = 'Choisir un nouveau mot de passe';
 
 export const fr: Texts = {
@@ -129,18 +131,12 @@ export const fr: Texts = {
   factorChanged: (change) => {
     const [subject, paragraph] = {
       factor_added: ['Un facteur de connexion a été ajouté', 'Un second facteur vient d’être ajouté à votre compte.'],
-      factor_removed: [
-        'Un facteur de connexion a été supprimé',
-        'Un second facteur vient d’être retiré de votre compte.',
-      ],
+      factor_removed: ['Un facteur de connexion a été supprimé', 'Un second facteur a été retiré de votre compte.'],
       codes_replaced: [
         'Vos codes de secours ont été remplacés',
         'De nouveaux codes de secours viennent d’être créés. Les anciens ne sont plus valables.',
       ],
-      recovery_code_used: [
-        'Un code de secours a été utilisé',
-        'Un code de secours de votre compte Meetinity vient d’être utilisé.',
-      ],
+      recovery_code_used: ['Un code de secours a été utilisé', 'Un code de secours vient d’être utilisé.'],
       totp_suspended: [
         'Les codes de votre application d’authentification sont suspendus',
         'Trop de codes erronés ont été saisis à la suite. Un code de secours vous connecte et lève la suspension.',
@@ -148,6 +144,13 @@ export const fr: Texts = {
     }[change] as [string, string];
     return { subject, paragraphs: [paragraph] };
   },
+  mfaReset: (hours) => ({
+    subject: 'Vos seconds facteurs vont être supprimés',
+    paragraphs: [
+      `Un administrateur fera supprimer tous les seconds facteurs et clés d’accès de votre compte dans ${hours} heures.`,
+      'Si vous en avez encore un, connectez-vous avec : la suppression sera annulée.',
+    ],
+  }),
   newDevice: {
     subject: 'Nouvelle connexion à votre compte',
     paragraphs: ['Votre compte Meetinity a servi sur un appareil ou depuis un réseau qui ne lui étaient pas connus.'],
@@ -164,10 +167,8 @@ export const fr: Texts = {
   passwordDisabled: {
     subject: 'Votre mot de passe a été désactivé',
     paragraphs: [
-      'Il y a eu trop de mots de passe erronés de suite pour votre compte Meetinity. Votre mot de passe ne fonctionne plus que là où ' +
-        'vous vous êtes déjà connecté. Vos appareils restent connectés.',
-      'Pour utiliser de nouveau un mot de passe partout, choisissez-en un nouveau. Le lien fonctionne une fois, pendant une heure ; ' +
-        'ensuite, demandez un nouveau lien sur la page de connexion.',
+      'Après trop de mots de passe erronés, le vôtre ne fonctionne plus que là où vous vous êtes déjà connecté.',
+      `Vos appareils restent connectés. Un nouveau mot de passe fonctionnera partout. ${linkOnce}`,
     ],
     label: setPassword,
     closing: 'Aucune de ces tentatives n’a réussi.',
@@ -233,11 +234,8 @@ export const fr: Texts = {
   },
   invitation: {
     subject: 'Vous avez un compte Meetinity',
-    paragraphs: [
-      'Un administrateur a créé un compte Meetinity pour cette adresse. Le lien ci-dessous permet de choisir un mot de passe, une ' +
-        'seule fois et pendant une heure ; ensuite, demandez un nouveau lien sur la page de connexion.',
-    ],
-    label: 'Choisir un mot de passe',
+    paragraphs: [`Un administrateur a créé un compte Meetinity pour cette adresse. ${linkOnce}`],
+    label: setPassword,
     closing: 'Si vous ne vous y attendiez pas, ignorez ce message.',
   },
   accountDeleted: {

@@ -79,6 +79,8 @@ export interface Texts {
   accountLinked(provider: string, eviction: Eviction | null): Content;
   accountUnlinked(provider: string): Content;
   factorChanged(change: FactorChange): Content;
+  /** @param hours until all second factors are removed */
+  mfaReset(hours: number): Content;
   newDevice: Content;
   signInLocked: Content;
   passwordDisabled: Content;

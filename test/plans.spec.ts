@@ -11,6 +11,7 @@ import { describeWith, kafkaBrokers, workerDatabase, workerTopic } from './suppo
 import { form, FORM, picture } from './support/images.js';
 import { mailedToken } from './support/mailbox.js';
 import { OidcProvider, person } from './support/oidc-provider.js';
+import { tourNotices } from './support/notices-tour.js';
 import { PlanRecorder } from './support/plans.js';
 import { tourAdminRoutes, tourPlatformRoutes } from './support/platform-tour.js';
 import { sessionOf } from './support/sessions.js';
@@ -51,6 +52,9 @@ beforeAll(async () => {
     OAUTH_REDIRECT_ALLOWLIST: APP,
     UPLOAD_FOLDER: folder,
     METRICS_ENABLED: 'true',
+    // Of the crowd's passkeys.
+    WEBAUTHN_RP_ID: 'localhost',
+    WEBAUTHN_ORIGINS: 'http://localhost:8081',
   });
   const request = service.request.bind(service);
   service.request = async (method, address, options) => {
@@ -175,6 +179,11 @@ describe('no statement has a sequential scan', () => {
     await ok(service.post('/users/mfa/recovery-codes', {}, access));
     await ok(service.get('/.well-known/jwks.json'));
     await ok(service.delete(`/users/mfa/${factored.factor}`, access));
+    noTableIsRead();
+  });
+
+  it('for changes of the address and notices', async () => {
+    await tourNotices(service, ok, TIMES);
     noTableIsRead();
   });
 

@@ -26,6 +26,8 @@ const FILL = [
           CASE WHEN n % 10 = 0 THEN 'logout' END FROM ${USERS}`,
   `INSERT INTO one_time_tokens (user_id, purpose, token_hash, expires_at)
    SELECT ${id('user')}, 'password_reset', md5(n::text), now() + n % 24 * interval '1 hour' FROM ${USERS}`,
+  `INSERT INTO former_emails (email, user_id, changed_at)
+   SELECT 'former' || n || '@example.com', ${id('user')}, now() - n % 90 * interval '1 hour' FROM ${USERS}`,
   `INSERT INTO ephemeral_values (key, value, expires_at)
    SELECT 'crowd:' || n, '', now() + n % 60 * interval '1 minute' FROM ${USERS}`,
   `INSERT INTO outbox_events (user_id, event_type, created_at, published_at)

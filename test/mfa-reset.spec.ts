@@ -83,7 +83,7 @@ describe('POST /admin/users/{id}/mfa/reset', () => {
     ],
     [
       'a "this was not me" link, without a code',
-      async () => service.post('/auth/not-me', { token: await mailedToken(member.email, 'mfa_reset') }),
+      async () => service.post('/auth/account/not-me', { token: await mailedToken(member.email, 'mfa_reset') }),
     ],
   ])('is cancelled by %s', async (_, act) => {
     await reset();

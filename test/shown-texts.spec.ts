@@ -27,7 +27,7 @@ const LISTS = ['industries', 'job_levels', 'interests', 'skills'];
 const OTHERS = `email password current_password new_password linkedin_url phone date_of_birth role privacy_profile token
   refresh_token device_info code code_verifier state error error_description all is_active age_min age_max location_radius
   notification_email notification_push privacy_location password_repeat file id ids createdAt status action avatarUrl experiences links preferences
-  user_ids include mfa_token method credential locale`.split(/\s+/);
+  user_ids include mfa_token method credential locale recovery_code`.split(/\s+/);
 
 const send = (route: BodyRoute, body: Record<string, unknown>) => {
   const token = tokenOf(route, target);

@@ -2,7 +2,7 @@ import { Browser, CDPSession, chromium, Page } from 'playwright-core';
 import { freePorts } from '../scripts/services/tools.js';
 import { TestApp, uniqueEmail } from './support/app.js';
 import { chromiumPath, describeWith } from './support/environment.js';
-import { mailedToken } from './support/mailbox.js';
+import { mailedToken, noticeToken } from './support/mailbox.js';
 
 /** What a front end needs of WebAuthn and of the service: no library. */
 const PAGE = `<!doctype html><title>Passkeys</title><input id="user" autocomplete="username webauthn" />
@@ -109,4 +109,38 @@ describeWith('chromium', 'passkeys in a browser', () => {
     const { status, body } = await run('signIn()');
     expect([status, body.error?.type]).toEqual([401, 'invalid_passkey']);
   });
+
+  it('stands for a password and for codes on the pages of the service, which run no script without one', async () => {
+    const scripts = () => page.locator('script').count();
+    const button = page.getByRole('button', { name: 'Use a passkey' });
+    const open = (path: string, token: string) => page.goto(`${service.settings.publicBaseUrl}${path}?token=${token}`);
+    const heading = (title: string) => page.getByRole('heading', { name: title }).waitFor();
+    const { user } = await signUp();
+    const statusOf = `SELECT passkey_status, password_hash IS NOT NULL AS has_password FROM users WHERE id = $1`;
+
+    await open('/auth/email/verify', await mailedToken(user.email, 'email_verification'));
+    await button.click();
+    await heading('Your address is confirmed');
+    expect(await service.sql(statusOf, [user.id])).toEqual([{ passkey_status: 'proven', has_password: false }]);
+    expect(await scripts()).toBe(0);
+
+    await service.post('/auth/password/forgot', { email: user.email });
+    await open('/auth/password/reset', await mailedToken(user.email, 'password_reset'));
+    await page.getByLabel('Recovery code').waitFor();
+    for (const label of ['New password', 'Repeat the password'])
+      await page.getByLabel(label).fill('another horse battery');
+    await button.click();
+    await heading('Your new password is set');
+    expect(await service.sql(statusOf, [user.id])).toEqual([{ passkey_status: 'proven', has_password: true }]);
+
+    await open('/auth/account/not-me', await noticeToken(user.email, 'password_changed'));
+    await button.click();
+    await heading('Your account is secured');
+    expect(await service.sql(statusOf, [user.id])).toEqual([{ passkey_status: 'proven', has_password: false }]);
+
+    const { email } = await service.member();
+    await open('/auth/email/verify', await mailedToken(email, 'email_verification'));
+    expect([await button.count(), await scripts()]).toEqual([0, 0]);
+    await page.goto(`${service.settings.publicBaseUrl}/front-end`);
+  }, 60_000);
 });

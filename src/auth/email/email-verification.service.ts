@@ -20,6 +20,8 @@ import { UsersService } from '../../users/users.service.js';
 import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
 import { LoginThrottle } from '../passwords/login-throttle.js';
 import { PasswordFailures } from '../passwords/password-failures.js';
+import type { Passkey } from '../passkeys/passkey.entity.js';
+import { WebAuthn } from '../passkeys/webauthn.js';
 import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
 import { AddressChangeService } from './address-change.service.js';
 import type { VerifyEmailBody } from '../passwords/password.dto.js';
@@ -43,6 +45,7 @@ export class EmailVerificationService {
     private readonly throttle: LoginThrottle,
     private readonly failures: PasswordFailures,
     private readonly changes: AddressChangeService,
+    private readonly webAuthn: WebAuthn,
   ) {
     mails.handle('email_verification', (tx, body) => this.sendAgain(tx, body));
   }
@@ -76,22 +79,27 @@ export class EmailVerificationService {
   }
 
   /**
-   * The link proves access to the mailbox. Only the right password, or a session of the account, also proves that the same
+   * The link proves access to the mailbox. Only the right password or passkey, or a session of the account, also proves that the same
    * person created the account; until then its password or passkey is unproven. A link that was used can still add this proof. The link of
    * a new address replaces the former one.
    * @param userId of the request's session
    * @returns whether the link had been used before
-   * @throws AppError `invalid_or_expired_token`, `invalid_credentials`, `email_taken`, `rate_limited`, `busy`
+   * @throws AppError `invalid_or_expired_token`, `invalid_credentials`, `invalid_passkey`, `email_taken`, `rate_limited`, `busy`
    */
   async verify(link: VerifyEmailBody, userId: string | null, context: RequestContext): Promise<boolean> {
-    const repeated = await retryOnConflict((deadline) => this.attempt(link, userId, context, deadline));
+    // Once for all attempts: a challenge is valid once.
+    let passkey: Promise<Passkey> | undefined;
+    const provePasskey = ({ id }: User, credential: Record<string, unknown>) =>
+      (passkey ??= this.webAuthn.consumeAssertion(credential, 'authenticate', (_, { userId: owner }) => owner === id));
+    const repeated = await retryOnConflict((deadline) => this.attempt(link, userId, provePasskey, context, deadline));
     authResults.inc({ action: 'email_verification', result: 'ok' });
     return repeated;
   }
 
   private async attempt(
-    { token, password }: VerifyEmailBody,
+    { token, password, credential }: VerifyEmailBody,
     userId: string | null,
+    provePasskey: (owner: User, credential: Record<string, unknown>) => Promise<Passkey>,
     context: RequestContext,
     deadline: number,
   ): Promise<boolean> {
@@ -99,8 +107,12 @@ export class EmailVerificationService {
     const isChange = link.purpose === 'email_change';
     const hasSession = userId === owner.id;
     const hasToProve = hasUnprovenPassword(owner) || (isChange && owner.passwordHash !== null);
-    const proves = hasSession ? hasToProve || hasUnprovenCredential(owner) : hasToProve && !!password;
-    if (proves && !hasSession) await this.requirePassword(owner, password!, context, deadline);
+    const byPasskey = owner.passkeyStatus === 'unproven' && credential !== undefined;
+    const proves = hasSession ? hasToProve || hasUnprovenCredential(owner) : byPasskey || (hasToProve && !!password);
+    if (proves && !hasSession) {
+      if (byPasskey) await provePasskey(owner, credential);
+      else await this.requirePassword(owner, password!, context, deadline);
+    }
     return runInTransaction(this.database, async (tx) => {
       const { user, use } = await this.tokens.consume(tx, owner, token, link.purpose);
       const isUnchanged = user.passwordHash === owner.passwordHash && user.passkeyStatus === owner.passkeyStatus;

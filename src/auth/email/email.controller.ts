@@ -37,14 +37,15 @@ export class EmailController {
     operationId: 'verifyEmail',
     summary: 'Confirm an address, or the new address of an account, with the token of a mailed link',
     description:
-      'With the password or an access token of the account, the request also proves that the owner of the address chose ' +
-      'the password. A used link answers 204 again until it expires.',
+      'With the password, the passkey of sign-up or an access token of the account, the request also proves that the owner ' +
+      'of the address created it. A used link answers 204 again until it expires.',
   })
   @ApiNoContentResponse()
   @ApiErrors(
     'validation_failed',
     'invalid_or_expired_token',
     'invalid_credentials',
+    'invalid_passkey',
     'email_taken',
     'invalid_json',
     'rate_limited',

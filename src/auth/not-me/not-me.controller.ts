@@ -26,8 +26,9 @@ export class NotMeController {
   })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'invalid_or_expired_token', 'invalid_json', 'invalid_mfa_code', 'mfa_required')
+  @ApiErrors('invalid_passkey')
   @ApiErrors('email_taken', 'rate_limited', 'busy')
-  report(@Body() { token, code }: NotMeBody, @Context() context: RequestContext): Promise<void> {
-    return this.notMe.report(token, code, context);
+  report(@Body() body: NotMeBody, @Context() context: RequestContext): Promise<void> {
+    return this.notMe.report(body, context);
   }
 }

@@ -22,6 +22,8 @@ import { MfaResets } from '../mfa/mfa-resets.js';
 import { Factors } from '../mfa/factors.js';
 import { methodOf, MfaCodes } from '../mfa/mfa-codes.js';
 import type { MfaMethod } from '../mfa/mfa.dto.js';
+import { WebAuthn } from '../passkeys/webauthn.js';
+import type { NotMeBody } from './not-me.dto.js';
 
 /**
  * How much a link may undo. `lost`: none of the factors from before the event is left, so a reader of the mailbox can prove no
@@ -48,6 +50,7 @@ export class NotMeService {
     private readonly tokens: OneTimeTokens,
     private readonly factors: Factors,
     private readonly codes: MfaCodes,
+    private readonly webAuthn: WebAuthn,
     private readonly resets: MfaResets,
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
@@ -71,10 +74,10 @@ export class NotMeService {
   /**
    * Ends all sessions, disables the password until a reset, removes what was added to the account since the event and restores
    * its address. A repeated request changes nothing.
-   * @param code of a factor from before the event
-   * @throws AppError `invalid_or_expired_token`, `mfa_required`, `invalid_mfa_code`, `rate_limited`, `email_taken`
+   * @param body code or passkey of a factor from before the event
+   * @throws AppError `invalid_or_expired_token`, `mfa_required`, `invalid_mfa_code`, `invalid_passkey`, `rate_limited`, `email_taken`
    */
-  async report(token: string, code: string | undefined, context: RequestContext): Promise<void> {
+  async report({ token, code, credential }: NotMeBody, context: RequestContext): Promise<void> {
     const { owner, token: link, used } = await this.tokens.find(token, 'not_me');
     if (used) return;
     // Without a proof: this only keeps the factors.
@@ -83,25 +86,34 @@ export class NotMeService {
         this.resets.cancel(tx, await this.users.lock(tx, owner.id), context),
       );
     const methods = await this.methodsFor(this.database.manager, link);
-    const attempt = () => runInTransaction(this.database, (tx) => this.attempt(tx, link, token, code, context));
-    if (methods.length > 0 && !code) throw new AppError('mfa_required', { beside: { methods } });
-    const result = methods.length > 0 ? await this.codes.check(owner.id, context, attempt) : await attempt();
+    const needsFactor = methods.length > 0;
+    if (needsFactor && !code && !credential) throw new AppError('mfa_required', { beside: { methods } });
+    const byPasskey = needsFactor && credential !== undefined;
+    if (byPasskey)
+      await this.webAuthn.consumeAssertion(
+        credential,
+        'authenticate',
+        (_, passkey) => passkey.userId === owner.id && passkey.createdAt < link.createdAt,
+      );
+    const proof = byPasskey ? null : (code ?? '');
+    const attempt = () => runInTransaction(this.database, (tx) => this.attempt(tx, link, token, proof, context));
+    const result = needsFactor && !byPasskey ? await this.codes.check(owner.id, context, attempt) : await attempt();
     if (result === null) throw new AppError('invalid_mfa_code');
   }
 
-  /** @returns null for a wrong code, whose count the transaction commits */
+  /** @param code null: a passkey was the proof. @returns null for a wrong code, whose count the transaction commits */
   private async attempt(
     tx: EntityManager,
     link: OneTimeToken,
     token: string,
-    code: string | undefined,
+    code: string | null,
     context: RequestContext,
   ): Promise<true | null> {
     const owner = await this.users.lock(tx, link.userId);
     const methods = await this.methodsFor(tx, link);
     const proof: Proof = !link.needsFactor ? 'none' : methods.length > 0 ? 'required' : 'lost';
-    if (proof === 'required') {
-      const right = await this.codes.isRight(tx, owner.id, methodOf(code ?? ''), code ?? '', context, link.createdAt);
+    if (proof === 'required' && code !== null) {
+      const right = await this.codes.isRight(tx, owner.id, methodOf(code), code, context, link.createdAt);
       if (!right) return null;
     }
     const { user, use } = await this.tokens.consume(tx, owner, token, 'not_me');
@@ -109,10 +121,8 @@ export class NotMeService {
     return true;
   }
 
-  /** Without passkeys: the link takes codes only. */
   private async methodsFor(tx: EntityManager, { needsFactor, userId, createdAt }: OneTimeToken): Promise<MfaMethod[]> {
-    const methods = needsFactor ? await this.factors.methodsOf(tx, userId, createdAt) : [];
-    return methods.filter((method) => method !== 'passkey');
+    return needsFactor ? this.factors.methodsOf(tx, userId, createdAt) : [];
   }
 
   private async secure(tx: EntityManager, user: User, link: OneTimeToken, proof: Proof, context: RequestContext) {

@@ -8,13 +8,15 @@ import {
   HttpCode,
   Post,
   Query,
+  Res,
   UseFilters,
 } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiConsumes, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import { ApiConsumes, ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
+import type { Html } from '../../common/http/html.js';
 import { toNfc } from '../../common/dto/text.js';
 import { ApiErrors, Public } from '../../common/http/decorators.js';
 import { AppError, ErrorType } from '../../common/errors.js';
@@ -22,10 +24,11 @@ import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { Settings } from '../../config/settings.js';
 import { EmailVerificationService } from '../email/email-verification.service.js';
-import { NotMeBody } from '../not-me/not-me.dto.js';
+import { NotMeFormBody } from '../not-me/not-me.dto.js';
 import { NotMeService } from '../not-me/not-me.service.js';
 import { PageErrorFilter } from './page-error.filter.js';
-import { pageLocale, PAGE_CSP, Pages } from './pages.js';
+import { cspOf, pageLocale, PAGE_CSP, Pages } from './pages.js';
+import { PASSKEY_SCRIPT } from './passkey-script.js';
 import { PasswordResetService } from '../passwords/password-reset.service.js';
 import { ResetFormBody, VerifyFormBody } from '../passwords/password.dto.js';
 
@@ -86,12 +89,16 @@ export class PagesController {
   ) {}
 
   @ShownPage('password/reset', 'showResetPage', 'Page: form to set a new password')
-  async showReset(@Query('token') value: unknown, @PageLocale() locale: string | null): Promise<string> {
+  async showReset(
+    @Query('token') value: unknown,
+    @PageLocale() locale: string | null,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     const token = asToken(value);
     const { owner, used, needsCode } = await this.resets.describe(token);
     const pages = new Pages(locale ?? owner.locale);
     if (used) return pages.resetDone(this.settings.appPublicUrl).markup;
-    return pages.reset({ token, email: owner.email }, needsCode).markup;
+    return this.send(reply, pages.reset({ token, email: owner.email }, needsCode, needsCode));
   }
 
   @SubmittedPage(
@@ -100,6 +107,7 @@ export class PagesController {
     'Page: result of the form to set a new password',
     'weak_password',
     'invalid_mfa_code',
+    'invalid_passkey',
   )
   async submitReset(
     @Body() form: ResetFormBody,
@@ -115,11 +123,17 @@ export class PagesController {
   }
 
   @ShownPage('email/verify', 'showVerifyPage', 'Page: form to confirm an address')
-  async showVerify(@Query('token') value: unknown, @PageLocale() locale: string | null): Promise<string> {
+  async showVerify(
+    @Query('token') value: unknown,
+    @PageLocale() locale: string | null,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     const token = asToken(value);
     const { owner, email, used } = await this.verification.describe(token);
+    const withPasskey = owner.passkeyStatus === 'unproven';
     const pages = new Pages(locale ?? owner.locale);
-    return (used ? pages.verifyDone(true, this.settings.appPublicUrl) : pages.verify({ token, email })).markup;
+    if (used) return pages.verifyDone(true, this.settings.appPublicUrl).markup;
+    return this.send(reply, pages.verify({ token, email }, withPasskey));
   }
 
   @SubmittedPage(
@@ -127,6 +141,7 @@ export class PagesController {
     'submitVerifyPage',
     'Page: result of the form to confirm an address',
     'invalid_credentials',
+    'invalid_passkey',
     'email_taken',
   )
   async submitVerify(
@@ -139,12 +154,16 @@ export class PagesController {
   }
 
   @ShownPage('account/not-me', 'showNotMePage', 'Page: form to undo a security event')
-  async showNotMe(@Query('token') value: unknown, @PageLocale() locale: string | null): Promise<string> {
+  async showNotMe(
+    @Query('token') value: unknown,
+    @PageLocale() locale: string | null,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<string> {
     const token = asToken(value);
     const { owner, used, restores, methods } = await this.notMe.describe(token);
     const pages = new Pages(locale ?? owner.locale);
     if (used) return pages.notMeDone(this.settings.appPublicUrl).markup;
-    return pages.notMe(token, restores, methods.length > 0).markup;
+    return this.send(reply, pages.notMe(token, restores, methods));
   }
 
   @SubmittedPage(
@@ -153,14 +172,28 @@ export class PagesController {
     'Page: result of the form to undo a security event',
     'invalid_mfa_code',
     'mfa_required',
+    'invalid_passkey',
     'email_taken',
   )
   async submitNotMe(
-    @Body() { token, code }: NotMeBody,
+    @Body() form: NotMeFormBody,
     @PageLocale() locale: string | null,
     @Context() context: RequestContext,
   ): Promise<string> {
-    await this.notMe.report(token, code, context);
+    await this.notMe.report(form, context);
     return new Pages(locale).notMeDone(this.settings.appPublicUrl).markup;
+  }
+
+  @Get('pages/passkey.js')
+  @Header('content-type', 'text/javascript; charset=utf-8')
+  @Header('cache-control', 'public, max-age=300')
+  @ApiExcludeEndpoint()
+  script(): string {
+    return PASSKEY_SCRIPT;
+  }
+
+  private send(reply: FastifyReply, page: Html): string {
+    void reply.header('content-security-policy', cspOf(page));
+    return page.markup;
   }
 }

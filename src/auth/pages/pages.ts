@@ -4,6 +4,7 @@ import type { AppError } from '../../common/errors.js';
 import { html, Html, htmlDocument } from '../../common/http/html.js';
 import { isLocale, preferredLocale, textsOf } from '../../mail/locales/locales.js';
 import type { PageTexts } from '../../mail/locales/texts.js';
+import type { MfaMethod } from '../mfa/mfa.dto.js';
 
 interface Link {
   token: string;
@@ -29,12 +30,19 @@ button{margin-top:1.5rem;width:100%;font:inherit;font-weight:600;padding:.7rem;b
 
 /** On one line: white space added by a formatter would change the hash. */
 const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
+
+const SCRIPT_ELEMENT = new Html('<script src="../pages/passkey.js" defer></script>');
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
 /** Allows no script and no resource, only the style sheet by its hash (CSP Level 3). */
 export const PAGE_CSP =
   `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; form-action 'self'; ` +
   `base-uri 'none'; frame-ancestors 'none'`;
+
+/** Also allows our own scripts and their requests, on pages that offer a passkey. */
+const PASSKEY_PAGE_CSP = `${PAGE_CSP}; script-src 'self'; connect-src 'self'`;
+
+export const cspOf = (page: Html) => (page.markup.includes(SCRIPT_ELEMENT.markup) ? PASSKEY_PAGE_CSP : PAGE_CSP);
 
 /** The language of the form that was sent, or else of the browser; null if there is neither. */
 export function pageLocale({ query, context }: FastifyRequest): string | null {
@@ -55,8 +63,12 @@ export class Pages {
     ({ pages: this.texts, direction: this.direction } = textsOf(this.locale));
   }
 
-  /** @param withCode a recovery code is asked for. @param messages errors of the last submission */
-  reset({ token, email }: Link, withCode: boolean, messages: string[] = []): Html {
+  /**
+   * @param withCode a recovery code is asked for
+   * @param withPasskey a passkey may take its place
+   * @param messages errors of the last submission
+   */
+  reset({ token, email }: Link, withCode: boolean, withPasskey: boolean, messages: string[] = []): Html {
     const { title, text, password, repeat, code, button } = this.texts.reset;
     const field = html`<label for="code">${code}</label>
       <input id="code" name="recovery_code" autocomplete="off" required />`;
@@ -80,12 +92,12 @@ export class Pages {
         <label for="repeat">${repeat}</label>
         <input id="repeat" name="password_repeat" type="password" autocomplete="new-password" required />
         ${withCode ? field : null}
-        <button type="submit">${button}</button>`,
+        <button type="submit">${button}</button>${withPasskey ? this.passkey() : null}`,
     );
   }
 
   /** The button confirms, not the link: mail scanners open links. */
-  verify({ token, email }: Link, messages: string[] = []): Html {
+  verify({ token, email }: Link, withPasskey: boolean, messages: string[] = []): Html {
     const { title, text, password, hint, button } = this.texts.verify;
     return this.form(
       'email-verify',
@@ -102,12 +114,12 @@ export class Pages {
           aria-describedby="${messages.length > 0 ? 'why errors' : 'why'}"
         />
         <p class="hint" id="why">${hint}</p>
-        <button type="submit">${button}</button>`,
+        <button type="submit">${button}</button>${withPasskey ? this.passkey() : null}`,
     );
   }
 
-  /** @param restores the address that the account gets back, or null. @param withCode a factor is asked for */
-  notMe(token: string, restores: string | null, withCode: boolean, messages: string[] = []): Html {
+  /** @param restores the address that the account gets back, or null. @param methods factors that are asked for */
+  notMe(token: string, restores: string | null, methods: MfaMethod[], messages: string[] = []): Html {
     const { title, text, restores: restored, code, hint, button } = this.texts.notMe;
     const field = html`<label for="code">${code}</label>
       <input
@@ -123,9 +135,11 @@ export class Pages {
       title,
       messages,
       restores ? html`${text} ${restored(restores)}` : text,
-      html`<input type="hidden" name="token" value="${token}" />${withCode ? field : null}<button type="submit">
-          ${button}
-        </button>`,
+      html`<input type="hidden" name="token" value="${token}" />${methods.length > 0 ? field : null}<button
+          type="submit"
+        >
+          ${button}</button
+        >${methods.includes('passkey') ? this.passkey() : null}`,
     );
   }
 
@@ -147,6 +161,7 @@ export class Pages {
 
   /** Of the errors that a form can correct. */
   messagesOf({ type, extras }: AppError): string[] {
+    if (type === 'invalid_passkey') return [this.texts.wrongPasskey];
     if (type === 'invalid_mfa_code' || type === 'mfa_required') return [this.texts.wrongCode];
     if (type === 'invalid_credentials') return [this.texts.wrongPassword];
     return (extras.details ?? []).map(({ rule, message }) => this.texts.errors[rule] ?? message);
@@ -158,6 +173,12 @@ export class Pages {
       html`<p role="status">${text}</p>
         ${appUrl && html`<p><a href="${appUrl}">${this.texts.toApp}</a></p>`}`,
     );
+  }
+
+  /** Shown by the script where the browser knows passkeys. */
+  private passkey(): Html {
+    return html`<input type="hidden" name="credential" />
+      <button type="button" id="passkey" hidden>${this.texts.passkey}</button>${SCRIPT_ELEMENT}`;
   }
 
   /** The account is shown for password managers. */

@@ -15,6 +15,7 @@ import { passwordResetMail } from '../../mail/messages.js';
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { MfaCodes } from '../mfa/mfa-codes.js';
+import { WebAuthn } from '../passkeys/webauthn.js';
 import type { ResetPasswordBody } from './password.dto.js';
 import { PasswordUpdater } from './password-updater.js';
 import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
@@ -28,6 +29,7 @@ export class PasswordResetService {
     private readonly users: UsersService,
     private readonly tokens: OneTimeTokens,
     private readonly codes: MfaCodes,
+    private readonly webAuthn: WebAuthn,
     private readonly rules: PasswordRules,
     private readonly hasher: PasswordHasher,
     private readonly newPassword: PasswordUpdater,
@@ -58,26 +60,30 @@ export class PasswordResetService {
   }
 
   /**
-   * A refused password or recovery code does not use the token up. The same request can be repeated without effect.
-   * @throws AppError `invalid_or_expired_token`, `weak_password`, `invalid_mfa_code`, `rate_limited`, `busy`
+   * A refused password, recovery code or passkey does not use the token up. The same request can be repeated without effect.
+   * @throws AppError `invalid_or_expired_token`, `weak_password`, `invalid_mfa_code`, `invalid_passkey`,
+   * `rate_limited`, `busy`
    */
   async reset(body: ResetPasswordBody, context: RequestContext): Promise<void> {
-    const { token, password, recovery_code: code } = body;
+    const { token, password, recovery_code: code, credential } = body;
     const { owner, used } = await this.tokens.find(token, 'password_reset');
     const passwordHash = used ? null : await this.hash(password, owner, context);
-    if (needsRecoveryCode(owner) && code === undefined)
+    const byPasskey = credential !== undefined && needsRecoveryCode(owner);
+    if (byPasskey)
+      await this.webAuthn.consumeAssertion(credential, 'authenticate', (_, passkey) => passkey.userId === owner.id);
+    else if (needsRecoveryCode(owner) && code === undefined)
       throw new AppError('invalid_mfa_code', { message: 'This account needs a recovery code too' });
     const attempt = () =>
       runInTransaction(this.database, async (tx) => {
         const held = await this.users.findAndLock(tx, owner.id);
-        const needsCode = held && needsRecoveryCode(held);
+        const needsCode = held && !byPasskey && needsRecoveryCode(held);
         if (needsCode && !(await this.codes.isRight(tx, held.id, 'recovery_code', code ?? '', context))) return null;
         // In NFC, because browsers differ in how they spell accents.
         const consumed = await this.tokens.consume(tx, owner, token, 'password_reset', toNfc(password));
         if (consumed.use === 'first') await this.newPassword.reset(tx, consumed.user, passwordHash!, context);
         return consumed.use;
       });
-    const use = code === undefined ? await attempt() : await this.codes.check(owner.id, context, attempt);
+    const use = code === undefined || byPasskey ? await attempt() : await this.codes.check(owner.id, context, attempt);
     if (use === null) throw new AppError('invalid_mfa_code');
     // Thrown after the commit, which saves the count of mismatches.
     if (use === 'refused') throw new AppError('invalid_or_expired_token');

@@ -47,7 +47,7 @@ export class PasswordController {
   })
   @ApiNoContentResponse()
   @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'invalid_json', 'rate_limited', 'busy')
-  @ApiErrors('invalid_mfa_code')
+  @ApiErrors('invalid_mfa_code', 'invalid_passkey')
   reset(@Body() body: ResetPasswordBody, @Context() context: RequestContext): Promise<void> {
     return this.resets.reset(body, context);
   }

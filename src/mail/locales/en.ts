@@ -63,6 +63,8 @@ export const en: Texts = {
       title: 'Your account is secured',
       text: 'All devices were signed out. Set a new password with the link that we have sent to you.',
     },
+    passkey: 'Use a passkey',
+    wrongPasskey: 'The passkey is not valid here',
     wrongCode: 'The code is wrong, or was used already',
     linkDead: {
       title: 'This link no longer works',

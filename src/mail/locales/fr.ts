@@ -59,6 +59,8 @@ export const fr: Texts = {
       title: 'Votre compte est sécurisé',
       text: 'Tous les appareils ont été déconnectés. Choisissez un nouveau mot de passe par le lien que nous vous avons envoyé.',
     },
+    passkey: 'Utiliser une clé d’accès',
+    wrongPasskey: 'Cette clé d’accès n’est pas valable ici',
     wrongCode: 'Le code est erroné ou a déjà servi',
     linkDead: { title: 'Ce lien ne fonctionne plus', text: 'Demandez-en un nouveau sur la page de connexion.' },
     failure: { title: 'Une erreur est survenue', text: 'Réessayez dans un instant.' },

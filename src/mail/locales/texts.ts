@@ -49,6 +49,9 @@ export interface PageTexts {
   notMe: Page & { restores(email: string): string; code: string; hint: string };
   notMeDone: { title: string; text: string };
   wrongCode: string;
+  /** Of the button that uses a passkey in place of a password or a code. */
+  passkey: string;
+  wrongPasskey: string;
   linkDead: { title: string; text: string };
   failure: { title: string; text: string };
   /** Messages by rule or error type; English ones stand where the rule is checked. */

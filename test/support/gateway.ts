@@ -8,7 +8,7 @@ const CACHE_MS = 5000;
 const CUT_OFF_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 const MAX_ATTEMPTS = 3;
-const MAX_REDIRECTS = 30;
+const MAX_REDIRECT_ATTEMPTS = 30;
 const ROUTES = ['/api/auth/', '/api/users', '/api/profile'];
 const DROPPED = new Set(['host', 'connection', 'content-length', 'transfer-encoding', 'keep-alive']);
 
@@ -109,7 +109,7 @@ export class Gateway {
 
   private async follow(method: string, path: string, headers: IncomingHttpHeaders, body: Buffer): Promise<Passed> {
     let answer = await this.fetch(method, path, headers, body);
-    for (let count = 0; answer.status >= 301 && answer.status <= 303 && count < MAX_REDIRECTS; count += 1)
+    for (let count = 0; answer.status >= 301 && answer.status <= 303 && count < MAX_REDIRECT_ATTEMPTS; count += 1)
       answer = await this.fetch('GET', answer.headers.get('location')!, headers, Buffer.alloc(0));
     return answer;
   }

@@ -1,5 +1,6 @@
 import { createHmac, hash, randomUUID } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
+import { Authenticator } from '../support/authenticator.js';
 import { deriveKey } from '../../src/crypto/tokens.js';
 import type { Loot } from './loot.js';
 import { pendingSignIn, type Population } from './members.js';
@@ -30,6 +31,7 @@ const doors: Record<string, Door> = {
   'as a refresh token': post('/auth/refresh', (refresh_token) => ({ refresh_token })),
   'as a link that confirms': post('/auth/email/verify', (token) => ({ token })),
   'as a reset link': post('/auth/password/reset', (token) => ({ token, password: NEW_PASSWORD })),
+  'as a link of a notice': post('/auth/account/not-me', (token) => ({ token })),
   'as a code of a sign-in': post('/auth/oauth/exchange', (code) => ({ code })),
   'as an mfa_token': post('/auth/mfa/verify', (mfa_token) => ({ mfa_token, method: 'totp', code: '000000' })),
 };
@@ -161,6 +163,24 @@ function readingsOf(text: string): Secret[] {
     .filter(({ length }) => length > 0)
     .map((raw) => new Secret({ buffer: new Uint8Array(raw).buffer }));
   return /^[A-Z2-7]+$/.test(text) ? [Secret.fromBase32(text), ...secrets] : secrets;
+}
+
+/** Assertions for the passkeys of members, with their ids and a key of the thief. */
+export async function forgePasskeys(scene: Scene): Promise<Attempt> {
+  const { rows } = await scene.database.query('SELECT credential_id, user_id FROM webauthn_credentials LIMIT $1', [
+    MAX_FORGED_ROWS,
+  ]);
+  const attempt: Attempt = { name: 'passkeys of members with another key', tries: 0, opened: [] };
+  for (const { credential_id: id, user_id: userId } of rows) {
+    const authenticator = Object.assign(new Authenticator(), { id: Buffer.from(id, 'base64url'), counter: 1_000_000 });
+    const { body } = await ask(scene, 'POST', '/auth/passkeys/options');
+    const userHandle = Buffer.from(userId.replaceAll('-', ''), 'hex').toString('base64url');
+    const credential = authenticator.get(body.options, { userHandle });
+    attempt.tries += 1;
+    const answer = await ask(scene, 'POST', '/auth/passkeys/login', { body: { credential } });
+    if (isOpen(answer)) attempt.opened.push('passkey');
+  }
+  return attempt;
 }
 
 /** With write access to PostgreSQL: ciphertexts of others moved to the thief's row, to be read in the thief's profile. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
+import { Authenticator } from '../support/authenticator.js';
 import { person } from '../support/oidc-provider.js';
 import { APP_URL, ask, type Scene } from './scene.js';
 
@@ -26,7 +27,15 @@ export interface Population {
 export async function populate(scene: Scene, count: number): Promise<Population> {
   const used: string[] = [];
   const withFactor: Member[] = [];
-  const kinds = [keepsLink, keepsRotatedSession, keepsFactor, keepsProviderCode, keepsPhone, asAdministrator];
+  const kinds = [
+    keepsLink,
+    keepsRotatedSession,
+    keepsFactor,
+    keepsPasskey,
+    keepsProviderCode,
+    keepsPhone,
+    asAdministrator,
+  ];
   const indices = Array.from({ length: count }, (_, index) => index);
   await Promise.all(
     Array.from({ length: CONCURRENT_ENTRIES }, async () => {
@@ -56,6 +65,16 @@ export async function populate(scene: Scene, count: number): Promise<Population>
     await ask(scene, 'POST', `/users/mfa/totp/${body.id}/confirm`, { bearer, body: { code } });
     await pendingSignIn(scene, member);
     withFactor.push(member);
+  }
+
+  async function keepsPasskey(member: Registered): Promise<void> {
+    await confirmAddress(scene, member);
+    const bearer = member.access;
+    const { body } = await ask(scene, 'POST', '/users/passkeys/options', { bearer });
+    const credential = new Authenticator().create(body.options);
+    const { status } = await ask(scene, 'POST', '/users/passkeys', { bearer, body: { credential } });
+    if (status !== 201) throw new Error(`a passkey answered ${status}`);
+    await ask(scene, 'POST', '/auth/passkeys/options');
   }
 
   async function keepsProviderCode(): Promise<void> {

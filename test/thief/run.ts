@@ -47,6 +47,7 @@ async function robbery(services: Services, weakness: Weakness | null, members: n
       await attempts.forgeAccessTokens(scene),
       await attempts.computeRefreshTokens(scene),
       await attempts.answerFactors(scene, population),
+      await attempts.forgePasskeys(scene),
       await attempts.moveCiphertexts(scene, population),
       // Last, because each ends a session.
       await attempts.replayUsedTokens(scene, population),

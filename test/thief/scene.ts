@@ -10,6 +10,7 @@ import { migrations } from '../../migrations/index.js';
 import type { Services } from '../../scripts/services/index.js';
 import { readSettings } from '../../src/config/settings.js';
 import { migrateDatabase } from '../../src/database/migrator.js';
+import { ORIGIN } from '../support/authenticator.js';
 import { OidcProvider } from '../support/oidc-provider.js';
 import type { Weakness } from './weaknesses.js';
 
@@ -71,6 +72,7 @@ export async function openScene(
   const values = {
     ...provider.values,
     NODE_ENV: 'production',
+    PUBLIC_BASE_URL: ORIGIN,
     APP_HOST: '127.0.0.1',
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisServer!.url,

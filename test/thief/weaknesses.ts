@@ -71,6 +71,12 @@ export const weaknesses: Weakness[] = [
     by: 'return [message.slice(37)];',
   },
   {
+    name: 'signatures of passkeys not checked',
+    files: ['auth/passkeys/webauthn.ts'],
+    replace: 'if (!verified || !isOwner',
+    by: 'if (!isOwner',
+  },
+  {
     name: 'access tokens in the log',
     files: ['common/http/access-log.ts'],
     replace: '        route,\n',

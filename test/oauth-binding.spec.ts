@@ -41,8 +41,11 @@ const JSON_STARTS: [string, (provider: Provider, query?: string) => Promise<Answ
 
 const queryOf = (values: Record<string, string>) => `?${new URLSearchParams(values)}`;
 const bodyOf = (back: URL) => ({ code: back.searchParams.get('code'), state: back.searchParams.get('state') });
-const exchange = (code: string | null, code_verifier?: string) =>
-  service.post('/auth/oauth/exchange', { code, ...(code_verifier === undefined ? {} : { code_verifier }) });
+const exchange = (code: string | null, code_verifier?: string, remoteAddress?: string) =>
+  service.request('POST', '/auth/oauth/exchange', {
+    body: { code, ...(code_verifier === undefined ? {} : { code_verifier }) },
+    remoteAddress,
+  });
 const codeOf = ({ headers }: Answer) => new URL(String(headers.location)).searchParams.get('code');
 
 describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
@@ -83,7 +86,7 @@ describe.each(PROVIDERS)('login CSRF through %s', (provider) => {
       expect(await sessionsOf(attacker)).toBe(0);
       const code = await begin();
       expect((await exchange(code, secret)).body.user.email).toBe(attacker.email);
-      expect(outcome(await exchange(code, secret))).toEqual(INVALID_CODE);
+      expect(outcome(await exchange(code, secret, '192.0.2.7'))).toEqual(INVALID_CODE);
       expect(await sessionsOf(attacker)).toBe(1);
     });
 

@@ -49,6 +49,8 @@ beforeAll(async () => {
   recorder = await PlanRecorder.start(url);
   service = await TestApp.start({
     ...oidc.values,
+    // As the passkeys of the crowd have it.
+    PUBLIC_BASE_URL: 'http://localhost:8081',
     OAUTH_REDIRECT_ALLOWLIST: APP,
     UPLOAD_FOLDER: folder,
     METRICS_ENABLED: 'true',

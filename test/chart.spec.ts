@@ -50,7 +50,7 @@ beforeAll(async () => {
     `CREATE ROLE ${roles[0]} LOGIN CREATEROLE PASSWORD 'secret'`,
     `ALTER DATABASE ${address.pathname.slice(1)} OWNER TO ${roles[0]}`,
   );
-});
+}, 120_000);
 
 function run(command: string[], env: Record<string, string>, { runAsUser: uid, runAsGroup: gid }: PodUser) {
   const args = command.slice(1).map((word) => (word.startsWith('dist/') ? compiled(word.slice(5)) : word));
@@ -164,7 +164,7 @@ describe.each(['default', 'meetinity'])('the chart with its %s values', (name) =
       await until(async () => {
         if (service.child.exitCode !== null) throw new Error(await service.output);
         return (await status(probe.httpGet.path)) === 200;
-      });
+      }, 60_000);
     }
 
     // Not on the port that an ingress opens.

@@ -28,6 +28,7 @@ export class ChangeUserEmailBody {
 }
 
 export class ReasonBody {
+  @ApiProperty({ required: true })
   @Reason(() => true)
   reason: string;
 }

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { chromium } from 'playwright-core';
 import { TestApp } from './support/app.js';
 import { chromiumPath, describeWith } from './support/environment.js';
@@ -108,6 +110,16 @@ it('accepts a null device, as documented', async () => {
   const { email, password } = await service.member();
   const { status } = await service.post('/auth/login', { email, password, device_info: null });
   expect([nullable, status]).toEqual([true, 200]);
+});
+
+it('names specs that exist for the requirements of OWASP ASVS, or a reason', () => {
+  const rows = readFileSync('docs/security.md', 'utf8').match(/^\| (6|7|10)\.\d.*$/gm)!;
+  const named = rows.flatMap((row) => [...row.matchAll(/`([\w-]+\.spec\.ts)`/g)].map(([, name]) => name!));
+  const files = ['src', 'test'].flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }));
+  const specs = new Set(files.map((file) => basename(file)));
+  expect(named.length).toBeGreaterThan(40);
+  expect(named.filter((name) => !specs.has(name))).toEqual([]);
+  expect(rows.filter((row) => !/\.spec\.ts|deviation: |there (is|are) none/.test(row))).toEqual([]);
 });
 
 describeWith('chromium', 'Swagger UI', () => {

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Disturbances } from './disturbances.js';
 
-const MAIN = path.resolve(import.meta.dirname, '../../dist/src/main.js');
 // Stopped when this process is gone, for any reason.
 const FOLLOW = 'data:text/javascript,process.once("disconnect",()=>process.kill(process.pid,"SIGKILL"))';
 /** Delay before an instance is restarted, like a supervisor's. */
@@ -26,6 +25,8 @@ export interface Death {
 /** A process of the production build, restarted when it exits, until `end`. */
 export class Instance {
   readonly url: string;
+  /** What it runs at its next start. */
+  main = path.resolve(import.meta.dirname, '../../dist/src/main.js');
   readonly deaths: Death[] = [];
   /** Exit codes after SIGTERM that are not 0, and shutdowns that took too long. */
   readonly badStops: string[] = [];
@@ -39,7 +40,8 @@ export class Instance {
   constructor(
     readonly index: number,
     readonly port: number,
-    private readonly env: Record<string, string>,
+    /** Of its next start. */
+    readonly env: Record<string, string>,
     private readonly folder: string,
     private readonly disturbances: Disturbances,
   ) {
@@ -104,7 +106,7 @@ export class Instance {
 
   private async launch(): Promise<void> {
     const begun = performance.now();
-    const child = spawn(process.execPath, ['--import', FOLLOW, MAIN], {
+    const child = spawn(process.execPath, ['--import', FOLLOW, this.main], {
       cwd: this.folder,
       env: { PATH: process.env.PATH, ...this.env },
       detached: true,

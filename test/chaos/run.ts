@@ -4,10 +4,13 @@ import { prepareBench } from '../../bench/lib/arguments.js';
 import { campaign } from './campaign.js';
 import { failed, statusTable, toTable } from './report.js';
 import { kafkaDown } from './scenarios/kafka-down.js';
+import { postgresPromoted } from './scenarios/postgres-promoted.js';
 import { postgresReadonly } from './scenarios/postgres-readonly.js';
 import { redisDemoted } from './scenarios/redis-demoted.js';
 import { redisFrozen } from './scenarios/redis-frozen.js';
+import { redisSentinel } from './scenarios/redis-sentinel.js';
 import { rollingRestart } from './scenarios/rolling-restart.js';
+import { rollingUpgrade } from './scenarios/rolling-upgrade.js';
 import type { Scenario, ScenarioResult } from './scenarios/scenario.js';
 import { createStage, NoServers, type Stage } from './stage.js';
 
@@ -17,7 +20,13 @@ const SCENARIOS: Record<string, Scenario> = {
   'redis-demoted': redisDemoted,
   'redis-frozen': redisFrozen,
   'rolling-restart': rollingRestart,
+  'ha-postgres': postgresPromoted,
+  'ha-sentinel': redisSentinel,
+  'ha-redis-name': redisDemoted,
+  'rolling-upgrade': rollingUpgrade,
 };
+/** Run one after the other as `ha`, each on servers of its own. */
+const HIGH_AVAILABILITY = ['ha-postgres', 'ha-sentinel', 'ha-redis-name', 'rolling-upgrade'];
 const values = prepareBench({
   call: 'npm run chaos --',
   does:
@@ -30,40 +39,52 @@ const values = prepareBench({
     json: textOption('FILE', 'writes all counts to a file'),
     logs: textOption('FOLDER', 'keeps the logs of the instances there'),
     quiet: flag('prints the table only'),
-    scenario: textOption('NAME', `measures one disturbance instead: ${Object.keys(SCENARIOS).join(', ')}`, (name) =>
-      Object.hasOwn(SCENARIOS, name),
+    scenario: textOption(
+      'NAME',
+      `measures one disturbance instead: ${Object.keys(SCENARIOS).join(', ')}; ha: the last ${HIGH_AVAILABILITY.length}`,
+      (name) => name === 'ha' || Object.hasOwn(SCENARIOS, name),
     ),
   },
 });
 const { seed = String(Math.floor(Math.random() * 1e6)), rate } = values;
-const scenario = values.scenario === undefined ? undefined : SCENARIOS[values.scenario];
-const minutes = values.minutes ?? scenario?.minutes ?? 3;
+const names = values.scenario === 'ha' ? HIGH_AVAILABILITY : [values.scenario];
 
 const begun = performance.now();
 const log = (line: string) => {
   if (!values.quiet) console.error(`${((performance.now() - begun) / 1000).toFixed(1).padStart(6)} s  ${line}`);
 };
 
-async function run(stage: Stage): Promise<ScenarioResult> {
+async function run(stage: Stage, name: string | undefined): Promise<ScenarioResult> {
+  const scenario = name === undefined ? undefined : SCENARIOS[name];
+  const minutes = values.minutes ?? scenario?.minutes ?? 3;
   if (scenario) return scenario.run(stage, { minutes, log });
   const result = await campaign(stage, { seed, minutes, rate, log });
   const text = values.quiet ? toTable(result) : `${statusTable(result)}\n\n${toTable(result)}`;
   return { text, data: { ...result }, failed: failed(result) };
 }
 
-const stage = await createStage({ log, logs: values.logs }).catch((error: unknown) => {
-  console.error(String(error));
-  process.exit(error instanceof NoServers ? 3 : 1);
-});
-let ending: Promise<void> | undefined;
-const end = () => (ending ??= stage.stop());
+let end = async () => undefined as void;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end().then(() => process.exit(130)));
-try {
-  const result = await run(stage);
-  console.log(result.text);
-  if (values.json) writeFileSync(values.json, `${JSON.stringify(result.data, null, 2)}\n`);
-  process.exitCode = result.failed ? 1 : 0;
-} finally {
-  await end();
+const results: ScenarioResult[] = [];
+for (const name of names) {
+  const logs = values.logs && names.length > 1 ? `${values.logs}/${name}` : values.logs;
+  const stage = await createStage({ log, logs }).catch((error: unknown) => {
+    console.error(String(error));
+    process.exit(error instanceof NoServers ? 3 : 1);
+  });
+  let ending: Promise<void> | undefined;
+  end = () => (ending ??= stage.stop());
+  try {
+    const result = await run(stage, name);
+    console.log(result.text);
+    results.push(result);
+  } finally {
+    await end();
+  }
 }
-process.exit();
+if (values.json) {
+  const data =
+    names.length > 1 ? Object.fromEntries(names.map((name, n) => [name, results[n]!.data])) : results[0]!.data;
+  writeFileSync(values.json, `${JSON.stringify(data, null, 2)}\n`);
+}
+process.exit(results.some((result) => result.failed) ? 1 : 0);

@@ -8,10 +8,10 @@ export interface Member {
 }
 
 /** Signed-in people, registered through the API. */
-export async function createMembers(gateway: Gateway, count: number): Promise<Member[]> {
+export async function createMembers(gateway: Gateway, count: number, name = 'member'): Promise<Member[]> {
   const members: Member[] = [];
   for (let n = 0; n < count; n += 1) {
-    const body = { name: 'Member', email: `member-${n}@chaos.example`, password: 'correct horse battery staple' };
+    const body = { name: 'Member', email: `${name}-${n}@chaos.example`, password: 'correct horse battery staple' };
     const call: Call = { operation: 'register', method: 'POST', path: '/auth/register', body };
     const { outcome, body: answer } = await gateway.once(call, n % 2);
     if (outcome !== 201) throw new Error(`registration answered ${outcome}: ${JSON.stringify(answer)}`);

@@ -51,6 +51,8 @@ await runCommand(own, async () => {
     return Number(process.exitCode ?? 0);
   }
   if (name !== '--help' && name !== '-h')
-    throw new UsageError(`${name ? `there is no command "${name}"` : 'a command is missing'}\n${await usage()}`);
+    throw new UsageError(
+      `${name ? `there is no command "${name}"` : 'a command is missing'}\nusage: ${CALL} COMMAND [--help], one of: ${names.join(', ')}`,
+    );
   console.log(await usage());
 });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataSource, MigrationExecutor, QueryFailedError } from 'typeorm';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { sqlState } from '../common/database-errors.js';
 import { MIGRATION_LOCK_KEY } from './advisory-locks.js';
 import { databaseOptions, ownerUrl } from './connection-options.js';
 import { refuseOldTables } from './old-tables.js';
@@ -11,6 +12,17 @@ export type MigrationClass = new () => MigrationInterface;
 type Log = (line: string) => void;
 
 const POLL_MS = 200;
+const MAX_LOCK_ATTEMPTS = 100;
+
+/** Users first, which most transactions use. For less time than `deadlock_timeout`, so that no request is cancelled. */
+const LOCK_TABLES = `
+  SET LOCAL lock_timeout = 200;
+  DO $$ BEGIN
+    EXECUTE (SELECT coalesce('LOCK TABLE ' || string_agg(format('%I', tablename), ', ' ORDER BY tablename <> 'users'), 'SELECT')
+      FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'migrations'
+        AND pg_has_role(tableowner, 'USAGE'));
+  END $$;
+  SET LOCAL lock_timeout = 0`;
 
 /**
  * Migrates and, if the tables belong to another role, grants the service's role its privileges.
@@ -39,9 +51,31 @@ export async function migrate(dataSource: DataSource, log: Log = ignore): Promis
   return withMigrationLock(dataSource, log, async (runner) => {
     const executor = new MigrationExecutor(dataSource, runner);
     executor.transaction = 'each';
+    lockTablesFirst(runner);
     const done = await executor.executePendingMigrations();
     return done.map(({ name }) => name);
   });
+}
+
+/**
+ * Makes each migration start with the locks it may need. Taken one after the other, such as those of a foreign key to a table and
+ * of a new column in it, they deadlock with transactions of the release that still runs.
+ */
+function lockTablesFirst(runner: QueryRunner): void {
+  const start = runner.startTransaction.bind(runner);
+  runner.startTransaction = async (...args) => {
+    for (let attempt = 1; ; attempt += 1) {
+      await start(...args);
+      try {
+        await runner.query(LOCK_TABLES);
+        return;
+      } catch (error) {
+        await runner.rollbackTransaction();
+        if (sqlState(error) !== '55P03' || attempt === MAX_LOCK_ATTEMPTS) throw error;
+      }
+      await sleep(POLL_MS * Math.random());
+    }
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Producer } from 'kafkajs';
 import type { Settings } from '../config/settings.js';
-import { BROKER_TIMEOUT_MS, kafkaConfig, nameKafka } from './kafka.js';
+import { BROKER_TIMEOUT_MS, kafkaConfig, loadKafkajs, nameKafka } from './kafka.js';
 import { createTopic } from './kafka-topics.js';
 
 /** Sends checkpoints of the audit to a topic of their own, apart from the events: neither waits for the other. */
@@ -27,7 +27,7 @@ export class CheckpointPublisher {
   }
 
   private async connect(): Promise<Producer> {
-    const { Kafka, Partitioners } = await import('kafkajs');
+    const { Kafka, Partitioners } = await loadKafkajs();
     const kafka = new Kafka(kafkaConfig(this.settings));
     const admin = kafka.admin();
     // One partition, so that a reader sees them in order. Where the account may not create it, the topic has to be there.

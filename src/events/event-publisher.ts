@@ -4,7 +4,7 @@ import type { Logger } from '../common/logging/logger.js';
 import { publishChannel } from '../common/logging/trace-channels.js';
 import type { Settings } from '../config/settings.js';
 import { PendingEvent, toMessage } from './event-message.js';
-import { BROKER_TIMEOUT_MS, FencedSockets, kafkaConfig, nameKafka } from './kafka.js';
+import { BROKER_TIMEOUT_MS, FencedSockets, kafkaConfig, loadKafkajs, nameKafka } from './kafka.js';
 import { checkRetention, createTopic } from './kafka-topics.js';
 import { PartitionAckTracker } from './partition-ack-tracker.js';
 
@@ -155,8 +155,7 @@ export class EventPublisher {
 
   private async connect(): Promise<Producer> {
     if (this.client) return this.client.producer;
-    // Loaded with the first event: hundreds of files that would slow down every start.
-    const [nest, { Partitioners }] = await Promise.all([import('@nestjs/microservices'), import('kafkajs')]);
+    const [nest, { Partitioners }] = await Promise.all([import('@nestjs/microservices'), loadKafkajs()]);
     const sockets: FencedSockets = new FencedSockets(() => this.sockets === sockets && this.fence());
     this.sockets = sockets;
     const client = new nest.ClientKafka({

@@ -1,7 +1,7 @@
 import { Injectable, OnApplicationShutdown } from '@nestjs/common';
 import type { Admin } from 'kafkajs';
 import { Settings } from '../config/settings.js';
-import { kafkaConfig } from './kafka.js';
+import { kafkaConfig, loadKafkajs } from './kafka.js';
 
 /** Pings the brokers over a connection that stays open while they answer. */
 @Injectable()
@@ -29,7 +29,7 @@ export class KafkaHealthIndicator implements OnApplicationShutdown {
   }
 
   private async connect(): Promise<Admin> {
-    const { Kafka } = await import('kafkajs');
+    const { Kafka } = await loadKafkajs();
     const admin = new Kafka(kafkaConfig(this.settings)).admin();
     await admin.connect();
     return admin;

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { connect as connectPlain, isIP, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ISocketFactory, KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
@@ -10,6 +11,28 @@ export const BROKER_TIMEOUT_MS = REQUEST_TIMEOUT_MS - 500;
 
 /** A value of kafkajs, which is only loaded on first use. */
 const SILENT: logLevel.NOTHING = 0;
+
+/** Private to kafkajs 2.2.4. */
+interface RequestQueue {
+  pending: unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+let patched: RequestQueue | undefined;
+
+/**
+ * Loads kafkajs on first use: hundreds of files, which would slow down every start. Its queue sets a timer with a negative
+ * delay after each request, even if none is pending; Node.js 24 warns of that in plain text between the lines of the log.
+ */
+export async function loadKafkajs(): Promise<typeof import('kafkajs')> {
+  const queue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue').prototype as RequestQueue;
+  const { scheduleCheckPendingRequests: schedule } = queue;
+  if (queue !== patched)
+    queue.scheduleCheckPendingRequests = function (this: RequestQueue) {
+      if (this.pending.length > 0) schedule.call(this);
+    };
+  patched = queue;
+  return import('kafkajs');
+}
 
 /** Options that fail fast: the relay does its own retries. */
 export function kafkaConfig({ kafka }: Settings): KafkaConfig {

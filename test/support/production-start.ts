@@ -14,6 +14,8 @@ const MAX_START_MS = 60_000;
 /** Arguments of scripts/run.mjs; expected exit code, a word of what it prints. */
 const SCRIPTS: [args: string[], code: number, word: string][] = [
   [['migrate', 'check'], 0, 'the entities say the same as the schema'],
+  [['meetinity', '--help'], 0, 'migrate check'],
+  [['meetinity', 'user', '--help'], 0, 'unlock'],
   [['keys-reencrypt'], 0, '0 values of 0 rows moved'],
   [['avatars-clean'], 0, '0 pictures'],
   [['migrate', 'revert', '--help'], 0, 'usage:'],

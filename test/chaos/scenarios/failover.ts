@@ -47,7 +47,10 @@ export async function measureFailover(stage: Stage, failover: Failover): Promise
   await sleep(minutes * 60_000);
   phases.before = load.next().summary();
   mixed.expected = expected;
-  const figures = await work(mixed);
+  const figures = await work(mixed).catch(async (error: unknown) => {
+    await Promise.all([writers.stop(), load.stop()]);
+    throw error;
+  });
   phases['fail-over'] = load.next().summary();
   mixed.expected = { read: [], write: [] };
   await sleep(minutes * 60_000);
@@ -63,10 +66,10 @@ export async function measureFailover(stage: Stage, failover: Failover): Promise
   const stale = await writers.stale(rows.users, targets.length);
   gateway.close();
   const outcomes = Object.fromEntries(writers.outcomes);
-  const right = [200, ...expected.write].map(String);
+  const right = new Set([200, ...expected.write].map(String));
   const unexpected = Object.fromEntries(mixed.unexpected);
   for (const [outcome, count] of Object.entries(outcomes))
-    if (!right.includes(outcome)) unexpected[`numbered write ${outcome}`] = count;
+    if (!right.has(outcome)) unexpected[`numbered write ${outcome}`] = count;
   const deaths = stage.instances.flatMap((instance) => instance.deaths);
   const data = {
     phases,

@@ -12,7 +12,6 @@ import type { ScenarioResult } from './scenario.js';
 
 /** Requests a second, half of them changes. */
 const REQUESTS_PER_SECOND = 60;
-const WRITERS = 4;
 const DRAIN_LIMIT_MS = 30_000;
 
 export interface Failover {
@@ -38,7 +37,7 @@ export async function measureFailover(stage: Stage, failover: Failover): Promise
   const gateway = new Gateway(targets as Instance[]);
   const mixed = await MixedLoad.create(gateway, REQUESTS_PER_SECOND);
   const { load } = mixed;
-  const writers = new NumberedWriters(gateway, await createMembers(gateway, WRITERS, 'writer'));
+  const writers = new NumberedWriters(gateway, await createMembers(gateway, 4, 'writer'));
   const phases: Record<string, Summary> = {};
   load.start();
   await sleep(5000);

@@ -9,8 +9,6 @@ import { freePorts } from '../../../scripts/services/tools.js';
 import { measureFailover } from './failover.js';
 import type { Scenario } from './scenario.js';
 
-const SENTINELS = 3;
-const QUORUM = 2;
 const RECOVERY_LIMIT_MS = 30_000;
 /** Until the Sentinels know the replica and each other. */
 const START_LIMIT_MS = 30_000;
@@ -27,7 +25,7 @@ export const redisSentinel: Scenario = {
       const { hostname, port } = new URL(direct.redis);
       await client.replicaof(hostname, port);
       while (!(await client.info('replication')).includes('master_link_status:up')) await sleep(50);
-      const ports = await freePorts(...Array.from({ length: SENTINELS }, () => 0));
+      const ports = await freePorts(...Array.from({ length: 3 }, () => 0));
       sentinels.push(...ports.map((own) => startSentinel(own, hostname, port)));
       await Promise.all(ports.map(untilReady));
       for (const { env } of instances) env.REDIS_SENTINELS = ports.map((own) => `127.0.0.1:${own}`).join(',');
@@ -72,7 +70,7 @@ function startSentinel(port: number, host: string, redisPort: string): Guarded {
     `port ${port}`,
     'bind 127.0.0.1',
     `dir ${folder}`,
-    `sentinel monitor mymaster ${host} ${redisPort} ${QUORUM}`,
+    `sentinel monitor mymaster ${host} ${redisPort} 2`,
     'sentinel down-after-milliseconds mymaster 1000',
     'sentinel failover-timeout mymaster 5000',
   ];

@@ -48,6 +48,8 @@ describe('the pages', () => {
       expect(headers['content-security-policy']).toMatch(
         /^default-src 'none'; style-src 'sha256-[\w+/=]{44}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'$/,
       );
+      // Hidden, and open to password managers and pasting.
+      expect(text).toMatch(/name="password"\s+type="password"\s+autocomplete="(new|current)-password"/);
       expect(text).not.toMatch(/<script|javascript:|\son\w+=|\sstyle=|https?:/i);
     }
   });

@@ -6,9 +6,7 @@ COPY tsconfig.json tsconfig.build.json nest-cli.json ormconfig.ts ./
 COPY migrations migrations
 COPY scripts scripts
 COPY src src
-# Compiled code is cached for the same path and the same node as below.
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund && sh scripts/image/prune.sh && \
-  NODE_COMPILE_CACHE=/app/.compile-cache node --input-type=module --eval "await import('/app/dist/src/server.js'); process.exit()"
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund && sh scripts/image/prune.sh
 
 FROM node:24-bookworm-slim
 # bcrypt, file and name look-ups share the thread pool; four threads, the default, are few for all of them.
@@ -18,14 +16,15 @@ ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=1310
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
 WORKDIR /app
 # What the process writes; a volume mounted there takes over the owner.
-RUN mkdir -p uploads logs .data && chown node:node uploads logs .data
+RUN mkdir -p uploads logs .data .compile-cache && chown node:node uploads logs .data .compile-cache
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
-COPY --from=build /app/.compile-cache .compile-cache
 COPY package.json ./
 COPY scripts/run.mjs scripts/
 # node, by number: Kubernetes cannot check a name against runAsNonRoot.
 USER 1000:1000
+# The cache of compiled code is only read by the same node, path and user id; it may be read-only afterwards.
+RUN node --input-type=module --eval "await import('/app/dist/src/server.js'); process.exit()"
 EXPOSE 8081
 STOPSIGNAL SIGTERM
 # Last, because it changes with each build.

@@ -11,6 +11,7 @@ import { describeWith, kafkaBrokers, workerDatabase, workerTopic } from './suppo
 import { form, FORM, picture } from './support/images.js';
 import { mailedToken } from './support/mailbox.js';
 import { OidcProvider, person } from './support/oidc-provider.js';
+import { tourPasskeys } from './support/passkey-tour.js';
 import { tourNotices } from './support/notices-tour.js';
 import { PlanRecorder } from './support/plans.js';
 import { tourAdminRoutes, tourPlatformRoutes } from './support/platform-tour.js';
@@ -49,8 +50,6 @@ beforeAll(async () => {
   recorder = await PlanRecorder.start(url);
   service = await TestApp.start({
     ...oidc.values,
-    // As the passkeys of the crowd have it.
-    PUBLIC_BASE_URL: 'http://localhost:8081',
     OAUTH_REDIRECT_ALLOWLIST: APP,
     UPLOAD_FOLDER: folder,
     METRICS_ENABLED: 'true',
@@ -181,6 +180,7 @@ describe('no statement has a sequential scan', () => {
     await ok(service.post('/users/mfa/recovery-codes', {}, access));
     await ok(service.get('/.well-known/jwks.json'));
     await ok(service.delete(`/users/mfa/${factored.factor}`, access));
+    await tourPasskeys(service, ok, TIMES);
     noTableIsRead();
   });
 

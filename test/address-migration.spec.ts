@@ -114,8 +114,8 @@ describe('the spellings of addresses', () => {
     for (const email of ['rené@example.com', 'eve@bücher.example'])
       expect((await service.post('/auth/password/forgot', { email })).status).toBe(202);
     expect((await mailTo('rené@example.com', 'password_reset')).text).toContain('http');
-    const asked = `SELECT email FROM users u JOIN one_time_tokens t ON t.user_id = u.id
-      WHERE purpose = 'password_reset' AND email LIKE 'eve%'`;
+    const asked = `SELECT u.email FROM users u JOIN one_time_tokens t ON t.user_id = u.id
+      WHERE purpose = 'password_reset' AND u.email LIKE 'eve%'`;
     const found = await until(async () => (await dataSource.query<unknown[]>(asked))[0]);
     expect(found).toEqual({ email: 'eve@bücher.example' });
   });

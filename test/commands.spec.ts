@@ -35,7 +35,9 @@ const commands = [
   ...Object.entries(scripts)
     .filter(([name]) => !TOOL.test(name))
     .map(([, line]) =>
-      line.replace(/^.*\b((?:bench|test\/chaos)\/\S+)\.ts/, '$1').replace(/^node scripts\/run\.mjs /, 'scripts/'),
+      line
+        .replace(/^.*\b((?:bench|test\/(?:chaos|thief))\/\S+)\.ts/, '$1')
+        .replace(/^node scripts\/run\.mjs /, 'scripts/'),
     ),
   ...WITHOUT_SCRIPT.map((name) => `scripts/${name}`),
 ];
@@ -95,9 +97,11 @@ describe('commands', () => {
         .filter((name) => name.endsWith('.ts'))
         .map((name) => `${folder}/${name.slice(0, -3)}`);
     const known = new Set(commands.map((command) => command.split(' ')[0]));
-    expect([...inFolder('scripts'), ...inFolder('bench'), 'test/chaos/run'].filter((file) => !known.has(file))).toEqual(
-      [],
-    );
+    expect(
+      [...inFolder('scripts'), ...inFolder('bench'), 'test/chaos/run', 'test/thief/run'].filter(
+        (file) => !known.has(file),
+      ),
+    ).toEqual([]);
   });
 
   it.each(commands)(

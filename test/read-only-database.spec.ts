@@ -63,6 +63,7 @@ describe('while PostgreSQL is read-only', () => {
     const during = await statusesOfReads();
     // An export is audited, and so is a change.
     before.set('GET /users/profile/export', 503);
+    before.set('GET /admin/users/{id}/export', 503);
     expect(Object.fromEntries(during)).toEqual(Object.fromEntries(before));
   });
 

@@ -137,7 +137,10 @@ describeWith('redis', 'write access to Redis', () => {
     });
 
     it('signs in to no account: forged, moved and used codes are unknown', async () => {
-      const exchange = (code: string) => service.post('/auth/oauth/exchange', { code });
+      // Another client each time: a repeated exchange of one client answers its session again.
+      let clients = 0;
+      const exchange = (code: string) =>
+        service.request('POST', '/auth/oauth/exchange', { body: { code }, remoteAddress: `192.0.2.${++clients}` });
       const answer = await new Browser(service).signIn('google', oidc, person(), FRONT_END);
       const code = new URL(String(answer.headers.location)).searchParams.get('code')!;
       const [identity] = await service.sql('SELECT id FROM user_identities LIMIT 1');

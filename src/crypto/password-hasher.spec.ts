@@ -7,7 +7,7 @@ import { MAX_WAIT_MS, PasswordHasher } from './password-hasher.js';
 import { verifyPassword } from './password-schemes.js';
 
 const hasherOf = (bcryptCost: number, threadPoolSize = 4, passwordHash: 'bcrypt' | 'argon2id' = 'bcrypt') =>
-  new PasswordHasher({ bcryptCost, threadPoolSize, passwordHash } as Settings);
+  new PasswordHasher({ bcryptCost, threadPoolSize, passwordHash, workers: { count: 1 } } as Settings);
 const SLOTS = Math.min(2, availableParallelism());
 
 afterEach(() => jest.restoreAllMocks());

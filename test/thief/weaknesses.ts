@@ -48,7 +48,7 @@ export const weaknesses: Weakness[] = [
     'sessions/refresh-tokens.ts',
     'sessions/refresh-token-rotation.ts',
   ),
-  storedAsItIs('token of a mailed link', 'auth/email/one-time-tokens.ts'),
+  storedAsItIs('token of a mailed link', 'users/links/one-time-tokens.ts'),
   storedAsItIs('mfa_token', 'auth/mfa/mfa-tokens.ts'),
   storedAsItIs('code of a provider sign-in', 'auth/oauth/oauth-exchange.service.ts'),
   storedAsItIs('token of a service', 'services/service-credentials.service.ts'),

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
 import { hashOwner } from '../rate-limit/ip-prefix.js';
 import { runInTransaction } from '../database/transaction.js';
 import { AppError } from '../common/errors.js';
@@ -34,7 +33,6 @@ export class LoginService {
     private readonly rehash: PasswordRehash,
     private readonly mfaTokens: MfaTokens,
     private readonly signIn: SignInService,
-    private readonly audit: AuditService,
     private readonly verification: EmailVerificationService,
     private readonly settings: Settings,
   ) {}
@@ -66,8 +64,7 @@ export class LoginService {
       // `user` is read again by now: wrong passwords in parallel may have disabled the password.
       const isDisabled = !wasDisabled && this.failures.isDisabled(user);
       if (!isUnchanged || user.mfaEnabled || isDisabled) throw new ConcurrentModificationError();
-      await this.audit.record(tx, { action: 'session.opened', actorId: user.id, targetId: user.id }, context);
-      return this.signIn.issueSession(tx, user, context, body.device_info);
+      return this.signIn.openSession(tx, user, context, { deviceInfo: body.device_info });
     });
     authResults.inc({ action: 'login', result: 'ok' });
     this.rehash.afterAnswer(user, body.password);

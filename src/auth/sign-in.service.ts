@@ -11,6 +11,13 @@ import { AccessTokens } from './access-tokens.js';
 import type { TokenBody } from './auth.dto.js';
 import { MfaResets } from './mfa/mfa-resets.js';
 
+interface SignIn {
+  deviceInfo?: Record<string, unknown>;
+  /** By a password alone where it is left out. */
+  authentication?: Pick<Authentication, 'amr' | 'acr'>;
+  by?: { factor: string } | { provider: string };
+}
+
 /** The last step of every sign-in: the session and its tokens. */
 @Injectable()
 export class SignInService {
@@ -22,6 +29,21 @@ export class SignInService {
     private readonly notices: SecurityNotices,
     private readonly resets: MfaResets,
   ) {}
+
+  /**
+   * Audits the sign-in and issues its session.
+   * @param by what identified the user, for the audit; a password goes without saying
+   */
+  async openSession(
+    tx: EntityManager,
+    user: User,
+    context: RequestContext,
+    { deviceInfo, authentication, by }: SignIn,
+  ): Promise<IssuedSession> {
+    const entry = { action: 'session.opened', actorId: user.id, targetId: user.id, ...(by && { after: by }) };
+    await this.audit.record(tx, entry, context);
+    return this.issueSession(tx, user, context, deviceInfo, authentication);
+  }
 
   async issueSession(
     tx: EntityManager,

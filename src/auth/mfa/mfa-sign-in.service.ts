@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AuditService } from '../../audit/audit.service.js';
 import { AppError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { authResults } from '../../common/logging/metrics.js';
@@ -29,7 +28,6 @@ export class MfaSignInService {
     private readonly webAuthn: WebAuthn,
     private readonly repeats: RepeatedSignIns,
     private readonly signIn: SignInService,
-    private readonly audit: AuditService,
   ) {}
 
   /**
@@ -88,10 +86,9 @@ export class MfaSignInService {
       const user = await this.users.findAndLock(tx, pending.userId);
       if (user?.passwordGeneration !== pending.generation) throw new AppError('invalid_or_expired_token');
       if (!(await this.users.recordLogin(tx, user))) throw new AppError('account_disabled');
-      const entry = { action: 'session.opened', actorId: user.id, targetId: user.id, after: { factor: body.method } };
-      await this.audit.record(tx, entry, context);
       const authentication = { amr: [...pending.amr, ...amr], acr: 'aal2' } as const;
-      return { user, session: await this.signIn.issueSession(tx, user, context, body.device_info, authentication) };
+      const signIn = { deviceInfo: body.device_info, authentication, by: { factor: body.method } };
+      return { user, session: await this.signIn.openSession(tx, user, context, signIn) };
     });
     return this.signIn.toTokenResponse(opened.user, opened.session);
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { AppError, ErrorType } from '../../common/errors.js';
-import { authResults } from '../../common/logging/metrics.js';
+import { countResult } from '../../common/logging/metrics.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { Settings } from '../../config/settings.js';
@@ -48,7 +48,7 @@ export class OAuthCallbackService {
   async finish(params: CallbackParams, codeVerifier: string | undefined, context: RequestContext): Promise<TokenBody> {
     const found = await this.consumeState(params);
     const request = found && fitsChallenge(found.challenge, codeVerifier) ? found : null;
-    return countResult(this.issueTokens(params, request, context));
+    return countResult('oauth', this.issueTokens(params, request, context));
   }
 
   /** @returns tokens; if the start named a `redirect_uri`, its URL with a code or an error type */
@@ -56,7 +56,7 @@ export class OAuthCallbackService {
     const found = await this.consumeState(params);
     const request = found && mayFinishInBrowser(found) ? found : null;
     const redirectUri = request ? request.redirectUri : this.redirectUriOf(params);
-    if (!redirectUri) return countResult(this.issueTokens(params, request, context));
+    if (!redirectUri) return countResult('oauth', this.issueTokens(params, request, context));
     const result = await this.issueCodeOrError(params, request, context);
     const url = new URL(redirectUri);
     const parameters = { provider: params.provider, state: String(params.state), ...result };
@@ -97,7 +97,7 @@ export class OAuthCallbackService {
     context: RequestContext,
   ): Promise<{ code: string } | { error: ErrorType }> {
     try {
-      return { code: await countResult(this.issueCode(params, request, context)) };
+      return { code: await countResult('oauth', this.issueCode(params, request, context)) };
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       // The answer is a redirect, which no error filter sees.
@@ -138,16 +138,4 @@ export class OAuthCallbackService {
 function mayFinishInBrowser({ browser, redirectUri, challenge }: AuthorizationRequest): boolean {
   if (redirectUri === null) return browser !== null && challenge === null;
   return browser !== null || challenge !== null;
-}
-
-async function countResult<T>(signIn: Promise<T>): Promise<T> {
-  const count = (result: ErrorType | 'ok') => authResults.inc({ action: 'oauth', result });
-  try {
-    const value = await signIn;
-    count('ok');
-    return value;
-  } catch (error) {
-    count(error instanceof AppError ? error.type : 'internal_error');
-    throw error;
-  }
 }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { AuditService } from '../../audit/audit.service.js';
 import { EphemeralStore } from '../../redis/ephemeral.store.js';
 import { runInTransaction } from '../../database/transaction.js';
 import { AppError } from '../../common/errors.js';
@@ -35,7 +34,6 @@ export class OAuthExchangeService {
     private readonly signIn: SignInService,
     private readonly mfaTokens: MfaTokens,
     private readonly repeats: RepeatedSignIns,
-    private readonly audit: AuditService,
   ) {}
 
   async issueCode(identityId: string, challenge: string | null): Promise<string> {
@@ -70,9 +68,8 @@ export class OAuthExchangeService {
   ): Promise<{ user: User; session: IssuedSession | null }> {
     if (user.mfaEnabled) return { user, session: null };
     await this.users.recordLogin(tx, user);
-    const entry = { action: 'session.opened', actorId: user.id, targetId: user.id, after: { provider } };
-    await this.audit.record(tx, entry, context);
-    return { user, session: await this.signIn.issueSession(tx, user, context, deviceInfo, FEDERATED) };
+    const signIn = { deviceInfo, authentication: FEDERATED, by: { provider } };
+    return { user, session: await this.signIn.openSession(tx, user, context, signIn) };
   }
 }
 

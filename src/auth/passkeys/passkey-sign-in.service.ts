@@ -1,9 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AuditService } from '../../audit/audit.service.js';
-import { AppError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/http/request-context.js';
-import { authResults } from '../../common/logging/metrics.js';
+import { countResult } from '../../common/logging/metrics.js';
 import { Settings } from '../../config/settings.js';
 import { runInTransaction } from '../../database/transaction.js';
 import type { User } from '../../users/user.entity.js';
@@ -29,7 +27,6 @@ export class PasskeySignInService {
     private readonly repeats: RepeatedSignIns,
     private readonly signIn: SignInService,
     private readonly throttle: LoginThrottle,
-    private readonly audit: AuditService,
     private readonly settings: Settings,
   ) {}
 
@@ -43,17 +40,7 @@ export class PasskeySignInService {
    * @throws AppError `invalid_passkey`, `rate_limited`
    */
   login(body: PasskeyLoginBody, context: RequestContext): Promise<TokenBody> {
-    return this.repeats.run(body, context, async () => {
-      try {
-        const tokens = await this.attempt(body, context);
-        authResults.inc({ action: 'passkey', result: 'ok' });
-        return tokens;
-      } catch (error) {
-        const result = error instanceof AppError ? error.type : 'internal_error';
-        authResults.inc({ action: 'passkey', result });
-        throw error;
-      }
-    });
+    return this.repeats.run(body, context, () => countResult('passkey', this.attempt(body, context)));
   }
 
   private async attempt(body: PasskeyLoginBody, context: RequestContext): Promise<TokenBody> {
@@ -72,10 +59,9 @@ export class PasskeySignInService {
       if (!user?.isActive || this.isUnconfirmed(user) || !(await this.passkeys.recordUse(use, tx)))
         throw this.webAuthn.refused();
       await this.users.recordLogin(tx, user);
-      const entry = { action: 'session.opened', actorId: user.id, targetId: user.id, after: { factor: 'passkey' } };
-      await this.audit.record(tx, entry, context);
       const authentication = passkeyAuthentication(use.passkey);
-      return { user, session: await this.signIn.issueSession(tx, user, context, body.device_info, authentication) };
+      const signIn = { deviceInfo: body.device_info, authentication, by: { factor: 'passkey' } };
+      return { user, session: await this.signIn.openSession(tx, user, context, signIn) };
     });
     return this.signIn.toTokenResponse(opened.user, opened.session);
   }

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { AppError, type ErrorType } from '../errors.js';
 
 /** All metrics of the process. Labels have few values: never an id, an address or a raw path. */
 export const registry = new Registry();
@@ -74,6 +75,19 @@ export const authResults = new Counter({
   labelNames: ['action', 'result'] as const,
   registers,
 });
+
+/** Counts the outcome of a sign-in: `ok`, or the type of its error. */
+export async function countResult<T>(action: string, signIn: Promise<T>): Promise<T> {
+  const count = (result: ErrorType | 'ok') => authResults.inc({ action, result });
+  try {
+    const value = await signIn;
+    count('ok');
+    return value;
+  } catch (error) {
+    count(error instanceof AppError ? error.type : 'internal_error');
+    throw error;
+  }
+}
 
 type CacheResult = 'hit' | 'miss' | 'bypass';
 

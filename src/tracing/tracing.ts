@@ -1,4 +1,4 @@
-import { tracingChannel } from 'node:diagnostics_channel';
+import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
 import { context, type Context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
@@ -112,62 +112,45 @@ function traceQueries(): void {
   };
 }
 
-const spans = new WeakMap<object, Span[]>();
-
-const open = (message: object, ...started: (Span | undefined)[]) =>
-  spans.set(
-    message,
-    started.filter((span) => span !== undefined),
-  );
-
-function close(message: { error?: unknown }): void {
-  for (const span of spans.get(message) ?? []) endWith(span, message.error);
-  spans.delete(message);
-}
-
-const ignore = () => undefined;
-
-function traceRedis(): void {
-  const start = (message: object) => {
-    const operation = String((message as { command?: unknown }).command).toUpperCase();
-    open(message, childSpan(operation, { 'db.system.name': 'redis', 'db.operation.name': operation }));
-  };
-  tracingChannel<unknown, object>('ioredis:command').subscribe({
-    start,
-    asyncEnd: close,
+/** Starts spans before the work of a channel, and ends them after it. */
+function traceChannel<T extends object>(
+  channel: TracingChannel<unknown, T>,
+  startSpans: (message: T) => (Span | undefined)[],
+): void {
+  const spans = new WeakMap<object, (Span | undefined)[]>();
+  const ignore = () => undefined;
+  channel.subscribe({
+    start: (message) => void spans.set(message, startSpans(message)),
+    asyncEnd: (message) => {
+      for (const span of spans.get(message) ?? []) if (span) endWith(span, (message as { error?: unknown }).error);
+    },
     end: ignore,
     asyncStart: ignore,
     error: ignore,
+  });
+}
+
+function traceRedis(): void {
+  traceChannel(tracingChannel<unknown, object>('ioredis:command'), (message) => {
+    const operation = String((message as { command?: unknown }).command).toUpperCase();
+    return [childSpan(operation, { 'db.system.name': 'redis', 'db.operation.name': operation })];
   });
 }
 
 /** Each message continues the trace of the request that caused its event. */
 function traceEvents(): void {
-  publishChannel.subscribe({
-    start: (publication) => {
-      const started = publication.items.map(({ topic, traceparent, message }) => {
-        if (traceparent === null) return undefined;
-        const parent = propagation.extract(context.active(), { traceparent });
-        const attributes = { 'messaging.system': 'kafka', 'messaging.destination.name': topic };
-        const span = tracer().startSpan(`send ${topic}`, { kind: SpanKind.PRODUCER, attributes }, parent);
-        message.headers = { ...message.headers, traceparent: traceparentOf(trace.setSpan(parent, span)) };
-        return span;
-      });
-      open(publication, ...started);
-    },
-    asyncEnd: close,
-    end: ignore,
-    asyncStart: ignore,
-    error: ignore,
-  });
+  traceChannel(publishChannel, ({ items }) =>
+    items.map(({ topic, traceparent, message }) => {
+      if (traceparent === null) return undefined;
+      const parent = propagation.extract(context.active(), { traceparent });
+      const attributes = { 'messaging.system': 'kafka', 'messaging.destination.name': topic };
+      const span = tracer().startSpan(`send ${topic}`, { kind: SpanKind.PRODUCER, attributes }, parent);
+      message.headers = { ...message.headers, traceparent: traceparentOf(trace.setSpan(parent, span)) };
+      return span;
+    }),
+  );
 }
 
 function traceMails(): void {
-  mailChannel.subscribe({
-    start: (mail) => open(mail, tracer().startSpan(`send mail ${mail.kind}`, { kind: SpanKind.CLIENT })),
-    asyncEnd: close,
-    end: ignore,
-    asyncStart: ignore,
-    error: ignore,
-  });
+  traceChannel(mailChannel, ({ kind }) => [tracer().startSpan(`send mail ${kind}`, { kind: SpanKind.CLIENT })]);
 }

@@ -1,6 +1,8 @@
 import { createPrivateKey, KeyObject } from 'node:crypto';
 import { EnvReader } from './env-reader.js';
 
+const DAY_SECONDS = 86_400;
+
 /** Placeholders of documentation and examples. */
 const EXAMPLE_SECRETS = /your-|example|change-?me|secret-key|placeholder|<.*>/i;
 
@@ -11,7 +13,7 @@ function requireStrong(env: EnvReader, name: string, secret: string): void {
 }
 
 /** The secret that signs, and the previous one, which still verifies and must be as strong. */
-export function readJwtSecrets(env: EnvReader, production: boolean) {
+function readJwtSecrets(env: EnvReader, production: boolean) {
   const secret = env.text('JWT_SECRET');
   const previousSecret = env.text('JWT_SECRET_PREVIOUS') ?? null;
   if (!secret) env.fault('JWT_SECRET is required');
@@ -47,7 +49,7 @@ export function readEncryptionKeys(env: EnvReader, production: boolean): Encrypt
 const PEM = /-----BEGIN (?:EC )?PRIVATE KEY-----[^-]+-----END (?:EC )?PRIVATE KEY-----/g;
 
 /** PEM blocks, one behind the other (line breaks as `\\n` too), or a JWK, a list of them, or a JWK Set. */
-export function readPrivateKeys(env: EnvReader): KeyObject[] {
+function readPrivateKeys(env: EnvReader): KeyObject[] {
   const value = env.text('JWT_PRIVATE_KEYS');
   if (value === undefined) return [];
   try {
@@ -139,4 +141,23 @@ export function readWebAuthn(env: EnvReader, frontEndUrl: string) {
   if (!origins.every(isWebAuthnOrigin))
     env.fault('WEBAUTHN_ORIGINS must be a list of origins such as https://app.example.com, or android:apk-key-hash:…');
   return { rpId, origins };
+}
+
+export function readJwt(env: EnvReader, production: boolean) {
+  const hours = env.number('JWT_EXPIRATION_HOURS', 24, 1, 24 * 365);
+  const minutes = env.number('JWT_EXPIRATION_MINUTES', hours * 60, 1, 60 * 24 * 365);
+  return {
+    ...readJwtSecrets(env, production),
+    accessSeconds: minutes * 60,
+    refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY_SECONDS,
+    /** From the sign-in, however often the session is refreshed. */
+    sessionMaxSeconds: env.number('SESSION_MAX_DAYS', 90, 1, 3650) * DAY_SECONDS,
+    refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),
+    /** `accept` is for a rolling upgrade from releases whose tokens JWT_SECRET alone could forge. */
+    binding: env.oneOf('JWT_BINDING', ['require', 'accept'], 'require'),
+    /** What signs; both verify. */
+    algorithm: env.oneOf('JWT_ALGORITHM', ['HS256', 'ES256'], 'HS256'),
+    /** The first content of the table of signing keys; the first key signs. */
+    privateKeys: readPrivateKeys(env),
+  };
 }

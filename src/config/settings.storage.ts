@@ -26,3 +26,21 @@ export function readAuditWitness(env: EnvReader, dataDir: string, publicBaseUrl:
     env.fault('AUDIT_WITNESS_KEY needs KAFKA_BOOTSTRAP_SERVERS: checkpoints go to Kafka too');
   return { key, name, topic, folder, s3 };
 }
+
+function readExtensions(env: EnvReader): string[] {
+  const extensions = env.list('ALLOWED_EXTENSIONS', ['jpg', 'jpeg', 'png', 'gif']).map((e) => e.toLowerCase());
+  // An entry with a dot would match no file: it is compared with what follows the last one.
+  if (extensions.length === 0 || !extensions.every((extension) => /^[a-z0-9]{1,10}$/.test(extension)))
+    env.fault('ALLOWED_EXTENSIONS must be a list of file name extensions without dots');
+  return extensions;
+}
+
+export function readUploads(env: EnvReader) {
+  return {
+    folder: env.text('UPLOAD_FOLDER') ?? 'uploads',
+    /** Bytes of one uploaded file. */
+    maxBytes: env.number('MAX_CONTENT_LENGTH', 16_777_216, 1024, 104_857_600),
+    extensions: readExtensions(env),
+    s3: readBucket(env, 'S3_BUCKET'),
+  };
+}

@@ -1,18 +1,22 @@
 import { isKnownSpelling } from '../common/dto/email-address.js';
 import { EnvReader, SettingsError } from './env-reader.js';
-import { readAuditWitness, readBucket } from './settings.storage.js';
+import { readAuditWitness, readUploads } from './settings.storage.js';
+import {
+  readOrigins,
+  readPort,
+  readMetricsPort,
+  readTracingEnabled,
+  readPublicBaseUrl,
+  readLogging,
+} from './settings.server.js';
 import { readDatabase, readKafka, readRedis } from './settings.connections.js';
 import { readWorkers } from './settings.workers.js';
-import { readEncryptionKeys, readJwtSecrets, readOAuth, readPrivateKeys, readWebAuthn } from './settings.auth.js';
+import { readEncryptionKeys, readJwt, readOAuth, readWebAuthn } from './settings.auth.js';
 
 export { SettingsError };
 
 /** Failed attempts or requests allowed per window; names follow the variables `RATE_LIMIT_*`. */
 export type RateLimitSettings = ReturnType<typeof readRateLimits>;
-
-const DAY_SECONDS = 86_400;
-
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace', 'silent'] as const;
 
 function readRateLimits(env: EnvReader) {
   const count = (name: string, fallback: number) => env.number(`RATE_LIMIT_${name}`, fallback, 1, 1_000_000_000);
@@ -43,38 +47,6 @@ function readRateLimits(env: EnvReader) {
   };
 }
 
-function readExtensions(env: EnvReader): string[] {
-  const extensions = env.list('ALLOWED_EXTENSIONS', ['jpg', 'jpeg', 'png', 'gif']).map((e) => e.toLowerCase());
-  // An entry with a dot would match no file: it is compared with what follows the last one.
-  if (extensions.length === 0 || !extensions.every((extension) => /^[a-z0-9]{1,10}$/.test(extension)))
-    env.fault('ALLOWED_EXTENSIONS must be a list of file name extensions without dots');
-  return extensions;
-}
-
-/** Entries are compared with the `Origin` header as strings, so only its serialized form can match (RFC 6454, §6.2). */
-function readOrigins(env: EnvReader): string[] {
-  const origins = env.list('CORS_ORIGINS', ['http://localhost:3000', 'http://localhost:3001', 'http://localhost:8080']);
-  const isOrigin = (entry: string) => {
-    if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@*]+$/.test(entry) || !URL.canParse(entry)) return false;
-    // The schemes of apps have no serialized form.
-    const { origin } = new URL(entry);
-    return origin === 'null' || origin === entry;
-  };
-  if (!origins.every((entry) => entry === '*' || isOrigin(entry)))
-    env.fault('CORS_ORIGINS must be a list of origins such as https://app.example.com, without paths, or *');
-  return origins;
-}
-
-function readUploads(env: EnvReader) {
-  return {
-    folder: env.text('UPLOAD_FOLDER') ?? 'uploads',
-    /** Bytes of one uploaded file. */
-    maxBytes: env.number('MAX_CONTENT_LENGTH', 16_777_216, 1024, 104_857_600),
-    extensions: readExtensions(env),
-    s3: readBucket(env, 'S3_BUCKET'),
-  };
-}
-
 function readMail(env: EnvReader, dataDir: string) {
   const from = env.text('MAIL_FROM') ?? 'Meetinity <no-reply@meetinity.local>';
   if (!/^([^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/.test(from))
@@ -86,65 +58,10 @@ function readMail(env: EnvReader, dataDir: string) {
   };
 }
 
-function readJwt(env: EnvReader, production: boolean) {
-  const hours = env.number('JWT_EXPIRATION_HOURS', 24, 1, 24 * 365);
-  const minutes = env.number('JWT_EXPIRATION_MINUTES', hours * 60, 1, 60 * 24 * 365);
-  return {
-    ...readJwtSecrets(env, production),
-    accessSeconds: minutes * 60,
-    refreshSeconds: env.number('JWT_REFRESH_EXPIRATION_DAYS', 30, 1, 3650) * DAY_SECONDS,
-    /** From the sign-in, however often the session is refreshed. */
-    sessionMaxSeconds: env.number('SESSION_MAX_DAYS', 90, 1, 3650) * DAY_SECONDS,
-    refreshGraceSeconds: env.number('REFRESH_GRACE_SECONDS', 60, 0, 3600),
-    /** `accept` is for a rolling upgrade from releases whose tokens JWT_SECRET alone could forge. */
-    binding: env.oneOf('JWT_BINDING', ['require', 'accept'], 'require'),
-    /** What signs; both verify. */
-    algorithm: env.oneOf('JWT_ALGORITHM', ['HS256', 'ES256'], 'HS256'),
-    /** The first content of the table of signing keys; the first key signs. */
-    privateKeys: readPrivateKeys(env),
-  };
-}
-
 function readAddress(env: EnvReader, name: string): string | null {
   const address = env.text(name);
   if (address !== undefined && !isKnownSpelling(address)) env.fault(`${name} must be an e-mail address`);
   return address ?? null;
-}
-
-function readPort(env: EnvReader): number {
-  // Hosting platforms set PORT; APP_PORT takes precedence.
-  const name = env.text('APP_PORT') === undefined && env.text('PORT') !== undefined ? 'PORT' : 'APP_PORT';
-  return env.number(name, 8081, 0, 65_535);
-}
-
-function readMetricsPort(env: EnvReader, port: number): number | null {
-  if (env.text('METRICS_PORT') === undefined) return null;
-  const own = env.number('METRICS_PORT', 0, 1, 65_535);
-  if (own === port) env.fault('METRICS_PORT must differ from APP_PORT');
-  return own;
-}
-
-/** The SDK reads these variables and the other `OTEL_*` ones itself. */
-function readTracingEnabled(env: EnvReader): boolean {
-  const endpoint = env.url('OTEL_EXPORTER_OTLP_ENDPOINT', ['http:', 'https:']);
-  const disabled = env.flag('OTEL_SDK_DISABLED', false);
-  return (env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', ['http:', 'https:']) ?? endpoint) !== undefined && !disabled;
-}
-
-/** Mailed links contain it, so production has no default. */
-function readPublicBaseUrl(env: EnvReader, production: boolean, port: number): string {
-  if (production && env.text('PUBLIC_BASE_URL') === undefined)
-    env.fault('PUBLIC_BASE_URL is required when NODE_ENV is production');
-  return env.baseUrl('PUBLIC_BASE_URL', `http://localhost:${port}`)!;
-}
-
-function readLogging(env: EnvReader) {
-  const level = env.oneOf('LOG_LEVEL', LOG_LEVELS, 'info');
-  return {
-    level: level === 'warning' ? ('warn' as const) : level,
-    file: env.text('LOG_FILE') ?? null,
-    access: env.flag('ACCESS_LOG', true),
-  };
 }
 
 /**

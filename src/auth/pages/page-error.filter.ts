@@ -6,7 +6,8 @@ import type { Html } from '../../common/http/html.js';
 import type { Logger } from '../../common/logging/logger.js';
 import { LOGGER } from '../../common/logging/logger.module.js';
 import type { MfaMethod } from '../mfa/mfa.dto.js';
-import { cspOf, pageLocale, Pages } from './pages.js';
+import { cspOf } from './page-style.js';
+import { pageLocale, Pages } from './pages.js';
 
 const CORRIGIBLE = new Set<ErrorType>([
   'weak_password',

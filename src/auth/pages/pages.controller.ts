@@ -27,7 +27,8 @@ import { EmailVerificationService } from '../email/email-verification.service.js
 import { NotMeFormBody } from '../not-me/not-me.dto.js';
 import { NotMeService } from '../not-me/not-me.service.js';
 import { PageErrorFilter } from './page-error.filter.js';
-import { cspOf, pageLocale, PAGE_CSP, Pages } from './pages.js';
+import { cspOf, PAGE_CSP } from './page-style.js';
+import { pageLocale, Pages } from './pages.js';
 import { PASSKEY_SCRIPT } from './passkey-script.js';
 import { PasswordResetService } from '../passwords/password-reset.service.js';
 import { ResetFormBody, VerifyFormBody } from '../passwords/password.dto.js';

@@ -72,7 +72,7 @@ export const weaknesses: Weakness[] = [
   },
   {
     name: 'signatures of passkeys not checked',
-    files: ['auth/passkeys/webauthn.ts'],
+    files: ['auth/passkeys/webauthn-responses.ts'],
     replace: 'if (!verified || !isOwner',
     by: 'if (!isOwner',
   },

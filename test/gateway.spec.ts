@@ -52,7 +52,6 @@ async function call(method: string, path: string, { token, body, base = gateway.
   });
   const text = await answer.text();
   const json = answer.headers.get('content-type')?.startsWith('application/json') && text !== '';
-  // oxlint-disable-next-line typescript/no-explicit-any
   return { status: answer.status, body: json ? JSON.parse(text) : text } as { status: number; body: any };
 }
 

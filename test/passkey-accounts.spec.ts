@@ -87,7 +87,7 @@ describe('signing up with a passkey', () => {
     expect(await userOf()).toBeUndefined();
   });
 
-  it('uses the address of the options, whatever happens later', async () => {
+  it('uses the address that the options were made for', async () => {
     const { body } = await service.post('/auth/passkeys/register/options', { email, name: 'Ada' });
     const credential = authenticator.create(body.options);
     expect(word(await service.post('/auth/passkeys/register', { credential, email: 'x@example.com' }))).toBe(

@@ -4,6 +4,7 @@ import { Member, TestApp } from './support/app.js';
 import {
   addPasskey,
   Authenticator,
+  passkeyMember,
   reauthenticateByPasskey,
   signInByPasskey,
   signInOptions,
@@ -25,11 +26,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 async function newMember(): Promise<void> {
-  member = await register(service, true);
-  authenticator = new Authenticator();
-  recoveryCodes = (await addPasskey(service, member, authenticator)).body.recovery_codes;
-  // What changes factors needs the new one from here on.
-  member.access = (await reauthenticateByPasskey(service, member.access, authenticator)).body.access_token;
+  ({ member, authenticator, recoveryCodes } = await passkeyMember(service));
 }
 
 describe('a passkey as the second factor', () => {

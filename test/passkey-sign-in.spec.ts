@@ -1,5 +1,5 @@
 import { decode } from 'jsonwebtoken';
-import { auditOf, member as register } from './support/accounts.js';
+import { auditOf } from './support/accounts.js';
 import { Member, TestApp } from './support/app.js';
 import {
   addPasskey,
@@ -7,7 +7,7 @@ import {
   Changes,
   FLAGS,
   ORIGIN,
-  reauthenticateByPasskey,
+  passkeyMember,
   signInByPasskey,
   signInOptions,
 } from './support/authenticator.js';
@@ -26,11 +26,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 async function newMember(): Promise<void> {
-  member = await register(service, true);
-  authenticator = new Authenticator();
-  await addPasskey(service, member, authenticator);
-  // What changes factors needs the new one from here on.
-  member.access = (await reauthenticateByPasskey(service, member.access, authenticator)).body.access_token;
+  ({ member, authenticator } = await passkeyMember(service));
 }
 
 const { UP, UV, BE } = FLAGS;

@@ -1,14 +1,7 @@
 import { createApp } from '../src/app.js';
 import { auditOf, eventsOf, member as register } from './support/accounts.js';
 import { Member, TestApp } from './support/app.js';
-import {
-  addPasskey,
-  Authenticator,
-  Changes,
-  FLAGS,
-  reauthenticateByPasskey,
-  signInOptions,
-} from './support/authenticator.js';
+import { addPasskey, Authenticator, Changes, FLAGS, passkeyMember, signInOptions } from './support/authenticator.js';
 import { addTotp } from './support/factors.js';
 import { mailTo } from './support/mailbox.js';
 import { word } from './support/sessions.js';
@@ -26,11 +19,7 @@ beforeAll(async () => {
 afterAll(() => service.stopAndDrop());
 
 async function newMember(): Promise<void> {
-  member = await register(service, true);
-  authenticator = new Authenticator();
-  recoveryCodes = (await addPasskey(service, member, authenticator)).body.recovery_codes;
-  // What changes factors needs the new one from here on.
-  member.access = (await reauthenticateByPasskey(service, member.access, authenticator)).body.access_token;
+  ({ member, authenticator, recoveryCodes } = await passkeyMember(service));
 }
 
 const { UP, UV, BS } = FLAGS;

@@ -58,7 +58,6 @@ export function postgresClient(server: PostgresServer, pooled = false): typeof C
     }
 
     // pg's overloads differ only in whether there is a callback.
-    // oxlint-disable-next-line typescript/no-explicit-any
     override connect(callback?: any): any {
       const withLabel = (error: Error) => Object.assign(error, { message: `${label}: ${reasonOf(error)}` });
       if (callback) return super.connect((error: Error | null) => callback(error && withLabel(error), this));

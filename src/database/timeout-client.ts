@@ -77,7 +77,6 @@ export function timeoutClient(server: PostgresServer, { statementMs, idleMs, poo
     }
 
     // In all of pg's overloads the callback, if any, is the last argument.
-    // oxlint-disable-next-line typescript/no-explicit-any
     override query(...args: any[]): any {
       if (pooled && args[0] === 'START TRANSACTION') args[0] = start;
       const stop = this.startTimeout();

@@ -21,7 +21,6 @@ export interface Attempt {
   to: number;
   outcome: Outcome;
   // Checks assert the shape; a type would hide a missing field.
-  // oxlint-disable-next-line typescript/no-explicit-any
   body: any;
 }
 

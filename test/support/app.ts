@@ -17,7 +17,6 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'OPTIONS';
 export interface Answer {
   status: number;
   // Tests assert on the shape; a type would hide a missing field.
-  // oxlint-disable-next-line typescript/no-explicit-any
   body: any;
   headers: Record<string, string | string[] | number | undefined>;
   text: string;

@@ -10,7 +10,6 @@ formats.default(ajv);
 ajv.addSchema(document, 'asyncapi');
 
 /** The user that a value of either topic names. */
-// oxlint-disable-next-line typescript/no-explicit-any
 export const userOf = ({ user_id, sub_id }: any): string => user_id ?? (sub_id.user ?? sub_id).sub;
 
 /** What the document has against a message; empty where it is as described. */

@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, KeyObject, randomBytes, sign } from 'node:crypto';
 import { encodeCBOR } from '@levischuck/tiny-cbor';
+import { member as register } from './accounts.js';
 import type { Answer, Member, TestApp } from './app.js';
 
 /** Of the test environment: `PUBLIC_BASE_URL` is `http://localhost:8081`. */
@@ -20,7 +21,6 @@ export interface Changes {
   attStmt?: Map<string, unknown>;
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any
 type Options = any;
 
 /** An authenticator without a browser (WebAuthn Level 3 §6): one passkey, user verification always done. */
@@ -115,6 +115,14 @@ export async function addPasskey(service: TestApp, member: Member, authenticator
   const { body } = await service.post('/users/passkeys/options', undefined, member.access);
   const credential = authenticator.create(body.options, changes);
   return service.post('/users/passkeys', { credential }, member.access);
+}
+
+/** A member with a passkey, and an access token of it: what changes factors needs the passkey from here on. */
+export async function passkeyMember(service: TestApp) {
+  const [owner, authenticator] = [await register(service, true), new Authenticator()];
+  const recoveryCodes: string[] = (await addPasskey(service, owner, authenticator)).body.recovery_codes;
+  const { body } = await reauthenticateByPasskey(service, owner.access, authenticator);
+  return { member: { ...owner, access: body.access_token as string }, authenticator, recoveryCodes };
 }
 
 export const signInOptions = async (service: TestApp) => (await service.post('/auth/passkeys/options')).body.options;

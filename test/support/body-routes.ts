@@ -18,7 +18,6 @@ export interface BodyRoute {
 
 /** Serves the OpenAPI document: the application of a spec, or a server. */
 interface Described {
-  // oxlint-disable-next-line typescript/no-explicit-any
   get(url: string): Promise<{ body: any }>;
 }
 

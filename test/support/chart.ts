@@ -23,7 +23,6 @@ export interface Manifest {
   kind: string;
   metadata: { name: string; labels: Record<string, string> };
   // The fields differ by kind.
-  // oxlint-disable-next-line typescript/no-explicit-any
   spec: any;
 }
 

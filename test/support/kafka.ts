@@ -7,7 +7,6 @@ import { until } from './until.js';
 
 export interface Received {
   key: string;
-  // oxlint-disable-next-line typescript/no-explicit-any
   value: any;
   headers: Record<string, string>;
   partition: number;

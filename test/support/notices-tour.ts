@@ -4,7 +4,6 @@ import { mailedToken, noticeToken } from './mailbox.js';
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 /** Changes addresses and undoes it, through every route of both. @param ok takes an answer that must be a good one */
-// oxlint-disable-next-line typescript/no-explicit-any
 export async function tourNotices(service: TestApp, ok: (answer: Promise<Answer>) => Promise<any>, times: number[]) {
   const member = await service.member();
   let email = member.email;

@@ -40,11 +40,7 @@ export async function tourPlatformRoutes(
 }
 
 /** Calls every route of administrators under /admin, each with success. */
-export async function tourAdminRoutes(
-  service: TestApp,
-  // oxlint-disable-next-line typescript/no-explicit-any
-  ok: (answer: Promise<Answer>) => Promise<any>,
-): Promise<void> {
+export async function tourAdminRoutes(service: TestApp, ok: (answer: Promise<Answer>) => Promise<any>): Promise<void> {
   const [{ access }, { id }] = [await service.memberWithRole('admin'), await provenMember(service)];
   const { next } = await ok(service.get('/admin/users', access));
   const lists = [`users?after=${next}`, 'users?search=crowd123', 'users?role=admin', `audit?target=${id}`, 'audit'];

@@ -11,11 +11,17 @@ const MAX_TEXTS_ENTRIES = 8;
 const MAX_FORGED_ROWS = 200;
 const NEW_PASSWORD = 'a password of the thief 81';
 
-export interface Attempt {
-  name: string;
-  tries: number;
-  /** What opened something, and where it stood. */
-  opened: string[];
+export class Attempt {
+  tries = 0;
+  /** What opened something, or where it stood. */
+  readonly opened: string[] = [];
+
+  constructor(readonly name: string) {}
+
+  count(isOpened: boolean, what: string): void {
+    this.tries += 1;
+    if (isOpened) this.opened.push(what);
+  }
 }
 
 type Door = (scene: Scene, text: string) => Promise<Answer>;
@@ -24,11 +30,14 @@ const post = (path: string, bodyOf: (text: string) => object): Door => {
   return (scene, text) => ask(scene, 'POST', path, { body: bodyOf(text) });
 };
 
+const readProfile: Door = (scene, bearer) => ask(scene, 'GET', '/users/profile', { bearer });
+const refresh = post('/auth/refresh', (refresh_token) => ({ refresh_token }));
+
 /** Requests that take a secret. A door opens with a success, or with an answer that only a right secret gets. */
 const doors: Record<string, Door> = {
-  'as an access token': (scene, bearer) => ask(scene, 'GET', '/users/profile', { bearer }),
+  'as an access token': readProfile,
   'as a service’s token': (scene, bearer) => ask(scene, 'GET', '/users/search?q=ada', { bearer }),
-  'as a refresh token': post('/auth/refresh', (refresh_token) => ({ refresh_token })),
+  'as a refresh token': refresh,
   'as a link that confirms': post('/auth/email/verify', (token) => ({ token })),
   'as a reset link': post('/auth/password/reset', (token) => ({ token, password: NEW_PASSWORD })),
   'as a link of a notice': post('/auth/account/not-me', (token) => ({ token })),
@@ -45,11 +54,10 @@ const isSendable = (text: string) => text.length < 4000 && /^[\x20-\x7e]+$/.test
 export async function replayTexts(scene: Scene, loot: Loot): Promise<Attempt[]> {
   const attempts: Attempt[] = [];
   for (const [name, door] of Object.entries(doors)) {
-    const attempt: Attempt = { name: `texts of the data ${name}`, tries: 0, opened: [] };
+    const attempt = new Attempt(`texts of the data ${name}`);
     for (const [place, texts] of loot)
       for (const text of spread([...texts].filter(isSendable))) {
-        attempt.tries += 1;
-        if (isOpen(await door(scene, text))) attempt.opened.push(place);
+        attempt.count(isOpen(await door(scene, text)), place);
       }
     attempts.push(attempt);
   }
@@ -82,7 +90,7 @@ export async function forgeAccessTokens(scene: Scene): Promise<Attempt> {
       WHERE s.revoked_at IS NULL ORDER BY (u.role = 'admin') DESC LIMIT $1`,
     [MAX_FORGED_ROWS],
   );
-  const attempt: Attempt = { name: 'access tokens made with JWT_SECRET', tries: 0, opened: [] };
+  const attempt = new Attempt('access tokens made with JWT_SECRET');
   for (const { sid, id, email, name, role } of rows) {
     const iat = Math.floor(Date.now() / 1000);
     const person = { sub: id, user_id: id, email, name, role, sid };
@@ -95,8 +103,7 @@ export async function forgeAccessTokens(scene: Scene): Promise<Attempt> {
         const signed = `${base64url({ alg, typ: 'JWT' })}.${base64url({ ...claims, jti })}`;
         const signature = createHmac('sha256', scene.gateway.JWT_SECRET).update(signed).digest('base64url');
         const bearer = `${signed}.${alg === 'none' ? '' : signature}`;
-        attempt.tries += 1;
-        if (isOpen(await ask(scene, 'GET', '/users/profile', { bearer }))) attempt.opened.push(`jti ${jti?.length}`);
+        attempt.count(isOpen(await readProfile(scene, bearer)), `jti ${jti?.length}`);
       }
   }
   return attempt;
@@ -108,31 +115,26 @@ export async function computeRefreshTokens(scene: Scene): Promise<Attempt> {
     'SELECT id, counter FROM user_sessions WHERE revoked_at IS NULL LIMIT $1',
     [MAX_FORGED_ROWS],
   );
-  const attempt: Attempt = { name: 'refresh tokens computed with JWT_SECRET', tries: 0, opened: [] };
+  const attempt = new Attempt('refresh tokens computed with JWT_SECRET');
   for (const { id, counter } of rows)
     for (const key of keysOfGateway(scene, 'refresh-token'))
       for (const number of [counter, counter + 1]) {
         const body = `${Buffer.from(id.replaceAll('-', ''), 'hex').toString('base64url')}.${number}`;
-        const refresh_token = `${body}.${createHmac('sha256', key).update(body).digest('base64url')}`;
-        attempt.tries += 1;
-        if (isOpen(await ask(scene, 'POST', '/auth/refresh', { body: { refresh_token } })))
-          attempt.opened.push('session');
+        const token = `${body}.${createHmac('sha256', key).update(body).digest('base64url')}`;
+        attempt.count(isOpen(await refresh(scene, token)), 'session');
       }
   return attempt;
 }
 
 export async function replayUsedTokens(scene: Scene, { usedRefreshTokens }: Population): Promise<Attempt> {
-  const attempt: Attempt = { name: 'refresh tokens that were used before', tries: 0, opened: [] };
-  for (const refresh_token of usedRefreshTokens) {
-    attempt.tries += 1;
-    if (isOpen(await ask(scene, 'POST', '/auth/refresh', { body: { refresh_token } }))) attempt.opened.push('session');
-  }
+  const attempt = new Attempt('refresh tokens that were used before');
+  for (const token of usedRefreshTokens) attempt.count(isOpen(await refresh(scene, token)), 'session');
   return attempt;
 }
 
 /** Second factors of accounts whose password the thief has, from what is stored of them. */
 export async function answerFactors(scene: Scene, { withFactor }: Population): Promise<Attempt> {
-  const attempt: Attempt = { name: 'second factors from what is stored, with the password', tries: 0, opened: [] };
+  const attempt = new Attempt('second factors from what is stored, with the password');
   for (const member of withFactor.slice(0, MAX_FORGED_ROWS)) {
     const stored = (table: string, column: string) =>
       scene.database.query(`SELECT ${column} AS text FROM ${table} WHERE user_id = $1`, [member.id]);
@@ -147,9 +149,8 @@ export async function answerFactors(scene: Scene, { withFactor }: Population): P
     ];
     const mfa_token = await pendingSignIn(scene, member);
     for (const answer of answers) {
-      attempt.tries += 1;
       const { status } = await ask(scene, 'POST', '/auth/mfa/verify', { body: { mfa_token, ...answer } });
-      if (status === 200) attempt.opened.push(answer.method);
+      attempt.count(status === 200, answer.method);
     }
   }
   return attempt;
@@ -170,15 +171,14 @@ export async function forgePasskeys(scene: Scene): Promise<Attempt> {
   const { rows } = await scene.database.query('SELECT credential_id, user_id FROM webauthn_credentials LIMIT $1', [
     MAX_FORGED_ROWS,
   ]);
-  const attempt: Attempt = { name: 'passkeys of members with another key', tries: 0, opened: [] };
+  const attempt = new Attempt('passkeys of members with another key');
   for (const { credential_id: id, user_id: userId } of rows) {
     const authenticator = Object.assign(new Authenticator(), { id: Buffer.from(id, 'base64url'), counter: 1_000_000 });
     const { body } = await ask(scene, 'POST', '/auth/passkeys/options');
     const userHandle = Buffer.from(userId.replaceAll('-', ''), 'hex').toString('base64url');
     const credential = authenticator.get(body.options, { userHandle });
-    attempt.tries += 1;
     const answer = await ask(scene, 'POST', '/auth/passkeys/login', { body: { credential } });
-    if (isOpen(answer)) attempt.opened.push('passkey');
+    attempt.count(isOpen(answer), 'passkey');
   }
   return attempt;
 }
@@ -188,13 +188,12 @@ export async function moveCiphertexts(scene: Scene, { thief }: Population): Prom
   const { rows } = await scene.database.query('SELECT phone FROM users WHERE phone IS NOT NULL LIMIT $1', [
     MAX_FORGED_ROWS,
   ]);
-  const attempt: Attempt = { name: 'ciphertexts moved to another row', tries: 0, opened: [] };
+  const attempt = new Attempt('ciphertexts moved to another row');
   for (const { phone } of rows) {
     await scene.database.query('UPDATE users SET phone = $2, updated_at = now() WHERE id = $1', [thief.id, phone]);
     await scene.redis.del(`user:profile:${thief.id}`);
     const { body } = await ask(scene, 'GET', '/users/profile', { bearer: thief.access });
-    attempt.tries += 1;
-    if (body.phone !== null) attempt.opened.push('users.phone');
+    attempt.count(body.phone !== null, 'users.phone');
   }
   return attempt;
 }

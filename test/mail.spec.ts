@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { localeOf } from '../src/mail/locales/locales.js';
-import { accountDeletedMail, greetingName, passwordResetMail } from '../src/mail/messages.js';
+import { greetingName } from '../src/mail/compose.js';
+import { accountDeletedMail, passwordResetMail } from '../src/mail/messages.js';
 import { MailServer } from './support/mail-server.js';
 import { linkIn, MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
 import { type TestApp, uniqueEmail } from './support/app.js';

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import type { Authentication, RequestContext } from '../common/http/request-context.js';
 import { newDeviceMail } from '../mail/messages.js';
+import { KnownDevices } from '../sessions/known-devices.js';
 import { IssuedSession, SessionsService } from '../sessions/sessions.service.js';
 import { SecurityNotices } from '../users/links/security-notices.js';
 import { ProfileService } from '../users/profile.service.js';
@@ -23,6 +24,7 @@ interface SignIn {
 export class SignInService {
   constructor(
     private readonly sessions: SessionsService,
+    private readonly devices: KnownDevices,
     private readonly accessTokens: AccessTokens,
     private readonly profiles: ProfileService,
     private readonly audit: AuditService,
@@ -53,7 +55,7 @@ export class SignInService {
     authentication?: Pick<Authentication, 'amr' | 'acr'>,
   ): Promise<IssuedSession> {
     const device = deviceInfo ?? { user_agent: context.userAgent };
-    if (await this.sessions.isNewDevice(tx, user, context)) {
+    if (await this.devices.isNew(tx, user, context)) {
       const entry = { action: 'sign_in.new_device', actorId: user.id, targetId: user.id };
       await this.audit.record(tx, entry, context);
       await this.notices.add(tx, user, context, (notice) => newDeviceMail(user, notice), { bundled: true });

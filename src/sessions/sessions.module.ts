@@ -4,6 +4,7 @@ import { MailModule } from '../mail/mail.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { SessionValidator } from './session-validator.js';
 import { OwnSessionsService } from './own-sessions.service.js';
+import { KnownDevices } from './known-devices.js';
 import { RefreshReplays } from './refresh-replays.js';
 import { RefreshTokens } from './refresh-tokens.js';
 import { SessionCache } from './session-cache.js';
@@ -21,12 +22,13 @@ import { SessionsService } from './sessions.service.js';
     SessionsService,
     OwnSessionsService,
     SecurityActivityService,
+    KnownDevices,
     RefreshTokenRotation,
     RefreshReplays,
     SessionValidator,
     SessionCache,
     RefreshTokens,
   ],
-  exports: [SessionsService, RefreshTokenRotation, SessionValidator],
+  exports: [SessionsService, KnownDevices, RefreshTokenRotation, SessionValidator],
 })
 export class SessionsModule {}

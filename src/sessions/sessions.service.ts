@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { EntityManager, Repository } from 'typeorm';
-import { ipPrefix } from '../rate-limit/ip-prefix.js';
 import { afterCommit } from '../database/transaction.js';
 import type { Authentication, RequestContext } from '../common/http/request-context.js';
 import { Settings } from '../config/settings.js';
@@ -12,15 +11,10 @@ import { SessionCache } from './session-cache.js';
 import { Session } from './session.entity.js';
 import { OutboxService } from '../events/outbox.service.js';
 import type { SecurityEvent } from '../events/security-events.js';
-import { KEPT_DAYS } from './expired-sessions.js';
-import { clientKind } from './client-kind.js';
-import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 
 /** Live sessions per user; beyond, the oldest is revoked. */
 const MAX_SESSIONS_ROWS = 20;
-
-const DAY_MS = 86_400_000;
 
 export type RevocationReason =
   | 'logout'
@@ -94,20 +88,6 @@ export class SessionsService {
     return { id, refreshToken, expiresIn, authTime: Math.floor(raw[0].auth_time.getTime() / 1000), amr, acr };
   }
 
-  /**
-   * Whether no stored session of the user has this kind of client and network. The first session of an account is not new;
-   * ended sessions are deleted after a while, so the account of a first session is younger.
-   */
-  async isNewDevice(tx: EntityManager, user: User, { userAgent, ipAddress }: RequestContext): Promise<boolean> {
-    const earlier = await tx.query<{ agent: string | null; near: boolean | null }[]>(
-      `SELECT DISTINCT user_agent AS agent, ip_address <<= $2::inet AS near FROM user_sessions WHERE user_id = $1`,
-      [user.id, ipPrefix(ipAddress)],
-    );
-    const known = earlier.some(({ agent, near }) => near && clientKind(agent) === clientKind(userAgent));
-    const isFirst = earlier.length === 0 && Date.now() - +user.createdAt < KEPT_DAYS * DAY_MS;
-    return !known && !isFirst;
-  }
-
   /** @returns a live session of this id that was opened within so many seconds, and its user */
   async findOpened(id: string, seconds: number): Promise<{ userId: string; session: IssuedSession } | null> {
     const row = await this.rows
@@ -137,14 +117,6 @@ export class SessionsService {
   /** Includes ended sessions that are still stored; the newest first. */
   listAll(tx: EntityManager, userId: string): Promise<Session[]> {
     return tx.find(Session, { where: { userId }, order: { createdAt: 'DESC', id: 'ASC' } });
-  }
-
-  /** Whether the user has signed in from the client's network, as far as sessions are still stored. */
-  async hasSignedInFrom(userId: string, { ipAddress, behindProxy }: RequestContext): Promise<boolean> {
-    // Behind a proxy that hides them, all clients look like one.
-    if (behindProxy) return false;
-    const text = 'SELECT FROM user_sessions WHERE user_id = $1 AND ip_address <<= $2::inet LIMIT 1';
-    return (await this.rows.query<unknown[]>(text, [userId, ipPrefix(ipAddress)])).length > 0;
   }
 
   /** Moves the time of authentication to now. The transaction holds the session. */

@@ -8,7 +8,7 @@ import type { OnCompared } from '../../crypto/password-hasher.js';
 import { runInTransaction } from '../../database/transaction.js';
 import { MailLinks } from '../../mail/links.js';
 import { passwordDisabledMail } from '../../mail/messages.js';
-import { SessionsService } from '../../sessions/sessions.service.js';
+import { KnownDevices } from '../../sessions/known-devices.js';
 import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
 import { SecurityNotices } from '../../users/links/security-notices.js';
 import type { User } from '../../users/user.entity.js';
@@ -25,7 +25,7 @@ export class PasswordFailures {
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
-    private readonly sessions: SessionsService,
+    private readonly devices: KnownDevices,
     private readonly tokens: OneTimeTokens,
     private readonly notices: SecurityNotices,
     private readonly links: MailLinks,
@@ -46,7 +46,7 @@ export class PasswordFailures {
   judge(user: User | null, context: RequestContext, signedIn = false): OnCompared {
     return async (matches) => {
       if (user === null || user.passwordHash === null || this.max === Infinity) return matches;
-      const isKnown = () => signedIn || this.sessions.hasSignedInFrom(user.id, context);
+      const isKnown = () => signedIn || this.devices.hasNetwork(user.id, context);
       if (this.isDisabled(user)) return matches && isKnown();
       if (!matches) await this.count(user, context);
       else if (user.passwordFailures > 0 && !(await this.users.clearPasswordFailures(user, this.max))) return isKnown();

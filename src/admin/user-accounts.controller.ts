@@ -1,7 +1,8 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, Post, Put, StreamableFile } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Head, Header, HttpCode, Post, Put, StreamableFile } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiCreatedResponse,
+  ApiExcludeEndpoint,
   ApiNoContentResponse,
   ApiOkResponse,
   ApiOperation,
@@ -77,6 +78,12 @@ export class AdminAccountsController {
   ): Promise<void> {
     return this.changes.erase(id, { actor, reason, context });
   }
+
+  /** Without this route the handler of GET would answer HEAD, and audit an export that was not made. */
+  @Head(':id/export')
+  @AdminRoute('users:write')
+  @ApiExcludeEndpoint()
+  head(): void {}
 
   @Get(':id/export')
   @Header('content-disposition', 'attachment; filename="meetinity-export.json"')

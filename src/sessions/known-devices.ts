@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/http/request-context.js';
 import { ipPrefix } from '../rate-limit/ip-prefix.js';
 import type { User } from '../users/user.entity.js';

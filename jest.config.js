@@ -22,8 +22,16 @@ const esmOnly = [
   'is-plain-obj',
 ];
 
+// Modules of the service and of packages are loaded once for each worker, not for each spec file. Coverage needs them for each.
+const isShared = !process.argv.includes('--coverage');
+
 export default {
-  testEnvironment: 'node',
+  ...(isShared
+    ? {
+        runtime: '<rootDir>/test/support/shared-runtime.cjs',
+        testEnvironment: '<rootDir>/test/support/shared-environment.cjs',
+      }
+    : {}),
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   roots: ['<rootDir>/src', '<rootDir>/test'],

@@ -1,3 +1,7 @@
+/**
+ * Counters start at zero in an environment of its own.
+ * @jest-environment node
+ */
 import { readFileSync } from 'node:fs';
 import { freePort } from '../src/dev/free-port.js';
 import { TestApp } from './support/app.js';

@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { createApp } from '../../src/app.js';
 import { CircuitBreaker } from '../../src/redis/circuit-breaker.js';
 import { readSettings, Settings } from '../../src/config/settings.js';
+import { StrengthWorker } from '../../src/auth/passwords/strength-worker.js';
 import { SERVICE_SCOPES } from '../../src/common/service-scopes.js';
 import { ServiceCredentialsService } from '../../src/services/service-credentials.service.js';
 import { dropWorkerDatabase, workerDatabase, workerRedisUrl } from './environment.js';
@@ -12,6 +13,9 @@ import { emptyMailbox, MAIL_DIRECTORY } from './mailbox.js';
 import { until } from './until.js';
 
 type Values = Record<string, string | undefined>;
+declare global {
+  var specStrength: StrengthWorker | undefined;
+}
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'OPTIONS';
 
 export interface Answer {
@@ -79,6 +83,9 @@ export class TestApp {
         clearTimeout((raw as { timeoutHandle?: NodeJS.Timeout }).timeoutHandle);
         done();
       });
+    // The dictionaries take seconds to load: one thread serves all apps of all spec files of this worker.
+    const strength = (globalThis.specStrength ??= new StrengthWorker());
+    app.get(StrengthWorker).judge = (password, words) => strength.judge(password, words);
     // On a busy machine the circuit must not open; specs of outages use a proxy.
     if (read.redis.url && read.redis.url === (await workerRedisUrl())) app.get(CircuitBreaker).timeoutMs = 5000;
     await app.init();

@@ -15,7 +15,8 @@ import { ProfileBody } from '../users/profile.dto.js';
 export class EraseBody {
   @ApiPropertyOptional({
     description: 'Counts as an authentication, unless the account has a second factor',
-    example: 'securepassword',
+    // What Swagger UI fills in must not delete the account that its other examples make.
+    example: '',
   })
   @OptionalField()
   @IsString()

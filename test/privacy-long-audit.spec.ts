@@ -48,7 +48,12 @@ describe('the erasure of an account with a long audit', () => {
     const answer = await within(5000, () => erase(member));
     expect([answer.status, answer.text]).toEqual([204, '']);
     expect((await service.get('/users/profile', member.access)).status).toBe(401);
-    await until(async () => (await left(member)).every((count) => count === 0));
+    // On a busy machine a batch may run into the limit too; what is left is for the next round.
+    const redactions = service.app.get(AuditRedactions);
+    await until(async () => {
+      await redactions.finish();
+      return (await left(member)).every((count) => count === 0);
+    }, 20_000);
   });
 
   it('is finished by another instance if the process dies after the commit', async () => {

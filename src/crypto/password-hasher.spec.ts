@@ -78,9 +78,13 @@ describe('a refusal', () => {
 
   it('waits in line like a comparison, so that a full queue does not tell them apart', async () => {
     const hasher = hasherOf(16);
-    jest.spyOn(bcrypt, 'compare').mockImplementation(() => new Promise(() => undefined));
-    for (let count = 0; count < 20; count += 1) void hasher.match('password', '$2b$16$hash').catch(() => undefined);
+    let release!: (matches: boolean) => void;
+    const compared = new Promise<boolean>((resolve) => (release = resolve));
+    jest.spyOn(bcrypt, 'compare').mockImplementation(() => compared);
+    const others = Array.from({ length: 20 }, () => hasher.match('password', '$2b$16$hash').catch(() => undefined));
     await expect(hasher.match('password', null)).rejects.toMatchObject({ type: 'busy' });
+    release(false);
+    await Promise.all(others);
   });
 
   it('is decided within its turn by what the caller knows of the account', async () => {

@@ -7,8 +7,11 @@ let answersAfter: number;
 let redis: { status: string; on: jest.Mock; set: jest.Mock; disconnect: jest.Mock };
 let breaker: CircuitBreaker;
 
+// An answer that no test waits for must not keep the process alive.
+const answer = () => sleep(answersAfter, undefined, { ref: false });
+
 beforeEach(() => {
-  redis = { status: 'ready', on: jest.fn(), set: jest.fn(() => sleep(answersAfter)), disconnect: jest.fn() };
+  redis = { status: 'ready', on: jest.fn(), set: jest.fn(answer), disconnect: jest.fn() };
   breaker = new CircuitBreaker(redis as unknown as Redis, createLogger('silent', null));
 });
 afterEach(() => breaker.stop());

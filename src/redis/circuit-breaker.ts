@@ -154,7 +154,7 @@ function whenUnanswered(milliseconds: number, late: () => void): () => void {
   let timer: NodeJS.Timeout | undefined;
   let turn: NodeJS.Immediate = setImmediate(() => {
     // Timers run before the poll phase, which reads answers; immediates run after it.
-    timer = setTimeout(() => (turn = setImmediate(late)), milliseconds);
+    timer = setTimeout(() => (turn = setImmediate(late)), milliseconds).unref();
   });
   return () => {
     clearImmediate(turn);

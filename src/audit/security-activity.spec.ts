@@ -25,11 +25,14 @@ const NOT_LISTED = [
 
 /** Of no user, or of one that is gone. */
 const ABOUT_NO_USER = [
+  'account.purged',
   'service.created',
   'service.previous_token_revoked',
   'service.revoked',
   'service.rotated',
-].concat(['account.purged', 'signing_key.rotated', 'user.deleted']);
+  'signing_key.rotated',
+  'user.deleted',
+];
 
 const source = path.resolve(__dirname, '..');
 const recorded = readdirSync(source, { recursive: true, encoding: 'utf8' })

@@ -105,11 +105,12 @@ export class AccessTokens {
     const { id, email, name, role } = user;
     const iat = Math.floor(Date.now() / 1000);
     const expiresIn = Math.min(this.settings.accessSeconds, sessionSeconds);
-    const person = { sub: id, user_id: id, email, name, role };
-    const claims = { ...person, sid: sessionId, auth_time: authTime, amr, acr, iat, exp: iat + expiresIn };
+    const exp = iat + expiresIn;
+    // Sorted by name, as `boundText` has them: sorting here would cost three times the MAC.
+    const claims = { acr, amr, auth_time: authTime, email, exp, iat, name, role, sid: sessionId, sub: id, user_id: id };
     if (this.settings.algorithm === 'ES256')
       return { token: this.signingKeys.sign({ iss: this.issuer, ...claims, jti: randomUUID() }), expiresIn };
-    const jti = this.ring.sign(PURPOSE, boundText(claims)).toString('base64url');
+    const jti = this.ring.sign(PURPOSE, JSON.stringify(claims)).toString('base64url');
     return { token: this.jwt.sign({ ...claims, jti }), expiresIn };
   }
 

@@ -19,7 +19,7 @@ function bearer(header: string | undefined): string | null {
 @Injectable()
 export class JwtGuard implements CanActivate {
   // Cached, because reading decorators costs as much as checking a known token.
-  private readonly publicHandlers = new Map<unknown, boolean>();
+  private readonly routes = new Map<unknown, { isPublic: boolean; access: ServiceAccess | undefined }>();
 
   constructor(
     private readonly reflector: Reflector,
@@ -29,10 +29,10 @@ export class JwtGuard implements CanActivate {
   ) {}
 
   async canActivate(host: ExecutionContext): Promise<boolean> {
-    if (this.isPublic(host)) return true;
+    const { isPublic, access } = this.routes.get(host.getHandler()) ?? this.readDecorators(host);
+    if (isPublic) return true;
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const token = bearer(request.headers.authorization);
-    const access = this.reflector.get<ServiceAccess | undefined>(SERVICE_ACCESS, host.getHandler());
     if (access && token?.startsWith(SERVICE_TOKEN_PREFIX)) {
       request.service = await this.services.authenticate(token, access.scope, request.context);
       return true;
@@ -43,14 +43,14 @@ export class JwtGuard implements CanActivate {
     return true;
   }
 
-  private isPublic(host: ExecutionContext): boolean {
+  private readDecorators(host: ExecutionContext): { isPublic: boolean; access: ServiceAccess | undefined } {
     const handler = host.getHandler();
-    let found = this.publicHandlers.get(handler);
-    if (found === undefined) {
-      found = this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [handler, host.getClass()]) === true;
-      this.publicHandlers.set(handler, found);
-    }
-    return found;
+    const route = {
+      isPublic: this.reflector.getAllAndOverride<boolean>(IS_PUBLIC, [handler, host.getClass()]) === true,
+      access: this.reflector.get<ServiceAccess | undefined>(SERVICE_ACCESS, handler),
+    };
+    this.routes.set(handler, route);
+    return route;
   }
 
   /** @throws AppError `unauthenticated` */

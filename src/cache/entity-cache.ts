@@ -1,6 +1,7 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { afterCommit } from '../database/transaction.js';
 import { cacheReads } from '../common/logging/metrics.js';
+import { DecodedEntries } from '../redis/decoded-entries.js';
 import type { CacheStore } from './cache-store.js';
 
 /** After a slower read the store is asked for nothing more. */
@@ -13,6 +14,7 @@ export const entryKey = (name: string, userId: string) => `user:${name}:${userId
  * cache-manager's Redis store revives strings that look like functions.
  */
 export class EntityCache<T> {
+  private readonly decoded = new DecodedEntries<T>();
   private readonly changes = new WeakMap<QueryRunner, Map<string, () => T | null>>();
 
   constructor(
@@ -31,12 +33,17 @@ export class EntityCache<T> {
     const cached = await this.store?.get(key);
     const took = performance.now() - started;
     cacheReads.add(this.name, cached === undefined ? 'bypass' : cached === null ? 'miss' : 'hit');
-    if (typeof cached === 'string') return JSON.parse(cached) as T;
+    if (typeof cached === 'string') return this.decoded.get(key, cached) ?? this.decode(key, cached);
     // The lease comes before the query: a change that the query does not see ends the lease.
     const lease = cached === null && took < SLOW_READ_MS ? await this.store!.acquireLease(key) : null;
     const value = await load(lease !== null);
     if (lease && value !== null) await this.store!.setWithLease(key, lease, JSON.stringify(value), this.ttlMs);
     return value;
+  }
+
+  /** Frozen, because later requests get the same object. */
+  private decode(key: string, text: string): T {
+    return this.decoded.set(key, text, JSON.parse(text, (_, value: unknown) => Object.freeze(value)) as T);
   }
 
   /**

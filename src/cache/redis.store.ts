@@ -3,7 +3,8 @@ import { redisInsStore, type RedisStore as Reader } from 'cache-manager-ioredis-
 import type { Redis } from 'ioredis';
 import type { Logger } from '../common/logging/logger.js';
 import { CircuitBreaker, RedisUnavailable } from '../redis/circuit-breaker.js';
-import type { EntrySigner } from '../redis/entry-signer.js';
+import { DecodedEntries } from '../redis/decoded-entries.js';
+import type { EntrySigner, SignedValue } from '../redis/entry-signer.js';
 import type { CacheStore, CacheToken } from './cache-store.js';
 import * as entries from './redis-entry.js';
 
@@ -19,7 +20,9 @@ const RETRY_MS = 1000;
  * retry succeeds. A lost connection makes the generation pending, since Redis may come back with older data.
  */
 export class RedisStore implements CacheStore {
-  private readonly reader: Reader;
+  // cache-manager only parses what a request has read with one MGET; all writes go through the scripts.
+  private readonly parser: Reader = redisInsStore({ get: async (text: string) => text } as unknown as Redis);
+  private readonly decoded = new DecodedEntries<SignedValue & { prefix: string }>();
   /** By key, the own locks that may still stand there. A retry that succeeds removes only the array that it started with. */
   private readonly pendingInvalidations = new Map<string, string[]>();
   private retry: NodeJS.Timeout | undefined;
@@ -31,26 +34,20 @@ export class RedisStore implements CacheStore {
     private readonly logger: Logger,
     private readonly onInvalidationFailed: (keys: string[]) => Promise<void>,
   ) {
-    // cache-manager only reads; all writes go through the scripts.
-    this.reader = redisInsStore({ get: (key: string) => breaker.get(key) } as unknown as Redis);
     breaker.redis!.on('close', () => this.addPending(entries.GENERATION_KEY));
     breaker.redis!.on('ready', () => void this.reconcile());
   }
 
   async get(key: string): Promise<string | null | undefined> {
     if ([key, entries.GENERATION_KEY].some((name) => this.pendingInvalidations.has(name))) return undefined;
-    const reads = Promise.all([this.reader.get<unknown>(key), this.breaker.get(entries.GENERATION_KEY)]);
-    const found = await reads.catch((error: unknown) => {
-      // cache-manager throws on an entry that is not JSON; that is a miss.
-      if (error instanceof SyntaxError) return [null, null] as const;
-      this.report(error);
-      return null;
-    });
-    if (found === null) return undefined;
-    const [entry, generation] = found;
-    if (typeof entry !== 'string' || generation === null) return null;
+    const reads = Promise.all([this.breaker.get(key), this.breaker.get(entries.GENERATION_KEY)]);
+    const found = await reads.catch((error: unknown) => this.report(error));
+    if (!found) return undefined;
+    const [text, generation] = found;
+    if (text === null || generation === null) return null;
     const prefix = entries.valuePrefix(generation);
-    return entry.startsWith(prefix) ? this.signer.verify(key, entry.slice(prefix.length)) : null;
+    const entry = this.decoded.get(key, text) ?? (await this.decode(key, text, prefix));
+    return entry?.prefix === prefix && entry.expiresAt > Date.now() ? entry.value : null;
   }
 
   async acquireLease(key: string): Promise<CacheToken | null> {
@@ -84,6 +81,15 @@ export class RedisStore implements CacheStore {
   /** Without its key the generation is over; the next lease or lock starts another. */
   invalidateAll(): void {
     void this.invalidate([entries.GENERATION_KEY]);
+  }
+
+  /** @returns null for a lease, a lock, a value of another generation or release, and an entry with a wrong MAC */
+  private async decode(key: string, text: string, prefix: string): Promise<(SignedValue & { prefix: string }) | null> {
+    // cache-manager throws on what is not JSON.
+    const entry = await this.parser.get<unknown>(text).catch(() => null);
+    if (typeof entry !== 'string' || !entry.startsWith(prefix)) return null;
+    const signed = this.signer.decode(key, entry.slice(prefix.length));
+    return signed && this.decoded.set(key, text, { ...signed, prefix });
   }
 
   private addPending(key: string, ...locks: string[]): void {

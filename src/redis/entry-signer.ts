@@ -1,11 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { KeyRing } from '../crypto/key-ring.js';
 
-/** About a kilobyte each. */
-const MAX_VERIFIED_ENTRIES = 5000;
 /** 32 bytes in base64url, and the space after it. */
 const MAC_CHARS = 44;
 const PURPOSE = 'redis-entry';
+
+export interface SignedValue {
+  value: string;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+}
 
 /**
  * Authenticates entries of Redis as `<MAC> <expiry> <value>`. The MAC covers the key, so that an entry cannot be moved to
@@ -13,9 +17,6 @@ const PURPOSE = 'redis-entry';
  */
 @Injectable()
 export class EntrySigner {
-  // Entries are read again and again, and comparing strings costs a tenth of the MAC.
-  private readonly verified = new Map<string, string>();
-
   constructor(private readonly ring: KeyRing) {}
 
   /** @param expiresAt milliseconds since 1970 */
@@ -24,19 +25,17 @@ export class EntrySigner {
     return `${this.ring.sign(PURPOSE, `${key}\n${body}`).toString('base64url')} ${body}`;
   }
 
-  /** @returns the value; null if the MAC is wrong for this key or the entry has expired */
-  verify(key: string, entry: string, now = Date.now()): string | null {
+  /** @returns null if the MAC is wrong for this key; the caller checks the expiry */
+  decode(key: string, entry: string): SignedValue | null {
     const valueStart = entry.indexOf(' ', MAC_CHARS) + 1;
-    if (valueStart === 0 || !(Number(entry.slice(MAC_CHARS, valueStart - 1)) > now)) return null;
-    if (this.verified.get(key) !== entry && !this.verifyMac(key, entry)) return null;
-    return entry.slice(valueStart);
+    const mac = Buffer.from(entry.slice(0, MAC_CHARS), 'base64url');
+    if (valueStart === 0 || !this.ring.verify(PURPOSE, `${key}\n${entry.slice(MAC_CHARS)}`, mac)) return null;
+    return { value: entry.slice(valueStart), expiresAt: Number(entry.slice(MAC_CHARS, valueStart - 1)) };
   }
 
-  private verifyMac(key: string, entry: string): boolean {
-    const given = Buffer.from(entry.slice(0, MAC_CHARS), 'base64url');
-    if (!this.ring.verify(PURPOSE, `${key}\n${entry.slice(MAC_CHARS)}`, given)) return false;
-    this.verified.set(key, entry);
-    if (this.verified.size > MAX_VERIFIED_ENTRIES) this.verified.delete(this.verified.keys().next().value!);
-    return true;
+  /** @returns the value; null if the MAC is wrong for this key or the entry has expired */
+  verify(key: string, entry: string): string | null {
+    const signed = this.decode(key, entry);
+    return signed && signed.expiresAt > Date.now() ? signed.value : null;
   }
 }

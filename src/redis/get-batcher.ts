@@ -13,11 +13,11 @@ export class GetBatcher {
 
   constructor(private readonly mget: (keys: string[]) => Promise<(string | null)[]>) {}
 
-  async get(key: string): Promise<string | null> {
+  get(key: string): Promise<string | null> {
     const { positions, values } = (this.batch ??= this.startBatch());
     const position = positions.get(key) ?? positions.size;
     positions.set(key, position);
-    return (await values)[position]!;
+    return values.then((all) => all[position]!);
   }
 
   private startBatch(): Batch {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, OnApplicationShutdown } from '@nestjs/common';
 import { CircuitBreaker, RedisUnavailable } from '../redis/circuit-breaker.js';
-import { EntrySigner } from '../redis/entry-signer.js';
+import { DecodedEntries } from '../redis/decoded-entries.js';
+import { EntrySigner, SignedValue } from '../redis/entry-signer.js';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { cacheReads } from '../common/logging/metrics.js';
@@ -43,6 +44,7 @@ export class SessionCache implements OnApplicationShutdown {
   private recentlyRevoked = new Set<string>();
   private earlierRevoked = new Set<string>();
   private trustedFrom = 0;
+  private readonly decoded = new DecodedEntries<SignedValue>();
   private readonly rotationTimer = setInterval(() => this.rotateRevoked(), RECENTLY_REVOKED_SECONDS * 1000).unref();
 
   constructor(
@@ -109,14 +111,21 @@ export class SessionCache implements OnApplicationShutdown {
 
   private validateEntry(entry: string, sessionId: string, userId: string): Role | 'revoked' | null {
     // Redis' TTL is not enough: the TTL of a delayed write starts late.
-    const value = this.signer.verify(key(sessionId), entry, this.listener.now());
-    if (value === null || value === REVOKED) return value;
+    const signed = this.decoded.get(sessionId, entry) ?? this.decode(sessionId, entry);
+    if (!signed || signed.expiresAt <= this.listener.now()) return null;
+    const { value } = signed;
+    if (value === REVOKED) return value;
     const [owner, role, asOf] = value.split(' ');
     const { since } = this.listener;
     // Checked again: during the read the connection may have broken or the revocation arrived.
     if (since === null || this.isRecentlyRevoked(sessionId, userId)) return null;
     if (Number(asOf) < Math.max(since, this.trustedFrom)) return null;
     return owner === userId ? (role as Role) : null;
+  }
+
+  private decode(sessionId: string, entry: string): SignedValue | null {
+    const signed = this.signer.decode(key(sessionId), entry);
+    return signed && this.decoded.set(sessionId, entry, signed);
   }
 
   private addRevoked(id: string): void {

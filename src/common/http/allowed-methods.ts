@@ -21,9 +21,9 @@ export class AllowedMethods {
     });
   }
 
-  /** A fixed path such as /users/batch is not an id of /users/:id, for any method. */
-  private isShadowed({ url, routeOptions }: FastifyRequest): boolean {
-    return routeOptions.url?.includes('/:') === true && this.methods.has(pathOf(url));
+  /** A fixed path such as /users/batch is not an id of /users/:id, for any method. The CORS plugin answers OPTIONS. */
+  private isShadowed({ url, method }: FastifyRequest): boolean {
+    return method !== 'OPTIONS' && this.methods.get(pathOf(url))?.has(method) === false;
   }
 
   /** `method_not_allowed`, or `not_found` if the path has no methods. */

@@ -17,9 +17,10 @@ export function useBodyDeadlines(fastify: FastifyInstance, maxBodyMs: number, li
   lifecycle.onDraining(() => {
     for (const shorten of arriving) shorten(MAX_DRAINING_BODY_MS);
   });
-  fastify.addHook('onRequest', ({ raw, headers, routeOptions }, reply, done) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const { raw, headers } = request;
     if (headers['transfer-encoding'] === undefined && !Number(headers['content-length'])) return done();
-    const { config } = routeOptions;
+    const { config } = request.routeOptions;
     const allowedMs = config.multipart || config.streamedBytes ? MAX_UPLOAD_MS : maxBodyMs;
     const refuse = () => {
       if (raw.complete || reply.sent) return;

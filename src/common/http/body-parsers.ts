@@ -71,7 +71,7 @@ export function useBodyParsers(
   });
   fastify.addHook('preParsing', (request, _reply, payload, done) => {
     const isJson = /^application\/json\b/i.test(request.headers['content-type'] ?? '');
-    if (!request.routeOptions.config.streamedBytes || !isJson) return done(null, payload);
+    if (!isJson || !request.routeOptions.config.streamedBytes) return done(null, payload);
     request.streamedBody = payload;
     // The parser gets an empty body, which counts as long as the header says.
     const length = Number(request.headers['content-length']);

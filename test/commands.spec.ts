@@ -98,9 +98,13 @@ describe('commands', () => {
         .map((name) => `${folder}/${name.slice(0, -3)}`);
     const known = new Set(commands.map((command) => command.split(' ')[0]));
     expect(
-      [...inFolder('scripts'), ...inFolder('bench'), 'test/chaos/run', 'test/thief/run'].filter(
-        (file) => !known.has(file),
-      ),
+      [
+        ...inFolder('scripts'),
+        ...inFolder('bench'),
+        ...inFolder('test/checks'),
+        'test/chaos/run',
+        'test/thief/run',
+      ].filter((file) => !known.has(file)),
     ).toEqual([]);
   });
 

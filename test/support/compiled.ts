@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const FOLDERS = ['src', 'scripts', 'migrations', 'bench', 'test/support', 'test/chaos', 'test/thief'];
+const FOLDERS = ['src', 'scripts', 'migrations', 'bench', 'test/support', 'test/chaos', 'test/checks', 'test/thief'];
 
 /**
  * A folder with the sources as JavaScript, for specs that start processes: all of them take half a second here, and several in

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
-import { prepareBench } from './lib/arguments.js';
-import { freePorts } from '../scripts/services/tools.js';
+import { prepareBench } from '../../bench/lib/arguments.js';
+import { freePorts } from '../../scripts/services/tools.js';
 
 const GENERATOR = 'org.openapitools:openapi-generator-cli:7.15.0:jar';
 const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy';

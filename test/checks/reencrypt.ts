@@ -3,16 +3,16 @@ import { spawn } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { Client } from 'pg';
-import { readEncryptionKeys } from '../src/config/settings.auth.js';
-import { EnvReader } from '../src/config/env-reader.js';
-import { FieldCipher } from '../src/crypto/field-cipher.js';
-import { numberOption, withDefault } from '../scripts/lib/arguments.js';
-import { prepareBench } from './lib/arguments.js';
-import { BenchMember, createMembers } from './lib/members.js';
-import { createStage } from './lib/stage.js';
+import { readEncryptionKeys } from '../../src/config/settings.auth.js';
+import { EnvReader } from '../../src/config/env-reader.js';
+import { FieldCipher } from '../../src/crypto/field-cipher.js';
+import { numberOption, withDefault } from '../../scripts/lib/arguments.js';
+import { prepareBench } from '../../bench/lib/arguments.js';
+import { BenchMember, createMembers } from '../../bench/lib/members.js';
+import { createStage } from '../../bench/lib/stage.js';
 
 const { people: PEOPLE } = prepareBench({
-  call: 'npm run bench:reencrypt --',
+  call: 'npm run check:reencrypt --',
   does:
     'keys:reencrypt, killed twice while members change their profiles through the service\n' +
     '  Exit code 1 where a value ends up under the old key, is not what its owner last wrote, or does not decrypt.',

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { numberOption, withDefault } from '../scripts/lib/arguments.js';
-import { prepareBench } from './lib/arguments.js';
+import { numberOption, withDefault } from '../../scripts/lib/arguments.js';
+import { prepareBench } from '../../bench/lib/arguments.js';
 
 const { users } = prepareBench({
-  call: 'npm run bench:import --',
+  call: 'npm run check:import --',
   does:
     'npm run import of a SQLite file, killed twice, resumed, and run once more\n' +
     '  Exit code 1 where a user is missing, doubled or differs from the file, or where the last run changes anything.',
@@ -18,8 +18,8 @@ const { users } = prepareBench({
 const KILLS = [0.35, 0.65];
 const POLL_MS = 50;
 
-const { startServices } = await import('../scripts/services/index.js');
-const { countDifferences, writeCrowd } = await import('../test/support/old-service.js');
+const { startServices } = await import('../../scripts/services/index.js');
+const { countDifferences, writeCrowd } = await import('../support/old-service.js');
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-bench-import-'));
 // As root, PostgreSQL runs under another account, which needs access.
 chmodSync(folder, 0o755);

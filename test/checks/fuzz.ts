@@ -7,10 +7,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
-import { numberOption, withDefault } from '../scripts/lib/arguments.js';
-import { prepareBench } from './lib/arguments.js';
-import { createMembers } from './lib/members.js';
-import { createStage } from './lib/stage.js';
+import { numberOption, withDefault } from '../../scripts/lib/arguments.js';
+import { prepareBench } from '../../bench/lib/arguments.js';
+import { createMembers } from '../../bench/lib/members.js';
+import { createStage } from '../../bench/lib/stage.js';
 
 /** Some requests revoke their session, so each one uses a new session. */
 const SESSION_ROWS = 20_000;
@@ -43,7 +43,12 @@ try {
     stdio: 'inherit',
     // It writes files to the working folder.
     cwd: folder,
-    env: { ...process.env, SCHEMATHESIS_HOOKS: 'sessions', PYTHONPATH: resolve('bench/fuzz'), FUZZ_TOKENS: tokens },
+    env: {
+      ...process.env,
+      SCHEMATHESIS_HOOKS: 'sessions',
+      PYTHONPATH: resolve('test/checks/fuzz'),
+      FUZZ_TOKENS: tokens,
+    },
   });
   [process.exitCode] = (await once(run, 'exit')) as [number];
 } finally {

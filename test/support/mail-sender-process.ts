@@ -7,7 +7,7 @@ import { NotificationListener } from '../../src/database/notification-listener.j
 import { MailQueue } from '../../src/mail/mail-queue.js';
 import { MailSender } from '../../src/mail/mail-sender.js';
 
-/** A process that only sends mail, for `bench:mail-kills`; it ends with its parent. */
+/** A process that only sends mail, for `check:mail-kills`; it ends with its parent. */
 const quiet = () => undefined;
 const logger = { debug: quiet, info: quiet, warn: quiet, error: console.error } as unknown as Logger;
 const settings = readSettings(process.env);

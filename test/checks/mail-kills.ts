@@ -8,19 +8,19 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SMTPServer } from 'smtp-server';
 import { DataSource } from 'typeorm';
-import { migrations } from '../migrations/index.js';
-import { numberOption, readArguments, withDefault } from '../scripts/lib/arguments.js';
-import { runCommand } from '../scripts/lib/command.js';
-import type { Logger } from '../src/common/logging/logger.js';
-import { readSettings } from '../src/config/settings.js';
-import { FieldCipher } from '../src/crypto/field-cipher.js';
-import { runInTransaction } from '../src/database/transaction.js';
-import { startEmbeddedPostgres } from '../src/dev/embedded-postgres.js';
-import { MailQueue } from '../src/mail/mail-queue.js';
-import { addressTakenMail } from '../src/mail/messages.js';
+import { migrations } from '../../migrations/index.js';
+import { numberOption, readArguments, withDefault } from '../../scripts/lib/arguments.js';
+import { runCommand } from '../../scripts/lib/command.js';
+import type { Logger } from '../../src/common/logging/logger.js';
+import { readSettings } from '../../src/config/settings.js';
+import { FieldCipher } from '../../src/crypto/field-cipher.js';
+import { runInTransaction } from '../../src/database/transaction.js';
+import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.js';
+import { MailQueue } from '../../src/mail/mail-queue.js';
+import { addressTakenMail } from '../../src/mail/messages.js';
 
 const COMMAND = {
-  call: 'npm run bench:mail-kills --',
+  call: 'npm run check:mail-kills --',
   does: 'kills senders (SIGKILL) while mails are queued, and counts lost and doubled mails at a real SMTP listener',
   options: {
     kills: withDefault(numberOption('how many', 1, 10_000), 100),
@@ -65,7 +65,7 @@ async function measure(kills: number, count: number, lease: number): Promise<boo
   const database = new DataSource({ type: 'postgres', url: postgres.url, migrations, poolSize: 3 });
   const children = new Set<ChildProcess>();
   const start = async () => {
-    const child = fork(path.resolve('bench/lib/mail-sender-process.ts'), [String(lease)], {
+    const child = fork(path.resolve('test/support/mail-sender-process.ts'), [String(lease)], {
       env: { PATH: process.env.PATH, ...values },
       execArgv: ['--import', '@swc-node/register/esm-register'],
     });
@@ -129,7 +129,7 @@ async function measure(kills: number, count: number, lease: number): Promise<boo
   }
 }
 
-await runCommand('bench:mail-kills', async () => {
+await runCommand('check:mail-kills', async () => {
   const { kills, senders, lease } = readArguments(COMMAND);
   return (await measure(kills, senders, lease)) ? 0 : 1;
 });

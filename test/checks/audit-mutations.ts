@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
-import { migrations } from '../migrations/index.js';
-import { numberOption, readArguments, textOption, withDefault } from '../scripts/lib/arguments.js';
-import { runCommand } from '../scripts/lib/command.js';
-import { Random } from '../scripts/seed/random.js';
-import { startEmbeddedPostgres } from '../src/dev/embedded-postgres.js';
-import { AuditMutator, Mutation, MUTATIONS } from '../test/support/audit-mutations.js';
-import { auditVerifierMissing } from '../test/support/audit-verifier.js';
-import { createWitnessedAudit, verifyTwice } from '../test/support/witnessed-audit.js';
+import { migrations } from '../../migrations/index.js';
+import { numberOption, readArguments, textOption, withDefault } from '../../scripts/lib/arguments.js';
+import { runCommand } from '../../scripts/lib/command.js';
+import { Random } from '../../scripts/seed/random.js';
+import { startEmbeddedPostgres } from '../../src/dev/embedded-postgres.js';
+import { AuditMutator, Mutation, MUTATIONS } from '../support/audit-mutations.js';
+import { auditVerifierMissing } from '../support/audit-verifier.js';
+import { createWitnessedAudit, verifyTwice } from '../support/witnessed-audit.js';
 
 const COMMAND = {
-  call: 'npm run bench:audit-mutations --',
+  call: 'npm run check:audit-mutations --',
   does: 'changes a signed audit in many ways, and counts what audit:verify and the independent verifier find',
   options: {
     mutations: withDefault(numberOption('how many', 1, 100_000), 1000),
@@ -64,7 +64,7 @@ async function measure(mutations: number, seed: string): Promise<boolean> {
   return total[1] === mutations && total[2] === mutations;
 }
 
-await runCommand('bench:audit-mutations', async () => {
+await runCommand('check:audit-mutations', async () => {
   const { mutations, seed } = readArguments(COMMAND);
   return (await measure(mutations, seed)) ? 0 : 1;
 });

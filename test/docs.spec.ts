@@ -17,6 +17,17 @@ it('the OpenAPI document passes the recommended rules of a public linter', async
   expect(String(stdout).split('\n').filter(Boolean)).toEqual([]);
 });
 
+it('describes every field of a form as text: generators make clients that do not compile of others', async () => {
+  const { body: document } = await service.get('/docs-json');
+  const forms = Object.values<any>(document.paths)
+    .flatMap((item) => Object.values<any>(item))
+    .flatMap(({ requestBody }) => requestBody?.content?.['application/x-www-form-urlencoded'] ?? [])
+    .map(({ schema }) => document.components.schemas[schema.$ref.split('/').pop()]);
+  expect(forms.length).toBeGreaterThan(2);
+  const fields = forms.flatMap(({ properties }) => Object.entries<any>(properties));
+  expect(fields.filter(([, { type, additionalProperties }]) => type !== 'string' || additionalProperties)).toEqual([]);
+});
+
 it('documents the errors of bodies, accounts and the database for each route', async () => {
   const { body } = await service.get('/docs-json');
   const errorsOf = (method: string, path: string) =>

@@ -4,6 +4,7 @@ import { prepareBench } from '../../bench/lib/arguments.js';
 import { campaign } from './campaign.js';
 import { failed, statusTable, toTable } from './report.js';
 import { kafkaDown } from './scenarios/kafka-down.js';
+import { mailKills } from './scenarios/mail-kills.js';
 import { postgresPromoted } from './scenarios/postgres-promoted.js';
 import { postgresReadonly } from './scenarios/postgres-readonly.js';
 import { redisDemoted } from './scenarios/redis-demoted.js';
@@ -16,6 +17,7 @@ import { createStage, NoServers, type Stage } from './stage.js';
 
 const SCENARIOS: Record<string, Scenario> = {
   'kafka-down': kafkaDown,
+  'mail-kills': mailKills,
   'postgres-readonly': postgresReadonly,
   'redis-demoted': redisDemoted,
   'redis-frozen': redisFrozen,

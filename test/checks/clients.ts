@@ -22,7 +22,7 @@ prepareBench({
   options: {},
 });
 
-const root = path.resolve(import.meta.dirname, '..');
+const root = path.resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-clients-'));
 const at = (...parts: string[]) => path.join(folder, ...parts);
 const document = at('openapi.json');

@@ -7,7 +7,7 @@ import { pendingSignIn, type Population } from './members.js';
 import { type Answer, ask, type Scene } from './scene.js';
 
 /** Texts of one place that are tried at each door: enough to meet each kind of row. */
-const MAX_TEXTS_ENTRIES = 8;
+const MAX_TEXTS_ENTRIES = 12;
 const MAX_FORGED_ROWS = 200;
 const NEW_PASSWORD = 'a password of the thief 81';
 

@@ -119,7 +119,8 @@ const confirmAddress = ({ database }: Scene, { id }: Member) =>
 
 /** The first step of a sign-in. @returns its `mfa_token` */
 export async function pendingSignIn(scene: Scene, { email, password }: Member): Promise<string> {
-  const { body } = await ask(scene, 'POST', '/auth/login', { body: { email, password } });
-  if (!body.mfa_token) throw new Error('a sign-in asks for no second factor');
+  const { status, body } = await ask(scene, 'POST', '/auth/login', { body: { email, password } });
+  if (!body.mfa_token)
+    throw new Error(`a sign-in asks for no second factor: ${status} ${String(body.error?.type ?? body.type)}`);
   return body.mfa_token as string;
 }

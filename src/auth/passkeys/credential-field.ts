@@ -7,7 +7,7 @@ import { OptionalField } from '../../common/dto/text-fields.js';
 /** The JSON of a WebAuthn credential (WebAuthn Level 3 §5.1), checked where it is used. */
 export function CredentialField(required = true) {
   const description = '`PublicKeyCredential.toJSON()` of the browser';
-  return applyDecorators(ApiProperty({ type: Object, additionalProperties: true, description, required }), IsObject());
+  return applyDecorators(ApiProperty({ type: Object, description, required }), IsObject());
 }
 
 /** Of a request that has another proof as well. */
@@ -23,4 +23,10 @@ function parseJson(value: unknown): unknown {
 }
 
 /** For a field of the name in a form: the same as JSON, or empty. */
-export const CredentialInForm = () => Transform(({ value }) => parseJson(value));
+export function CredentialInForm() {
+  const description = 'JSON text of `PublicKeyCredential.toJSON()` of the browser, or empty';
+  return applyDecorators(
+    ApiProperty({ type: String, description, required: false }),
+    Transform(({ value }) => parseJson(value)),
+  );
+}

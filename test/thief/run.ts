@@ -43,10 +43,11 @@ async function robbery(services: Services, weakness: Weakness | null, members: n
     const population = await populate(scene, members);
     const loot = await steal(scene);
     return [
+      // First, because a stolen reset link replaces the password that it needs.
+      await attempts.answerFactors(scene, population),
       ...(await attempts.replayTexts(scene, loot)),
       await attempts.forgeAccessTokens(scene),
       await attempts.computeRefreshTokens(scene),
-      await attempts.answerFactors(scene, population),
       await attempts.forgePasskeys(scene),
       await attempts.moveCiphertexts(scene, population),
       // Last, because each ends a session.

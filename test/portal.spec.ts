@@ -1,5 +1,6 @@
+import { provenMember } from './support/accounts.js';
 import { type Member, TestApp, uniqueEmail } from './support/app.js';
-import { linkIn, mailTo } from './support/mailbox.js';
+import { linkIn, mailedToken, mailTo } from './support/mailbox.js';
 
 let service: TestApp;
 let admin: Member;
@@ -151,6 +152,24 @@ describe('the portal', () => {
     const token = linkIn(notice).searchParams.get('token');
     expect((await service.post('/auth/account/not-me', { token })).status).toBe(204);
     expect((await get(`/users?search=${member.email}`)).users).toHaveLength(1);
+  });
+
+  it('refuses the former address that a form opened before the change still holds', async () => {
+    const member = await provenMember(service);
+    const {
+      users: [form],
+    } = await get(`/users?search=${member.email}`);
+    const next = uniqueEmail();
+    await service.post('/auth/email/change', { email: next, password: member.password }, member.access);
+    const token = await mailedToken(next, 'email_change');
+    expect((await service.post('/auth/email/verify', { token }, member.access)).status).toBe(204);
+    const stale = { ...form, name: 'New Name' };
+    expect(refusal(await service.put(`/users/${member.id}`, stale, admin.access))).toEqual([400, 'validation_failed']);
+    expect((await service.get('/users/profile', member.access)).body).toMatchObject({ email: next, name: form.name });
+    const { status, body } = await service.put(`/users/${member.id}`, { ...stale, email: next }, admin.access);
+    expect([status, body]).toEqual([200, { ...stale, email: next }]);
+    const purpose = { email: member.email, reason: 'asked for it by phone' };
+    expect((await service.put(`/admin/users/${member.id}/email`, purpose, admin.access)).status).toBe(200);
   });
 
   it('deletes a user for good', async () => {

@@ -1,9 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { AdminReads } from '../admin/admin-reads.js';
 import { AdminAction, UserChangesService } from '../admin/user-changes.service.js';
 import { ExpiringValue } from '../common/concurrency/expiring-value.js';
 import { AppError } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
+import { requireEmail } from '../users/email.js';
+import { listFormerEmails } from '../users/former-emails.js';
 import { findUserPage } from '../users/list/user-pages.js';
 import { readUserStats } from '../users/list/user-stats.js';
 import { UsersService } from '../users/users.service.js';
@@ -32,6 +35,7 @@ export class PortalUsersService {
   private readonly stats = new ExpiringValue(STATS_AGE_MS, () => this.readStats());
 
   constructor(
+    private readonly database: DataSource,
     private readonly reads: AdminReads,
     private readonly users: UsersService,
     private readonly changes: UserChangesService,
@@ -57,12 +61,13 @@ export class PortalUsersService {
   async update(id: string, body: UpdatePortalUserBody, actor: Principal, context: RequestContext): Promise<PortalUser> {
     const current = toPortalUser(await this.users.get(id));
     for (const field of ['id', 'createdAt'] as const)
-      if (body[field] !== undefined && body[field] !== current[field]) {
-        const details = [{ field, rule: 'mismatch' as const, message: `${field} cannot be changed here` }];
-        throw new AppError('validation_failed', { details });
-      }
+      if (body[field] !== undefined && body[field] !== current[field])
+        throw mismatch(field, `${field} cannot be changed here`);
     const { name, industry, status } = body;
     const email = body.email === current.email ? undefined : body.email;
+    // The portal sends whole users: a form opened before a change of address still holds the former one.
+    if (email && (await this.isFormerEmail(id, email)))
+      throw mismatch('email', 'email is a former address of the user');
     const isActive = status && status === 'active';
     return toPortalUser(
       await this.changes.update(id, { name, industry, isActive, email }, { actor, reason: REASON, context }),
@@ -90,6 +95,11 @@ export class PortalUsersService {
     return result;
   }
 
+  private async isFormerEmail(userId: string, address: string): Promise<boolean> {
+    const email = requireEmail(address);
+    return (await listFormerEmails(this.database.manager, userId)).some((former) => former.email === email);
+  }
+
   private page(query: PortalFilterQuery, offset: number, limit: number) {
     const request = { filter: toUserFilter(query), sort: NEWEST_FIRST, after: null, offset, limit };
     return this.reads.run((tx) => findUserPage(tx, request));
@@ -103,4 +113,8 @@ export class PortalUsersService {
       byStatus: { active, inactive },
     };
   }
+}
+
+function mismatch(field: string, message: string): AppError {
+  return new AppError('validation_failed', { details: [{ field, rule: 'mismatch', message }] });
 }

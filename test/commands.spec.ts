@@ -36,7 +36,7 @@ const commands = [
     .filter(([name]) => !TOOL.test(name))
     .map(([, line]) =>
       line
-        .replace(/^.*\b((?:bench|test\/(?:chaos|thief))\/\S+)\.ts/, '$1')
+        .replace(/^.*\b((?:bench|test\/(?:chaos|checks|thief))\/\S+)\.ts/, '$1')
         .replace(/^node scripts\/run\.mjs /, 'scripts/'),
     ),
   ...WITHOUT_SCRIPT.map((name) => `scripts/${name}`),

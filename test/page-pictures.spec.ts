@@ -1,18 +1,17 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { freePorts } from '../scripts/services/tools.js';
 import { provenMember } from './support/accounts.js';
 import { TestApp, uniqueEmail } from './support/app.js';
-import { chromiumPath, describeWith } from './support/environment.js';
+import { addPasskey, Authenticator, signInOptions } from './support/authenticator.js';
+import { launchChromium, PictureFolder } from './support/chromium.js';
+import { describeWith } from './support/environment.js';
 import { addTotp, reauthenticateByTotp } from './support/factors.js';
 import { mailedToken, noticeToken } from './support/mailbox.js';
 
 const AXE = readFileSync(createRequire(__filename).resolve('axe-core/axe.min.js'), 'utf8');
-/** `PICTURES=docs/pictures npx jest test/page-pictures.spec.ts` renews those of the documentation. */
-const folder = process.env.PICTURES ?? mkdtempSync(path.join(tmpdir(), 'meetinity-pictures-'));
+const pictures = new PictureFolder();
 
 describeWith('chromium', 'the pages behind mailed links', () => {
   let service: TestApp;
@@ -21,10 +20,11 @@ describeWith('chromium', 'the pages behind mailed links', () => {
 
   beforeAll(async () => {
     const [port] = await freePorts(0);
-    service = await TestApp.start({ PUBLIC_BASE_URL: `http://127.0.0.1:${port}` });
+    // Browsers know no RP ID for an IP address.
+    const origin = `http://localhost:${port}`;
+    service = await TestApp.start({ PUBLIC_BASE_URL: origin });
     await service.app.listen(port!, '127.0.0.1');
-    browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox'] });
-    mkdirSync(folder, { recursive: true });
+    browser = await launchChromium();
     const fresh = await service.member({ email: 'ada@example.com' });
     paths.verify = `/auth/email/verify?token=${await mailedToken(fresh.email, 'email_verification')}`;
     await service.post('/auth/password/forgot', { email: fresh.email });
@@ -47,12 +47,24 @@ describeWith('chromium', 'the pages behind mailed links', () => {
     await service.post('/auth/email/change', { email: next }, access);
     await service.post('/auth/email/verify', { token: await mailedToken(next, 'email_change') }, access);
     paths.undo = `/auth/account/not-me?token=${await noticeToken('grace@example.com', 'email_changed')}`;
+    const [holder, authenticator] = [await provenMember(service), new Authenticator()];
+    await service.sql(`UPDATE users SET email = 'alan@example.com' WHERE id = $1`, [holder.id]);
+    await addPasskey(service, holder, authenticator, { clientData: { origin } });
+    const credential = authenticator.get(await signInOptions(service), { clientData: { origin } });
+    const { body } = await service.post('/auth/reauthenticate', { credential }, holder.access);
+    const change = { current_password: holder.password, new_password: 'another horse battery' };
+    await service.post('/auth/password/change', change, body.access_token);
+    paths['not-me-passkey'] = `/auth/account/not-me?token=${await noticeToken('alan@example.com', 'password_changed')}`;
+    // The page asks for a factor only where the account has no password.
+    await service.sql(`UPDATE users SET password_hash = NULL, password_proven_at = NULL WHERE id = $1`, [holder.id]);
+    await service.post('/auth/password/forgot', { email: 'alan@example.com' });
+    paths['reset-passkey'] = `/auth/password/reset?token=${await mailedToken('alan@example.com', 'password_reset')}`;
     paths.dead = '/auth/account/not-me?token=unknown';
   }, 60_000);
   afterAll(async () => {
     await browser.close();
     await service.stopAndDrop();
-    if (!process.env.PICTURES) rmSync(folder, { recursive: true });
+    pictures.remove();
   });
 
   async function open(name: string, locale: string, colorScheme: 'light' | 'dark'): Promise<Page> {
@@ -69,13 +81,14 @@ describeWith('chromium', 'the pages behind mailed links', () => {
   }
 
   it.each(
-    ['reset', 'verify', 'not-me', 'undo', 'dead'].flatMap((name) =>
+    ['reset', 'reset-passkey', 'verify', 'not-me', 'not-me-passkey', 'undo', 'dead'].flatMap((name) =>
       ['en', 'fr'].map((locale) => [name, locale] as const),
     ),
   )('%s in %s: axe-core finds nothing', async (name, locale) => {
     for (const scheme of locale === 'en' ? (['light', 'dark'] as const) : (['light'] as const)) {
       const page = await open(name, locale, scheme);
       expect(await page.evaluate('document.documentElement.lang')).toBe(locale);
+      expect(await page.locator('#passkey:visible').count()).toBe(name.endsWith('-passkey') ? 1 : 0);
       await page.evaluate(AXE);
       const { violations, passes } = await page.evaluate<{
         violations: { id: string; nodes: { html: string }[] }[];
@@ -83,8 +96,7 @@ describeWith('chromium', 'the pages behind mailed links', () => {
       }>('axe.run()');
       expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
       expect(passes.length).toBeGreaterThan(10);
-      if (scheme === 'light' && name !== 'dead')
-        await page.screenshot({ path: path.join(folder, `${name}-${locale}.png`) });
+      if (scheme === 'light' && name !== 'dead') await page.screenshot({ path: pictures.file(`${name}-${locale}`) });
       await page.context().close();
     }
   });

@@ -1,12 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { TestApp } from './support/app.js';
-import { chromiumPath, describeWith } from './support/environment.js';
+import { launchChromium, PictureFolder } from './support/chromium.js';
+import { describeWith } from './support/environment.js';
 
-/** `PICTURES=docs/pictures npx jest test/swagger-ui.spec.ts` renews those of the documentation. */
-const folder = process.env.PICTURES ?? mkdtempSync(path.join(tmpdir(), 'meetinity-swagger-'));
+const pictures = new PictureFolder();
 
 describeWith('chromium', 'Swagger UI', () => {
   let service: TestApp;
@@ -18,18 +15,17 @@ describeWith('chromium', 'Swagger UI', () => {
     service = await TestApp.start();
     await service.app.listen(0, '127.0.0.1');
     const { port } = service.app.getHttpServer().address() as { port: number };
-    browser = await chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox', '--disable-gpu'] });
+    browser = await launchChromium();
     page = await browser.newPage({ viewport: { width: 1100, height: 1000 } });
     page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
     page.on('pageerror', (error) => complaints.push(error.message));
-    mkdirSync(folder, { recursive: true });
     await page.goto(`http://127.0.0.1:${port}/docs`);
     await page.locator('.opblock').first().waitFor();
   }, 60_000);
   afterAll(async () => {
     await browser?.close();
     await service.stopAndDrop();
-    if (!process.env.PICTURES) rmSync(folder, { recursive: true });
+    pictures.remove();
   });
 
   const operation = (method: string, route: string) =>
@@ -44,7 +40,7 @@ describeWith('chromium', 'Swagger UI', () => {
     return (await status.first().textContent())!.trim();
   }
 
-  const picture = (name: string) => page.screenshot({ path: path.join(folder, `swagger-${name}.png`) });
+  const picture = (name: string) => page.screenshot({ path: pictures.file(`swagger-${name}`) });
 
   it('shows the groups of routes in the order of use', async () => {
     const { tags } = (await service.get('/docs-json')).body;

@@ -75,6 +75,29 @@ export const hashing: RowDefinition[] = [
     },
   },
   {
+    id: 'login-argon2id',
+    run: async (stage, { seconds }) => {
+      const kinds = ['argon2id', 'bcrypt'] as const;
+      const logins = await Promise.all(
+        kinds.map(async (kind) => {
+          const members = await createMembers({ ...stage.settings, passwordHash: kind }, 64, `login-${kind}`);
+          const service = await stage.service({ values: { PASSWORD_HASH: kind } });
+          let turn = 0;
+          const body = () => ({ email: members[turn++ % members.length]!.email, password: PASSWORD });
+          return { service, run: () => rateOf(() => post(`${service.url}/auth/login`, body()), CONNECTIONS, seconds) };
+        }),
+      );
+      const rates: [number, number][] = [];
+      for (let pair = 0; pair < PAIR_ATTEMPTS; pair += 1) rates.push([await logins[0]!.run(), await logins[1]!.run()]);
+      await Promise.all(logins.map(({ service }) => service.stop()));
+      const note = rates
+        .map(([argon2id, bcrypt]) => `${argon2id.toFixed(1)} against ${bcrypt.toFixed(1)}/s`)
+        .join('; ');
+      const ratios = rates.map(([argon2id, bcrypt]) => argon2id / bcrypt);
+      return [rowOfRatios(`POST /auth/login: argon2id ÷ bcrypt ${stage.settings.bcryptCost}`, ratios, 1, note)];
+    },
+  },
+  {
     id: 'register',
     run: async (stage, { seconds }) => {
       const service = await stage.service();

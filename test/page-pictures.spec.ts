@@ -96,7 +96,8 @@ describeWith('chromium', 'the pages behind mailed links', () => {
       }>('axe.run()');
       expect(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])).toEqual([]);
       expect(passes.length).toBeGreaterThan(10);
-      if (scheme === 'light' && name !== 'dead') await page.screenshot({ path: pictures.file(`${name}-${locale}`) });
+      if (scheme === 'light' && name !== 'dead')
+        await page.screenshot({ path: pictures.file(`${name}-${locale}`), fullPage: true });
       await page.context().close();
     }
   });

@@ -62,7 +62,8 @@ export async function populate(scene: Scene, count: number): Promise<Population>
     const bearer = member.access;
     const { body } = await ask(scene, 'POST', '/users/mfa/totp', { bearer, body: {} });
     const code = new TOTP({ secret: Secret.fromBase32(body.secret) }).generate();
-    await ask(scene, 'POST', `/users/mfa/totp/${body.id}/confirm`, { bearer, body: { code } });
+    const { status } = await ask(scene, 'POST', `/users/mfa/totp/${body.id}/confirm`, { bearer, body: { code } });
+    if (status !== 200) throw new Error(`a factor answered ${status}`);
     await pendingSignIn(scene, member);
     withFactor.push(member);
   }

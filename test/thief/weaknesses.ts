@@ -61,8 +61,9 @@ export const weaknesses: Weakness[] = [
   {
     name: 'TOTP secrets not encrypted',
     files: ['auth/mfa/totp-factors.ts'],
-    replace: 'this.cipher.encrypt(id, SECRET_FIELD, secret)',
-    by: 'secret',
+    replace: 'this.cipher.',
+    all: true,
+    by: '({ encrypt: (...given: string[]) => given[2], decrypt: (...given: string[]) => given[2] }).',
   },
   {
     name: 'recovery codes not hashed',

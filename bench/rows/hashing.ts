@@ -90,10 +90,8 @@ export const hashing: RowDefinition[] = [
       const rates: [number, number][] = [];
       for (let pair = 0; pair < PAIR_ATTEMPTS; pair += 1) rates.push([await logins[0]!.run(), await logins[1]!.run()]);
       await Promise.all(logins.map(({ service }) => service.stop()));
-      const note = rates
-        .map(([argon2id, bcrypt]) => `${argon2id.toFixed(1)} against ${bcrypt.toFixed(1)}/s`)
-        .join('; ');
-      const ratios = rates.map(([argon2id, bcrypt]) => argon2id / bcrypt);
+      const note = rates.map((pair) => `${pair[0].toFixed(1)} against ${pair[1].toFixed(1)}/s`).join('; ');
+      const ratios = rates.map(([ours, theirs]) => ours / theirs);
       return [rowOfRatios(`POST /auth/login: argon2id ÷ bcrypt ${stage.settings.bcryptCost}`, ratios, 1, note)];
     },
   },

@@ -24,9 +24,11 @@ export const mailKills: Scenario = {
     for (const { env } of instances) Object.assign(env, { SMTP_URL: server.url });
     await Promise.all(instances.map((instance) => instance.start()));
     const database = new Client({ connectionString: direct.postgres });
+    database.on('error', (error) => log(error.message));
     await database.connect();
     await database.query(
-      `INSERT INTO users (email, name, is_verified) SELECT 'm' || n || '@chaos.example', 'Member', true FROM generate_series(0, $1::int) AS n`,
+      `INSERT INTO users (email, name, is_verified, email_verified_at)
+       SELECT 'm' || n || '@chaos.example', 'Member', true, now() FROM generate_series(0, $1::int) AS n`,
       [REQUESTS_PER_SECOND * 60 * (minutes + 1)],
     );
     const gateway = new Gateway(instances);

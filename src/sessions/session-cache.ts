@@ -112,7 +112,7 @@ export class SessionCache implements OnApplicationShutdown {
   private validateEntry(entry: string, sessionId: string, userId: string): Role | 'revoked' | null {
     // Redis' TTL is not enough: the TTL of a delayed write starts late.
     const signed = this.decoded.get(sessionId, entry) ?? this.decode(sessionId, entry);
-    if (!signed || signed.expiresAt <= this.listener.now()) return null;
+    if (!signed || !(signed.expiresAt > this.listener.now())) return null;
     const { value } = signed;
     if (value === REVOKED) return value;
     const [owner, role, asOf] = value.split(' ');

@@ -139,6 +139,10 @@ export class AppError extends Error {
 /** `unauthenticated` for a request whose access token is invalid or has expired. */
 export const invalidAccessToken = (forged = false) => new AppError('unauthenticated', { invalidToken: true, forged });
 
+/** `validation_failed` for one field. */
+export const invalidField = (field: string, rule: Rule, message: string) =>
+  new AppError('validation_failed', { details: [{ field, rule, message }] });
+
 /** The body of every error. `message` is there twice because older clients read it at the top level. */
 export function errorBody(error: AppError, requestId: string) {
   const { type, status, message, extras } = error;

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyRequest } from 'fastify';
-import { AppError, type Rule } from '../common/errors.js';
+import { AppError, type Rule, invalidField } from '../common/errors.js';
 import type { Collect } from '../users/avatars/multipart-upload-reader.js';
 
 /** Of the body without the picture. */
@@ -8,8 +8,7 @@ const MAX_REST_BYTES = 4096;
 /** Within a JSON text these quotation marks cannot stand: there each would follow a backslash. */
 const IMAGE_START = /"image"\s*:\s*"data:image\/([a-z]+);base64,/;
 
-const badImage = (rule: Rule, message: string) =>
-  new AppError('validation_failed', { details: [{ field: 'image', rule, message: `image ${message}` }] });
+const badImage = (rule: Rule, message: string) => invalidField('image', rule, `image ${message}`);
 
 /**
  * Reads a JSON object whose `image` is a data URL (RFC 2397). The picture is decoded as it arrives and never held as text.

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
-import { AppError } from '../common/errors.js';
+import { invalidField } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { runInTransaction } from '../database/transaction.js';
 import type { PreferencesBody } from '../preferences/preferences.dto.js';
@@ -42,10 +42,8 @@ export class MobileProfileService {
   /** Changes all three parts or none. @throws AppError `validation_failed` for the id of another profile */
   async update(principal: Principal, body: UpdateMobileProfileBody, context: RequestContext): Promise<MobileProfile> {
     const { userId } = principal;
-    if (body.id !== undefined && body.id !== userId) {
-      const details = [{ field: 'id', rule: 'mismatch' as const, message: 'id is not the id of the own profile' }];
-      throw new AppError('validation_failed', { details });
-    }
+    if (body.id !== undefined && body.id !== userId)
+      throw invalidField('id', 'mismatch', 'id is not the id of the own profile');
     const { fullName: name, position: job_title, bio, location, company, headline, availability } = body;
     const { skills, experiences, links, preferences: { discoveryRadiusKm, industries, eventTypes } = {} } = body;
     return runInTransaction(this.database, async (tx) => {

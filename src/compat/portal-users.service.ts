@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { AdminReads } from '../admin/admin-reads.js';
 import { AdminAction, UserChangesService } from '../admin/user-changes.service.js';
 import { ExpiringValue } from '../common/concurrency/expiring-value.js';
-import { AppError } from '../common/errors.js';
+import { AppError, invalidField } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { requireEmail } from '../users/email.js';
 import { listFormerEmails } from '../users/former-emails.js';
@@ -62,12 +62,12 @@ export class PortalUsersService {
     const current = toPortalUser(await this.users.get(id));
     for (const field of ['id', 'createdAt'] as const)
       if (body[field] !== undefined && body[field] !== current[field])
-        throw mismatch(field, `${field} cannot be changed here`);
+        throw invalidField(field, 'mismatch', `${field} cannot be changed here`);
     const { name, industry, status } = body;
     const email = body.email === current.email ? undefined : body.email;
     // The portal sends whole users: a form opened before a change of address still holds the former one.
     if (email && (await this.isFormerEmail(id, email)))
-      throw mismatch('email', 'email is a former address of the user');
+      throw invalidField('email', 'mismatch', 'email is a former address of the user');
     const isActive = status && status === 'active';
     return toPortalUser(
       await this.changes.update(id, { name, industry, isActive, email }, { actor, reason: REASON, context }),
@@ -113,8 +113,4 @@ export class PortalUsersService {
       byStatus: { active, inactive },
     };
   }
-}
-
-function mismatch(field: string, message: string): AppError {
-  return new AppError('validation_failed', { details: [{ field, rule: 'mismatch', message }] });
 }

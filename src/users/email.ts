@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { canonicalEmail, isEmailAddress, isKnownSpelling, legacyEmail } from '../common/dto/email-address.js';
-import { AppError } from '../common/errors.js';
+import { invalidField } from '../common/errors.js';
 import { CodePointLength, Satisfies } from '../common/dto/text-fields.js';
 
 function AddressField(normalize: (value: string) => string, check: (value: unknown) => boolean) {
@@ -18,8 +18,7 @@ function AddressField(normalize: (value: string) => string, check: (value: unkno
 export function requireEmail(address: string): string {
   const email = canonicalEmail(address);
   if (email !== null) return email;
-  const details = [{ field: 'email', rule: 'invalid_format' as const, message: 'email must be an email' }];
-  throw new AppError('validation_failed', { details });
+  throw invalidField('email', 'invalid_format', 'email must be an email');
 }
 
 /** The address of a new account, in its canonical spelling. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { AppError } from '../../common/errors.js';
+import { invalidField } from '../../common/errors.js';
 
 const CHALLENGE = /^[A-Za-z0-9_-]{43}$/;
 
@@ -12,7 +12,7 @@ export function readChallenge(value: unknown): string | null {
   if (value === undefined) return null;
   if (typeof value === 'string' && CHALLENGE.test(value)) return value;
   const message = 'code_challenge must be the SHA-256 of the verifier, 43 characters of base64url';
-  throw new AppError('validation_failed', { details: [{ field: 'code_challenge', rule: 'invalid_format', message }] });
+  throw invalidField('code_challenge', 'invalid_format', message);
 }
 
 /** A verifier without a challenge is refused too: the client started another sign-in (RFC 9700 §2.1.1). */

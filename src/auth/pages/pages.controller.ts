@@ -19,7 +19,7 @@ import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.intercepto
 import type { Html } from '../../common/http/html.js';
 import { toNfc } from '../../common/dto/text.js';
 import { ApiErrors, Public } from '../../common/http/decorators.js';
-import { AppError, ErrorType } from '../../common/errors.js';
+import { ErrorType, invalidField } from '../../common/errors.js';
 import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { Settings } from '../../config/settings.js';
@@ -116,9 +116,7 @@ export class PagesController {
     @Context() context: RequestContext,
   ): Promise<string> {
     if (toNfc(form.password) !== toNfc(form.password_repeat))
-      throw new AppError('validation_failed', {
-        details: [{ field: 'password_repeat', rule: 'mismatch', message: 'the two passwords differ' }],
-      });
+      throw invalidField('password_repeat', 'mismatch', 'the two passwords differ');
     await this.resets.reset(form, context);
     return new Pages(locale).resetDone(this.settings.appPublicUrl).markup;
   }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
-import { AppError } from '../../common/errors.js';
+import { AppError, invalidField } from '../../common/errors.js';
 import type { Authentication, Principal, RequestContext } from '../../common/http/request-context.js';
 import { authResults } from '../../common/logging/metrics.js';
 import { runInTransaction } from '../../database/transaction.js';
@@ -115,8 +115,5 @@ const withFactor = (principal: Principal, methods: readonly string[]): Proof => 
 
 function requireOneProof(body: ReauthenticateBody): void {
   if (Object.values(body).filter((value) => value !== undefined).length === 1) return;
-  const details = [
-    { field: 'password', rule: 'required' as const, message: 'one of password, code and credential is required' },
-  ];
-  throw new AppError('validation_failed', { details });
+  throw invalidField('password', 'required', 'one of password, code and credential is required');
 }

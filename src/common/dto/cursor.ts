@@ -1,4 +1,4 @@
-import { AppError } from '../errors.js';
+import { invalidField } from '../errors.js';
 
 type Values = readonly (string | null)[];
 
@@ -14,8 +14,7 @@ export function encodeCursor(values: Values): string {
 export function decodeCursor<T extends Values>(cursor: string, isPosition: (values: Values) => values is T): T {
   const values = parse(cursor);
   if (isPosition(values)) return values;
-  const message = 'after must be the `next` of a page in the same order';
-  throw new AppError('validation_failed', { details: [{ field: 'after', rule: 'invalid_format', message }] });
+  throw invalidField('after', 'invalid_format', 'after must be the `next` of a page in the same order');
 }
 
 function parse(cursor: string): Values {

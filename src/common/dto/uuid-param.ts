@@ -1,6 +1,6 @@
 import { Param, ParseUUIDPipe } from '@nestjs/common';
 import { isUUID } from 'class-validator';
-import { AppError } from '../errors.js';
+import { invalidField } from '../errors.js';
 
 export const isUuid = (text: string): boolean => isUUID(text, 'loose');
 
@@ -8,7 +8,6 @@ const toLowerCase = { transform: (value: string) => value.toLowerCase() };
 
 /** A path parameter that must be a UUID (RFC 9562); lower case, because handlers compare ids as strings. */
 export function UuidParam(name: string): ParameterDecorator {
-  const details = [{ field: name, rule: 'invalid_format' as const, message: `${name} must be a UUID` }];
-  const exceptionFactory = () => new AppError('validation_failed', { details });
+  const exceptionFactory = () => invalidField(name, 'invalid_format', `${name} must be a UUID`);
   return Param(name, new ParseUUIDPipe({ exceptionFactory }), toLowerCase);
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest, RequestPayload } from 'fastify';
-import { AppError } from '../errors.js';
+import { AppError, invalidField } from '../errors.js';
 import { scanJson } from './json-scan.js';
 
 /** Not for uploads, which have limits of their own. */
@@ -35,8 +35,7 @@ declare module 'fastify' {
 function requireFewEntries(entries: number, url: string | undefined): void {
   const max = isAuth(url) ? MAX_AUTH_BODY_ENTRIES : MAX_BODY_ENTRIES;
   if (entries <= max) return;
-  const message = `body must have at most ${max} keys and list entries`;
-  throw new AppError('validation_failed', { details: [{ field: 'body', rule: 'too_many', message }] });
+  throw invalidField('body', 'too_many', `body must have at most ${max} keys and list entries`);
 }
 
 /** @throws AppError `bad_request` for invalid UTF-8, U+0000 or a field `__proto__` */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { default as sharp, Sharp } from 'sharp';
-import { AppError } from '../../common/errors.js';
+import { AppError, invalidField } from '../../common/errors.js';
 import { Semaphore } from '../../common/concurrency/semaphore.js';
 import { stripAncillaryChunks } from './png-chunks.js';
 
@@ -109,10 +109,7 @@ function cut(picture: Sharp, crop?: Crop): Sharp {
   return (rotation === 0 ? picture : picture.rotate(rotation)).extract({ left, top, width, height });
 }
 
-function badCrop(): AppError {
-  const detail = { field: 'crop', rule: 'out_of_range' as const, message: 'crop must lie within the picture' };
-  return new AppError('validation_failed', { details: [detail] });
-}
+const badCrop = () => invalidField('crop', 'out_of_range', 'crop must lie within the picture');
 
 /** The picture has too many pixels, is broken, or is too slow to decode; the library's message would not help a user. */
 function invalidImage({ message }: Error): AppError {

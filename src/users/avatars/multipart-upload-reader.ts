@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { AppError, Rule } from '../../common/errors.js';
+import { AppError, Rule, invalidField } from '../../common/errors.js';
 import { Settings } from '../../config/settings.js';
 import type { Crop } from './avatar-images.js';
 import { withMinPace } from './upload-pace.js';
@@ -23,8 +23,7 @@ const MAX_HELD_BYTES = 128 * 1024 * 1024;
 /** Uploads at once, one per user. */
 const MAX_PLACES = 64;
 
-const badFile = (rule: Rule, message: string, field = 'file') =>
-  new AppError('validation_failed', { details: [{ field, rule, message: `${field} ${message}` }] });
+const badFile = (rule: Rule, message: string, field = 'file') => invalidField(field, rule, `${field} ${message}`);
 
 /** Reads the one file of a multipart form (RFC 7578) as it arrives, up to the limits. */
 @Injectable()

@@ -1,6 +1,6 @@
 import { EntityManager, In } from 'typeorm';
 import { QUERY_CANCELED, sqlState } from '../../common/database-errors.js';
-import { AppError, Rule } from '../../common/errors.js';
+import { AppError, invalidField } from '../../common/errors.js';
 import { SqlParams } from '../../database/sql-params.js';
 import { all, isEmptyFilter, userConditions, UserFilter } from './user-filter.js';
 import { listOrder, sortKey, KeysetSegment, keysetSegments, UserPosition, UserSort } from './user-order.js';
@@ -48,11 +48,9 @@ export function findUserPage(tx: EntityManager, request: UserPageRequest, search
 
 /** null where the parameters do not explain the time that the query took. */
 function howToNarrow({ filter, offset }: UserPageRequest, searchParam: string): AppError | null {
-  const reason = (field: string, rule: Rule, message: string) =>
-    new AppError('validation_failed', { details: [{ field, rule, message }] });
-  if (offset > 0) return reason('page', 'too_far', 'page is too far into the list; narrow the filter');
+  if (offset > 0) return invalidField('page', 'too_far', 'page is too far into the list; narrow the filter');
   if (filter.search === undefined) return null;
-  return reason(searchParam, 'too_broad', `${searchParam} is too short or too common to be looked up; add to it`);
+  return invalidField(searchParam, 'too_broad', `${searchParam} is too short or too common to be looked up; add to it`);
 }
 
 async function readPage(tx: EntityManager, request: UserPageRequest): Promise<UserPage> {

@@ -30,6 +30,7 @@ import { SecurityNotices } from './links/security-notices.js';
 import { LegacyId } from './legacy-id.entity.js';
 import { User } from './user.entity.js';
 import { UserEmails } from './user-emails.js';
+import { UserPasswords } from './user-passwords.js';
 import { UsersService } from './users.service.js';
 
 @Module({
@@ -41,6 +42,7 @@ import { UsersService } from './users.service.js';
   providers: [
     UsersService,
     UserEmails,
+    UserPasswords,
     OneTimeTokens,
     SecurityNotices,
     ProfileService,
@@ -62,6 +64,7 @@ import { UsersService } from './users.service.js';
   exports: [
     UsersService,
     UserEmails,
+    UserPasswords,
     OneTimeTokens,
     SecurityNotices,
     MultipartUploadReader,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { type EntityManager, LessThan, type Repository, type SelectQueryBuilder } from 'typeorm';
+import type { EntityManager, Repository, SelectQueryBuilder } from 'typeorm';
 import { canonicalEmail, legacyEmail } from '../common/dto/email-address.js';
 import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal } from '../common/http/request-context.js';
@@ -144,27 +144,6 @@ export class UsersService {
     this.profiles.writeThrough(tx, user);
     await this.statements.runWithQueue(tx, { text }, [user.id, ...properties.map((property) => changed[property])]);
     return user;
-  }
-
-  /** Stores another hash of the same password, unless the password was changed. */
-  async replaceHash(user: User, hash: string): Promise<void> {
-    await this.users.update({ id: user.id, passwordHash: user.passwordHash! }, { passwordHash: hash });
-  }
-
-  /** @returns the wrong passwords in a row; null if there were `max` before, or the password was changed */
-  async countPasswordFailure(tx: EntityManager, user: User, max: number): Promise<number | null> {
-    const [rows]: [{ password_failures: number }[]] = await tx.query(
-      `UPDATE users SET password_failures = password_failures + 1
-        WHERE id = $1 AND password_generation = $2 AND password_failures < $3 RETURNING password_failures`,
-      [user.id, user.passwordGeneration, max],
-    );
-    return rows[0]?.password_failures ?? null;
-  }
-
-  /** @returns false if there are `max` by now */
-  async clearPasswordFailures({ id }: User, max: number): Promise<boolean> {
-    const { affected } = await this.users.update({ id, passwordFailures: LessThan(max) }, { passwordFailures: 0 });
-    return affected === 1;
   }
 
   /** Deletes the row, and by cascade the user's rows in other tables. */

@@ -12,7 +12,7 @@ import { KnownDevices } from '../../sessions/known-devices.js';
 import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
 import { SecurityNotices } from '../../users/links/security-notices.js';
 import type { User } from '../../users/user.entity.js';
-import { UsersService } from '../../users/users.service.js';
+import { UserPasswords } from '../../users/user-passwords.js';
 
 /**
  * Counts wrong passwords of an account in a row, from all clients. `PASSWORD_MAX_FAILURES` of them disable the password, for
@@ -24,7 +24,7 @@ export class PasswordFailures {
 
   constructor(
     private readonly database: DataSource,
-    private readonly users: UsersService,
+    private readonly passwords: UserPasswords,
     private readonly devices: KnownDevices,
     private readonly tokens: OneTimeTokens,
     private readonly notices: SecurityNotices,
@@ -49,7 +49,7 @@ export class PasswordFailures {
       const isKnown = () => signedIn || this.devices.hasNetwork(user.id, context);
       if (this.isDisabled(user)) return matches && isKnown();
       if (!matches) await this.count(user, context);
-      else if (user.passwordFailures > 0 && !(await this.users.clearPasswordFailures(user, this.max))) return isKnown();
+      else if (user.passwordFailures > 0 && !(await this.passwords.clearFailures(user, this.max))) return isKnown();
       return matches;
     };
   }
@@ -57,7 +57,7 @@ export class PasswordFailures {
   private async count(user: User, context: RequestContext): Promise<void> {
     try {
       await runInTransaction(this.database, async (tx) => {
-        const failures = await this.users.countPasswordFailure(tx, user, this.max);
+        const failures = await this.passwords.countFailure(tx, user, this.max);
         if (failures !== this.max) return;
         context.securityEvent = 'password_disabled';
         const entry = { action: 'password.disabled', actorId: null, targetId: user.id, after: { failures } };

@@ -3,7 +3,7 @@ import type { Logger } from '../../common/logging/logger.js';
 import { LOGGER } from '../../common/logging/logger.module.js';
 import { PasswordHasher } from '../../crypto/password-hasher.js';
 import type { User } from '../../users/user.entity.js';
-import { UsersService } from '../../users/users.service.js';
+import { UserPasswords } from '../../users/user-passwords.js';
 
 /** Replaces hashes of another kind or cost, at a sign-in that proved the password. */
 @Injectable()
@@ -13,7 +13,7 @@ export class PasswordRehash implements OnApplicationShutdown {
 
   constructor(
     private readonly hasher: PasswordHasher,
-    private readonly users: UsersService,
+    private readonly passwords: UserPasswords,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -31,7 +31,7 @@ export class PasswordRehash implements OnApplicationShutdown {
   private async replace(user: User, password: string): Promise<void> {
     try {
       const hash = await this.hasher.rehash(password);
-      if (hash !== null) await this.users.replaceHash(user, hash);
+      if (hash !== null) await this.passwords.replaceHash(user, hash);
     } catch (err) {
       this.logger.warn({ err, user_id: user.id }, 'the hash of a password was not replaced');
     } finally {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client, type QueryResultRow } from 'pg';
 import type { Settings } from '../../src/config/settings.js';
 import { launch, stopOnSignal, Target } from './process.js';
 
@@ -18,6 +19,8 @@ export interface Stage {
   }): Promise<Target & { startedInMs: number }>;
   /** @param entry another file than that of one process */
   bare(nodeArgs?: string[], entry?: string): Promise<Target>;
+  /** @returns the rows */
+  query<Row extends QueryResultRow = QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
   stop(): Promise<void>;
 }
 
@@ -55,6 +58,8 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
   };
   const settings = readSettings(values);
   await migrateDatabase(settings, migrations);
+  const database = new Client({ connectionString: postgres.adminUrl });
+  await database.connect();
   const running: Target[] = [];
 
   async function start(name: string, args: string[], env: Values, ready: string) {
@@ -65,6 +70,7 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
 
   const stop = async () => {
     await Promise.all(running.map((target) => target.stop()));
+    await database.end();
     await services.stop();
     rmSync(folder, { recursive: true, force: true });
   };
@@ -84,6 +90,7 @@ export async function createStage(log: (line: string) => void): Promise<Stage> {
         { ...values, POOL_SIZE: String(settings.database.poolSize) },
         '/healthz',
       ),
+    query: async (sql, parameters) => (await database.query(sql, parameters)).rows as never,
     stop,
   };
 }

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
 import { bodyRoutes } from '../../test/support/body-routes.js';
 import { Hostile, hostileBodies, hostileForms, hostileHeads } from '../lib/hostile.js';
 import { BenchMember, createMembers } from '../lib/members.js';
@@ -99,12 +98,9 @@ async function flood(service: Target, hostile: Hostile, member: BenchMember, ove
 
 const asking = ({ access }: BenchMember): RequestInit => ({ headers: { authorization: `Bearer ${access}` } });
 
-async function createAdministrator({ settings }: Stage): Promise<BenchMember> {
+async function createAdministrator({ settings, query }: Stage): Promise<BenchMember> {
   const [member] = (await createMembers(settings, 1, 'refused')) as [BenchMember];
-  const client = new Client({ connectionString: settings.database.url! });
-  await client.connect();
-  await client.query(`UPDATE users SET role = 'admin' WHERE id = $1`, [member.id]);
-  await client.end();
+  await query(`UPDATE users SET role = 'admin' WHERE id = $1`, [member.id]);
   return member;
 }
 

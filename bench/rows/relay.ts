@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, Partitioners } from 'kafkajs';
-import { Client } from 'pg';
 import type { Settings } from '../../src/config/settings.js';
 import { PendingEvent, toMessage } from '../../src/events/event-message.js';
 import { BATCH_ROWS } from '../../src/events/outbox-processor.js';
 import { median } from '../lib/quantiles.js';
 import { kafkaOf, startHere, withTopic } from '../lib/in-process.js';
 import { type RowDefinition, rowOfRatios } from '../lib/row.js';
+import type { Stage } from '../lib/stage.js';
 
 const EVENT_ROWS = 100_000;
 const PAIR_ATTEMPTS = 3;
@@ -39,26 +39,27 @@ async function kafkajsRate(kafka: Kafka, { kafka: { topic } }: Settings): Promis
 }
 
 /** Events per second by their times in the table, between the first and the last batch. */
-async function relayRate(settings: Settings, database: Client): Promise<number> {
-  await database.query('TRUNCATE outbox_events');
-  await database.query(
+async function relayRate(stage: Stage): Promise<number> {
+  const settings = await withTopic(stage);
+  await stage.query('TRUNCATE outbox_events');
+  await stage.query(
     `INSERT INTO outbox_events (user_id, event_type, payload)
      SELECT gen_random_uuid(), 'user.updated', '{"updated_fields": ["bio", "location"]}' FROM generate_series(1, $1)`,
     [EVENT_ROWS],
   );
-  await database.query('VACUUM ANALYZE outbox_events');
+  await stage.query('VACUUM ANALYZE outbox_events');
   const app = await startHere(settings);
   for (let pending = EVENT_ROWS; pending > 0; await sleep(200))
-    [{ pending }] = (
-      await database.query('SELECT count(*)::int AS pending FROM outbox_events WHERE published_at IS NULL')
-    ).rows;
+    [{ pending }] = await stage.query<{ pending: number }>(
+      'SELECT count(*)::int AS pending FROM outbox_events WHERE published_at IS NULL',
+    );
   await app.close();
-  const { rows } = await database.query<{ rate: number }>(
+  const [found] = await stage.query<{ rate: number }>(
     `WITH batches AS (SELECT published_at, count(*) AS events FROM outbox_events GROUP BY 1)
      SELECT (SELECT sum(events) FROM batches WHERE published_at > (SELECT min(published_at) FROM batches))::float8
             / extract(epoch FROM max(published_at) - min(published_at))::float8 AS rate FROM batches`,
   );
-  return rows[0]!.rate;
+  return found!.rate;
 }
 
 /** How fast the relay drains a backlog, compared with kafkajs alone. */
@@ -66,16 +67,13 @@ export const relay: RowDefinition[] = [
   {
     id: 'relay',
     run: async (stage) => {
-      const database = new Client({ connectionString: stage.settings.database.url! });
-      await database.connect();
       const pairs: { own: number; reference: number }[] = [];
       for (let pair = 0; pair < PAIR_ATTEMPTS; pair += 1) {
-        const own = await relayRate(await withTopic(stage), database);
+        const own = await relayRate(stage);
         const reference = await kafkajsRate(kafkaOf(stage), await withTopic(stage));
         pairs.push({ own, reference });
       }
-      await database.query('TRUNCATE outbox_events');
-      await database.end();
+      await stage.query('TRUNCATE outbox_events');
       const ratios = pairs.map(({ own, reference }) => own / reference);
       const [own, reference] = (['own', 'reference'] as const).map((side) =>
         median(pairs.map((pair) => pair[side])).toFixed(0),

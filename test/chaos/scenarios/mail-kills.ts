@@ -17,7 +17,7 @@ const addressOf = (n: number) => `m${n}@chaos.example`;
 
 /** Kills instances (SIGKILL) while they queue and send mails to a real SMTP server: each mail that was promised arrives. */
 export const mailKills: Scenario = {
-  minutes: 3,
+  minutes: 4,
   async run(stage, { minutes, log }) {
     const { instances, direct } = stage;
     const server = await MailServer.start();

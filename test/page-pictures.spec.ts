@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { freePorts } from '../scripts/services/tools.js';
 import { provenMember } from './support/accounts.js';
 import { TestApp, uniqueEmail } from './support/app.js';
-import { addPasskey, Authenticator, signInOptions } from './support/authenticator.js';
+import { addPasskey, Authenticator, signInOptions, signUpByPasskey } from './support/authenticator.js';
 import { launchChromium, PictureFolder } from './support/chromium.js';
 import { describeWith } from './support/environment.js';
 import { addTotp, reauthenticateByTotp } from './support/factors.js';
@@ -59,6 +59,9 @@ describeWith('chromium', 'the pages behind mailed links', () => {
     await service.sql(`UPDATE users SET password_hash = NULL, password_proven_at = NULL WHERE id = $1`, [holder.id]);
     await service.post('/auth/password/forgot', { email: 'alan@example.com' });
     paths['reset-passkey'] = `/auth/password/reset?token=${await mailedToken('alan@example.com', 'password_reset')}`;
+    await signUpByPasskey(service, 'edsger@example.com', new Authenticator(), { clientData: { origin } });
+    paths['verify-passkey'] =
+      `/auth/email/verify?token=${await mailedToken('edsger@example.com', 'email_verification')}`;
     paths.dead = '/auth/account/not-me?token=unknown';
   }, 60_000);
   afterAll(async () => {
@@ -81,7 +84,7 @@ describeWith('chromium', 'the pages behind mailed links', () => {
   }
 
   it.each(
-    ['reset', 'reset-passkey', 'verify', 'not-me', 'not-me-passkey', 'undo', 'dead'].flatMap((name) =>
+    ['reset', 'reset-passkey', 'verify', 'verify-passkey', 'not-me', 'not-me-passkey', 'undo', 'dead'].flatMap((name) =>
       ['en', 'fr'].map((locale) => [name, locale] as const),
     ),
   )('%s in %s: axe-core finds nothing', async (name, locale) => {

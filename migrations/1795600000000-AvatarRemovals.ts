@@ -8,7 +8,7 @@ export class AvatarRemovals1795600000000 implements MigrationInterface {
     // No index on due_at: rows live for a moment each, so the table has a page or two.
     await runner.query(`
       CREATE TABLE avatar_removals (
-        name varchar(37) NOT NULL,             -- of the file; no user: nobody has it any more
+        name varchar(37) NOT NULL,             -- of the file; no user: it belongs to none any more
         due_at timestamptz NOT NULL DEFAULT now(),
         CONSTRAINT avatar_removals_pkey PRIMARY KEY (name)
       )`);

@@ -7,10 +7,10 @@ interface Address {
   email: string;
 }
 
-/** Of one batch; each is a statement of its own, so that nobody waits for long. */
+/** Of one batch; each is a statement of its own, so that other transactions do not wait for long. */
 const BATCH_ROWS = 1000;
 
-// Whatever else is ASCII breaks no rule of domains, and the rows of most databases are told apart without leaving SQL.
+// All other ASCII breaks no rule of domains, and the rows of most databases are told apart without leaving SQL.
 const SUSPECTS = `SELECT id, email FROM users
   WHERE email_legacy IS NULL AND (email !~ '^[a-z0-9!#$%&''*+/=?^_\`{|}~.-]{1,64}@[a-z0-9.-]+$' OR email LIKE '%xn--%'
     OR email ~ '(^|[.@])[.@-]|[.-]([.@-]|$)|@[^.]*$|[.]([0-9]+|0x[0-9a-f]*)$')

@@ -8,7 +8,7 @@ const LIMITS: Record<string, number> = { industry: 100 };
 const BATCH_ROWS = 10_000;
 
 /**
- * Search compares texts in one normal form (NFC) and without regard to case, whatever the locale of the database: in one of
+ * Search compares texts in one normal form (NFC) and without regard to case, in any locale of the database: in one of
  * locale C `lower` knows ASCII only. New texts come as NFC; those from before are brought into it here.
  */
 export class TextNormalForm1795611000000 implements MigrationInterface {

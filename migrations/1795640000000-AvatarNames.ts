@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** How an address of ours ends, whatever `PUBLIC_BASE_URL` was when it was stored. */
+/** How an address of ours ends, under any `PUBLIC_BASE_URL`. */
 const OWN_ADDRESS = `'^(https?://[^/?#]+[^?#]*)?/uploads/[0-9a-f]{32}\\.webp$'`;
 
 /**

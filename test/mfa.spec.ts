@@ -240,7 +240,7 @@ describe('a stolen mailbox', () => {
     expect((await service.post('/auth/login', body)).body).toMatchObject({ mfa_required: true });
   });
 
-  it('removes the factors of whoever registered the address without proof', async () => {
+  it('removes the factors of an account whose address was registered without proof', async () => {
     expect((await passwordResetBy(service, member.email, 'another horse battery')).status).toBe(204);
     const body = { email: member.email, password: 'another horse battery' };
     expect((await service.post('/auth/login', body)).body).toMatchObject({ mfa_required: false });

@@ -15,7 +15,7 @@ import { until } from './support/until.js';
 
 const ISSUER = 'https://users.example.com';
 const HOUR_MS = 3_600_000;
-const NEXT = 'another password, nobody has it';
+const NEXT = 'another password, unknown to others';
 const [, example] = /```js\n(\/\/ verifier\.mjs\n[\s\S]*?)```/.exec(readFileSync('docs/events.md', 'utf8')) ?? [];
 
 describeWith('kafka', 'the topic of security events', () => {

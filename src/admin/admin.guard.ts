@@ -39,6 +39,6 @@ export function AdminRoute(permission: Permission, ...errors: ErrorType[]) {
     SetMetadata(PERMISSION, permission),
     ApiExtension('x-permission', permission),
     ApiBearerAuth(),
-    ApiErrors('unauthenticated', 'forbidden', 'busy', 'database_unavailable', ...factor, ...errors),
+    ApiErrors('forbidden', ...factor, ...errors),
   );
 }

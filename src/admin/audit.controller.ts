@@ -1,9 +1,10 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 import { CodePointLength } from '../common/dto/text-fields.js';
 import { AuditEntryBody, toAuditEntry } from '../audit/audit.dto.js';
 import { AuditReader } from '../audit/audit-reader.js';
+import { Answers } from '../common/http/decorators.js';
 import { DateTimeParam } from '../common/dto/date-time.js';
 import { IdParam, OptionalParam, IntParam } from '../common/dto/query-params.js';
 import { AdminReads } from './admin-reads.js';
@@ -54,9 +55,9 @@ export class AdminAuditController {
 
   @Get()
   @AdminRoute('security:read', 'validation_failed')
-  @ApiOperation({ operationId: 'listAuditEntries', summary: 'The audit log, newest entry first' })
-  @ApiOkResponse({ type: AuditListBody })
-  async list(@Query() { after, limit, ...filter }: AuditQuery): Promise<AuditListBody> {
+  @ApiOperation({ summary: 'The audit log, newest entry first' })
+  @Answers(200, AuditListBody)
+  async listAuditEntries(@Query() { after, limit, ...filter }: AuditQuery): Promise<AuditListBody> {
     const { rows, next } = await this.reads.run((tx) => this.audit.page(tx, filter, after, limit));
     return { entries: rows.map(toAuditEntry), next };
   }

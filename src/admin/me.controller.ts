@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
-import { CurrentUser } from '../common/http/decorators.js';
+import { ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { Answers, CurrentUser } from '../common/http/decorators.js';
 import type { Principal } from '../common/http/request-context.js';
 import { ROLES } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -26,18 +26,18 @@ export class AdminMeController {
 
   @Get('me')
   @AdminRoute('admin:access')
-  @ApiOperation({ operationId: 'getMe', summary: 'The signed-in user' })
-  @ApiOkResponse({ type: AdminMeBody })
-  async me(@CurrentUser() { userId }: Principal): Promise<AdminMeBody> {
+  @ApiOperation({ summary: 'The signed-in user' })
+  @Answers(200, AdminMeBody)
+  async getMe(@CurrentUser() { userId }: Principal): Promise<AdminMeBody> {
     const { id, email, name, role } = await this.users.getOwn(userId);
     return { id, email, name, role };
   }
 
   @Get('permissions')
   @AdminRoute('admin:access')
-  @ApiOperation({ operationId: 'listMyPermissions', summary: 'Permissions and role of the caller' })
-  @ApiOkResponse({ type: PermissionsBody })
-  permissions(@CurrentUser() { role }: Principal): PermissionsBody {
+  @ApiOperation({ summary: 'Permissions and role of the caller' })
+  @Answers(200, PermissionsBody)
+  listMyPermissions(@CurrentUser() { role }: Principal): PermissionsBody {
     return { permissions: [...permissionsOf(role)], roles: [role] };
   }
 }

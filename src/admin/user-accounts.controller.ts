@@ -1,15 +1,7 @@
-import { Body, Controller, Delete, Get, Head, Header, HttpCode, Post, Put, StreamableFile } from '@nestjs/common';
-import {
-  ApiAcceptedResponse,
-  ApiCreatedResponse,
-  ApiExcludeEndpoint,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Head, Header, Post, Put, StreamableFile } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { UuidParam } from '../common/dto/uuid-param.js';
-import { CurrentUser } from '../common/http/decorators.js';
+import { Answers, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { ExportBody } from '../privacy/privacy.dto.js';
@@ -30,15 +22,14 @@ export class AdminAccountsController {
   ) {}
 
   @Post()
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'email_taken')
+  @AdminRoute('users:write', 'email_taken')
   @ApiOperation({
-    operationId: 'inviteUser',
     summary: 'Create an account and mail a link to set its password',
     description:
       'The link works for an hour; later, `POST /auth/password/forgot` mails another. It confirms the address.',
   })
-  @ApiCreatedResponse({ type: AdminUserDetailBody })
-  async invite(
+  @Answers(201, AdminUserDetailBody)
+  async inviteUser(
     @CurrentUser() actor: Principal,
     @Body() { email, name, reason = null }: InviteUserBody,
     @Context() context: RequestContext,
@@ -48,14 +39,13 @@ export class AdminAccountsController {
   }
 
   @Put(':id/email')
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'email_taken')
+  @AdminRoute('users:write', 'not_found', 'own_account', 'email_taken')
   @ApiOperation({
-    operationId: 'changeUserEmail',
     summary: 'Replace the e-mail address of a user',
     description: 'The old address gets a notice whose link undoes the change for 72 hours.',
   })
-  @ApiOkResponse({ type: AdminUserDetailBody })
-  async changeEmail(
+  @Answers(200, AdminUserDetailBody)
+  async changeUserEmail(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Body() { email, reason }: ChangeUserEmailBody,
@@ -66,11 +56,10 @@ export class AdminAccountsController {
   }
 
   @Delete(':id')
-  @HttpCode(204)
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
-  @ApiOperation({ operationId: 'eraseUser', summary: 'Delete a user permanently' })
-  @ApiNoContentResponse()
-  erase(
+  @AdminRoute('users:write', 'not_found', 'own_account', 'last_admin')
+  @ApiOperation({ summary: 'Delete a user permanently' })
+  @Answers(204)
+  eraseUser(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Body() { reason }: ReasonBody,
@@ -88,9 +77,9 @@ export class AdminAccountsController {
   @Get(':id/export')
   @Header('content-disposition', 'attachment; filename="meetinity-export.json"')
   @AdminRoute('users:write', 'validation_failed', 'not_found')
-  @ApiOperation({ operationId: 'exportUser', summary: 'Export all data of a user as a file' })
-  @ApiOkResponse({ type: ExportBody })
-  async export(
+  @ApiOperation({ summary: 'Export all data of a user as a file' })
+  @Answers(200, ExportBody)
+  async exportUser(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Context() context: RequestContext,
@@ -100,15 +89,13 @@ export class AdminAccountsController {
   }
 
   @Post(':id/mfa/reset')
-  @HttpCode(202)
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account')
+  @AdminRoute('users:write', 'not_found', 'own_account')
   @ApiOperation({
-    operationId: 'resetUserFactors',
     summary: 'Remove the second factors of a user who lost them, in 24 hours',
     description: 'Every address of the user is told; a sign-in with a factor or a "this was not me" link cancels it.',
   })
-  @ApiAcceptedResponse({ type: MfaResetBody })
-  async resetFactors(
+  @Answers(202, MfaResetBody)
+  async resetUserFactors(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Body() { reason }: ReasonBody,
@@ -119,15 +106,13 @@ export class AdminAccountsController {
   }
 
   @Post(':id/unlock')
-  @HttpCode(204)
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account')
+  @AdminRoute('users:write', 'not_found', 'own_account')
   @ApiOperation({
-    operationId: 'unlockUser',
     summary: 'Lift locks after wrong passwords or codes',
     description: 'Also enables a password that `PASSWORD_MAX_FAILURES` wrong ones have disabled.',
   })
-  @ApiNoContentResponse()
-  unlock(
+  @Answers(204)
+  unlockUser(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Body() { reason }: ReasonBody,

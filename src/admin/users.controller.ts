@@ -1,6 +1,6 @@
-import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { CurrentUser } from '../common/http/decorators.js';
+import { Body, Controller, Get, Post, Put, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { UuidParam } from '../common/dto/uuid-param.js';
@@ -23,35 +23,27 @@ export class AdminUsersController {
   @Get()
   @AdminRoute('users:read', 'validation_failed')
   @ApiOperation({
-    operationId: 'listUsers',
     summary: 'List and search users',
     description: 'By page, or by cursor with `after`, which is fast at any depth.',
   })
-  @ApiOkResponse({ type: UserListBody })
-  list(@Query() query: UserListQuery): Promise<UserListBody> {
+  @Answers(200, UserListBody)
+  listUsers(@Query() query: UserListQuery): Promise<UserListBody> {
     return this.lists.list(query);
   }
 
   @Get(':id')
   @AdminRoute('users:read', 'validation_failed', 'not_found')
-  @ApiOperation({
-    operationId: 'getUser',
-    summary: 'One user, with preferences, identities, sessions and the last audit entries',
-  })
-  @ApiOkResponse({ type: AdminUserDetailBody })
-  get(@UuidParam('id') id: string, @CurrentUser() { sessionId }: Principal): Promise<AdminUserDetailBody> {
+  @ApiOperation({ summary: 'One user, with preferences, identities, sessions and the last audit entries' })
+  @Answers(200, AdminUserDetailBody)
+  getUser(@UuidParam('id') id: string, @CurrentUser() { sessionId }: Principal): Promise<AdminUserDetailBody> {
     return this.details.get(id, sessionId);
   }
 
   @Put(':id/status')
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found', 'own_account', 'last_admin')
-  @ApiOperation({
-    operationId: 'setUserStatus',
-    summary: 'Deactivate or reactivate a user',
-    description: 'Deactivation ends every session.',
-  })
-  @ApiOkResponse({ type: AdminUserDetailBody })
-  async setStatus(
+  @AdminRoute('users:write', 'not_found', 'own_account', 'last_admin')
+  @ApiOperation({ summary: 'Deactivate or reactivate a user', description: 'Deactivation ends every session.' })
+  @Answers(200, AdminUserDetailBody)
+  async setUserStatus(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Body() { is_active, reason = null }: StatusBody,
@@ -62,24 +54,14 @@ export class AdminUsersController {
   }
 
   @Put(':id/role')
-  @AdminRoute(
-    'users:write',
-    'validation_failed',
-    'invalid_json',
-    'not_found',
-    'own_account',
-    'last_admin',
-    'email_not_verified',
-    'password_unproven',
-  )
+  @AdminRoute('users:write', 'not_found', 'own_account', 'last_admin', 'email_not_verified', 'password_unproven')
   @ApiOperation({
-    operationId: 'setUserRole',
     summary: 'Change the role of a user',
     description:
       'Ends every session of the user. A promotion needs a confirmed address, and a password that the owner of the mailbox has proven.',
   })
-  @ApiOkResponse({ type: AdminUserDetailBody })
-  async setRole(
+  @Answers(200, AdminUserDetailBody)
+  async setUserRole(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Body() { role, reason = null }: RoleBody,
@@ -90,11 +72,10 @@ export class AdminUsersController {
   }
 
   @Post(':id/sessions/revoke')
-  @HttpCode(204)
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json', 'not_found')
-  @ApiOperation({ operationId: 'revokeUserSessions', summary: 'Sign a user out everywhere' })
-  @ApiNoContentResponse()
-  revokeSessions(
+  @AdminRoute('users:write', 'not_found')
+  @ApiOperation({ summary: 'Sign a user out everywhere' })
+  @Answers(204)
+  revokeUserSessions(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Body() { reason = null }: RevokeSessionsBody,

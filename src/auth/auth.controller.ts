@@ -1,16 +1,8 @@
-import { Body, Controller, HttpCode, Post, Res } from '@nestjs/common';
-import {
-  ApiAcceptedResponse,
-  ApiBearerAuth,
-  ApiCreatedResponse,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Body, Controller, Post, Res } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiBearerAuth, ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Throttle } from '../rate-limit/throttle.guard.js';
-import { ApiErrors, CurrentUser, Public } from '../common/http/decorators.js';
+import { Answers, ApiErrors, CurrentUser, Public } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { ACCEPTED, AcceptedBody } from './email/links.dto.js';
@@ -36,15 +28,14 @@ export class AuthController {
   @Throttle('registerPerIp')
   @Post('register')
   @ApiOperation({
-    operationId: 'registerUser',
     summary: 'Create an account and sign in',
     description:
       'Mails a confirmation link. Where the address must be confirmed before the first sign-in, the answer is 202, also for a taken address.',
   })
   @ApiCreatedResponse({ type: TokenBody })
   @ApiAcceptedResponse({ type: AcceptedBody })
-  @ApiErrors('validation_failed', 'weak_password', 'invalid_json', 'email_taken', 'rate_limited', 'busy')
-  async register(
+  @ApiErrors('weak_password', 'email_taken', 'rate_limited')
+  async registerUser(
     @Body() body: RegisterBody,
     @Context() context: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -56,42 +47,40 @@ export class AuthController {
 
   @Public()
   @Post('login')
-  @HttpCode(200)
   @ApiOperation({
-    operationId: 'loginUser',
     summary: 'Sign in with e-mail and password',
     description: 'An account with a second factor gets a `mfa_token`, for `POST /auth/mfa/verify`.',
   })
-  @ApiOkResponse({ type: SignInBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'invalid_credentials', 'account_disabled', 'rate_limited', 'busy')
-  login(@Body() body: LoginBody, @Context() context: RequestContext): Promise<SignInBody> {
+  @Answers(200, SignInBody)
+  @ApiErrors('invalid_credentials', 'account_disabled', 'rate_limited')
+  loginUser(@Body() body: LoginBody, @Context() context: RequestContext): Promise<SignInBody> {
     return this.logins.login(body, context);
   }
 
   // Not throttled: a forged token costs no query, and a limit by IP address would block the clients that share it.
   @Public()
   @Post('refresh')
-  @HttpCode(200)
   @ApiOperation({
-    operationId: 'refreshTokens',
     summary: 'Exchange a refresh token for new tokens',
     description:
       'Each token works once. Repeated shortly after, it gives the same successor; later, it ends the session.',
   })
-  @ApiOkResponse({ type: TokenBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'invalid_refresh_token', 'refresh_token_reused', 'busy')
-  refresh(@Body() body: RefreshBody, @Context() context: RequestContext): Promise<TokenBody> {
+  @Answers(200, TokenBody)
+  @ApiErrors('invalid_refresh_token', 'refresh_token_reused')
+  refreshTokens(@Body() body: RefreshBody, @Context() context: RequestContext): Promise<TokenBody> {
     return this.refreshes.refresh(body.refresh_token, context);
   }
 
   @NotCountedAsWrite()
   @Post('logout')
-  @HttpCode(204)
   @ApiBearerAuth()
-  @ApiOperation({ operationId: 'logoutUser', summary: 'End this session, or all sessions' })
-  @ApiNoContentResponse()
-  @ApiErrors('validation_failed', 'unauthenticated')
-  logout(@CurrentUser() user: Principal, @Body() body: LogoutBody, @Context() context: RequestContext): Promise<void> {
+  @ApiOperation({ summary: 'End this session, or all sessions' })
+  @Answers(204)
+  logoutUser(
+    @CurrentUser() user: Principal,
+    @Body() body: LogoutBody,
+    @Context() context: RequestContext,
+  ): Promise<void> {
     return this.logouts.logout(user, body.all ?? false, context);
   }
 }

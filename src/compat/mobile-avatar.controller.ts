@@ -1,18 +1,10 @@
 import { Controller, Post, Req } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import {
-  ApiBearerAuth,
-  ApiBody,
-  ApiCreatedResponse,
-  ApiOperation,
-  ApiProperty,
-  ApiPropertyOptional,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsNumber, IsOptional, IsString, Max, Min, ValidateNested } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
-import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import { Answers, ApiErrors, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { RequestValidationPipe } from '../common/http/request-validation.pipe.js';
@@ -82,15 +74,13 @@ export class MobileAvatarController {
   @Post()
   @RouteConfig({ streamedBytes: MAX_BODY_BYTES })
   @ApiOperation({
-    operationId: 'uploadMobileAvatar',
     summary: 'Upload a profile picture as a data URL',
     description: 'JPEG, PNG, GIF or WebP of at most 8 MiB, cut to `crop`; the rest of the body has at most 4 KiB.',
   })
   @ApiBody({ type: MobileAvatarBody })
-  @ApiCreatedResponse({ type: MobileAvatar })
-  @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'payload_too_large', 'request_timeout')
-  @ApiErrors('unsupported_media_type', 'invalid_image', 'storage_unavailable', 'busy', 'rate_limited')
-  async upload(
+  @Answers(201, MobileAvatar)
+  @ApiErrors('invalid_image', 'storage_unavailable')
+  async uploadMobileAvatar(
     @Req() request: FastifyRequest,
     @CurrentUser() principal: Principal,
     @Context() context: RequestContext,

@@ -1,18 +1,10 @@
-import { applyDecorators, Body, Controller, Get, HttpCode, Post, Put } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import { Body, Controller, Get, Post, Put } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { MobilePreferences, MobileProfile, UpdateMobileProfileBody } from './mobile-profile.dto.js';
 import { MobileProfileService } from './mobile-profile.service.js';
-
-const ChangesProfile = (operationId: string) =>
-  applyDecorators(
-    ApiOperation({ operationId, summary: 'Change the own profile', description: 'A field that is missing stays.' }),
-    ApiOkResponse({ type: MobileProfile }),
-    ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'rate_limited', 'database_unavailable'),
-    ApiErrors('payload_too_large', 'unsupported_media_type'),
-  );
 
 /** The routes that the mobile app calls, with the app's names. */
 @ApiTags('platform apps')
@@ -22,17 +14,16 @@ export class MobileProfileController {
   constructor(private readonly profiles: MobileProfileService) {}
 
   @Get()
-  @ApiOperation({ operationId: 'getMobileProfile', summary: 'The own profile, as the mobile app shows it' })
-  @ApiOkResponse({ type: MobileProfile })
-  @ApiErrors('unauthenticated', 'database_unavailable')
-  get(@CurrentUser() principal: Principal): Promise<MobileProfile> {
+  @ApiOperation({ summary: 'The own profile, as the mobile app shows it' })
+  @Answers(200, MobileProfile)
+  getMobileProfile(@CurrentUser() principal: Principal): Promise<MobileProfile> {
     return this.profiles.get(principal);
   }
 
   @Post()
-  @HttpCode(200)
-  @ChangesProfile('createMobileProfile')
-  create(
+  @ApiOperation({ summary: 'Change the own profile', description: 'A field that is missing stays.' })
+  @Answers(200, MobileProfile)
+  createMobileProfile(
     @CurrentUser() principal: Principal,
     @Body() body: UpdateMobileProfileBody,
     @Context() context: RequestContext,
@@ -41,8 +32,9 @@ export class MobileProfileController {
   }
 
   @Put()
-  @ChangesProfile('updateMobileProfile')
-  update(
+  @ApiOperation({ summary: 'Change the own profile', description: 'A field that is missing stays.' })
+  @Answers(200, MobileProfile)
+  updateMobileProfile(
     @CurrentUser() principal: Principal,
     @Body() body: UpdateMobileProfileBody,
     @Context() context: RequestContext,
@@ -51,10 +43,9 @@ export class MobileProfileController {
   }
 
   @Get('preferences')
-  @ApiOperation({ operationId: 'getMobilePreferences', summary: 'The own preferences, as the mobile app shows them' })
-  @ApiOkResponse({ type: MobilePreferences })
-  @ApiErrors('unauthenticated', 'database_unavailable')
-  getPreferences(@CurrentUser() { userId }: Principal): Promise<MobilePreferences> {
+  @ApiOperation({ summary: 'The own preferences, as the mobile app shows them' })
+  @Answers(200, MobilePreferences)
+  getMobilePreferences(@CurrentUser() { userId }: Principal): Promise<MobilePreferences> {
     return this.profiles.getPreferences(userId);
   }
 }

@@ -1,11 +1,12 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 import { AdminReads } from '../admin/admin-reads.js';
 import { AdminRoute } from '../admin/admin.guard.js';
 import { AuditReader, AuditRow } from '../audit/audit-reader.js';
 import { IdParam, IntParam, OptionalParam } from '../common/dto/query-params.js';
 import { CodePointLength } from '../common/dto/text-fields.js';
+import { Answers } from '../common/http/decorators.js';
 import { PortalFilterQuery, toUserFilter } from './portal-users.dto.js';
 
 /** Entries up to which `total` is exact. */
@@ -65,18 +66,18 @@ export class PortalSecurityController {
 
   @Get('audit-logs')
   @AdminRoute('security:read', 'validation_failed')
-  @ApiOperation({ operationId: 'listPortalAuditLogs', summary: 'The audit log for the portal, newest entry first' })
-  @ApiOkResponse({ type: PortalLogList })
-  async logs(@Query() query: PortalAuditQuery): Promise<PortalLogList> {
+  @ApiOperation({ summary: 'The audit log for the portal, newest entry first' })
+  @Answers(200, PortalLogList)
+  async listPortalAuditLogs(@Query() query: PortalAuditQuery): Promise<PortalLogList> {
     const { rows, total } = await this.page(query, query.action);
     return { logs: rows.map(toLog), total };
   }
 
   @Get('gdpr/requests')
   @AdminRoute('security:read', 'validation_failed')
-  @ApiOperation({ operationId: 'listGdprRequests', summary: 'Erasures of personal data, newest first' })
-  @ApiOkResponse({ type: GdprRequestList })
-  async gdpr(@Query() query: PortalPageQuery): Promise<GdprRequestList> {
+  @ApiOperation({ summary: 'Erasures of personal data, newest first' })
+  @Answers(200, GdprRequestList)
+  async listGdprRequests(@Query() query: PortalPageQuery): Promise<GdprRequestList> {
     const { rows, total } = await this.page(query, ERASURE);
     return { requests: rows.map(toGdprRequest), total };
   }

@@ -1,9 +1,9 @@
-import { Body, Controller, Delete, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
-import { ApiExcludeEndpoint, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Post, Put, Query } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AdminRoute } from '../admin/admin.guard.js';
 import { AppError } from '../common/errors.js';
 import { UuidParam } from '../common/dto/uuid-param.js';
-import { CurrentUser } from '../common/http/decorators.js';
+import { Answers, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import {
@@ -27,25 +27,25 @@ export class PortalUsersController {
 
   @Get()
   @AdminRoute('users:read', 'validation_failed')
-  @ApiOperation({ operationId: 'listPortalUsers', summary: 'List users for the portal' })
-  @ApiOkResponse({ type: PortalUserList })
-  list(@Query() query: PortalListQuery): Promise<PortalUserList> {
+  @ApiOperation({ summary: 'List users for the portal' })
+  @Answers(200, PortalUserList)
+  listPortalUsers(@Query() query: PortalListQuery): Promise<PortalUserList> {
     return this.users.list(query);
   }
 
   @Get('stats')
   @AdminRoute('users:read')
-  @ApiOperation({ operationId: 'getPortalStats', summary: 'Numbers of users, at most five minutes old' })
-  @ApiOkResponse({ type: PortalStats })
-  stats(): Promise<PortalStats> {
+  @ApiOperation({ summary: 'Numbers of users, at most five minutes old' })
+  @Answers(200, PortalStats)
+  getPortalStats(): Promise<PortalStats> {
     return this.users.getStats();
   }
 
   @Get('export')
   @AdminRoute('users:write', 'validation_failed')
-  @ApiOperation({ operationId: 'exportPortalUsers', summary: 'Up to 10,000 users and the numbers' })
-  @ApiOkResponse({ type: PortalExport })
-  export(@Query() query: PortalFilterQuery): Promise<PortalExport> {
+  @ApiOperation({ summary: 'Up to 10,000 users and the numbers' })
+  @Answers(200, PortalExport)
+  exportPortalUsers(@Query() query: PortalFilterQuery): Promise<PortalExport> {
     return this.users.export(query);
   }
 
@@ -58,11 +58,10 @@ export class PortalUsersController {
   }
 
   @Post('bulk')
-  @HttpCode(200)
-  @AdminRoute('users:write', 'validation_failed', 'invalid_json')
-  @ApiOperation({ operationId: 'changePortalUsers', summary: 'Activate, deactivate or delete up to 100 users' })
-  @ApiOkResponse({ type: BulkResult })
-  bulk(
+  @AdminRoute('users:write')
+  @ApiOperation({ summary: 'Activate, deactivate or delete up to 100 users' })
+  @Answers(200, BulkResult)
+  changePortalUsers(
     @CurrentUser() actor: Principal,
     @Body() body: BulkBody,
     @Context() context: RequestContext,
@@ -71,18 +70,10 @@ export class PortalUsersController {
   }
 
   @Put(':id')
-  @AdminRoute(
-    'users:write',
-    'validation_failed',
-    'invalid_json',
-    'not_found',
-    'own_account',
-    'last_admin',
-    'email_taken',
-  )
-  @ApiOperation({ operationId: 'updatePortalUser', summary: 'Change name, address, industry or status of a user' })
-  @ApiOkResponse({ type: PortalUser })
-  update(
+  @AdminRoute('users:write', 'not_found', 'own_account', 'last_admin', 'email_taken')
+  @ApiOperation({ summary: 'Change name, address, industry or status of a user' })
+  @Answers(200, PortalUser)
+  updatePortalUser(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Body() body: UpdatePortalUserBody,
@@ -92,11 +83,10 @@ export class PortalUsersController {
   }
 
   @Delete(':id')
-  @HttpCode(204)
   @AdminRoute('users:write', 'validation_failed', 'not_found', 'own_account', 'last_admin')
-  @ApiOperation({ operationId: 'deletePortalUser', summary: 'Delete a user for good' })
-  @ApiNoContentResponse()
-  erase(
+  @ApiOperation({ summary: 'Delete a user for good' })
+  @Answers(204)
+  deletePortalUser(
     @UuidParam('id') id: string,
     @CurrentUser() actor: Principal,
     @Context() context: RequestContext,

@@ -1,7 +1,7 @@
 import { Controller, Get, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ApiErrors, Public } from '../common/http/decorators.js';
+import { Answers, ApiErrors, Public } from '../common/http/decorators.js';
 import { HealthBody, LiveBody } from './health.dto.js';
 import { Settings } from '../config/settings.js';
 import { HealthService } from './health.service.js';
@@ -16,30 +16,27 @@ export class HealthController {
   ) {}
 
   @Get('health')
-  @ApiOperation({ operationId: 'getHealth', summary: 'The state of the service and of what it depends on' })
-  @ApiOkResponse({ type: HealthBody })
+  @ApiOperation({ summary: 'The state of the service and of what it depends on' })
+  @Answers(200, HealthBody)
   @ApiResponse({ status: 503, type: HealthBody, description: 'PostgreSQL cannot be reached' })
-  async report(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthBody> {
+  async getHealth(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthBody> {
     const body = await this.health.report(this.settings.metricsPort === null);
     reply.status(body.status === 'down' ? 503 : 200);
     return body;
   }
 
   @Get(['health/live', 'healthz'])
-  @ApiOperation({ operationId: 'checkLiveness', summary: 'Liveness: the process answers' })
-  @ApiOkResponse({ type: LiveBody })
-  live(): LiveBody {
+  @ApiOperation({ summary: 'Liveness: the process answers' })
+  @Answers(200, LiveBody)
+  checkLiveness(): LiveBody {
     return { status: 'ok' };
   }
 
   @Get(['health/ready', 'ready'])
-  @ApiOperation({
-    operationId: 'checkReadiness',
-    summary: 'Readiness: database reachable and migrated, not shutting down',
-  })
-  @ApiOkResponse({ type: LiveBody })
+  @ApiOperation({ summary: 'Readiness: database reachable and migrated, not shutting down' })
+  @Answers(200, LiveBody)
   @ApiErrors('database_unavailable')
-  async ready(): Promise<LiveBody> {
+  async checkReadiness(): Promise<LiveBody> {
     await this.health.requireReady();
     return { status: 'ok' };
   }

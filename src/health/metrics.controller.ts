@@ -16,10 +16,10 @@ export class MetricsController {
   ) {}
 
   @Get('metrics')
-  @ApiOperation({ operationId: 'getMetrics', summary: 'Metrics in the Prometheus text format' })
+  @ApiOperation({ summary: 'Metrics in the Prometheus text format' })
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   @ApiErrors('not_found')
-  async metrics(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+  async getMetrics(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     if (!this.settings.metricsEnabled || this.settings.metricsPort !== null) throw new AppError('not_found');
     reply.header('content-type', this.service.contentType);
     return this.service.report();

@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors } from '../common/http/decorators.js';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers, ApiErrors } from '../common/http/decorators.js';
 import type { Principal } from '../common/http/request-context.js';
 import { Caller, ServiceRoute } from '../common/http/service-scope.js';
 import type { ServicePrincipal } from '../common/http/service-scope.js';
@@ -16,13 +16,15 @@ export class MemberCardController {
   @Get(':id')
   @ServiceRoute('users:read', { membersToo: true })
   @ApiOperation({
-    operationId: 'getMemberCard',
     summary: "Another member's card",
     description: 'Members who are private or inactive are found by other services only.',
   })
-  @ApiOkResponse({ type: MemberOrServiceCardBody })
-  @ApiErrors('validation_failed', 'unauthenticated', 'not_found', 'database_unavailable')
-  get(@UuidParam('id') id: string, @Caller() caller: Principal | ServicePrincipal): Promise<MemberOrServiceCardBody> {
+  @Answers(200, MemberOrServiceCardBody)
+  @ApiErrors('validation_failed', 'not_found')
+  getMemberCard(
+    @UuidParam('id') id: string,
+    @Caller() caller: Principal | ServicePrincipal,
+  ): Promise<MemberOrServiceCardBody> {
     return 'userId' in caller ? this.cards.get(id, caller.userId) : this.cards.getForService(id);
   }
 }

@@ -1,5 +1,4 @@
-import { Check, Column, Entity, JoinColumn, OneToOne, PrimaryGeneratedColumn, Unique } from 'typeorm';
-import type { Relation } from 'typeorm';
+import { Check, Column, Entity, ForeignKey, PrimaryGeneratedColumn, Unique } from 'typeorm';
 import { User } from '../users/user.entity.js';
 
 export const PROFILE_VISIBILITIES = ['public', 'private', 'connections'] as const;
@@ -20,11 +19,8 @@ export class Preferences {
   id: string;
 
   @Column({ name: 'user_id', type: 'uuid' })
+  @ForeignKey(() => User, { onDelete: 'CASCADE', name: 'user_preferences_user_id_fkey' })
   userId: string;
-
-  @OneToOne(() => User, { onDelete: 'CASCADE', nullable: false })
-  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'user_preferences_user_id_fkey' })
-  user: Relation<User>;
 
   @Column({ name: 'age_min', type: 'integer', default: 18 })
   ageMin: number;

@@ -1,6 +1,6 @@
-import { Body, Controller, Delete, Get, Header, HttpCode, StreamableFile } from '@nestjs/common';
-import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import { Body, Controller, Delete, Get, Header, StreamableFile } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers, ApiErrors, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { ErasureService } from './erasure.service.js';
@@ -18,25 +18,26 @@ export class PrivacyController {
 
   @Get('export')
   @Header('content-disposition', 'attachment; filename="meetinity-export.json"')
-  @ApiOperation({ operationId: 'exportMyData', summary: 'Export your data as a file' })
-  @ApiOkResponse({ type: ExportBody })
-  @ApiErrors('unauthenticated', 'recent_sign_in_required', 'database_unavailable')
-  async export(@CurrentUser() user: Principal): Promise<StreamableFile> {
+  @ApiOperation({ summary: 'Export your data as a file' })
+  @Answers(200, ExportBody)
+  @ApiErrors('recent_sign_in_required')
+  async exportMyData(@CurrentUser() user: Principal): Promise<StreamableFile> {
     return new StreamableFile(await this.exports.export(user), { type: 'application/json; charset=utf-8' });
   }
 
   @Delete()
-  @HttpCode(204)
   @ApiOperation({
-    operationId: 'deleteMyAccount',
     summary: 'Delete the account permanently',
     description:
       'Needs an authentication within the last ten minutes or, without a second factor, the password in the body.',
   })
-  @ApiNoContentResponse()
-  @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'invalid_credentials', 'recent_sign_in_required')
-  @ApiErrors('last_admin', 'rate_limited', 'busy', 'payload_too_large', 'unsupported_media_type')
-  erase(@CurrentUser() user: Principal, @Body() body: EraseBody, @Context() context: RequestContext): Promise<void> {
+  @Answers(204)
+  @ApiErrors('invalid_credentials', 'recent_sign_in_required', 'last_admin')
+  deleteMyAccount(
+    @CurrentUser() user: Principal,
+    @Body() body: EraseBody,
+    @Context() context: RequestContext,
+  ): Promise<void> {
     return this.erasures.erase(user, body.password, context);
   }
 }

@@ -1,7 +1,7 @@
-import { Body, Controller, Get, HttpCode, Post, Put, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Post, Put, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { UuidParam } from '../common/dto/uuid-param.js';
-import { ApiErrors } from '../common/http/decorators.js';
+import { Answers, ApiErrors } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { RequestContext } from '../common/http/request-context.js';
 import { Caller, ServiceRoute } from '../common/http/service-scope.js';
@@ -28,61 +28,52 @@ export class ServicesController {
   ) {}
 
   @Post('batch')
-  @HttpCode(200)
   @ServiceRoute('users:read')
-  @ApiOperation({
-    operationId: 'listUsersById',
-    summary: 'Several members for another service',
-    description: 'At most 100 ids.',
-  })
-  @ApiOkResponse({ type: BatchAnswer })
-  batch(@Body() { user_ids, include }: BatchBody): Promise<BatchAnswer> {
+  @ApiOperation({ summary: 'Several members for another service', description: 'At most 100 ids.' })
+  @Answers(200, BatchAnswer)
+  listUsersById(@Body() { user_ids, include }: BatchBody): Promise<BatchAnswer> {
     return this.reads.batch(user_ids, include);
   }
 
   @Get('search')
   @ServiceRoute('users:read')
-  @ApiOperation({
-    operationId: 'searchUsers',
-    summary: 'Active members by name, e-mail or company, for another service',
-  })
-  @ApiOkResponse({ type: ServiceSearchBody })
-  @ApiErrors('validation_failed', 'busy')
-  search(@Query() { q, limit }: ServiceSearchQuery): Promise<ServiceSearchBody> {
+  @ApiOperation({ summary: 'Active members by name, e-mail or company, for another service' })
+  @Answers(200, ServiceSearchBody)
+  @ApiErrors('validation_failed')
+  searchUsers(@Query() { q, limit }: ServiceSearchQuery): Promise<ServiceSearchBody> {
     return this.reads.search(q, limit);
   }
 
   @Get(':id/validate')
   @ServiceRoute('users:read')
-  @ApiOperation({ operationId: 'validateUser', summary: 'Whether a member exists and is active, for another service' })
-  @ApiOkResponse({ type: ValidateBody })
+  @ApiOperation({ summary: 'Whether a member exists and is active, for another service' })
+  @Answers(200, ValidateBody)
   @ApiErrors('validation_failed')
-  validate(@UuidParam('id') id: string): Promise<ValidateBody> {
+  validateUser(@UuidParam('id') id: string): Promise<ValidateBody> {
     return this.reads.validate(id);
   }
 
   @Get(':id/profile')
   @ServiceRoute('users:read')
-  @ApiOperation({
-    operationId: 'getUserForService',
-    summary: 'A member for another service, with the preferences on request',
-  })
-  @ApiOkResponse({ type: ServiceProfileBody })
+  @ApiOperation({ summary: 'A member for another service, with the preferences on request' })
+  @Answers(200, ServiceProfileBody)
   @ApiErrors('validation_failed', 'not_found')
-  profile(@UuidParam('id') id: string, @Query() { include }: ServiceProfileQuery): Promise<ServiceProfileBody> {
+  getUserForService(
+    @UuidParam('id') id: string,
+    @Query() { include }: ServiceProfileQuery,
+  ): Promise<ServiceProfileBody> {
     return this.reads.profile(id, include);
   }
 
   @Put(':id/preferences')
   @ServiceRoute('preferences:write')
   @ApiOperation({
-    operationId: 'updateUserPreferences',
     summary: "Change a member's preferences for another service",
     description: 'An omitted field stays.',
   })
-  @ApiOkResponse({ type: PreferencesBody })
-  @ApiErrors('validation_failed', 'not_found')
-  update(
+  @Answers(200, PreferencesBody)
+  @ApiErrors('not_found')
+  updateUserPreferences(
     @UuidParam('id') id: string,
     @Body() body: UpdatePreferencesBody,
     @Caller() service: ServicePrincipal,

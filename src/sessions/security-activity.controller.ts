@@ -1,6 +1,6 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers, ApiErrors, CurrentUser } from '../common/http/decorators.js';
 import type { Principal } from '../common/http/request-context.js';
 import { SecurityActivityBody, SecurityActivityQuery } from './security-activity.dto.js';
 import { SecurityActivityService } from './security-activity.service.js';
@@ -13,13 +13,15 @@ export class SecurityActivityController {
 
   @Get()
   @ApiOperation({
-    operationId: 'listMySecurityActivity',
     summary: 'What happened to the security of the account in the last 90 days, newest first',
     description: 'A page may have fewer entries than the limit, or none, before the last one.',
   })
-  @ApiOkResponse({ type: SecurityActivityBody })
-  @ApiErrors('validation_failed', 'unauthenticated')
-  list(@CurrentUser() user: Principal, @Query() query: SecurityActivityQuery): Promise<SecurityActivityBody> {
+  @Answers(200, SecurityActivityBody)
+  @ApiErrors('validation_failed')
+  listMySecurityActivity(
+    @CurrentUser() user: Principal,
+    @Query() query: SecurityActivityQuery,
+  ): Promise<SecurityActivityBody> {
     return this.activity.list(user, query);
   }
 }

@@ -1,5 +1,4 @@
-import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
-import type { Relation } from 'typeorm';
+import { Check, Column, Entity, ForeignKey, Index, PrimaryGeneratedColumn } from 'typeorm';
 import type { Authentication } from '../common/http/request-context.js';
 import { User } from '../users/user.entity.js';
 
@@ -17,11 +16,8 @@ export class Session {
   id: string;
 
   @Column({ name: 'user_id', type: 'uuid' })
+  @ForeignKey(() => User, { onDelete: 'CASCADE', name: 'user_sessions_user_id_fkey' })
   userId: string;
-
-  @ManyToOne(() => User, { onDelete: 'CASCADE', nullable: false })
-  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'user_sessions_user_id_fkey' })
-  user: Relation<User>;
 
   @Column({ name: 'refresh_token', type: 'varchar', length: 500 })
   refreshToken: string;

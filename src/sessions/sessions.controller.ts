@@ -1,6 +1,6 @@
-import { Controller, Delete, Get, HttpCode } from '@nestjs/common';
-import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../common/http/decorators.js';
+import { Controller, Delete, Get } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Answers, ApiErrors, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { UuidParam } from '../common/dto/uuid-param.js';
@@ -14,28 +14,28 @@ export class SessionsController {
   constructor(private readonly sessions: OwnSessionsService) {}
 
   @Get()
-  @ApiOperation({ operationId: 'listMySessions', summary: 'The signed-in devices, the last used first' })
-  @ApiOkResponse({ type: SessionsBody })
-  @ApiErrors('unauthenticated')
-  list(@CurrentUser() user: Principal): Promise<SessionsBody> {
+  @ApiOperation({ summary: 'The signed-in devices, the last used first' })
+  @Answers(200, SessionsBody)
+  listMySessions(@CurrentUser() user: Principal): Promise<SessionsBody> {
     return this.sessions.list(user);
   }
 
   @Delete(':id')
-  @HttpCode(204)
-  @ApiOperation({ operationId: 'endMySession', summary: 'Sign out one device' })
-  @ApiNoContentResponse()
-  @ApiErrors('validation_failed', 'unauthenticated', 'not_found')
-  end(@CurrentUser() user: Principal, @UuidParam('id') id: string, @Context() context: RequestContext): Promise<void> {
+  @ApiOperation({ summary: 'Sign out one device' })
+  @Answers(204)
+  @ApiErrors('validation_failed', 'not_found')
+  endMySession(
+    @CurrentUser() user: Principal,
+    @UuidParam('id') id: string,
+    @Context() context: RequestContext,
+  ): Promise<void> {
     return this.sessions.end(user, id, context);
   }
 
   @Delete()
-  @HttpCode(204)
-  @ApiOperation({ operationId: 'endMyOtherSessions', summary: 'Sign out every other device' })
-  @ApiNoContentResponse()
-  @ApiErrors('unauthenticated')
-  endOthers(@CurrentUser() user: Principal, @Context() context: RequestContext): Promise<void> {
+  @ApiOperation({ summary: 'Sign out every other device' })
+  @Answers(204)
+  endMyOtherSessions(@CurrentUser() user: Principal, @Context() context: RequestContext): Promise<void> {
     return this.sessions.endOthers(user, context);
   }
 }

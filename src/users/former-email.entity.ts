@@ -1,5 +1,4 @@
-import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
-import type { Relation } from 'typeorm';
+import { Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 import { User } from './user.entity.js';
 
 /** An address that its user has changed; reserved while the change can be undone. */
@@ -11,11 +10,8 @@ export class FormerEmail {
   email: string;
 
   @Column({ name: 'user_id', type: 'uuid' })
+  @ForeignKey(() => User, { onDelete: 'CASCADE', name: 'former_emails_user_id_fkey' })
   userId: string;
-
-  @ManyToOne(() => User, { onDelete: 'CASCADE', nullable: false })
-  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'former_emails_user_id_fkey' })
-  user: Relation<User>;
 
   /** As in `users`, for the undo. */
   @Column({ name: 'email_legacy', type: 'varchar', length: 255, nullable: true })

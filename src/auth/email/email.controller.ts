@@ -1,15 +1,8 @@
-import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
-import {
-  ApiAcceptedResponse,
-  ApiBearerAuth,
-  ApiNoContentResponse,
-  ApiOperation,
-  ApiSecurity,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Body, Controller, Headers, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
 import { Throttle } from '../../rate-limit/throttle.guard.js';
-import { ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
+import { Answers, ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { AddressChangeService } from './address-change.service.js';
@@ -30,28 +23,17 @@ export class EmailController {
   @Public()
   @ThrottleInvalidTokens()
   @Post('verify')
-  @HttpCode(204)
   @ApiSecurity({})
   @ApiBearerAuth()
   @ApiOperation({
-    operationId: 'verifyEmail',
     summary: 'Confirm an address, or the new address of an account, with the token of a mailed link',
     description:
       'With the password, the passkey of sign-up or an access token of the account, the request also proves that the owner ' +
       'of the address created it. A used link answers 204 again until it expires.',
   })
-  @ApiNoContentResponse()
-  @ApiErrors(
-    'validation_failed',
-    'invalid_or_expired_token',
-    'invalid_credentials',
-    'invalid_passkey',
-    'email_taken',
-    'invalid_json',
-    'rate_limited',
-    'busy',
-  )
-  async verify(
+  @Answers(204)
+  @ApiErrors('invalid_or_expired_token', 'invalid_credentials', 'invalid_passkey', 'email_taken')
+  async verifyEmail(
     @Body() body: VerifyEmailBody,
     @Context() context: RequestContext,
     @Headers('authorization') authorization?: string,
@@ -62,20 +44,17 @@ export class EmailController {
 
   @Throttle('forgotPerIp')
   @Post('change')
-  @HttpCode(202)
   @ApiBearerAuth()
   @ApiOperation({
-    operationId: 'changeMyEmail',
     summary: 'Ask for another address',
     description:
       'Needs an authentication within the last ten minutes or, without a second factor, the password in the body. The new ' +
       'address gets a link for `/auth/email/verify`, and nothing changes before it is used. The answer and its time do not ' +
       'reveal whether the address is taken.',
   })
-  @ApiAcceptedResponse({ type: AcceptedBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'unauthenticated', 'invalid_credentials', 'recent_sign_in_required')
-  @ApiErrors('rate_limited', 'busy')
-  async change(
+  @Answers(202, AcceptedBody)
+  @ApiErrors('invalid_credentials', 'recent_sign_in_required')
+  async changeMyEmail(
     @CurrentUser() user: Principal,
     @Body() body: ChangeEmailBody,
     @Context() context: RequestContext,
@@ -87,15 +66,13 @@ export class EmailController {
   @Public()
   @Throttle('forgotPerIp')
   @Post('resend')
-  @HttpCode(202)
   @ApiOperation({
-    operationId: 'resendVerification',
     summary: 'Send another confirmation link',
     description: 'The answer and its time do not reveal whether an account needs one.',
   })
-  @ApiAcceptedResponse({ type: AcceptedBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'rate_limited', 'busy')
-  async resend(@Body() body: EmailBody, @Context() context: RequestContext): Promise<AcceptedBody> {
+  @Answers(202, AcceptedBody)
+  @ApiErrors('rate_limited')
+  async resendVerification(@Body() body: EmailBody, @Context() context: RequestContext): Promise<AcceptedBody> {
     await this.verification.resend(body.email, context);
     return ACCEPTED;
   }

@@ -1,6 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
-import { Public } from '../../common/http/decorators.js';
+import { ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
+import { Answers, Public } from '../../common/http/decorators.js';
 import type { PublicJwk } from '../../crypto/jwk.js';
 import { SigningKeys } from './signing-keys.js';
 
@@ -27,9 +27,9 @@ export class JwksController {
   @Public()
   @Get()
   @Header('cache-control', 'public, max-age=300')
-  @ApiOperation({ operationId: 'listSigningKeys', summary: 'Public keys of access tokens signed with ES256' })
-  @ApiOkResponse({ type: JwksBody })
-  list(): JwksBody {
+  @ApiOperation({ summary: 'Public keys of access tokens signed with ES256' })
+  @Answers(200, JwksBody)
+  listSigningKeys(): JwksBody {
     return { keys: this.keys.publicKeys() };
   }
 }

@@ -3,7 +3,7 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Throttle } from '../../rate-limit/throttle.guard.js';
-import { ApiErrors, Public } from '../../common/http/decorators.js';
+import { Answers, ApiErrors, Public } from '../../common/http/decorators.js';
 import type { Provider } from '../../config/settings.auth.js';
 import { Settings } from '../../config/settings.js';
 import { OAuthStateCookie } from './oauth-state-cookie.js';
@@ -55,7 +55,6 @@ export class OAuthStartController {
   @Throttle('oauthPerIp')
   @Get(eachProvider('oauth/{provider}'))
   @ApiOperation({
-    operationId: 'startSignIn',
     summary: 'Sign in at a provider',
     description:
       'Redirects to the provider and binds the sign-in to the browser by a cookie. With `Accept: application/json` it ' +
@@ -67,7 +66,7 @@ export class OAuthStartController {
   @ApiResponse({ status: 302, description: 'To the provider' })
   @ApiOkResponse({ type: AuthUrlBody, description: 'With `Accept: application/json`' })
   @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
-  async start(
+  async startSignIn(
     @NamedProvider() provider: Provider,
     @Query() query: Record<string, unknown>,
     @Headers('accept') accept: string | undefined,
@@ -105,12 +104,11 @@ export class OAuthStartController {
 
   @Throttle('oauthPerIp')
   @Post(eachProvider('{provider}'))
-  @HttpCode(200)
-  @ApiOperation({ operationId: 'createSignIn', summary: 'The URL of the provider, for an app that opens it itself' })
+  @ApiOperation({ summary: 'The URL of the provider, for an app that opens it itself' })
   @ApiStartQuery()
-  @ApiOkResponse({ type: AuthUrlBody })
-  @ApiErrors('validation_failed', 'redirect_not_allowed', 'provider_not_configured', 'rate_limited')
-  startInApp(
+  @Answers(200, AuthUrlBody)
+  @ApiErrors('redirect_not_allowed', 'provider_not_configured', 'rate_limited')
+  createSignIn(
     @NamedProvider() provider: Provider,
     @Query() query: Record<string, unknown>,
     @Body() _body: StartBody,

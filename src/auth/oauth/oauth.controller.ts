@@ -1,8 +1,8 @@
-import { Body, Controller, Get, Head, Headers, HttpCode, Post, Query, Res } from '@nestjs/common';
-import { ApiExcludeEndpoint, ApiOkResponse, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Head, Headers, Post, Query, Res } from '@nestjs/common';
+import { ApiExcludeEndpoint, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
-import { ApiErrors, Public } from '../../common/http/decorators.js';
+import { Answers, ApiErrors, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import type { Provider } from '../../config/settings.auth.js';
@@ -46,7 +46,6 @@ export class OAuthController {
   @ThrottleInvalidTokens()
   @Get(eachProvider('oauth/{provider}/callback', '{provider}/callback'))
   @ApiOperation({
-    operationId: 'finishSignInInBrowser',
     summary: 'Callback: the provider redirects the browser here',
     description:
       'Answers tokens. If the start named a `redirect_uri`, redirects there with `provider`, `state` and either `code`, ' +
@@ -56,10 +55,10 @@ export class OAuthController {
   @ApiQuery({ name: 'code', required: false })
   @ApiQuery({ name: 'state', required: false })
   @ApiQuery({ name: 'error', required: false })
-  @ApiOkResponse({ type: TokenBody })
+  @Answers(200, TokenBody)
   @ApiResponse({ status: 302, description: 'To the `redirect_uri` of the start' })
   @ApiErrors(...CALLBACK_ERRORS)
-  async callback(
+  async finishSignInInBrowser(
     @NamedProvider() provider: Provider,
     @Query() query: Record<string, unknown>,
     @Headers('cookie') cookies: string | undefined,
@@ -75,14 +74,10 @@ export class OAuthController {
 
   @ThrottleInvalidTokens()
   @Post(eachProvider('{provider}/callback'))
-  @HttpCode(200)
-  @ApiOperation({
-    operationId: 'finishSignIn',
-    summary: 'Finish a sign-in with the parameters of the provider’s redirect',
-  })
-  @ApiOkResponse({ type: TokenBody })
-  @ApiErrors('validation_failed', 'invalid_json', ...CALLBACK_ERRORS)
-  finishInApp(
+  @ApiOperation({ summary: 'Finish a sign-in with the parameters of the provider’s redirect' })
+  @Answers(200, TokenBody)
+  @ApiErrors(...CALLBACK_ERRORS)
+  finishSignIn(
     @NamedProvider() provider: Provider,
     @Body() { code, state, code_verifier: codeVerifier }: CallbackBody,
     @Headers('cookie') cookies: string | undefined,
@@ -94,11 +89,10 @@ export class OAuthController {
 
   @ThrottleInvalidTokens()
   @Post('oauth/exchange')
-  @HttpCode(200)
-  @ApiOperation({ operationId: 'exchangeCode', summary: 'Exchange the code of the redirect for tokens' })
-  @ApiOkResponse({ type: SignInBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'invalid_code', 'account_disabled', 'rate_limited')
-  exchange(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<SignInBody> {
+  @ApiOperation({ summary: 'Exchange the code of the redirect for tokens' })
+  @Answers(200, SignInBody)
+  @ApiErrors('invalid_code', 'account_disabled', 'rate_limited')
+  exchangeCode(@Body() body: ExchangeBody, @Context() context: RequestContext): Promise<SignInBody> {
     return this.exchanges.exchange(body, context);
   }
 }

@@ -50,25 +50,25 @@ const PageHeaders = () =>
     ApiOkResponse(HTML),
   );
 
-function ShownPage(path: string, operationId: string, summary: string) {
+function ShownPage(path: string, summary: string) {
   return applyDecorators(
     Get(path),
     PageHeaders(),
-    ApiOperation({ operationId, summary }),
+    ApiOperation({ summary }),
     ApiQuery({ name: 'token', type: String }),
     ApiErrors('invalid_or_expired_token', 'rate_limited'),
   );
 }
 
-function SubmittedPage(path: string, operationId: string, summary: string, ...errors: ErrorType[]) {
+function SubmittedPage(path: string, summary: string, ...errors: ErrorType[]) {
   return applyDecorators(
     Post(path),
     HttpCode(200),
     RouteConfig({ forms: true }),
     PageHeaders(),
-    ApiOperation({ operationId, summary }),
+    ApiOperation({ summary }),
     ApiConsumes('application/x-www-form-urlencoded'),
-    ApiErrors('validation_failed', 'invalid_or_expired_token', 'rate_limited', 'busy', ...errors),
+    ApiErrors('invalid_or_expired_token', 'rate_limited', ...errors),
   );
 }
 
@@ -89,8 +89,8 @@ export class PagesController {
     private readonly settings: Settings,
   ) {}
 
-  @ShownPage('password/reset', 'showResetPage', 'Page: form to set a new password')
-  async showReset(
+  @ShownPage('password/reset', 'Page: form to set a new password')
+  async showResetPage(
     @Query('token') value: unknown,
     @PageLocale() locale: string | null,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -104,13 +104,12 @@ export class PagesController {
 
   @SubmittedPage(
     'pages/password-reset',
-    'submitResetPage',
     'Page: result of the form to set a new password',
     'weak_password',
     'invalid_mfa_code',
     'invalid_passkey',
   )
-  async submitReset(
+  async submitResetPage(
     @Body() form: ResetFormBody,
     @PageLocale() locale: string | null,
     @Context() context: RequestContext,
@@ -121,8 +120,8 @@ export class PagesController {
     return new Pages(locale).resetDone(this.settings.appPublicUrl).markup;
   }
 
-  @ShownPage('email/verify', 'showVerifyPage', 'Page: form to confirm an address')
-  async showVerify(
+  @ShownPage('email/verify', 'Page: form to confirm an address')
+  async showVerifyPage(
     @Query('token') value: unknown,
     @PageLocale() locale: string | null,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -137,13 +136,12 @@ export class PagesController {
 
   @SubmittedPage(
     'pages/email-verify',
-    'submitVerifyPage',
     'Page: result of the form to confirm an address',
     'invalid_credentials',
     'invalid_passkey',
     'email_taken',
   )
-  async submitVerify(
+  async submitVerifyPage(
     @Body() form: VerifyFormBody,
     @PageLocale() locale: string | null,
     @Context() context: RequestContext,
@@ -152,8 +150,8 @@ export class PagesController {
     return new Pages(locale).verifyDone(before, this.settings.appPublicUrl).markup;
   }
 
-  @ShownPage('account/not-me', 'showNotMePage', 'Page: form to undo a security event')
-  async showNotMe(
+  @ShownPage('account/not-me', 'Page: form to undo a security event')
+  async showNotMePage(
     @Query('token') value: unknown,
     @PageLocale() locale: string | null,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -167,14 +165,13 @@ export class PagesController {
 
   @SubmittedPage(
     'pages/not-me',
-    'submitNotMePage',
     'Page: result of the form to undo a security event',
     'invalid_mfa_code',
     'mfa_required',
     'invalid_passkey',
     'email_taken',
   )
-  async submitNotMe(
+  async submitNotMePage(
     @Body() form: NotMeFormBody,
     @PageLocale() locale: string | null,
     @Context() context: RequestContext,

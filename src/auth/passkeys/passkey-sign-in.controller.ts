@@ -1,7 +1,7 @@
-import { Body, Controller, Get, Header, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Header, Post, Res } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { ApiErrors, Public } from '../../common/http/decorators.js';
+import { Answers, ApiErrors, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { Settings } from '../../config/settings.js';
@@ -31,59 +31,52 @@ export class PasskeySignInController {
 
   @Throttle('webauthnPerIp')
   @Post('auth/passkeys/options')
-  @HttpCode(200)
   @ApiOperation({
-    operationId: 'startPasskeySignIn',
     summary: 'Options to sign in with a passkey',
     description: 'For `navigator.credentials.get`, also with `mediation: "conditional"`; valid for five minutes.',
   })
-  @ApiOkResponse({ type: OptionsBody })
+  @Answers(200, OptionsBody)
   @ApiErrors('rate_limited')
-  options(): Promise<OptionsBody> {
+  startPasskeySignIn(): Promise<OptionsBody> {
     return this.signIns.options();
   }
 
   @ThrottleInvalidTokens()
   @Post('auth/passkeys/login')
-  @HttpCode(200)
   @ApiOperation({
-    operationId: 'loginWithPasskey',
     summary: 'Sign in with a passkey',
     description: 'Counts as two factors. Unknown, disabled and unconfirmed accounts get the same answer.',
   })
-  @ApiOkResponse({ type: TokenBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'invalid_passkey', 'rate_limited')
-  login(@Body() body: PasskeyLoginBody, @Context() context: RequestContext): Promise<TokenBody> {
+  @Answers(200, TokenBody)
+  @ApiErrors('invalid_passkey', 'rate_limited')
+  loginWithPasskey(@Body() body: PasskeyLoginBody, @Context() context: RequestContext): Promise<TokenBody> {
     return this.signIns.login(body, context);
   }
 
   @Throttle('webauthnPerIp')
   @Post('auth/passkeys/register/options')
-  @HttpCode(200)
   @ApiOperation({
-    operationId: 'startPasskeySignUp',
     summary: 'Options to create an account with a passkey',
     description:
       'For `navigator.credentials.create`; valid for five minutes. They do not reveal whether the address is taken.',
   })
-  @ApiOkResponse({ type: OptionsBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'rate_limited')
-  signUpOptions(@Body() body: PasskeySignUpOptionsBody): Promise<OptionsBody> {
+  @Answers(200, OptionsBody)
+  @ApiErrors('rate_limited')
+  startPasskeySignUp(@Body() body: PasskeySignUpOptionsBody): Promise<OptionsBody> {
     return this.signUps.options(body);
   }
 
   @Throttle('registerPerIp')
   @Post('auth/passkeys/register')
   @ApiOperation({
-    operationId: 'registerWithPasskey',
     summary: 'Create an account with the passkey that the browser created',
     description:
       'Mails a confirmation link. Where the address must be confirmed before the first sign-in, the answer is 202, also for a taken address.',
   })
   @ApiCreatedResponse({ type: PasskeySignUpBody })
   @ApiAcceptedResponse({ type: AcceptedBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'invalid_code', 'email_taken', 'rate_limited', 'busy')
-  async register(
+  @ApiErrors('invalid_code', 'email_taken', 'rate_limited')
+  async registerWithPasskey(
     @Body() body: PasskeyLoginBody,
     @Context() context: RequestContext,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -95,9 +88,9 @@ export class PasskeySignInController {
 
   @Get('.well-known/webauthn')
   @Header('cache-control', 'public, max-age=300')
-  @ApiOperation({ operationId: 'listRelatedOrigins', summary: 'Origins that may use passkeys of this service' })
-  @ApiOkResponse({ type: RelatedOriginsBody })
-  relatedOrigins(): RelatedOriginsBody {
+  @ApiOperation({ summary: 'Origins that may use passkeys of this service' })
+  @Answers(200, RelatedOriginsBody)
+  listRelatedOrigins(): RelatedOriginsBody {
     return { origins: this.settings.webauthn.origins.filter((origin) => origin.startsWith('http')) };
   }
 }

@@ -1,5 +1,4 @@
-import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
-import type { Relation } from 'typeorm';
+import { Column, Entity, ForeignKey, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { User } from '../../users/user.entity.js';
 
 /** A discoverable WebAuthn credential with user verification. */
@@ -11,11 +10,8 @@ export class Passkey {
   id: string;
 
   @Column({ name: 'user_id', type: 'uuid' })
+  @ForeignKey(() => User, { onDelete: 'CASCADE', name: 'webauthn_credentials_user_id_fkey' })
   userId: string;
-
-  @ManyToOne(() => User, { onDelete: 'CASCADE', nullable: false })
-  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'webauthn_credentials_user_id_fkey' })
-  user: Relation<User>;
 
   /** Base64url of at most 1,023 bytes (WebAuthn Level 3 §4). */
   @Column({ name: 'credential_id', type: 'varchar', length: 1364 })

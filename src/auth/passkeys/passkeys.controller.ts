@@ -1,14 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Post, Put } from '@nestjs/common';
-import {
-  ApiBearerAuth,
-  ApiCreatedResponse,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiOperation,
-  ApiTags,
-} from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Post, Put } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { UuidParam } from '../../common/dto/uuid-param.js';
-import { ApiErrors, CurrentUser } from '../../common/http/decorators.js';
+import { Answers, ApiErrors, CurrentUser } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { OwnPasskeysService } from './own-passkeys.service.js';
@@ -28,33 +21,29 @@ export class PasskeysController {
   constructor(private readonly passkeys: OwnPasskeysService) {}
 
   @Get()
-  @ApiOperation({ operationId: 'listMyPasskeys', summary: 'The own passkeys' })
-  @ApiOkResponse({ type: PasskeysBody })
-  @ApiErrors('unauthenticated')
-  async list(@CurrentUser() { userId }: Principal): Promise<PasskeysBody> {
+  @ApiOperation({ summary: 'The own passkeys' })
+  @Answers(200, PasskeysBody)
+  async listMyPasskeys(@CurrentUser() { userId }: Principal): Promise<PasskeysBody> {
     return { passkeys: await this.passkeys.list(userId) };
   }
 
   @Post('options')
-  @HttpCode(200)
   @ApiOperation({
-    operationId: 'startPasskey',
     summary: 'Options to create a passkey',
     description:
       'For `navigator.credentials.create`; valid for five minutes. The address of the account must be confirmed.',
   })
-  @ApiOkResponse({ type: OptionsBody })
-  @ApiErrors('unauthenticated', 'recent_sign_in_required', 'email_not_verified')
-  options(@CurrentUser() user: Principal): Promise<OptionsBody> {
+  @Answers(200, OptionsBody)
+  @ApiErrors('recent_sign_in_required', 'email_not_verified')
+  startPasskey(@CurrentUser() user: Principal): Promise<OptionsBody> {
     return this.passkeys.options(user);
   }
 
   @Post()
-  @ApiOperation({ operationId: 'addPasskey', summary: 'Add the passkey that the browser created' })
-  @ApiCreatedResponse({ type: AddedPasskeyBody })
-  @ApiErrors('validation_failed', 'bad_request', 'invalid_json', 'invalid_code', 'unauthenticated')
-  @ApiErrors('recent_sign_in_required', 'email_not_verified')
-  add(
+  @ApiOperation({ summary: 'Add the passkey that the browser created' })
+  @Answers(201, AddedPasskeyBody)
+  @ApiErrors('invalid_code', 'recent_sign_in_required', 'email_not_verified')
+  addPasskey(
     @CurrentUser() user: Principal,
     @Body() body: AddPasskeyBody,
     @Context() context: RequestContext,
@@ -63,10 +52,10 @@ export class PasskeysController {
   }
 
   @Put(':id')
-  @ApiOperation({ operationId: 'renamePasskey', summary: 'Rename a passkey' })
-  @ApiOkResponse({ type: PasskeyBody })
-  @ApiErrors('validation_failed', 'unauthenticated', 'not_found')
-  rename(
+  @ApiOperation({ summary: 'Rename a passkey' })
+  @Answers(200, PasskeyBody)
+  @ApiErrors('not_found')
+  renamePasskey(
     @CurrentUser() user: Principal,
     @UuidParam('id') id: string,
     @Body() body: RenamePasskeyBody,
@@ -75,15 +64,13 @@ export class PasskeysController {
   }
 
   @Delete(':id')
-  @HttpCode(204)
   @ApiOperation({
-    operationId: 'removePasskey',
     summary: 'Remove a passkey',
     description: 'Refused where it is the last sign-in method. With the last factor the recovery codes go too.',
   })
-  @ApiNoContentResponse()
-  @ApiErrors('validation_failed', 'unauthenticated', 'recent_sign_in_required', 'not_found', 'last_sign_in_method')
-  remove(
+  @Answers(204)
+  @ApiErrors('validation_failed', 'recent_sign_in_required', 'not_found', 'last_sign_in_method')
+  removePasskey(
     @CurrentUser() user: Principal,
     @UuidParam('id') id: string,
     @Context() context: RequestContext,

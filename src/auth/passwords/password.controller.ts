@@ -1,8 +1,8 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiBearerAuth, ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ThrottleInvalidTokens } from '../../rate-limit/invalid-token.interceptor.js';
 import { Throttle } from '../../rate-limit/throttle.guard.js';
-import { ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
+import { Answers, ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { ACCEPTED, AcceptedBody, EmailBody } from '../email/links.dto.js';
@@ -21,15 +21,13 @@ export class PasswordController {
   @Public()
   @Throttle('forgotPerIp')
   @Post('forgot')
-  @HttpCode(202)
   @ApiOperation({
-    operationId: 'requestPasswordReset',
     summary: 'Send a link for a new password',
     description: 'The answer and its time do not reveal whether there is an account.',
   })
-  @ApiAcceptedResponse({ type: AcceptedBody })
-  @ApiErrors('validation_failed', 'invalid_json', 'rate_limited', 'busy')
-  async forgot(@Body() body: EmailBody, @Context() context: RequestContext): Promise<AcceptedBody> {
+  @Answers(202, AcceptedBody)
+  @ApiErrors('rate_limited')
+  async requestPasswordReset(@Body() body: EmailBody, @Context() context: RequestContext): Promise<AcceptedBody> {
     await this.resets.request(body.email, context);
     return ACCEPTED;
   }
@@ -37,41 +35,27 @@ export class PasswordController {
   @Public()
   @ThrottleInvalidTokens()
   @Post('reset')
-  @HttpCode(204)
   @ApiOperation({
-    operationId: 'resetPassword',
     summary: 'Set a new password with the token of a mailed link',
     description:
       'Ends every session, lifts a lock and confirms the address. A refused password does not use the token up. ' +
       'The same request answers 204 again until the link expires, without further changes.',
   })
-  @ApiNoContentResponse()
-  @ApiErrors('validation_failed', 'weak_password', 'invalid_or_expired_token', 'invalid_json', 'rate_limited', 'busy')
-  @ApiErrors('invalid_mfa_code', 'invalid_passkey')
-  reset(@Body() body: ResetPasswordBody, @Context() context: RequestContext): Promise<void> {
+  @Answers(204)
+  @ApiErrors('weak_password', 'invalid_or_expired_token', 'rate_limited', 'invalid_mfa_code', 'invalid_passkey')
+  resetPassword(@Body() body: ResetPasswordBody, @Context() context: RequestContext): Promise<void> {
     return this.resets.reset(body, context);
   }
 
   @Post('change')
-  @HttpCode(204)
   @ApiBearerAuth()
   @ApiOperation({
-    operationId: 'changeMyPassword',
     summary: 'Replace the password',
     description: 'Ends the other sessions. An account without a password gets one by `/auth/password/forgot`.',
   })
-  @ApiNoContentResponse()
-  @ApiErrors(
-    'validation_failed',
-    'weak_password',
-    'invalid_json',
-    'unauthenticated',
-    'invalid_credentials',
-    'recent_sign_in_required',
-    'rate_limited',
-    'busy',
-  )
-  change(
+  @Answers(204)
+  @ApiErrors('weak_password', 'invalid_credentials', 'recent_sign_in_required')
+  changeMyPassword(
     @CurrentUser() user: Principal,
     @Body() body: ChangePasswordBody,
     @Context() context: RequestContext,

@@ -1,4 +1,4 @@
-import { applyDecorators, createParamDecorator, ExecutionContext, SetMetadata } from '@nestjs/common';
+import { applyDecorators, createParamDecorator, ExecutionContext, HttpCode, SetMetadata, Type } from '@nestjs/common';
 import { ApiResponse } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { ErrorBody } from '../dto/error.dto.js';
@@ -17,7 +17,11 @@ export const CurrentUser = createParamDecorator((_: unknown, host: ExecutionCont
   return principal;
 });
 
-/** Documents the errors of a route, one OpenAPI response per status. */
+/** Sets and documents the status of a route's success, with the class of its body. */
+export const Answers = (status: number, type?: Type | [Type]) =>
+  applyDecorators(HttpCode(status), ApiResponse({ status, type }));
+
+/** Documents the errors of a route beside those that `completeDocument` adds, one OpenAPI response per status. */
 export function ApiErrors(...types: ErrorType[]) {
   const byStatus = new Map<number, ErrorType[]>();
   for (const type of types) byStatus.set(ERRORS[type][0], [...(byStatus.get(ERRORS[type][0]) ?? []), type]);

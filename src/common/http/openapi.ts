@@ -125,7 +125,7 @@ function headersOf(status: number): Record<string, unknown> {
   };
 }
 
-/** A handler on several paths has one operation id, which the document may have once. */
+/** Replaces the index by which Nest tells the paths of one handler apart with the provider or the path. */
 function nameOperations({ paths }: OpenAPIObject): void {
   const seen = new Set<string>();
   const pascal = (text: string) =>
@@ -133,7 +133,7 @@ function nameOperations({ paths }: OpenAPIObject): void {
   for (const [path, item] of Object.entries(paths))
     for (const operation of METHODS.flatMap((method) => item[method] ?? [])) {
       const provider = /google|linkedin/.exec(path)?.[0];
-      const base = `${operation.operationId}${provider ? `With${pascal(provider)}` : ''}`;
+      const base = `${operation.operationId!.replace(/\[\d+\]$/, '')}${provider ? `With${pascal(provider)}` : ''}`;
       operation.operationId = seen.has(base) ? `${base}At${pascal(path)}` : base;
       seen.add(operation.operationId);
     }

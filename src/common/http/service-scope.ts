@@ -31,7 +31,7 @@ export function ServiceRoute(scope: ServiceScope, { membersToo = false } = {}) {
     SetMetadata<string, ServiceAccess>(SERVICE_ACCESS, { scope, membersToo }),
     ApiBearerAuth('service'),
     ...(membersToo ? [ApiBearerAuth()] : []),
-    ApiErrors('unauthenticated', 'forbidden', 'rate_limited', 'database_unavailable'),
+    ApiErrors('forbidden', 'rate_limited'),
   );
 }
 

@@ -43,8 +43,10 @@ export function setupSwagger(app: NestFastifyApplication): void {
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' })
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'The credential of another service' }, 'service');
   for (const [tag, description] of Object.entries(TAGS)) config.addTag(tag, description);
+  // A handler has the name of its operation.
+  const options = { operationIdFactory: (_: string, method: string) => method };
   // Created on first use: most processes never serve it.
-  SwaggerModule.setup('docs', app, () => completeDocument(SwaggerModule.createDocument(app, config.build())), {
+  SwaggerModule.setup('docs', app, () => completeDocument(SwaggerModule.createDocument(app, config.build(), options)), {
     jsonDocumentUrl: 'docs-json',
     customSiteTitle: 'Meetinity User Service',
     swaggerOptions: { persistAuthorization: true },

@@ -1,8 +1,8 @@
-import { Controller, Delete, HttpCode, Post, Req } from '@nestjs/common';
+import { Controller, Delete, Post, Req } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
-import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { ApiErrors, CurrentUser } from '../../common/http/decorators.js';
+import { Answers, ApiErrors, CurrentUser } from '../../common/http/decorators.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { AvatarService } from './avatar.service.js';
@@ -21,10 +21,8 @@ export class AvatarController {
   ) {}
 
   @Post()
-  @HttpCode(200)
   @RouteConfig({ multipart: true })
   @ApiOperation({
-    operationId: 'uploadMyPicture',
     summary: 'Upload a profile picture',
     description:
       'One part named `file`: JPEG, PNG, GIF or WebP of at most 40 megapixels. It is stored as WebP of at most 1024 pixels a ' +
@@ -32,10 +30,9 @@ export class AvatarController {
   })
   @ApiConsumes('multipart/form-data')
   @ApiBody({ schema: FORM })
-  @ApiOkResponse({ type: ProfileBody })
-  @ApiErrors('validation_failed', 'bad_request', 'unauthenticated', 'payload_too_large')
-  @ApiErrors('request_timeout', 'unsupported_media_type', 'invalid_image', 'storage_unavailable', 'busy')
-  upload(
+  @Answers(200, ProfileBody)
+  @ApiErrors('invalid_image', 'storage_unavailable')
+  uploadMyPicture(
     @Req() request: FastifyRequest,
     @CurrentUser() principal: Principal,
     @Context() context: RequestContext,
@@ -44,10 +41,9 @@ export class AvatarController {
   }
 
   @Delete()
-  @ApiOperation({ operationId: 'deleteMyPicture', summary: 'Remove the profile picture' })
-  @ApiOkResponse({ type: ProfileBody })
-  @ApiErrors('unauthenticated', 'database_unavailable')
-  remove(@CurrentUser() principal: Principal, @Context() context: RequestContext): Promise<ProfileBody> {
+  @ApiOperation({ summary: 'Remove the profile picture' })
+  @Answers(200, ProfileBody)
+  deleteMyPicture(@CurrentUser() principal: Principal, @Context() context: RequestContext): Promise<ProfileBody> {
     return this.avatars.remove(principal, context);
   }
 }

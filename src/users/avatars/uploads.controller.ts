@@ -23,11 +23,11 @@ export class UploadsController {
 
   @Public()
   @Get(':name')
-  @ApiOperation({ operationId: 'getPicture', summary: 'A profile picture' })
+  @ApiOperation({ summary: 'A profile picture' })
   @ApiProduces(AVATAR_TYPE)
   @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })
   @ApiErrors('not_found', 'storage_unavailable')
-  async get(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
+  async getPicture(@Param('name') name: string, @Res() reply: FastifyReply): Promise<void> {
     // The name's pattern also prevents path traversal.
     const found = isAvatarName(name) ? await this.storage.open(name) : null;
     if (!found) throw new AppError('not_found');

@@ -1,6 +1,6 @@
-import { Controller, Delete, Get, HttpCode, Param } from '@nestjs/common';
-import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ApiErrors, CurrentUser } from '../../common/http/decorators.js';
+import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { ApiBearerAuth, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { Answers, ApiErrors, CurrentUser } from '../../common/http/decorators.js';
 import { AppError } from '../../common/errors.js';
 import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
@@ -21,25 +21,19 @@ export class IdentitiesController {
   ) {}
 
   @Get()
-  @ApiOperation({ operationId: 'listMyIdentities', summary: 'Provider accounts linked to the own account' })
-  @ApiOkResponse({ type: IdentitiesBody })
-  @ApiErrors('unauthenticated')
-  async list(@CurrentUser() { userId }: Principal): Promise<IdentitiesBody> {
+  @ApiOperation({ summary: 'Provider accounts linked to the own account' })
+  @Answers(200, IdentitiesBody)
+  async listMyIdentities(@CurrentUser() { userId }: Principal): Promise<IdentitiesBody> {
     const [user, identities] = await Promise.all([this.users.getOwn(userId), this.identities.listOf(userId)]);
     return { identities: identities.map(toIdentityResponse), has_password: user.passwordHash !== null };
   }
 
   @Delete(':provider')
-  @HttpCode(204)
-  @ApiOperation({
-    operationId: 'unlinkMyIdentity',
-    summary: 'Unlink a provider',
-    description: 'Refused where it is the last sign-in method.',
-  })
+  @ApiOperation({ summary: 'Unlink a provider', description: 'Refused where it is the last sign-in method.' })
   @ApiParam({ name: 'provider', enum: PROVIDERS })
-  @ApiNoContentResponse()
-  @ApiErrors('unauthenticated', 'not_found', 'last_sign_in_method', 'recent_sign_in_required')
-  unlink(
+  @Answers(204)
+  @ApiErrors('not_found', 'last_sign_in_method', 'recent_sign_in_required')
+  unlinkMyIdentity(
     @CurrentUser() principal: Principal,
     @Param('provider') name: string,
     @Context() context: RequestContext,

@@ -1,5 +1,4 @@
-import { Check, Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn } from 'typeorm';
-import type { Relation } from 'typeorm';
+import { Check, Column, Entity, ForeignKey, Index, PrimaryGeneratedColumn } from 'typeorm';
 import { User } from '../user.entity.js';
 
 export type TokenPurpose = 'password_reset' | 'email_verification' | 'email_change' | 'not_me';
@@ -15,11 +14,8 @@ export class OneTimeToken {
   id: string;
 
   @Column({ name: 'user_id', type: 'uuid' })
+  @ForeignKey(() => User, { onDelete: 'CASCADE', name: 'one_time_tokens_user_id_fkey' })
   userId: string;
-
-  @ManyToOne(() => User, { onDelete: 'CASCADE', nullable: false })
-  @JoinColumn({ name: 'user_id', foreignKeyConstraintName: 'one_time_tokens_user_id_fkey' })
-  user: Relation<User>;
 
   @Column({ type: 'varchar', length: 30 })
   purpose: TokenPurpose;

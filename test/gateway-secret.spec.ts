@@ -150,6 +150,14 @@ describe('JWT_BINDING=accept, for a rolling upgrade', () => {
       expect(word(await lenient.get('/users/profile', mint({ ...odd, jti: randomUUID() })))).toBe(REFUSED);
   });
 
+  it('believes nothing that an unbound token says of the authentication', async () => {
+    const { access } = await service.member();
+    const forged = { auth_time: Math.floor(Date.now() / 1000), acr: 'aal2', amr: ['otp', 'mfa'] };
+    const token = mint({ ...claimsOf(access), ...forged, jti: randomUUID() });
+    expect(word(await lenient.get('/users/profile/export', token))).toBe('403 recent_sign_in_required');
+    expect((await lenient.get('/users/profile/export', access)).status).toBe(200);
+  });
+
   it('issues tokens that both releases accept', async () => {
     const { body } = await lenient.post('/auth/refresh', { refresh_token: (await service.member()).refresh });
     const { sid, ...claims } = claimsOf(body.access_token);

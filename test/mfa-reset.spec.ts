@@ -2,8 +2,9 @@ import { MfaResets } from '../src/auth/mfa/mfa-resets.js';
 import { auditOf, eventsOf } from './support/accounts.js';
 import { type Member, TestApp, uniqueEmail } from './support/app.js';
 import { addTotp, freshCodes, mfaToken, signInByTotp, totpCode, type WithTotp } from './support/factors.js';
-import { mailedToken, mailTo } from './support/mailbox.js';
+import { mailedToken, mailsTo, mailTo } from './support/mailbox.js';
 import { word } from './support/sessions.js';
+import { until } from './support/until.js';
 
 let service: TestApp;
 let admin: Member;
@@ -52,8 +53,11 @@ describe('POST /admin/users/{id}/mfa/reset', () => {
   });
 
   it('tells the present address, one that can be restored, and those of provider accounts', async () => {
-    const [former, provider] = [uniqueEmail(), uniqueEmail()];
-    await service.sql('INSERT INTO former_emails (email, user_id) VALUES ($1, $2)', [former, member.id]);
+    const [former, given, provider] = [uniqueEmail(), uniqueEmail(), uniqueEmail()];
+    await service.sql(
+      `INSERT INTO former_emails (email, user_id, changed_at) VALUES ($1, $3, now()), ($2, $3, now() - interval '73 hours')`,
+      [former, given, member.id],
+    );
     await service.sql(
       `INSERT INTO user_identities (user_id, provider, provider_user_id, email) VALUES ($1, 'google', 'reset-1', $2)`,
       [member.id, provider],
@@ -61,6 +65,9 @@ describe('POST /admin/users/{id}/mfa/reset', () => {
     await reset();
     for (const address of [member.email, former, provider])
       expect((await mailTo(address, 'mfa_reset')).text).toContain('24 hours');
+    // By now it may be another person's.
+    await until(async () => (await service.sql('SELECT FROM mail_queue')).length === 0);
+    expect(await mailsTo(given, 'mfa_reset')).toEqual([]);
   });
 
   it.each<[string, () => Promise<unknown>]>([

@@ -42,7 +42,9 @@ export class AdminAccountsController {
   @AdminRoute('users:write', 'not_found', 'own_account', 'email_taken')
   @ApiOperation({
     summary: 'Replace the e-mail address of a user',
-    description: 'The old address gets a notice whose link undoes the change for 72 hours.',
+    description:
+      'The old address gets a notice whose link undoes the change for 72 hours. `is_verified` stays as it was: the administrator ' +
+      'vouches for the new address.',
   })
   @Answers(200, AdminUserDetailBody)
   async changeUserEmail(

@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, Raw } from 'typeorm';
 import { isUniqueViolation } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
 import { deleteExpiredRows } from '../database/expired-rows.js';
@@ -50,8 +50,10 @@ function emailTaken(): AppError {
   return new AppError('email_taken', { details });
 }
 
+/** Those that the user can still get back. */
 export function listFormerEmails(tx: EntityManager, userId: string): Promise<FormerEmail[]> {
-  return tx.find(FormerEmail, { where: { userId }, order: { changedAt: 'ASC' } });
+  const changedAt = Raw((column) => `${column} > now() - interval '${UNDO_HOURS} hours'`);
+  return tx.find(FormerEmail, { where: { userId, changedAt }, order: { changedAt: 'ASC' } });
 }
 
 export function deleteFormerEmails(tx: EntityManager, maxRows: number): Promise<number> {

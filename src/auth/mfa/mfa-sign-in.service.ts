@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { AppError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/http/request-context.js';
-import { authResults } from '../../common/logging/metrics.js';
+import { countResult } from '../../common/logging/metrics.js';
 import { runInTransaction } from '../../database/transaction.js';
 import { tokenHash } from '../../crypto/tokens.js';
 import { UsersService } from '../../users/users.service.js';
@@ -43,21 +43,15 @@ export class MfaSignInService {
 
   /** @throws AppError `invalid_or_expired_token`, `invalid_mfa_code`, `invalid_passkey`, `account_disabled`, `rate_limited` */
   verify(body: VerifyMfaBody, context: RequestContext): Promise<TokenBody> {
-    return this.repeats.run(body, context, () => this.attempt(body, context));
+    return this.repeats.run(body, context, () => countResult('mfa', this.attempt(body, context)));
   }
 
   private async attempt(body: VerifyMfaBody, context: RequestContext): Promise<TokenBody> {
     const pending = await this.tokens.read(body.mfa_token);
-    const amr = await this.checkFactor(body, pending, context).catch(async (error: unknown) => {
-      const type = error instanceof AppError ? error.type : 'internal_error';
-      authResults.inc({ action: 'mfa', result: type });
-      if (type === 'invalid_mfa_code' || type === 'invalid_passkey') await this.tokens.countFailure(body.mfa_token);
-      throw error;
-    });
+    const check = () => this.checkFactor(body, pending, context);
+    const amr = await this.tokens.limitAttempts(body.mfa_token, check);
     await this.tokens.consume(body.mfa_token);
-    const opened = await this.openSession(body, pending, amr, context);
-    authResults.inc({ action: 'mfa', result: 'ok' });
-    return opened;
+    return this.openSession(body, pending, amr, context);
   }
 
   private async checkFactor(body: VerifyMfaBody, { userId }: PendingSignIn, context: RequestContext) {

@@ -47,16 +47,30 @@ export class MfaTokens {
     parse(await this.store.consume(keyOf(token)));
   }
 
-  /** Counts a wrong code; ten of them end the token. */
-  async countFailure(token: string): Promise<void> {
-    const { count, limit } = await this.limits.consume('mfaToken', [tokenHash(token)]);
-    if (count >= limit) await this.store.consume(keyOf(token));
+  /**
+   * Runs a check of a code or passkey; ten wrong ones end the token. Counted before the check, so that parallel attempts cannot
+   * exceed the limit.
+   * @throws AppError `invalid_or_expired_token` beyond the limit
+   */
+  async limitAttempts<T>(token: string, check: () => Promise<T>): Promise<T> {
+    const attempt = await this.limits.consume('mfaToken', [tokenHash(token)]);
+    if (!attempt.allowed) throw expired();
+    return check().catch(async (error: unknown) => {
+      const type = error instanceof AppError ? error.type : null;
+      if (type !== 'invalid_mfa_code' && type !== 'invalid_passkey') await attempt.refund();
+      else if (attempt.count === attempt.limit) await this.store.consume(keyOf(token));
+      throw error;
+    });
   }
 }
 
-function parse(value: string | null): PendingSignIn {
+function expired(): AppError {
   const message = 'The mfa_token is not valid, has been used or has expired: sign in again';
-  if (value === null) throw new AppError('invalid_or_expired_token', { message });
+  return new AppError('invalid_or_expired_token', { message });
+}
+
+function parse(value: string | null): PendingSignIn {
+  if (value === null) throw expired();
   return JSON.parse(value) as PendingSignIn;
 }
 

@@ -242,7 +242,8 @@ export const en: Texts = {
   },
   accountDeleted: {
     subject: 'Your account was deleted',
-    paragraphs: ['As you requested, your Meetinity account and all of its data were just deleted.'],
-    closing: 'If you did not do this, someone else knew your password: change it wherever else you use it.',
+    paragraphs: ['Your Meetinity account and all of its data were just deleted.'],
+    closing:
+      'If you did not ask for this, contact the operator, and change the password of the account wherever else you use it.',
   },
 };

@@ -242,9 +242,8 @@ export const fr: Texts = {
   },
   accountDeleted: {
     subject: 'Votre compte a été supprimé',
-    paragraphs: ['Comme vous l’avez demandé, votre compte Meetinity et toutes ses données viennent d’être supprimés.'],
+    paragraphs: ['Votre compte Meetinity et toutes ses données viennent d’être supprimés.'],
     closing:
-      'Si vous n’êtes pas à l’origine de cette action, une autre personne connaissait votre mot de passe : changez-le partout' +
-      ' où vous l’utilisez.',
+      'Si vous ne l’avez pas demandé, contactez l’exploitant et changez le mot de passe du compte partout où vous l’utilisez.',
   },
 };

@@ -25,7 +25,19 @@ const esmOnly = [
 // Modules of the service and of packages are loaded once for each worker, not for each spec file. Coverage needs them for each.
 const isShared = !process.argv.includes('--coverage');
 
-export default {
+// What a release ships, tried as a whole: pages in a browser, the chart, the import at size, a backup. `.ci/run` has a step for them.
+const RELEASE = [
+  'audit-mutations',
+  'backup',
+  'chart',
+  'import-resume',
+  'page-pictures',
+  'passkey-browser',
+  'swagger-ui',
+];
+const release = RELEASE.map((name) => `/test/${name}\\.spec\\.ts$`);
+
+const project = {
   ...(isShared
     ? {
         runtime: '<rootDir>/test/support/shared-runtime.cjs',
@@ -35,13 +47,7 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mjs',
   globalTeardown: '<rootDir>/test/support/global-teardown.mjs',
   roots: ['<rootDir>/src', '<rootDir>/test'],
-  testRegex: '\\.spec\\.ts$',
-  testTimeout: 30_000,
-  coverageProvider: 'v8',
-  collectCoverageFrom: ['src/**/*.ts', 'migrations/**/*.ts'],
-  coverageReporters: ['text', 'html'],
-  // One more than there are cores: specs wait for servers a quarter of the time. Redis has 16 databases, one for each worker.
-  maxWorkers: Math.min(availableParallelism() + 1, 16),
+
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   moduleNameMapper: {
     '^file-type$': '<rootDir>/node_modules/file-type/index.js',
@@ -51,4 +57,22 @@ export default {
   transform: {
     '^.+\\.(ts|js|mjs)$': ['@swc/jest', { ...swc, sourceMaps: true, module: { type: 'commonjs' } }],
   },
+};
+
+export default {
+  projects: [
+    {
+      ...project,
+      displayName: 'service',
+      testRegex: '\\.spec\\.ts$',
+      testPathIgnorePatterns: ['/node_modules/', ...release],
+    },
+    { ...project, displayName: 'release', testRegex: release },
+  ],
+  testTimeout: 30_000,
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['src/**/*.ts', 'migrations/**/*.ts'],
+  coverageReporters: ['text', 'html'],
+  // One more than there are cores: specs wait for servers a quarter of the time. Redis has 16 databases, one for each worker.
+  maxWorkers: Math.min(availableParallelism() + 1, 16),
 };

@@ -10,7 +10,7 @@ import { runScript } from './support/scripts.js';
 import { until } from './support/until.js';
 
 /** npm scripts that call another project's tool, or the service itself. */
-const TOOL = /^(dev|build|start|test|lint|format|typecheck)(:(dev|debug|watch|cov))?$/;
+const TOOL = /^(dev|build|start|test|lint|format|typecheck)(:(dev|debug|watch|cov|release))?$/;
 /** Commands without an npm script. */
 const SERVICE = ['create', 'list', 'rotate', 'revoke'].map((name) => `service ${name}`);
 const USER = ['create', 'email', 'erase', 'export', 'show', 'sessions', 'unlock', 'mfa-reset'].map(

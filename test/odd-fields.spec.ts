@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { Answer, Member, TestApp } from './support/app.js';
-import { BodyRoute, bodyOf, bodyRoutes } from './support/body-routes.js';
+import { BodyRoute, bodyOf, bodyRoutes, tryValues } from './support/body-routes.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
@@ -68,12 +68,13 @@ function isMeant({ status, body }: Answer): boolean {
 /** Large bodies of one client are spaced. */
 const anyAddress = () => `10.${[0, 0, 0].map(() => randomInt(256)).join('.')}`;
 
-/** What was not meant to be answered; empty where all is well. */
-async function complaint(route: BodyRoute, token: string, payload: string): Promise<string[]> {
+/** The answer, and its faults if it was not meant. */
+async function ask(route: BodyRoute, token: string, payload: string) {
   const url = route.path.replace('{id}', target.id);
   const options = { payload, token, headers: JSON_TYPE, remoteAddress: anyAddress() };
   const answer = await service.request(route.method, url, options);
-  return isMeant(answer) ? [] : [`${route.method} ${url} ${payload.slice(0, 200)}: ${answer.text.slice(0, 200)}`];
+  const fault = `${route.method} ${url} ${payload.slice(0, 200)}: ${answer.text.slice(0, 200)}`;
+  return { answer, faults: isMeant(answer) ? [] : [fault] };
 }
 
 /** Uses a new member for each route: some bodies revoke sessions or delete an account. */
@@ -81,7 +82,7 @@ async function complaints(bodies: (route: BodyRoute) => string[]): Promise<strin
   const found: string[] = [];
   for (const route of routes) {
     const access = tokenOf(route, await service.member());
-    for (const payload of bodies(route)) found.push(...(await complaint(route, access, payload)));
+    for (const payload of bodies(route)) found.push(...(await ask(route, access, payload)).faults);
   }
   return found;
 }
@@ -138,11 +139,15 @@ describe('a text that is far too long', () => {
 describe('a body of odd fields', () => {
   it('never causes a 500 with any odd field', async () => {
     expect(routes.length).toBeGreaterThan(15);
-    const found = await complaints((route) =>
-      [...Object.keys(route.fields), 'unknown'].flatMap((name) =>
-        VALUES.map((value) => JSON.stringify(bodyOf(route, { [name]: value }))),
-      ),
-    );
+    const found = await complaints((route) => VALUES.map((value) => JSON.stringify(bodyOf(route, { unknown: value }))));
+    for (const route of routes) {
+      const access = tokenOf(route, await service.member());
+      await tryValues(route, VALUES, async (body) => {
+        const { answer, faults } = await ask(route, access, JSON.stringify(body));
+        found.push(...faults);
+        return answer;
+      });
+    }
     expect(found.slice(0, 9)).toEqual([]);
   }, 120_000);
 

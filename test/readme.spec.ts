@@ -98,7 +98,8 @@ describeUnless(lacks ? `no ${lacks}` : null, 'the five minutes', () => {
     const tour = block(section('README.md', 'Five minutes'), 'bash');
     const script = tour.replace('http://localhost:8081', `http://127.0.0.1:${port}`);
     expect(script).not.toBe(tour);
-    const { stdout, stderr } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script]);
+    // Its input is a socket here, for which bash reads the user's files as if it ran under rshd.
+    const { stdout, stderr } = await promisify(execFile)('bash', ['--norc', '-euo', 'pipefail', '-c', script]);
     await service.stopAndDrop();
     expect(stderr).toBe('');
     const profile = { email: 'user@example.com', name: 'John Doe', job_title: null, phone: null };

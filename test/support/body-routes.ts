@@ -55,3 +55,22 @@ export function bodyOf({ fields }: BodyRoute, changes: Record<string, unknown>):
   const known = Object.entries(good).filter(([name]) => name in fields);
   return { ...Object.fromEntries(known), ...changes };
 }
+
+/**
+ * Sends each value in all fields of the route at once, and alone in each field that the answer does not refuse: only with an
+ * accepted value does a request come further than its validation.
+ * @param send receives a body and returns the answer
+ */
+export async function tryValues<T extends { body: any }>(
+  route: BodyRoute,
+  values: unknown[],
+  send: (body: Record<string, unknown>) => Promise<T>,
+): Promise<void> {
+  const names = Object.keys(route.fields);
+  for (const value of values) {
+    const { body } = await send(Object.fromEntries(names.map((name) => [name, value])));
+    const details: { field: string }[] = body?.error?.details ?? [];
+    const refused = new Set(details.map(({ field }) => field.split('.')[0]));
+    for (const name of names) if (!refused.has(name)) await send(bodyOf(route, { [name]: value }));
+  }
+}

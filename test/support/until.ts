@@ -2,12 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>;
 
-/** Polls until the result is truthy and returns it; throws after the timeout. Times in milliseconds. */
+/**
+ * Polls until the result is truthy and returns it; throws after the timeout. Times in milliseconds. The longer it has waited, the
+ * less often it asks, which leaves the processors to what it waits for.
+ */
 export async function until<T>(condition: () => T | Promise<T>, limit = 10_000): Promise<Truthy<T>> {
-  for (const end = performance.now() + limit; ; await sleep(5)) {
+  for (const begun = performance.now(); ;) {
     const found = await condition();
     if (found) return found as Truthy<T>;
-    if (performance.now() > end) throw new Error(`did not happen within ${limit} ms: ${condition}`);
+    const waited = performance.now() - begun;
+    if (waited > limit) throw new Error(`did not happen within ${limit} ms: ${condition}`);
+    await sleep(Math.min(5 + waited / 10, 50));
   }
 }
 

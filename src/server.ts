@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { QueryFailedError } from 'typeorm';
 import { migrations } from '../migrations/index.js';
 import { createApp } from './app.js';
 import { primary } from './common/concurrency/process-requests.js';
@@ -9,7 +10,9 @@ import { Lifecycle } from './common/lifecycle.module.js';
 import type { Logger } from './common/logging/logger.js';
 import { registry } from './common/logging/metrics.js';
 import type { Settings } from './config/settings.js';
+import { ownerUrl } from './database/connection-options.js';
 import { migrateDatabase } from './database/migrator.js';
+import { postgresServer } from './database/postgres-server.js';
 import { waitForDatabase } from './database/wait-for-database.js';
 
 /** What `main` has started. */
@@ -34,13 +37,25 @@ function shareOf(settings: Settings): Settings {
   return { ...settings, database: { ...database, poolSize } };
 }
 
+/** Names the server in the error of a statement; those of connecting name it already. */
+function nameServer(settings: Settings, address: string | null) {
+  return (error: unknown): never => {
+    if (!(error instanceof QueryFailedError)) throw error;
+    const hint = settings.migrateOnStart ? '' : '; with MIGRATE_ON_START=false, run the migrations first';
+    throw new Error(`${postgresServer(settings, address).label}: ${error.message}${hint}`, { cause: error });
+  };
+}
+
 /** Migrates the database and serves the API in this process. */
 export async function startServer(machine: Settings, logger: Logger): Promise<Running> {
   const settings = shareOf(machine);
+  const { database, migrateOnStart, port, host } = settings;
   await waitForDatabase(settings, (line) => logger.warn(line));
-  if (settings.migrateOnStart) await migrateDatabase(settings, migrations, { log: (line) => logger.info(line) });
-  const app = await createApp(settings, logger);
-  await app.listen(settings.port, settings.host);
+  const log = (line: string) => logger.info(line);
+  if (migrateOnStart)
+    await migrateDatabase(settings, migrations, { log }).catch(nameServer(settings, ownerUrl(database)));
+  const app = await createApp(settings, logger).catch(nameServer(settings, database.url));
+  await app.listen(port, host).catch(nameServer(settings, database.url));
   await primary?.ask('ready', null, PRIMARY_TIMEOUT_MS);
   const server = app.getHttpServer() as Server;
   return {

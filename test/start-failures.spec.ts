@@ -59,6 +59,17 @@ it('waits for a database that refuses connections at first', async () => {
   expect(warnings).toHaveLength(1);
 });
 
+it('names the server of a database that lacks the tables', async () => {
+  const url = Object.assign(new URL(await workerDatabase()), { pathname: '/template1' });
+  const values = testValues({ DATABASE_URL: url.href, MIGRATE_ON_START: 'false' });
+  const service = startService(values, ['ignore', 'pipe', 'inherit']);
+  const [[code], output] = await Promise.all([once(service, 'exit'), text(service.stdout!)]);
+  expect([code, linesOf(output).at(-1)!.msg]).toEqual([
+    1,
+    expect.stringMatching(/^PostgreSQL \(DATABASE_URL, .*\): relation .* does not exist; .*run the migrations first$/),
+  ]);
+});
+
 it('names the port that is taken', async () => {
   const port = Number(new URL(await workerDatabase()).port);
   const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port) });

@@ -1,44 +1,52 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../src/dev/free-port.js';
 import { testValues, uniqueEmail } from './support/app.js';
-import { describeWith, dropWorkerDatabase, workerDatabase, workerRedisUrl } from './support/environment.js';
+import { describeWith, workerRedisUrl } from './support/environment.js';
 import { startService } from './support/service-process.js';
 import { until } from './support/until.js';
 
 /** Between two requests of the load: 200 a second. */
 const INTERVAL_MS = 5;
 
-const processesOf = ({ pid }: ChildProcess) =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-
-describeWith('redis', 'two processes on one port', () => {
+describeWith('redis', 'two processes on one port and an embedded database', () => {
+  let folder: string;
   let port: number;
   let service: ChildProcess;
   let output: Promise<string>;
 
   beforeAll(async () => {
-    port = await freePort();
-    const urls = { DATABASE_URL: await workerDatabase(), REDIS_URL: await workerRedisUrl() };
-    const values = testValues({ ...urls, APP_PORT: String(port), WORKERS: '2', SHUTDOWN_DELAY_SECONDS: '1' });
-    service = startService(values, ['ignore', 'pipe', 'inherit']);
+    folder = await mkdtemp(path.join(tmpdir(), 'meetinity-workers-'));
+    const values = testValues({ REDIS_URL: await workerRedisUrl(), DATA_DIR: folder, MAIL_DIR: folder });
+    service = startService({ ...values, WORKERS: '2', SHUTDOWN_DELAY_SECONDS: '1' }, ['ignore', 'pipe', 'inherit']);
     output = text(service.stdout!);
     let lines = '';
     service.stdout!.on('data', (chunk: Buffer) => (lines += String(chunk)));
-    await until(() => lines.includes('Ready'), 30_000);
+    await until(() => lines.includes('Ready'), 60_000);
+    port = Number(/http:\/\/localhost:(\d+)/.exec(lines)![1]);
   }, 60_000);
   afterAll(async () => {
     service.kill('SIGKILL');
-    await dropWorkerDatabase();
+    await rm(folder, { recursive: true });
   });
 
-  function get(path: string, agent?: Agent): Promise<string> {
+  const postmaster = () => path.join(folder, 'postgres', 'postmaster.pid');
+  const processesOf = ({ pid }: ChildProcess) =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .map(Number)
+      .filter((child) => child !== parseInt(readFileSync(postmaster(), 'utf8')));
+
+  function get(route: string, agent?: Agent): Promise<string> {
     return new Promise((resolve) => {
-      request({ host: '127.0.0.1', port, path, agent: agent ?? new Agent() }, (answer) => {
+      request({ host: '127.0.0.1', port, path: route, agent: agent ?? new Agent() }, (answer) => {
         answer.resume().on('end', () => resolve(String(answer.statusCode)));
       })
         .on('error', (error: NodeJS.ErrnoException) => resolve(error.code!))
@@ -140,10 +148,12 @@ describeWith('redis', 'two processes on one port', () => {
     expect(Object.keys(results)).toEqual(['200']);
     expect(results[200]).toBeGreaterThan(50);
     expect(await ended).toEqual([0, null]);
+    expect(existsSync(postmaster())).toBe(false);
     const lines = (await output).trim().split('\n');
     expect(lines.length).toBeGreaterThan(500);
     for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
-    expect(lines.filter((line) => line.includes('Ready'))).toHaveLength(1);
+    for (const said of ['migration InitialSchema', 'Ready'])
+      expect(lines.filter((line) => line.includes(said))).toHaveLength(1);
   }, 40_000);
 });
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
+import { loadKafkajs } from '../../src/events/kafka.js';
 import { type Guarded, runGuarded } from './guard.js';
 import { type Crashable, crashable, Restartable } from './restartable.js';
 import { dockerRuns, freePorts, install, type Log, onPath, ready, run } from './tools.js';
@@ -159,6 +159,7 @@ async function serve(port: number, server: Guarded): Promise<KafkaService> {
 }
 
 async function describe(brokers: string): Promise<void> {
+  const { Kafka, logLevel } = await loadKafkajs();
   const kafka = new Kafka({
     brokers: brokers.split(','),
     logLevel: logLevel.NOTHING,

@@ -80,22 +80,28 @@ export class EnvReader {
     const value = this.text(name);
     if (value === undefined) return fallback;
     if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
-      this.fault(`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}`);
+      this.notUrl(name, value, protocols);
       return fallback;
     }
     return this.hasValidCredentials(name, value) ? value : fallback;
   }
 
-  /** Drivers percent-decode credentials and fail on a bare `%` without naming the variable. */
+  notUrl(name: string, value: string, protocols: readonly string[]): void {
+    const hint = value.includes('@') ? ', with the special characters of its password percent-encoded' : '';
+    this.fault(`${name} must be a URL that starts with ${protocols.map((p) => `${p}//`).join(' or ')}${hint}`);
+  }
+
+  /** Drivers fail on a bare `%` in a password without naming the variable, and look for a host before its `/` and `#`. */
   hasValidCredentials(name: string, url: string): boolean {
-    const { username, password } = new URL(url);
+    const { username, password, hash } = new URL(url);
     try {
       decodeURIComponent(username + password);
-      return true;
+      if (!hash.includes('@')) return true;
     } catch {
-      this.fault(`${name} must have the special characters of its password percent-encoded, "%" as "%25"`);
-      return false;
+      // The fault below says so.
     }
+    this.fault(`${name} must have the special characters of its password percent-encoded, "%" as "%25"`);
+    return false;
   }
 
   /** A URL that paths are appended to, without its trailing slash. */

@@ -170,6 +170,12 @@ describe('a secret in a file', () => {
     expect(faults()).toEqual(['JWT_SECRET and JWT_SECRET_FILE must not both be set']);
   });
 
+  it('is one fault if it is empty', () => {
+    writeFileSync('empty', '\n');
+    Object.assign(process.env, { JWT_SECRET: '', JWT_SECRET_FILE: 'empty', NODE_ENV: 'production' });
+    expect(faults().filter((line) => line.startsWith('JWT_SECRET'))).toEqual(['JWT_SECRET_FILE names an empty file']);
+  });
+
   it('is one fault if it cannot be read', () => {
     Object.assign(process.env, { JWT_SECRET: '', JWT_SECRET_FILE: 'missing', NODE_ENV: 'production' });
     expect(faults().filter((line) => line.startsWith('JWT_SECRET'))).toEqual([

@@ -11,7 +11,7 @@ function readPostgresUrl(env: EnvReader, name: string, ssl: SslDefaults): string
   if (given === undefined) return null;
   const value = withHostParameters(given.replace(POSTGRES_PROTOCOLS, 'postgresql://'));
   if (!POSTGRES_PROTOCOLS.test(value) || !URL.canParse(value)) {
-    env.fault(`${name} must be a URL that starts with postgresql:// or postgres://`);
+    env.notUrl(name, given, ['postgresql:', 'postgres:']);
     return null;
   }
   if (!env.hasValidCredentials(name, value)) return null;

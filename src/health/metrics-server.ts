@@ -19,14 +19,14 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** @throws Error naming METRICS_PORT */
+  /** @throws Error naming the variables */
   async onApplicationBootstrap(): Promise<void> {
     const { metricsPort, host } = this.settings;
     if (metricsPort === null) return;
     try {
       await once(this.server.listen(metricsPort, host), 'listening');
     } catch (error) {
-      throw new Error(`METRICS_PORT: ${(error as Error).message}`, { cause: error });
+      throw new Error(`APP_HOST, METRICS_PORT: ${(error as Error).message}`, { cause: error });
     }
   }
 

@@ -51,6 +51,13 @@ describe('a new person', () => {
     expect(await eventsOf(service, first.body.user.id)).toHaveLength(1);
   });
 
+  it('is another one at another provider, with the same id there', async () => {
+    const claims = person();
+    const first = await signIn(claims);
+    const second = await new Browser(service).signIn('linkedin', oidc, { ...claims, email: uniqueEmail() });
+    expect([second.status, second.body.user.id === first.body.user.id]).toEqual([200, false]);
+  });
+
   it.each<[string, Claims, string]>([
     ['given and family name', { name: undefined, given_name: 'Grace', family_name: 'Hopper' }, 'Grace Hopper'],
     ['a family name alone', { name: '  ', family_name: 'Hopper' }, 'Hopper'],

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Member, TestApp, uniqueEmail } from './support/app.js';
+import { addTotp } from './support/factors.js';
 import { mailsTo, mailTo } from './support/mailbox.js';
 import { LIMITED, login, newClient, times, WRONG } from './support/sign-ins.js';
 import { until } from './support/until.js';
@@ -91,6 +92,36 @@ describe('a refused authentication', () => {
     expect(first[0]!.account).toMatch(/^[\w-]{22}$/);
     expect(second[0]!.account).toBe(first[0]!.account);
     expect(JSON.stringify(await lines())).not.toContain(member.email.split('@')[0]);
+  });
+
+  it('has the hash of the account for wrong second factors and reused refresh tokens too', async () => {
+    const user = await addTotp(service, await service.member());
+    const clients = [newClient(), newClient(), newClient(), newClient()] as const;
+    await login(service, user.email, WRONG, clients[0]);
+    const { mfa_token } = (await login(service, user.email, user.password, newClient())).body;
+    const factors = [
+      { method: 'recovery_code', code: 'wrong' },
+      { method: 'passkey', credential: {} },
+    ];
+    for (const [index, factor] of factors.entries())
+      await service.request('POST', '/auth/mfa/verify', {
+        body: { mfa_token, ...factor },
+        remoteAddress: clients[index + 1],
+      });
+    for (const agent of ['okhttp/4.12.0', 'Firefox/133.0'])
+      await service.request('POST', '/auth/refresh', {
+        body: { refresh_token: user.refresh },
+        headers: { 'user-agent': agent },
+        remoteAddress: clients[3],
+      });
+    const events = (await Promise.all(clients.map(eventsOf))).flat();
+    expect(events.map(({ kind }) => kind)).toEqual([
+      'invalid_credentials',
+      'invalid_mfa_code',
+      'invalid_passkey',
+      'refresh_token_reused',
+    ]);
+    expect(events.map(({ account }) => account as string)).toStrictEqual(Array(4).fill(events[0]!.account));
   });
 
   it('is logged for a disabled account and during a lockout', async () => {

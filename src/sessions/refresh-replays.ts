@@ -22,6 +22,7 @@ export class RefreshReplays {
 
   /** Reuse means that the token leaked, and owner and thief look alike: revokes the session (RFC 9700 §4.14.2). */
   async revokeOnReuse(sessionId: string, user: User, context: RequestContext): Promise<void> {
+    context.attemptedEmail = user.email;
     await runInTransaction(this.database, async (tx) => {
       if (!(await this.sessions.revoke(tx, sessionId, 'refresh_token_reused', user.id))) return;
       await this.audit.record(tx, entryOf('session.revoked', 'refresh_token_reused', sessionId, user), context);
@@ -32,6 +33,7 @@ export class RefreshReplays {
   /** A phone may have left the Wi-Fi between two attempts: logs each, and audits one per hour and session. */
   async recordOtherNetwork(sessionId: string, user: User, context: RequestContext): Promise<void> {
     context.securityEvent = 'refresh_token_repeated';
+    context.attemptedEmail = user.email;
     if (!(await this.limits.consume('otherNetworkNotice', [sessionId])).allowed) return;
     await runInTransaction(this.database, (tx) =>
       this.audit.record(tx, entryOf('session.refresh_repeated', 'another_network', sessionId, user), context),

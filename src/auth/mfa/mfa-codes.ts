@@ -80,6 +80,7 @@ export class MfaCodes {
   ): Promise<boolean> {
     const user = await this.users.findAndLock(tx, userId);
     if (!user) return false;
+    context.attemptedEmail = user.email;
     if (method === 'totp') {
       const result = await this.totp.consume(tx, userId, code, before);
       if (result === 'suspended') await this.factors.record(tx, user, 'totp_suspended', null, context);

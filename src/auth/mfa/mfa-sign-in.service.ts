@@ -48,6 +48,7 @@ export class MfaSignInService {
 
   private async attempt(body: VerifyMfaBody, context: RequestContext): Promise<TokenBody> {
     const pending = await this.tokens.read(body.mfa_token);
+    context.attemptedEmail = (await this.users.findById(pending.userId))?.email;
     const check = () => this.checkFactor(body, pending, context);
     const amr = await this.tokens.limitAttempts(body.mfa_token, check);
     await this.tokens.consume(body.mfa_token);

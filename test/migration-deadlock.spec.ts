@@ -35,11 +35,13 @@ it('does not deadlock with a transaction of the release that still runs', async 
     );
     await request.query('BEGIN');
     await request.query('SELECT * FROM users');
-    const migrated = migrate(dataSource);
+    const lines: string[] = [];
+    const migrated = migrate(dataSource, (line) => lines.push(line));
     await sleep(300);
     await request.query('INSERT INTO users DEFAULT VALUES');
     await request.query('COMMIT');
     await expect(migrated).resolves.toEqual(['Child1000000000000']);
+    expect(lines).toEqual(['a transaction of another program holds a table: waiting for it']);
     expect(await dataSource.query('SELECT more FROM users')).toEqual([{ more: null }, { more: null }]);
   } finally {
     await Promise.all([dataSource.destroy(), request.end()]);

@@ -93,7 +93,7 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
     await Promise.all(Array.from({ length: 40 }, () => get('/health/live')));
     expect(await lives()).toBe(before + 40);
     const shown = await metrics();
-    expect(shown.match(/^meetinity_user_info\{/gm)).toHaveLength(1);
+    expect(shown.match(/^meetinity_user_(info\{|process_start_time_seconds)/gm)).toHaveLength(2);
     expect(shown).toMatch(/^meetinity_user_dependency_up\{dependency="redis"\} 1$/m);
     expect(shown).toMatch(/^meetinity_user_worker_restarts_total 0$/m);
     const weak = { email: uniqueEmail(), name: 'Ada', password: 'password123' };

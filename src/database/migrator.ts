@@ -13,10 +13,11 @@ type Log = (line: string) => void;
 
 const POLL_MS = 200;
 const MAX_LOCK_ATTEMPTS = 100;
+const LOCK_TIMEOUT_MS = 200;
 
 /** Users first, which most transactions use. For less time than `deadlock_timeout`, so that no request is cancelled. */
 const LOCK_TABLES = `
-  SET LOCAL lock_timeout = 200;
+  SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
   DO $$ BEGIN
     EXECUTE (SELECT coalesce('LOCK TABLE ' || string_agg(format('%I', tablename), ', ' ORDER BY tablename <> 'users'), 'SELECT')
       FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'migrations'
@@ -51,7 +52,7 @@ export async function migrate(dataSource: DataSource, log: Log = ignore): Promis
   return withMigrationLock(dataSource, log, async (runner) => {
     const executor = new MigrationExecutor(dataSource, runner);
     executor.transaction = 'each';
-    lockTablesFirst(runner);
+    lockTablesFirst(runner, log);
     const done = await executor.executePendingMigrations();
     return done.map(({ name }) => name);
   });
@@ -61,7 +62,7 @@ export async function migrate(dataSource: DataSource, log: Log = ignore): Promis
  * Makes each migration start with the locks it may need. Taken one after the other, such as those of a foreign key to a table and
  * of a new column in it, they deadlock with transactions of the release that still runs.
  */
-function lockTablesFirst(runner: QueryRunner): void {
+function lockTablesFirst(runner: QueryRunner, log: Log): void {
   const start = runner.startTransaction.bind(runner);
   runner.startTransaction = async (...args) => {
     for (let attempt = 1; ; attempt += 1) {
@@ -72,8 +73,10 @@ function lockTablesFirst(runner: QueryRunner): void {
       } catch (error) {
         await runner.rollbackTransaction();
         if (sqlState(error) !== '55P03' || attempt === MAX_LOCK_ATTEMPTS) throw error;
+        if (attempt === 1) log('a transaction of another program holds a table: waiting for it');
       }
-      await sleep(POLL_MS * Math.random());
+      // New requests queue behind a waiting lock. This leaves them most of the time, even during a dump of minutes.
+      await sleep(LOCK_TIMEOUT_MS * (2 + 6 * Math.random()));
     }
   };
 }

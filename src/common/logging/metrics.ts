@@ -7,9 +7,12 @@ collectDefaultMetrics({ register: registry, prefix: 'meetinity_user_' });
 
 const registers = [registry];
 
-// The average would hide the worker that is stuck.
-for (const metric of registry.getMetricsAsArray())
+for (const metric of registry.getMetricsAsArray()) {
+  // The average would hide the worker that is stuck.
   if (metric.name.includes('eventloop_lag')) Object.assign(metric, { aggregator: 'max' });
+  // That of the primary; by default several processes show none.
+  if (metric.name.includes('process_start_time')) Object.assign(metric, { aggregator: 'min' });
+}
 
 export const buildInfo = new Gauge({
   name: 'meetinity_user_info',

@@ -6,14 +6,15 @@ COPY tsconfig.json tsconfig.build.json nest-cli.json ormconfig.ts ./
 COPY migrations migrations
 COPY scripts scripts
 COPY src src
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund && sh scripts/image/prune.sh
+RUN npm run build && node scripts/image/bundle.mjs dist && npm prune --omit=dev --no-audit --no-fund && sh scripts/image/prune.sh
 
 FROM node:24-bookworm-slim
 # bcrypt, file and name look-ups share the thread pool; four threads, the default, are few for all of them.
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=8
 # glibc gives the memory of decoded pictures back at once; by default it keeps some 300 MB of it for later.
 ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072 MALLOC_TRIM_THRESHOLD_=131072
-ENV NODE_COMPILE_CACHE=/app/.compile-cache
+# Stack traces of the bundle name the sources.
+ENV NODE_COMPILE_CACHE=/app/.compile-cache NODE_OPTIONS=--enable-source-maps
 WORKDIR /app
 # What the process writes; a volume mounted there takes over the owner.
 RUN mkdir -p uploads logs .data .compile-cache && chown node:node uploads logs .data .compile-cache

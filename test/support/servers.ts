@@ -59,7 +59,7 @@ async function together<T extends readonly unknown[]>(...starts: { [K in keyof T
   const failed = settled.find((result) => result.status === 'rejected');
   if (!failed) return settled.map((result) => (result as PromiseFulfilledResult<unknown>).value) as unknown as T;
   for (const result of settled)
-    if (result.status === 'fulfilled') await (result.value as { stop?(): Promise<void> }).stop?.();
+    if (result.status === 'fulfilled') await (result.value as { stop?(): Promise<void> | void }).stop?.();
   throw failed.reason;
 }
 
@@ -75,11 +75,12 @@ async function start() {
     await createTemplate(services.postgres.adminUrl);
     return services;
   });
-  const [database, others, chromium, pgbouncer] = await together(
+  const [database, others, chromium, pgbouncer, compiled] = await together(
     first,
     startServices({ want, given, log }),
     program('chromium', all.includes('chromium'), findChromium),
     program('pgbouncer', all.includes('pgbouncer'), findPgbouncer),
+    compileSources(),
   );
   const { adminUrl } = database.postgres!;
   const unwanted = (['redis', 'kafka'] as const).filter((name) => !want.includes(name));
@@ -89,9 +90,8 @@ async function start() {
     ...pgbouncer.missing,
     ...unwanted.map((name) => ({ name, reason: 'not in TEST_SERVICES' })),
   ];
-  const compiled = compileSources();
   const stop = async () => {
-    compiled.remove();
+    compiled.stop();
     // A configured server must be left as it was.
     if (TEST_DATABASE_URL) await dropDatabases(adminUrl);
     await Promise.all([database.stop(), others.stop()]);

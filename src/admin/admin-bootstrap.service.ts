@@ -16,7 +16,6 @@ import { PasswordHasher } from '../crypto/password-hasher.js';
 import { randomToken } from '../crypto/tokens.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userCreated, userUpdated } from '../events/user-events.js';
-import { MailLinks } from '../mail/links.js';
 import { MailQueue } from '../mail/mail-queue.js';
 import { firstAdministratorMail, roleChangedMail } from '../mail/messages.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
@@ -55,7 +54,6 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
     private readonly eviction: AccountEviction,
     private readonly tokens: OneTimeTokens,
     private readonly notices: SecurityNotices,
-    private readonly links: MailLinks,
     private readonly mails: MailQueue,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
@@ -138,7 +136,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
 
   private async reclaim(tx: EntityManager, user: User, changes: Partial<User>): Promise<void> {
     await this.eviction.evict(tx, user, 'role_changed', { ...changes, role: 'admin' }, null);
-    const link = this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset'));
+    const link = await this.tokens.issueLink(tx, user.id, 'password_reset');
     await this.mails.add(tx, firstAdministratorMail(user, link));
   }
 

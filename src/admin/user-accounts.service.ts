@@ -7,7 +7,6 @@ import { TotpFactors } from '../auth/mfa/totp-factors.js';
 import { runInTransaction } from '../database/transaction.js';
 import { OutboxService } from '../events/outbox.service.js';
 import { userCreated } from '../events/user-events.js';
-import { MailLinks } from '../mail/links.js';
 import { MailQueue } from '../mail/mail-queue.js';
 import { invitationMail } from '../mail/messages.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
@@ -29,7 +28,6 @@ export class UserAccountsService {
     private readonly tokens: OneTimeTokens,
     private readonly totp: TotpFactors,
     private readonly resets: MfaResets,
-    private readonly links: MailLinks,
     private readonly mails: MailQueue,
     private readonly outbox: OutboxService,
   ) {}
@@ -45,8 +43,8 @@ export class UserAccountsService {
       await this.preferences.createDefaults(tx, user.id);
       await this.outbox.add(tx, userCreated(user), act.context);
       await this.changes.record(tx, 'user.invited', user.id, act);
-      const token = await this.tokens.issue(tx, user.id, 'password_reset');
-      await this.mails.add(tx, invitationMail(user, this.links.reset(token)));
+      const link = await this.tokens.issueLink(tx, user.id, 'password_reset');
+      await this.mails.add(tx, invitationMail(user, link));
       return user;
     });
   }

@@ -14,7 +14,6 @@ import { credentialChanged } from '../events/security-events.js';
 import { userCreated } from '../events/user-events.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { localeOf } from '../mail/locales/locales.js';
-import { MailLinks } from '../mail/links.js';
 import { MailQueue } from '../mail/mail-queue.js';
 import { alreadyRegisteredMail } from '../mail/messages.js';
 import { isReserved } from '../users/former-emails.js';
@@ -58,7 +57,6 @@ export class RegisterService {
     private readonly tokens: OneTimeTokens,
     private readonly limits: RateLimits,
     private readonly mails: MailQueue,
-    private readonly links: MailLinks,
     private readonly signIn: SignInService,
     private readonly passkeys: Passkeys,
     private readonly codes: RecoveryCodes,
@@ -129,7 +127,7 @@ export class RegisterService {
     await this.audit.record(tx, { action: 'user.registered_again', actorId: null, targetId: owner.id }, context);
     if (!owner.isActive || !registration.mayNotify) return;
     // A reset link, not a confirmation link, because a reset evicts a squatter.
-    const link = this.links.reset(await this.tokens.issue(tx, owner.id, 'password_reset'));
+    const link = await this.tokens.issueLink(tx, owner.id, 'password_reset');
     await this.mails.add(tx, alreadyRegisteredMail(owner, link));
   }
 

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { MailLinks } from './links.js';
 import { MailQueue } from './mail-queue.js';
 import { MailSender } from './mail-sender.js';
 import { QueuedMail } from './queued-mail.entity.js';
@@ -8,7 +7,7 @@ import { QueuedMail } from './queued-mail.entity.js';
 /** Not global, so that it stops before the database, which queued mail needs. */
 @Module({
   imports: [TypeOrmModule.forFeature([QueuedMail])],
-  providers: [MailQueue, MailSender, MailLinks],
-  exports: [MailQueue, MailSender, MailLinks],
+  providers: [MailQueue, MailSender],
+  exports: [MailQueue, MailSender],
 })
 export class MailModule {}

@@ -54,13 +54,13 @@ const ADD = `
       FROM fresh AS e LEFT JOIN salts AS a ON a.person_id = e.actor LEFT JOIN salts AS t ON t.person_id = e.target
     RETURNING entry_id
   )
-  SELECT count(*)::int AS leaves, max(entry_id) AS last, set_config('synchronous_commit', 'on', true),
+  SELECT count(*)::int AS leaves, max(entry_id)::float8 AS last, set_config('synchronous_commit', 'on', true),
          (SELECT coalesce(max(leaf_index) + 1, 0) FROM audit_leaves)::float8 + count(*) AS total FROM added`;
 
 /** Transactions that may hold an id without having committed it hold this lock from before they drew the id. */
 const WRITERS = `
-  SELECT coalesce((SELECT max(id) FROM audit_logs), 0)::text AS newest,
-    coalesce((SELECT settled_id FROM audit_leaves ORDER BY leaf_index DESC LIMIT 1), 0)::text AS settled, ARRAY(
+  SELECT coalesce((SELECT max(id) FROM audit_logs), 0)::float8 AS newest,
+    coalesce((SELECT settled_id FROM audit_leaves ORDER BY leaf_index DESC LIMIT 1), 0)::float8 AS settled, ARRAY(
     SELECT virtualtransaction FROM pg_locks JOIN pg_database AS d ON d.oid = database
      WHERE datname = current_database() AND relation = 'audit_logs'::regclass AND mode = 'RowExclusiveLock') AS writers`;
 
@@ -70,43 +70,33 @@ export interface LeaderSession {
   readonly isLeaseValid: boolean;
 }
 
-interface Mark {
-  newest: string;
-  writers: string[];
-}
-
 /**
  * Adds leaves in an order of its own: ids are drawn before their transactions commit, so an entry may appear behind later ones.
  * Entries are searched past `settled`, the id up to which every transaction has ended and every entry has a leaf.
  */
 export class AuditLeaves {
-  private settled = 0n;
+  private settled = 0;
   /** Up to this id every transaction has ended. */
-  private ended = 0n;
-  private mark: Mark | undefined;
+  private ended = 0;
+  private mark: { newest: number; writers: string[] } | undefined;
 
   constructor(private readonly session: LeaderSession) {}
 
   /** Takes up what the instance before has found out, and looks which transactions have ended. */
   async settle(): Promise<void> {
-    const [now] = await this.session.query<Mark & { settled: string }>(WRITERS);
-    if (BigInt(now!.settled) > this.settled) this.settled = BigInt(now!.settled);
-    if (this.mark && !this.mark.writers.some((writer) => now!.writers.includes(writer))) {
-      this.ended = BigInt(this.mark.newest);
-      this.mark = undefined;
-    }
-    this.mark ??= now!;
+    const [now] = await this.session.query<{ newest: number; settled: number; writers: string[] }>(WRITERS);
+    this.settled = Math.max(this.settled, now!.settled);
+    if (this.mark?.writers.some((writer) => now!.writers.includes(writer))) return;
+    this.ended = this.mark?.newest ?? 0;
+    this.mark = now!;
   }
 
   /** @returns the leaves that there are now, and whether there may be entries without one */
   async addBatch(): Promise<{ total: number; more: boolean }> {
-    const [row] = await this.session.query<{ leaves: number; last: string; total: number }>(ADD, [
-      String(this.settled),
-    ]);
+    const [row] = await this.session.query<{ leaves: number; last: number; total: number }>(ADD, [this.settled]);
     const { leaves, last, total } = row!;
     const more = leaves === BATCH_ROWS;
-    const searched = more && BigInt(last) < this.ended ? BigInt(last) : this.ended;
-    if (searched > this.settled) this.settled = searched;
+    this.settled = Math.max(this.settled, more ? Math.min(last, this.ended) : this.ended);
     return { total, more };
   }
 

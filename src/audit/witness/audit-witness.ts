@@ -6,7 +6,7 @@ import type { Settings } from '../../config/settings.js';
 import { AuditLeaves, LeaderSession } from './audit-leaves.js';
 import { CheckpointSigner } from './checkpoint-signer.js';
 import { TileTree } from './tile-tree.js';
-import { openWitnessStorage, WitnessStorage } from './witness-storage.js';
+import { openBucket, openFolder, WitnessStorage } from './witness-storage.js';
 
 /** Milliseconds from one checkpoint to the next. */
 const INTERVAL_MS = 1000;
@@ -28,8 +28,6 @@ interface State {
   storage: WitnessStorage;
   leaves: AuditLeaves;
   tree: TileTree;
-  /** Leaves under the stored checkpoint. */
-  signed: number;
 }
 
 /**
@@ -70,7 +68,14 @@ export class AuditWitness {
       const begun = performance.now();
       this.state ??= await this.load(session);
       const isComplete = await this.append(this.state, begun + INTERVAL_MS);
-      await this.storeCheckpoint(this.state, session);
+      const { storage, tree } = this.state;
+      const tiles = tree.takePartialTiles();
+      await Promise.all(tiles.map(({ path, bytes }) => storage.write(path, bytes)));
+      if (!session.isLeaseValid) throw new Error('another instance may sign the audit by now');
+      if (tiles.length > 0) {
+        this.unpublished = this.signer.sign(tree.size, tree.root());
+        await storage.write('checkpoint', Buffer.from(this.unpublished));
+      }
       if (isComplete) completeAt = begun;
     } catch (error) {
       // What is in memory may be ahead of what is stored.
@@ -97,26 +102,16 @@ export class AuditWitness {
     return false;
   }
 
-  private async storeCheckpoint(state: State, session: LeaderSession): Promise<void> {
-    const { storage, tree, signed } = state;
-    if (tree.size === signed) return;
-    await Promise.all(tree.takePartialTiles().map(({ path, bytes }) => storage.write(path, bytes)));
-    if (!session.isLeaseValid) throw new Error('another instance may sign the audit by now');
-    const note = this.signer.sign(tree.size, tree.root());
-    await storage.write('checkpoint', Buffer.from(note));
-    state.signed = tree.size;
-    this.unpublished = note;
-  }
-
   /** Goes on behind the stored checkpoint. */
   private async load(session: LeaderSession): Promise<State> {
-    const storage = await openWitnessStorage(this.settings);
+    const { s3, folder } = this.settings;
+    const storage = s3 ? await openBucket(s3) : openFolder(folder);
     const note = (await storage.read('checkpoint'))?.toString();
     const signed = Number(note?.split('\n')[1] ?? 0);
     const tree = await TileTree.load(signed, (path) => storage.read(path));
     if (note !== undefined && note !== this.signer.sign(signed, tree.root()))
       throw new Error('the stored checkpoint is not one of this key and these tiles');
     this.unpublished = note;
-    return { storage, leaves: new AuditLeaves(session), tree, signed };
+    return { storage, leaves: new AuditLeaves(session), tree };
   }
 }

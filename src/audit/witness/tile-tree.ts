@@ -1,19 +1,12 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 const TILE_ENTRIES = 256;
 
-export interface Tile {
-  path: string;
-  bytes: Buffer;
-}
-
-function sha256(...parts: Uint8Array[]): Buffer {
-  return createHash('sha256').update(Buffer.concat(parts)).digest();
-}
+const sha256 = (...parts: Uint8Array[]): Buffer => hash('sha256', Buffer.concat(parts), 'buffer');
 
 /** RFC 9162 §2.1.1, over the hashes of subtrees of one size; the last may be smaller. */
 function merkleRoot(hashes: Buffer[]): Buffer {
-  if (hashes.length === 1) return hashes[0]!;
+  if (hashes.length <= 1) return hashes[0] ?? sha256();
   const split = 2 ** Math.ceil(Math.log2(hashes.length) - 1);
   return sha256(Buffer.of(1), merkleRoot(hashes.slice(0, split)), merkleRoot(hashes.slice(split)));
 }
@@ -40,25 +33,25 @@ export class TileTree {
   }
 
   /** @returns the tiles that this leaf has filled */
-  append(data: Buffer): Tile[] {
+  append(data: Buffer): { path: string; bytes: Buffer }[] {
     this.size += 1;
-    const full: Tile[] = [];
-    let hash = sha256(Buffer.of(0), data);
+    const full = [];
+    let node = sha256(Buffer.of(0), data);
     this.rows[0]!.push(Buffer.of(data.length >> 8, data.length & 255), data);
     for (let row = 0; ; row += 1) {
       const parts = (this.rows[row] ??= []);
-      if (row > 0) parts.push(hash);
+      if (row > 0) parts.push(node);
       const { path, width } = this.place(row);
       if (width === TILE_ENTRIES) {
         full.push({ path, bytes: Buffer.concat(parts) });
-        if (row > 0) hash = merkleRoot(parts);
+        if (row > 0) node = merkleRoot(parts);
         this.rows[row] = [];
       } else if (row > 0) return full;
     }
   }
 
-  /** What a checkpoint of this size needs beside the full tiles, as far as it is new since the last call. */
-  takePartialTiles(): Tile[] {
+  /** What a checkpoint of this size needs beside the full tiles, as far as it is new since the last call: none if no leaf is. */
+  takePartialTiles() {
     const tiles = this.rows
       .map((parts, row) => ({ ...this.place(row), bytes: Buffer.concat(parts) }))
       .filter(({ width, path }) => width < TILE_ENTRIES && !this.stored.has(path));
@@ -67,12 +60,9 @@ export class TileTree {
   }
 
   root(): Buffer {
-    let root: Buffer | undefined;
-    for (const hashes of this.rows.slice(1)) {
-      const all = root ? [...hashes, root] : hashes;
-      if (all.length > 0) root = merkleRoot(all);
-    }
-    return root ?? sha256();
+    let last: Buffer[] = [];
+    for (const hashes of this.rows.slice(1)) if (hashes.length > 0) last = [merkleRoot([...hashes, ...last])];
+    return merkleRoot(last);
   }
 
   /** The last tile of a row; one that is full counts as the last until the next begins. */
@@ -81,11 +71,8 @@ export class TileTree {
     const width = nodes % TILE_ENTRIES || TILE_ENTRIES;
     // 1234067 is x001/x234/067.
     const digits = String(Math.max(0, Math.ceil(nodes / TILE_ENTRIES) - 1));
-    const groups = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').match(/\d{3}/g)!;
-    const path = `tile/${row === 0 ? 'entries' : row - 1}/${groups
-      .join('/x')
-      .replace(/^(?=.*x)/, 'x')
-      .replace(/x(\d{3})$/, '$1')}`;
+    const index = digits.padStart(Math.ceil(digits.length / 3) * 3, '0').replace(/\d{3}(?=\d)/g, 'x$&/');
+    const path = `tile/${row === 0 ? 'entries' : row - 1}/${index}`;
     return { path: width < TILE_ENTRIES ? `${path}.p/${width}` : path, width };
   }
 }

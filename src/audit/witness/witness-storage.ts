@@ -3,8 +3,6 @@ import path from 'node:path';
 import { s3Options } from '../../config/s3-options.js';
 import type { Settings } from '../../config/settings.js';
 
-type WitnessSettings = NonNullable<Settings['witness']>;
-
 /** Milliseconds. */
 const TIMEOUT_MS = 5000;
 
@@ -14,12 +12,7 @@ export interface WitnessStorage {
   write(name: string, bytes: Buffer): Promise<void>;
 }
 
-/** The bucket where one is configured, else the folder. */
-export async function openWitnessStorage({ s3, folder }: WitnessSettings): Promise<WitnessStorage> {
-  return s3 ? openBucket(s3) : openFolder(folder);
-}
-
-function openFolder(folder: string): WitnessStorage {
+export function openFolder(folder: string): WitnessStorage {
   return {
     read: (name) =>
       readFile(path.join(folder, name)).catch((error: { code?: string }) => {
@@ -35,7 +28,9 @@ function openFolder(folder: string): WitnessStorage {
   };
 }
 
-async function openBucket(settings: NonNullable<WitnessSettings['s3']>): Promise<WitnessStorage> {
+export async function openBucket(
+  settings: NonNullable<NonNullable<Settings['witness']>['s3']>,
+): Promise<WitnessStorage> {
   const { bucket: Bucket } = settings;
   const { S3Client, GetObjectCommand, PutObjectCommand, NoSuchKey } = await import('@aws-sdk/client-s3');
   const client = new S3Client(s3Options(settings));

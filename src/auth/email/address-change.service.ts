@@ -5,7 +5,6 @@ import { AppError } from '../../common/errors.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { MailLinks } from '../../mail/links.js';
 import { MailQueue } from '../../mail/mail-queue.js';
 import { addressTakenMail, emailChangedMail, emailChangeMail, emailChangeRequestedMail } from '../../mail/messages.js';
 import { RateLimits } from '../../rate-limit/rate-limits.js';
@@ -42,7 +41,6 @@ export class AddressChangeService {
     private readonly limits: RateLimits,
     private readonly notices: SecurityNotices,
     private readonly mails: MailQueue,
-    private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
   ) {
@@ -99,8 +97,8 @@ export class AddressChangeService {
     if (owner && owner.id !== user.id) return this.notifyOwner(tx, owner, context);
     if (await isReserved(tx, email, user.id)) return;
     await this.tokens.revokeAllOf(tx, user.id, 'email_change');
-    const token = await this.tokens.issue(tx, user.id, 'email_change', { email });
-    await this.mails.add(tx, emailChangeMail({ ...user, email }, this.links.verify(token)));
+    const link = await this.tokens.issueLink(tx, user.id, 'email_change', { email });
+    await this.mails.add(tx, emailChangeMail({ ...user, email }, link));
     const entry = { action: 'email.change_requested', actorId: user.id, targetId: user.id };
     await this.audit.record(tx, entry, context);
     await this.notices.add(tx, user, context, (notice) => emailChangeRequestedMail(user, notice));

@@ -11,7 +11,6 @@ import type { RequestContext } from '../../common/http/request-context.js';
 import { PasswordHasher } from '../../crypto/password-hasher.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { MailLinks } from '../../mail/links.js';
 import { MailQueue } from '../../mail/mail-queue.js';
 import { verificationMail } from '../../mail/messages.js';
 import { hasUnprovenCredential, hasUnprovenPassword, newPasswordCounts } from '../../users/password-proof.js';
@@ -38,7 +37,6 @@ export class EmailVerificationService {
     private readonly tokens: OneTimeTokens,
     private readonly limits: RateLimits,
     private readonly mails: MailQueue,
-    private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     private readonly hasher: PasswordHasher,
@@ -51,8 +49,8 @@ export class EmailVerificationService {
   }
 
   async sendLink(tx: EntityManager, user: User): Promise<void> {
-    const token = await this.tokens.issue(tx, user.id, 'email_verification', { email: user.email });
-    await this.mails.add(tx, verificationMail(user, this.links.verify(token)));
+    const link = await this.tokens.issueLink(tx, user.id, 'email_verification', { email: user.email });
+    await this.mails.add(tx, verificationMail(user, link));
   }
 
   /**

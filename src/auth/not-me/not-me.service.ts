@@ -6,7 +6,6 @@ import type { RequestContext } from '../../common/http/request-context.js';
 import { runInTransaction } from '../../database/transaction.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { MailLinks } from '../../mail/links.js';
 import { MailQueue } from '../../mail/mail-queue.js';
 import { passwordResetMail } from '../../mail/messages.js';
 import { SessionsService } from '../../sessions/sessions.service.js';
@@ -55,7 +54,6 @@ export class NotMeService {
     private readonly identities: IdentitiesService,
     private readonly sessions: SessionsService,
     private readonly mails: MailQueue,
-    private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
   ) {}
@@ -143,8 +141,8 @@ export class NotMeService {
     const after = { sessions: ended.length, updated_fields: fields };
     await this.audit.record(tx, { action: 'account.reported', actorId: user.id, targetId: user.id, after }, context);
     if (before.passwordHash === null) return;
-    const reset = await this.tokens.issue(tx, user.id, 'password_reset');
-    await this.mails.add(tx, passwordResetMail(user, this.links.reset(reset)));
+    const resetLink = await this.tokens.issueLink(tx, user.id, 'password_reset');
+    await this.mails.add(tx, passwordResetMail(user, resetLink));
   }
 
   /** @returns the columns that mirror the first identity that is left */

@@ -4,7 +4,6 @@ import { AuditService } from '../../audit/audit.service.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
-import { MailLinks } from '../../mail/links.js';
 import { accountLinkedMail } from '../../mail/messages.js';
 import { IdentitiesService, mirrorOf } from '../../users/identities/identities.service.js';
 import type { Identity } from '../../users/identities/identity.entity.js';
@@ -23,7 +22,6 @@ export class OAuthLinking {
     private readonly identities: IdentitiesService,
     private readonly eviction: AccountEviction,
     private readonly tokens: OneTimeTokens,
-    private readonly links: MailLinks,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     private readonly notices: SecurityNotices,
@@ -53,7 +51,7 @@ export class OAuthLinking {
     const after = { provider, verified_before: before.isVerified, updated_fields: fields };
     await this.audit.record(tx, { ...entry, after }, context);
     const lost = before.passwordHash !== null && squatted;
-    const resetLink = lost ? this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset')) : null;
+    const resetLink = lost ? await this.tokens.issueLink(tx, user.id, 'password_reset') : null;
     const eviction = squatted ? { cleared: !before.isVerified, resetLink } : null;
     await this.notices.add(tx, user, context, (notice) => accountLinkedMail(user, notice, provider, eviction));
     return identity;

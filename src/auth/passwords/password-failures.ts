@@ -6,7 +6,6 @@ import type { RequestContext } from '../../common/http/request-context.js';
 import { Settings } from '../../config/settings.js';
 import type { OnCompared } from '../../crypto/password-hasher.js';
 import { runInTransaction } from '../../database/transaction.js';
-import { MailLinks } from '../../mail/links.js';
 import { passwordDisabledMail } from '../../mail/messages.js';
 import { KnownDevices } from '../../sessions/known-devices.js';
 import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
@@ -28,7 +27,6 @@ export class PasswordFailures {
     private readonly devices: KnownDevices,
     private readonly tokens: OneTimeTokens,
     private readonly notices: SecurityNotices,
-    private readonly links: MailLinks,
     private readonly audit: AuditService,
     { passwordMaxFailures }: Settings,
   ) {
@@ -63,7 +61,7 @@ export class PasswordFailures {
         const entry = { action: 'password.disabled', actorId: null, targetId: user.id, after: { failures } };
         await this.audit.record(tx, entry, context);
         if (!user.isActive) return;
-        const link = this.links.reset(await this.tokens.issue(tx, user.id, 'password_reset'));
+        const link = await this.tokens.issueLink(tx, user.id, 'password_reset');
         await this.notices.add(tx, user, context, (notice) => passwordDisabledMail(user, notice, link));
       });
     } catch (error) {

@@ -9,7 +9,6 @@ import { AppError } from '../../common/errors.js';
 import { authResults } from '../../common/logging/metrics.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import { PasswordHasher } from '../../crypto/password-hasher.js';
-import { MailLinks } from '../../mail/links.js';
 import { MailQueue } from '../../mail/mail-queue.js';
 import { passwordResetMail } from '../../mail/messages.js';
 import type { User } from '../../users/user.entity.js';
@@ -35,7 +34,6 @@ export class PasswordResetService {
     private readonly newPassword: PasswordUpdater,
     private readonly limits: RateLimits,
     private readonly mails: MailQueue,
-    private readonly links: MailLinks,
     private readonly audit: AuditService,
   ) {
     mails.handle('password_reset', (tx, body, context) => this.sendLink(tx, body, context));
@@ -99,8 +97,8 @@ export class PasswordResetService {
     const user = await this.users.lockByEmail(tx, email);
     if (!user?.isActive) return;
     await this.audit.record(tx, { action: 'password.reset_requested', actorId: null, targetId: user.id }, context);
-    const token = await this.tokens.issue(tx, user.id, 'password_reset');
-    await this.mails.add(tx, passwordResetMail(user, this.links.reset(token)));
+    const link = await this.tokens.issueLink(tx, user.id, 'password_reset');
+    await this.mails.add(tx, passwordResetMail(user, link));
   }
 }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager, In, IsNull, MoreThan, Not } from 'typeorm';
 import { AppError } from '../../common/errors.js';
+import { Settings } from '../../config/settings.js';
 import { KeyRing } from '../../crypto/key-ring.js';
 import { randomToken, tokenHash } from '../../crypto/tokens.js';
 import { deleteExpiredRows } from '../../database/expired-rows.js';
@@ -36,14 +37,26 @@ interface ConsumedToken {
 /** Tokens of mailed links: 256 random bits, stored as a SHA-256, valid once. */
 @Injectable()
 export class OneTimeTokens {
+  /** Of the front end or, if none is configured, of the service itself. */
+  private readonly pages: Record<TokenPurpose, string>;
+
   constructor(
     private readonly database: DataSource,
     private readonly users: UsersService,
     private readonly keys: KeyRing,
-  ) {}
+    { appPublicUrl, publicBaseUrl }: Settings,
+  ) {
+    const verify = appPublicUrl ? `${appPublicUrl}/verify-email` : `${publicBaseUrl}/auth/email/verify`;
+    this.pages = {
+      password_reset: appPublicUrl ? `${appPublicUrl}/reset-password` : `${publicBaseUrl}/auth/password/reset`,
+      email_verification: verify,
+      email_change: verify,
+      not_me: appPublicUrl ? `${appPublicUrl}/not-me` : `${publicBaseUrl}/auth/account/not-me`,
+    };
+  }
 
-  /** @returns the token; only its hash is stored */
-  async issue(
+  /** @returns the URL with the token, of which only the hash is stored */
+  async issueLink(
     tx: EntityManager,
     userId: string,
     purpose: TokenPurpose,
@@ -57,7 +70,7 @@ export class OneTimeTokens {
          SELECT id FROM one_time_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED))`,
       [CLEANUP_ROWS],
     );
-    return token;
+    return `${this.pages[purpose]}?token=${token}`;
   }
 
   /**

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { deviceOf } from '../../common/http/device.js';
 import type { RequestContext } from '../../common/http/request-context.js';
-import { MailLinks } from '../../mail/links.js';
 import type { Notice } from '../../mail/locales/texts.js';
 import type { Mail } from '../../mail/mail.js';
 import { MailQueue } from '../../mail/mail-queue.js';
@@ -21,7 +20,6 @@ interface NoticeOptions {
 export class SecurityNotices {
   constructor(
     private readonly tokens: OneTimeTokens,
-    private readonly links: MailLinks,
     private readonly mails: MailQueue,
   ) {}
 
@@ -37,8 +35,8 @@ export class SecurityNotices {
     { at = new Date(), bundled = false }: NoticeOptions = {},
   ): Promise<void> {
     const details = { email: user.email, needsFactor: user.mfaEnabled };
-    const token = await this.tokens.issue(tx, user.id, 'not_me', details);
-    const mail = compose({ at, ...placeOf(context), link: this.links.notMe(token) });
+    const link = await this.tokens.issueLink(tx, user.id, 'not_me', details);
+    const mail = compose({ at, ...placeOf(context), link });
     await (bundled ? this.mails.addBundled(tx, mail) : this.mails.add(tx, mail));
   }
 }

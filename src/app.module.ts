@@ -14,6 +14,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { poolOptions } from './database/connection-options.js';
 import { Settings } from './config/settings.js';
 import { SettingsModule } from './config/settings.module.js';
+import { entities } from './entities.js';
 import { CryptoModule } from './crypto/crypto.module.js';
 import { EventsModule } from './events/events.module.js';
 import { HealthModule } from './health/health.module.js';
@@ -35,7 +36,7 @@ export class AppModule {
         LoggerModule.with(logger),
         TypeOrmModule.forRoot({
           ...poolOptions(settings),
-          autoLoadEntities: true,
+          entities,
           migrations,
           // `waitForDatabase` has retried what can be retried.
           retryAttempts: 1,

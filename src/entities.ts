@@ -20,7 +20,7 @@ import { LegacyId } from './users/legacy-id.entity.js';
 import { Identity } from './users/identities/identity.entity.js';
 import { User } from './users/user.entity.js';
 
-/** All tables, for scripts and schema checks. */
+/** All tables. */
 export const entities = [
   User,
   Identity,

@@ -1,7 +1,6 @@
 import { Inject, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { JwtModule } from '@nestjs/jwt';
-import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
@@ -33,14 +32,11 @@ import { MfaService } from './mfa/mfa.service.js';
 import { MfaSignInController } from './mfa/mfa-sign-in.controller.js';
 import { MfaSignInService } from './mfa/mfa-sign-in.service.js';
 import { MfaTokens } from './mfa/mfa-tokens.js';
-import { RecoveryCode } from './mfa/recovery-code.entity.js';
 import { RecoveryCodes } from './mfa/recovery-codes.js';
-import { TotpFactor } from './mfa/totp-factor.entity.js';
 import { TotpFactors } from './mfa/totp-factors.js';
 import { NotMeController } from './not-me/not-me.controller.js';
 import { NotMeService } from './not-me/not-me.service.js';
 import { OwnPasskeysService } from './passkeys/own-passkeys.service.js';
-import { Passkey } from './passkeys/passkey.entity.js';
 import { PasskeySignInController } from './passkeys/passkey-sign-in.controller.js';
 import { PasskeySignInService } from './passkeys/passkey-sign-in.service.js';
 import { PasskeySignUpService } from './passkeys/passkey-sign-up.service.js';
@@ -71,7 +67,6 @@ import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
 @Module({
   imports: [
     JwtModule.registerAsync({ inject: [Settings], useFactory: accessTokenOptions }),
-    TypeOrmModule.forFeature([TotpFactor, RecoveryCode, Passkey]),
     MailModule,
     UsersModule,
     PreferencesModule,

@@ -1,7 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
 import { KafkaHealthIndicator } from './kafka.health-indicator.js';
-import { OutboxEvent } from './outbox-event.entity.js';
 import { OutboxLag } from './outbox-lag.js';
 import { OutboxService } from './outbox.service.js';
 import { OutboxSubjects } from './outbox-subjects.js';
@@ -10,7 +8,6 @@ import { RelayWakeup } from './relay-wakeup.js';
 
 @Global()
 @Module({
-  imports: [TypeOrmModule.forFeature([OutboxEvent])],
   providers: [OutboxService, OutboxSubjects, OutboxLag, KafkaHealthIndicator, RelayWakeup, Relay],
   exports: [OutboxService, OutboxSubjects, OutboxLag, KafkaHealthIndicator],
 })

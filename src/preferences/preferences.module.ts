@@ -1,14 +1,12 @@
 import { Module } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
 import { UsersModule } from '../users/users.module.js';
 import { MemberCardController } from './member-card.controller.js';
 import { MemberCardService } from './member-card.service.js';
 import { PreferencesController } from './preferences.controller.js';
-import { Preferences } from './preferences.entity.js';
 import { PreferencesService } from './preferences.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Preferences]), UsersModule],
+  imports: [UsersModule],
   controllers: [PreferencesController, MemberCardController],
   providers: [PreferencesService, MemberCardService],
   exports: [PreferencesService, MemberCardService],

@@ -1,5 +1,4 @@
 import { Global, Module, OnApplicationShutdown } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Logger } from '../common/logging/logger.js';
 import { LOGGER } from '../common/logging/logger.module.js';
 import { Settings } from '../config/settings.js';
@@ -7,11 +6,9 @@ import { CircuitBreaker } from './circuit-breaker.js';
 import { connectRedis, redisLabel } from './connection.js';
 import { EntrySigner } from './entry-signer.js';
 import { EphemeralStore } from './ephemeral.store.js';
-import { EphemeralValue } from './ephemeral-value.entity.js';
 
 @Global()
 @Module({
-  imports: [TypeOrmModule.forFeature([EphemeralValue])],
   providers: [
     EntrySigner,
     EphemeralStore,

@@ -6,13 +6,11 @@ import { Settings } from '../config/settings.js';
 import { MailModule } from '../mail/mail.module.js';
 import { AvatarController } from './avatars/avatar.controller.js';
 import { AvatarImages } from './avatars/avatar-images.js';
-import { AvatarRemoval } from './avatars/avatar-removal.entity.js';
 import { PendingAvatarDeletions } from './avatars/pending-avatar-deletions.js';
 import { AvatarService } from './avatars/avatar.service.js';
 import { AvatarStorage } from './avatars/avatar-storage.js';
 import { createAvatarStorage } from './avatars/avatar-storage.factory.js';
 import { MultipartUploadReader } from './avatars/multipart-upload-reader.js';
-import { ProfileDetails } from './details/profile-details.entity.js';
 import { ProfileDetailsService } from './details/profile-details.service.js';
 import { IdentitiesController } from './identities/identities.controller.js';
 import { IdentitiesService } from './identities/identities.service.js';
@@ -23,21 +21,15 @@ import { ProfileController } from './profile.controller.js';
 import { ProfileService } from './profile.service.js';
 import { UnlinkService } from './identities/unlink.service.js';
 import { UploadsController } from './avatars/uploads.controller.js';
-import { FormerEmail } from './former-email.entity.js';
-import { OneTimeToken } from './links/one-time-token.entity.js';
 import { OneTimeTokens } from './links/one-time-tokens.js';
 import { SecurityNotices } from './links/security-notices.js';
-import { LegacyId } from './legacy-id.entity.js';
 import { User } from './user.entity.js';
 import { UserEmails } from './user-emails.js';
 import { UserPasswords } from './user-passwords.js';
 import { UsersService } from './users.service.js';
 
 @Module({
-  imports: [
-    MailModule,
-    TypeOrmModule.forFeature([User, Identity, LegacyId, FormerEmail, OneTimeToken, AvatarRemoval, ProfileDetails]),
-  ],
+  imports: [MailModule, TypeOrmModule.forFeature([User, Identity])],
   controllers: [ProfileController, AvatarController, UploadsController, IdentitiesController],
   providers: [
     UsersService,

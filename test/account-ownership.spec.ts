@@ -4,7 +4,7 @@ import { Answer, Member, TestApp, uniqueEmail } from './support/app.js';
 import { Browser } from './support/browser.js';
 import { mailedToken } from './support/mailbox.js';
 import { OidcProvider, person } from './support/oidc-provider.js';
-import { runScript } from './support/scripts.js';
+import { runHosted } from './support/scripts.js';
 
 /** What the maker of an account writes into it: every field that a member can change. */
 const PROFILE = {
@@ -25,11 +25,14 @@ const CHANGED = 'a password of the maker, changed';
 let oidc: OidcProvider;
 let service: TestApp;
 let admin: Member;
+/** The row of a member who has changed nothing. */
+let fresh: Awaited<ReturnType<typeof profileOf>>;
 
 beforeAll(async () => {
   oidc = await OidcProvider.start();
   service = await TestApp.start(oidc.values);
   admin = await service.memberWithRole('admin');
+  fresh = await profileOf(await service.member());
 });
 afterAll(async () => {
   await service.stopAndDrop();
@@ -67,7 +70,7 @@ async function changePassword(account: Account): Promise<Answer> {
 }
 
 async function create(account: Account): Promise<Answer> {
-  const { code, output } = await runScript('admin-create', ['--email', account.email]);
+  const { code, output } = await runHosted('admin-create', ['--email', account.email]);
   return { status: code!, text: output, body: {}, headers: {} };
 }
 
@@ -196,7 +199,7 @@ async function waysInOf({ email, password, access, refresh }: Account): Promise<
   return tokens.filter((_, index) => profiles[index]!.status === 200);
 }
 
-async function profileOf({ id }: Account) {
+async function profileOf({ id }: Member) {
   const [row] = await service.sql(
     `SELECT u.*, to_jsonb(p) - '{id,user_id,created_at,updated_at}'::text[] AS preferences
        FROM users u JOIN user_preferences p ON p.user_id = u.id WHERE u.id = $1`,
@@ -208,7 +211,6 @@ async function profileOf({ id }: Account) {
 /** What became of each part that the maker wrote. */
 async function remainsOf(account: Account): Promise<string[]> {
   const { preferences, ...row } = await profileOf(account);
-  const fresh = await profileOf(await service.member());
   const { name, ...fields } = PROFILE;
   const kept = [
     row.name === name,

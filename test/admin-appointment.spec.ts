@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { auditOf, eventsOf, member, provenMember } from './support/accounts.js';
 import { TestApp, uniqueEmail } from './support/app.js';
 import { mailedToken, mailsTo } from './support/mailbox.js';
-import { runScript } from './support/scripts.js';
+import { runHosted, runScript } from './support/scripts.js';
 import { until } from './support/until.js';
 
 let service: TestApp;
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-const adminCreate = (...args: string[]) => runScript('admin-create', args);
+const adminCreate = (...args: string[]) => runHosted('admin-create', args);
 
 const roleOf = async (email: string) =>
   (await service.sql('SELECT role FROM users WHERE email = $1', [email]))[0]?.role;
@@ -83,7 +83,7 @@ describe('ADMIN_BOOTSTRAP_EMAIL', () => {
 describe('npm run admin:create', () => {
   it('creates an account and prints its password once', async () => {
     const email = uniqueEmail();
-    const { code, output } = await adminCreate('--email', email, '--name', 'Root');
+    const { code, output } = await runScript('admin-create', ['--email', email, '--name', 'Root']);
     expect(code).toBe(0);
     const password = /now: (\S+)/.exec(output)![1];
     const { body } = await service.post('/auth/login', { email, password });
@@ -151,7 +151,7 @@ describe('npm run admin:create', () => {
     const ended = new AbortController();
     const running = runScript('admin-create', ['--email', uniqueEmail()], { variables }).finally(() => ended.abort());
     const seen = new Set<string>();
-    for (; !ended.signal.aborted; await sleep(5)) {
+    for (; !ended.signal.aborted; await sleep(20)) {
       const sessions = await service.sql(
         `SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
       );

@@ -6,7 +6,7 @@ import { newAvatarName } from '../src/users/avatars/avatar-storage.js';
 import { TestApp } from './support/app.js';
 import { readCatalog } from './support/catalog.js';
 import { compiled } from './support/environment.js';
-import { runScript } from './support/scripts.js';
+import { runHosted, runScript } from './support/scripts.js';
 import { until } from './support/until.js';
 
 /** npm scripts that call another project's tool, or the service itself. */
@@ -84,10 +84,17 @@ async function everything() {
   return { catalog: await readCatalog(service.database), rows, own: files(cwd), program: files(compiled('.')) };
 }
 
+const fileOf = (command: string) => command.split(' ')[0]!;
+/** The first command of each file shows its usage in a process of its own. */
+const isFirst = (command: string) => commands.find((one) => fileOf(one) === fileOf(command)) === command;
+
 function run(command: string, ...more: string[]) {
   const [file = '', ...args] = command.split(' ');
   const variables = { UPLOAD_FOLDER: cwd, DATA_DIR: path.join(cwd, 'data'), KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1' };
-  return runScript(file, [...args, ...more], { variables, cwd });
+  return (isFirst(command) && more[0] === '--help' ? runScript : runHosted)(file, [...args, ...more], {
+    variables,
+    cwd,
+  });
 }
 
 describe('commands', () => {

@@ -6,7 +6,7 @@ import { TestApp } from './support/app.js';
 import { auditOf, eventsOf, passwordResetBy } from './support/accounts.js';
 import { oddRows, OLD_TABLES, writeSqlite } from './support/old-service.js';
 import { ScratchDatabases } from './support/scratch-database.js';
-import { runScript, type ScriptResult } from './support/scripts.js';
+import { runHosted, runScript, type ScriptResult } from './support/scripts.js';
 import { until } from './support/until.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-import-spec-'));
@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 const fileOf = (name: string) => path.join(folder, name);
-const importFrom = (from: string, ...more: string[]) => runScript('import', ['--from', from, ...more]);
+const importFrom = (from: string, ...more: string[]) => runHosted('import', ['--from', from, ...more]);
 const userOf = async (email: string) => (await service.sql('SELECT * FROM users WHERE email = $1', [email]))[0]!;
 const everything = () =>
   service.sql(`SELECT (SELECT string_agg(t::text, '|' ORDER BY t::text) FROM users t) AS users,
@@ -53,7 +53,7 @@ describe.each(['sqlite', 'postgres'])('the data of the old service in %s', (kind
     const before = await everything();
     dry = await importFrom(from, ...source, '--dry-run');
     wroteInDryRun = JSON.stringify(before) !== JSON.stringify(await everything());
-    real = await importFrom(from, ...source, '--map', fileOf(`${kind}.csv`));
+    real = await runScript('import', ['--from', from, ...source, '--map', fileOf(`${kind}.csv`)]);
     report = real.stdout;
   }, 120_000);
 

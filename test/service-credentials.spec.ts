@@ -1,13 +1,13 @@
 import { TestApp } from './support/app.js';
 import { auditOf, eventsOf } from './support/accounts.js';
-import { runScript } from './support/scripts.js';
+import { runHosted, runScript } from './support/scripts.js';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 let service: TestApp;
 let reader: string;
 
-async function command(line: string) {
-  const result = await runScript('service', line.split(' '));
+async function command(line: string, run: typeof runHosted = runHosted) {
+  const result = await run('service', line.split(' '));
   return { ...result, printed: result.stdout.trim() };
 }
 const create = async (name: string, scopes: string) =>
@@ -21,7 +21,7 @@ afterAll(() => service.stopAndDrop());
 
 describe('npm run service', () => {
   it('prints a token of 256 bits once and stores its hash', async () => {
-    const { code, printed } = await command('create --name printer --scopes users:read,preferences:write');
+    const { code, printed } = await command('create --name printer --scopes users:read,preferences:write', runScript);
     expect([code, printed]).toEqual([0, expect.stringMatching(/^mts_[\w-]{43}$/)]);
     const [row] = await service.sql(`SELECT id, c::text FROM service_credentials c WHERE name = 'printer'`);
     expect(row.c).not.toContain(printed);

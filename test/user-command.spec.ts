@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { TestApp, uniqueEmail } from './support/app.js';
 import { MAIL_DIRECTORY, mailedToken } from './support/mailbox.js';
-import { runScript } from './support/scripts.js';
+import { runHosted, runScript } from './support/scripts.js';
 
 let service: TestApp;
 
@@ -11,12 +11,15 @@ beforeAll(async () => {
 });
 afterAll(() => service.stopAndDrop());
 
-const user = (...args: string[]) => runScript('user', args);
+const user = (...args: string[]) => runHosted('user', args);
 
 describe('npm run user', () => {
   it('creates, shows, exports, unlocks, signs out and erases an account', async () => {
     const email = uniqueEmail();
-    expect(await user('create', '--email', email, '--name', 'Grace')).toMatchObject({ code: 0, stderr: '' });
+    expect(await runScript('user', ['create', '--email', email, '--name', 'Grace'])).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     const token = await mailedToken(email, 'invitation');
     const password = 'a fine new phrase 7';
     expect((await service.post('/auth/password/reset', { token, password })).status).toBe(204);
@@ -25,7 +28,7 @@ describe('npm run user', () => {
     const out = join(MAIL_DIRECTORY, 'export.json');
     const [shown, exported, unlocked, ended] = await Promise.all([
       user('show', email),
-      user('export', email, '--out', out),
+      runScript('user', ['export', email, '--out', out]),
       user('unlock', made.id, '--reason', 'called'),
       user('sessions', email, '--end', '--yes'),
     ]);

@@ -144,6 +144,7 @@ describe('POST /auth/account/not-me', () => {
     expect(word(await report(first))).toBe('204');
     expect(word(await report(second))).toBe('400 invalid_or_expired_token');
     expect((await rowOf(member)).email).toBe(member.email);
+    expect((await service.member({ email: thiefs })).email).toBe(thiefs);
   });
 
   it('removes the identities and factors that were added since, and keeps the others', async () => {

@@ -1,4 +1,4 @@
-import { type EntityManager, Raw } from 'typeorm';
+import { type EntityManager, MoreThan, Raw } from 'typeorm';
 import { isUniqueViolation } from '../common/database-errors.js';
 import { AppError } from '../common/errors.js';
 import { deleteExpiredRows } from '../database/expired-rows.js';
@@ -23,6 +23,11 @@ export async function releaseEmail(tx: EntityManager, userId: string, email: str
   const row = await tx.findOneBy(FormerEmail, { email, userId });
   if (row) await tx.delete(FormerEmail, { email });
   return row;
+}
+
+/** Ends the reservations of addresses that the user had since then. */
+export async function releaseLaterEmails(tx: EntityManager, { userId, changedAt }: FormerEmail): Promise<void> {
+  await tx.delete(FormerEmail, { userId, changedAt: MoreThan(changedAt) });
 }
 
 /** @param userId whose own former addresses do not count */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { refuseTaken, releaseEmail, requireUnreserved, reserveEmail } from './former-emails.js';
+import { refuseTaken, releaseEmail, releaseLaterEmails, requireUnreserved, reserveEmail } from './former-emails.js';
 import type { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
 
@@ -21,12 +21,13 @@ export class UserEmails {
   }
 
   /**
-   * Restores a former address and whether it was confirmed. The address that it replaces is not reserved.
+   * Restores a former address and whether it was confirmed. The addresses since then are not reserved.
    * @throws AppError `email_taken`
    */
   async restore(tx: EntityManager, user: User, email: string): Promise<void> {
     if (email === user.email) return;
     const former = await releaseEmail(tx, user.id, email);
+    if (former) await releaseLaterEmails(tx, former);
     const { emailLegacy = null, emailVerifiedAt = null } = former ?? {};
     await this.write(tx, user, { email, emailLegacy, emailVerifiedAt });
   }

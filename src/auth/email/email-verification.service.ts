@@ -2,13 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
 import { RateLimits } from '../../rate-limit/rate-limits.js';
-import { hashOwner } from '../../rate-limit/ip-prefix.js';
 import { runInTransaction } from '../../database/transaction.js';
 import { mailboxOf } from '../../common/dto/email-address.js';
 import { AppError } from '../../common/errors.js';
 import { authResults } from '../../common/logging/metrics.js';
 import type { RequestContext } from '../../common/http/request-context.js';
-import { PasswordHasher } from '../../crypto/password-hasher.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
 import { MailQueue } from '../../mail/mail-queue.js';
@@ -17,8 +15,7 @@ import { hasUnprovenCredential, hasUnprovenPassword, newPasswordCounts } from '.
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { ConcurrentModificationError, retryOnConflict } from '../retry-on-conflict.js';
-import { LoginThrottle } from '../passwords/login-throttle.js';
-import { PasswordFailures } from '../passwords/password-failures.js';
+import { PasswordConfirmation } from '../passwords/password-confirmation.js';
 import type { Passkey } from '../passkeys/passkey.entity.js';
 import { WebAuthn } from '../passkeys/webauthn.js';
 import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
@@ -39,9 +36,7 @@ export class EmailVerificationService {
     private readonly mails: MailQueue,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
-    private readonly hasher: PasswordHasher,
-    private readonly throttle: LoginThrottle,
-    private readonly failures: PasswordFailures,
+    private readonly passwords: PasswordConfirmation,
     private readonly changes: AddressChangeService,
     private readonly webAuthn: WebAuthn,
   ) {
@@ -143,11 +138,7 @@ export class EmailVerificationService {
   }
 
   private async requirePassword(owner: User, password: string, context: RequestContext, deadline: number) {
-    const judge = this.failures.judge(owner, context);
-    const matches = await this.throttle.check(owner, context, deadline, (timeoutMs) =>
-      this.hasher.match(password, owner.passwordHash, timeoutMs, hashOwner(context, owner.email), judge),
-    );
-    if (matches) return;
+    if (await this.passwords.matches(owner, password, context, deadline, false)) return;
     authResults.inc({ action: 'email_verification', result: 'invalid_credentials' });
     throw new AppError('invalid_credentials');
   }

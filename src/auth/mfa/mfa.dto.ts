@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiProperty, ApiPropertyOptional, PartialType } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, IntersectionType, PartialType } from '@nestjs/swagger';
 import { IsIn, IsString, ValidateIf } from 'class-validator';
 import { CodePointLength, NormalizedText, OptionalField, ShownText } from '../../common/dto/text-fields.js';
 import { DeviceBody, TokenBody } from '../auth.dto.js';
@@ -96,11 +96,7 @@ export class MfaOptionsBody {
   mfa_token: string;
 }
 
-export class VerifyMfaBody extends DeviceBody {
-  @ApiProperty()
-  @IsString()
-  mfa_token: string;
-
+export class VerifyMfaBody extends IntersectionType(MfaOptionsBody, DeviceBody) {
   @ApiProperty({ enum: MFA_METHODS })
   @IsIn(MFA_METHODS)
   method: MfaMethod;

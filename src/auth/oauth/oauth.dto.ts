@@ -1,16 +1,10 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { ApiProperty, ApiPropertyOptional, IntersectionType, PickType } from '@nestjs/swagger';
 import { IsString, Matches } from 'class-validator';
 import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
 import { DeviceBody } from '../auth.dto.js';
 
 /** Providers' codes have a few hundred characters. */
 const MAX_CODE_CHARS = 4096;
-
-const CODE_VERIFIER = {
-  description: 'Required if the start had a `code_challenge` (RFC 7636)',
-  minLength: 43,
-  maxLength: 128,
-};
 
 /** RFC 7636, §4.1. */
 const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/;
@@ -34,19 +28,19 @@ export class CallbackBody {
   @IsString()
   state?: string;
 
-  @ApiPropertyOptional(CODE_VERIFIER)
+  @ApiPropertyOptional({
+    description: 'Required if the start had a `code_challenge` (RFC 7636)',
+    minLength: 43,
+    maxLength: 128,
+  })
   @OptionalField()
   @Matches(VERIFIER)
   code_verifier?: string;
 }
 
-export class ExchangeBody extends DeviceBody {
+export class ExchangeBody extends IntersectionType(DeviceBody, PickType(CallbackBody, ['code_verifier'])) {
   @ApiProperty({ description: 'From the query of the redirect; valid once, for 60 seconds' })
   @IsString()
   @CodePointLength(0, MAX_CODE_CHARS)
   code: string;
-  @ApiPropertyOptional(CODE_VERIFIER)
-  @OptionalField()
-  @Matches(VERIFIER)
-  code_verifier?: string;
 }

@@ -1,8 +1,6 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { TextField } from '../../common/dto/text-fields.js';
-import { EmailField } from '../../users/email.js';
-import { DeviceBody, TokenBody } from '../auth.dto.js';
-import { FactorNameField, RECOVERY_CODES } from '../mfa/mfa.dto.js';
+import { ApiProperty, IntersectionType, PickType } from '@nestjs/swagger';
+import { DeviceBody, RegisterBody, TokenBody } from '../auth.dto.js';
+import { FactorNameField, FirstFactorBody, RECOVERY_CODES } from '../mfa/mfa.dto.js';
 import { CredentialField } from './credential-field.js';
 import type { Passkey } from './passkey.entity.js';
 
@@ -24,23 +22,14 @@ export class AddPasskeyBody {
   credential: Record<string, unknown>;
 }
 
-export class RenamePasskeyBody {
-  @FactorNameField('My laptop')
-  name?: string;
-}
+export class RenamePasskeyBody extends PickType(AddPasskeyBody, ['name']) {}
 
 export class PasskeyLoginBody extends DeviceBody {
   @CredentialField()
   credential: Record<string, unknown>;
 }
 
-export class PasskeySignUpOptionsBody {
-  @EmailField()
-  email: string;
-
-  @TextField(255, 'John Doe')
-  name: string;
-}
+export class PasskeySignUpOptionsBody extends PickType(RegisterBody, ['email', 'name']) {}
 
 export class PasskeySignUpBody extends TokenBody {
   @ApiProperty(RECOVERY_CODES) recovery_codes: string[];
@@ -56,10 +45,7 @@ export class PasskeyBody {
   transports: string[];
 }
 
-export class AddedPasskeyBody extends PasskeyBody {
-  @ApiPropertyOptional({ ...RECOVERY_CODES, description: 'With the first factor of the account' })
-  recovery_codes?: string[];
-}
+export class AddedPasskeyBody extends IntersectionType(PasskeyBody, FirstFactorBody) {}
 
 export class PasskeysBody {
   @ApiProperty({ type: [PasskeyBody], description: 'Oldest first' }) passkeys: PasskeyBody[];

@@ -7,7 +7,7 @@ import type { User } from '../../users/user.entity.js';
 import { LoginThrottle } from './login-throttle.js';
 import { PasswordFailures } from './password-failures.js';
 
-/** The password of a signed-in user, typed again. */
+/** The password of a user who is known already, typed again. */
 @Injectable()
 export class PasswordConfirmation {
   constructor(
@@ -22,10 +22,19 @@ export class PasswordConfirmation {
    * @throws AppError `invalid_credentials`, `rate_limited`, `busy`
    */
   async require(user: User, password: string, context: RequestContext, deadline: number): Promise<void> {
+    if (!(await this.matches(user, password, context, deadline, true))) throw new AppError('invalid_credentials');
+  }
+
+  /**
+   * Counts as a sign-in attempt.
+   * @param signedIn the request has a session of the account
+   * @throws AppError `rate_limited`, `busy`
+   */
+  async matches(user: User, password: string, context: RequestContext, deadline: number, signedIn: boolean) {
     const owner = hashOwner(context, user.email);
-    const matches = await this.throttle.check(user, context, deadline, (timeoutMs) =>
-      this.hasher.match(password, user.passwordHash, timeoutMs, owner, this.failures.judge(user, context, true)),
+    const judge = this.failures.judge(user, context, signedIn);
+    return this.throttle.check(user, context, deadline, (timeoutMs) =>
+      this.hasher.match(password, user.passwordHash, timeoutMs, owner, judge),
     );
-    if (!matches) throw new AppError('invalid_credentials');
   }
 }

@@ -2,8 +2,8 @@ import { ApiProperty, ApiPropertyOptional, PickType } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
 import { TokenBody } from '../auth.dto.js';
-import { MAX_CODE_CHARS } from '../mfa/mfa.dto.js';
-import { CredentialField } from '../passkeys/credential-field.js';
+import { CodeField } from '../mfa/mfa.dto.js';
+import { OptionalCredentialField } from '../passkeys/credential-field.js';
 
 /** Exactly one of the fields. */
 export class ReauthenticateBody {
@@ -13,14 +13,11 @@ export class ReauthenticateBody {
   @CodePointLength(0, 1024)
   password?: string;
 
-  @ApiPropertyOptional({ description: 'Six digits of an authenticator app, or a recovery code' })
   @OptionalField()
-  @IsString()
-  @CodePointLength(0, MAX_CODE_CHARS)
+  @CodeField()
   code?: string;
 
-  @OptionalField()
-  @CredentialField(false)
+  @OptionalCredentialField()
   credential?: Record<string, unknown>;
 }
 

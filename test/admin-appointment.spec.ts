@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditOf, eventsOf, member, provenMember } from './support/accounts.js';
 import { TestApp, uniqueEmail } from './support/app.js';
+import { workerDatabase } from './support/environment.js';
 import { mailedToken, mailsTo } from './support/mailbox.js';
 import { runHosted, runScript } from './support/scripts.js';
 import { until } from './support/until.js';
@@ -81,9 +82,10 @@ describe('ADMIN_BOOTSTRAP_EMAIL', () => {
 });
 
 describe('npm run admin:create', () => {
-  it('creates an account and prints its password once', async () => {
+  it('creates an account and prints its password once, in the container of a service that has METRICS_PORT', async () => {
     const email = uniqueEmail();
-    const { code, output } = await runScript('admin-create', ['--email', email, '--name', 'Root']);
+    const variables = { METRICS_PORT: new URL(await workerDatabase()).port };
+    const { code, output } = await runScript('admin-create', ['--email', email, '--name', 'Root'], { variables });
     expect(code).toBe(0);
     const password = /now: (\S+)/.exec(output)![1];
     const { body } = await service.post('/auth/login', { email, password });

@@ -13,6 +13,8 @@ export async function startQuietApp(settings: Settings): Promise<INestApplicatio
     // The service publishes the event: a relay that lives for a second would only delay the one that stays.
     kafka: { ...settings.kafka, brokers: [] },
     adminBootstrapEmail: null,
+    // The service in the same container has it.
+    metricsPort: null,
   };
   return NestFactory.createApplicationContext(AppModule.with(quiet, logger), {
     logger: new NestLogger(logger),

@@ -73,6 +73,6 @@ export default {
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', 'migrations/**/*.ts'],
   coverageReporters: ['text', 'html'],
-  // One more than there are cores: specs wait for servers a quarter of the time. Redis has 16 databases, one for each worker.
-  maxWorkers: Math.min(availableParallelism() + 1, 16),
+  // Two more than there are cores: specs wait for servers about half of the time. Redis has 16 databases, one for each worker.
+  maxWorkers: Math.min(availableParallelism() + 2, 16),
 };

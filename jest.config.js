@@ -26,15 +26,7 @@ const esmOnly = [
 const isShared = !process.argv.includes('--coverage');
 
 // What a release ships, tried as a whole: pages in a browser, the chart, the import at size, a backup. `.ci/run` has a step for them.
-const RELEASE = [
-  'audit-mutations',
-  'backup',
-  'chart',
-  'import-resume',
-  'page-pictures',
-  'passkey-browser',
-  'swagger-ui',
-];
+const RELEASE = ['audit-mutations', 'backup', 'chart', 'import-resume', 'page-pictures', 'swagger-ui'];
 const release = RELEASE.map((name) => `/test/${name}\\.spec\\.ts$`);
 
 const project = {

@@ -6,7 +6,6 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { testValues, uniqueEmail } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 import { startService } from './support/service-process.js';
@@ -67,7 +66,7 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
     );
 
   /** Sends requests at INTERVAL_MS, some on connections of their own and some on ones kept alive, until `work` is done. */
-  async function underLoad(work: () => Promise<unknown>): Promise<Record<string, number>> {
+  async function underLoad(work: (sent: () => number) => Promise<unknown>): Promise<Record<string, number>> {
     const results: Record<string, number> = {};
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const pending: Promise<void>[] = [];
@@ -80,7 +79,7 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
       const asked = get('/health/live', (count += 1) % 2 ? agent : undefined);
       pending.push(asked.then((result) => void (results[result] = (results[result] ?? 0) + 1)));
     }, INTERVAL_MS);
-    await work();
+    await work(() => pending.length);
     clearInterval(timer);
     clearInterval(probe);
     await Promise.all(pending);
@@ -110,8 +109,8 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
   it('go on when one is killed, which is forked again and loses no count', async () => {
     const [victim, other] = processesOf(service);
     const before = await lives();
-    const results = await underLoad(async () => {
-      await sleep(500);
+    const results = await underLoad(async (sent) => {
+      await until(() => sent() > 60);
       process.kill(victim!, 'SIGKILL');
       await until(() => processesOf(service).some((pid) => pid !== victim && pid !== other), 1000);
       await until(async () => (await counted('worker_restarts_total')) === 1);
@@ -140,8 +139,8 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
 
   it('drain on SIGTERM without a failed request, exit with 0, and wrote whole lines', async () => {
     const ended = once(service, 'exit');
-    const results = await underLoad(async () => {
-      await sleep(500);
+    const results = await underLoad(async (sent) => {
+      await until(() => sent() > 60);
       service.kill('SIGTERM');
       await ended;
     });

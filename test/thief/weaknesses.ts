@@ -33,8 +33,8 @@ export const weaknesses: Weakness[] = [
   {
     name: 'access tokens taken without the MAC in jti',
     files: ['auth/access-tokens.ts'],
-    replace: "if (header.alg !== 'ES256' && !this.isOurs(claims)) throw invalidAccessToken(true);",
-    by: '',
+    replace: "header.alg === 'ES256' || this.isBound(claims) ? claims : this.acceptUnbound(claims)",
+    by: 'claims',
   },
   {
     name: 'used refresh tokens exchanged again',

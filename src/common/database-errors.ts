@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { AppError } from './errors.js';
 
 interface DriverError {
@@ -7,7 +8,7 @@ interface DriverError {
 }
 
 function driverError(thrown: unknown): DriverError | null {
-  if (!(thrown instanceof Error)) return null;
+  if (!isNativeError(thrown)) return null;
   return ((thrown as { driverError?: DriverError }).driverError ?? thrown) as DriverError;
 }
 

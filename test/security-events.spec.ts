@@ -114,6 +114,8 @@ describe('a refused authentication', () => {
         headers: { 'user-agent': agent },
         remoteAddress: clients[3],
       });
+    // The log is written a moment after the answer.
+    await until(async () => (await eventsOf(clients[3])).length > 0);
     const events = (await Promise.all(clients.map(eventsOf))).flat();
     expect(events.map(({ kind }) => kind)).toEqual([
       'invalid_credentials',

@@ -69,10 +69,10 @@ export function readSecretFiles(values: Values, faults: string[]): Values {
   for (const name of SECRETS) {
     const file = values[`${name}_FILE`]?.trim();
     if (!file) continue;
+    const known = faults.length;
     if (values[name]?.trim()) faults.push(`${name} and ${name}_FILE must not both be set`);
     else read[name] = readText(`${name}_FILE`, file, faults).replace(/\r?\n$/, '');
-    const isRead = !faults.at(-1)?.startsWith(`${name}_FILE `);
-    if (isRead && read[name]?.trim() === '') faults.push(`${name}_FILE names an empty file`);
+    if (faults.length === known && read[name]?.trim() === '') faults.push(`${name}_FILE names an empty file`);
   }
   return read;
 }

@@ -48,11 +48,16 @@ export class MfaSignInService {
 
   private async attempt(body: VerifyMfaBody, context: RequestContext): Promise<TokenBody> {
     const pending = await this.tokens.read(body.mfa_token);
-    context.attemptedEmail = (await this.users.findById(pending.userId))?.email;
-    const check = () => this.checkFactor(body, pending, context);
-    const amr = await this.tokens.limitAttempts(body.mfa_token, check);
-    await this.tokens.consume(body.mfa_token);
-    return this.openSession(body, pending, amr, context);
+    try {
+      const check = () => this.checkFactor(body, pending, context);
+      const amr = await this.tokens.limitAttempts(body.mfa_token, check);
+      await this.tokens.consume(body.mfa_token);
+      return await this.openSession(body, pending, amr, context);
+    } catch (error) {
+      // Only the log of a refusal names the account.
+      context.attemptedEmail ??= (await this.users.findById(pending.userId))?.email;
+      throw error;
+    }
   }
 
   private async checkFactor(body: VerifyMfaBody, { userId }: PendingSignIn, context: RequestContext) {

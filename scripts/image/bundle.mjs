@@ -1,7 +1,8 @@
 // Joins the compiled program with the packages that it loads, since most of a start is finding and compiling 3,500 modules. The
 // commands, src/main.js and the worker thread keep their paths, so `node dist/src/main.js` runs the bundle.
 //   node scripts/image/bundle.mjs dist    leaves only the bundle and other files of data there
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 
 /** Native code, or files that are found by their path. */
@@ -18,6 +19,8 @@ export const EXTERNAL = [FOUND_BY_PATH, SINGLE, CONFIGURED].join(' ').split(/\s+
 const OPTIONAL = `@nats-io/transport-node @nestjs/platform-express @nestjs/websockets amqp-connection-manager mqtt
   @fastify/view class-transformer/storage supports-color`;
 
+const PHONES = 'libphonenumber-js/max';
+
 /** For packages in CommonJS. */
 const BANNER = `import { createRequire as createRequireOfBundle } from 'node:module';
 const require = createRequireOfBundle(import.meta.url), { dirname: __dirname, filename: __filename } = import.meta;`;
@@ -31,6 +34,35 @@ const nestRequire = {
     }));
   },
 };
+
+/** TypeORM loads the drivers of all databases, a megabyte of code. */
+const otherDrivers = {
+  name: 'other drivers of TypeORM',
+  setup({ onLoad }) {
+    const names =
+      'aurora|better|capacitor|cockroach|cordova|expo|mongo|mysql|nativescript|oracle|react|sap|spanner|sql';
+    const filter = new RegExp(`/node_modules/typeorm/driver/(${names})[^/]*/.*\\.js$`);
+    onLoad({ filter }, () => ({ contents: 'module.exports = new Proxy({}, { get: () => class {} });' }));
+  },
+};
+
+/**
+ * Leaves of packages one position a line: the process keeps the maps in memory too.
+ * @param {string} file source map, which is replaced
+ */
+async function shortenMap(file) {
+  const { decode, encode } = await import('@jridgewell/sourcemap-codec');
+  const map = JSON.parse(readFileSync(file, 'utf8'));
+  const isOwn = map.sources.map((source) => !source.includes('node_modules/'));
+  const shortened = decode(map.mappings).map((segments) => {
+    const isKept = ([, source, line], index) => {
+      const [, lastSource, lastLine] = segments[index - 1] ?? [];
+      return isOwn[source] || source !== lastSource || line !== lastLine;
+    };
+    return segments.filter(isKept).map((segment) => segment.slice(0, 4));
+  });
+  writeFileSync(file, JSON.stringify({ ...map, names: [], mappings: encode(shortened) }));
+}
 
 /**
  * Bundles in place.
@@ -65,20 +97,27 @@ export async function bundle(root, sourcemap = true) {
     bundle: true,
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
+    // class-validator requires it; an import would be a second copy.
+    alias: { [PHONES]: createRequire(path.join(root, 'src/')).resolve(PHONES) },
     external: [...EXTERNAL, ...OPTIONAL.split(/\s+/)],
-    plugins: [nestRequire, ownFolders],
+    plugins: [nestRequire, otherDrivers, ownFolders],
     platform: 'node',
     format: 'esm',
     target: 'node20',
     banner: { js: BANNER },
     // Nest, TypeORM and the log print names of classes.
     keepNames: true,
+    // The process keeps its source text in memory.
+    minifyWhitespace: true,
+    legalComments: 'external',
     sourcemap,
     sourcesContent: false,
     metafile: true,
     logLevel: 'warning',
   });
-  return Object.keys(metafile.outputs);
+  const written = Object.keys(metafile.outputs);
+  await Promise.all(written.filter((file) => file.endsWith('.map')).map((file) => shortenMap(path.join(root, file))));
+  return written;
 }
 
 if (process.argv[1] === import.meta.filename) {

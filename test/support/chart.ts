@@ -59,11 +59,12 @@ export function readDockerfile(): { env: Record<string, string>; user: string; c
   const text = readFileSync(path.join(root, 'Dockerfile'), 'utf8');
   const last = text.slice(text.lastIndexOf('\nFROM '));
   const pairs = [...last.matchAll(/^ENV (.*)$/gm)]
-    .flatMap(([, line]) => line!.split(' '))
+    .flatMap(([, line]) => [...line!.matchAll(/(\w+)=(?:"(.*?)"|(\S+))/g)])
+    .map(([, name, quoted, plain]) => [name!, quoted ?? plain!] as const)
     // An argument of the build has a value there only.
-    .filter((pair) => !pair.includes('${'));
+    .filter(([, value]) => !value.includes('${'));
   return {
-    env: Object.fromEntries(pairs.map((pair) => pair.split('=') as [string, string])),
+    env: Object.fromEntries(pairs),
     user: /^USER (\S+)$/m.exec(last)![1]!,
     command: JSON.parse(/^CMD (\[.*\])$/m.exec(last)![1]!) as string[],
   };

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -12,6 +13,9 @@ import { readDockerfile } from './chart.js';
 
 const [folder = '.'] = process.argv.slice(2);
 const MAX_START_MS = 60_000;
+/** 126 MiB measured, on the Node.js of the image. */
+const MAX_IDLE_BYTES = 140 * 2 ** 20;
+const IDLE_AFTER_MS = 7000;
 /** Arguments of scripts/run.mjs; expected exit code, a word of what it prints. */
 const SCRIPTS: [args: string[], code: number, word: string][] = [
   [['migrate', 'check'], 0, 'the entities say the same as the schema'],
@@ -77,6 +81,15 @@ async function ready({ child, result }: ReturnType<typeof run>, port: number): P
   throw new Error(`did not become ready:\n${(await result).output}`);
 }
 
+/** Older versions than that of the image keep what a start took. */
+function expectSmall({ child: { pid } }: ReturnType<typeof run>): void {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const bytes = Number(/^VmRSS:\s+(\d+)/m.exec(status)![1]) * 1024;
+  console.log(`${Math.round(bytes / 2 ** 20)} MiB idle`);
+  if (bytes > MAX_IDLE_BYTES && Number.parseInt(process.versions.node) >= 24)
+    throw new Error(`an idle instance takes ${bytes} bytes, more than ${MAX_IDLE_BYTES}`);
+}
+
 function expectEnd(what: string, found: { code: number | null; output: string }, code: number, word = ''): void {
   if (found.code !== code || !found.output.includes(word))
     throw new Error(`${what}: exit code ${found.code}, expected ${code} and "${word}"\n${found.output}`);
@@ -91,6 +104,7 @@ try {
   console.log(
     `two instances migrated an empty database and were ready after ${Math.round(performance.now() - begun)} ms`,
   );
+  const idle = sleep(IDLE_AFTER_MS);
   await Promise.all(
     SCRIPTS.map(async ([args, code, word]) =>
       expectEnd(args.join(' '), await run(['scripts/run.mjs', ...args]).result, code, word),
@@ -98,6 +112,8 @@ try {
   );
   const failure = await run(['--input-type=module', '--eval', EVALUATED, '--', ...packages]).result;
   expectEnd('packages and a stack trace', failure, 1, 'src/server.ts:');
+  await idle;
+  if (process.platform === 'linux') instances.forEach(expectSmall);
   for (const { child } of instances) child.kill('SIGTERM');
   for (const { result } of instances) expectEnd('SIGTERM', await result, 0);
   console.log('the scripts ran, a stack trace names the source, and SIGTERM ended both instances with exit code 0');

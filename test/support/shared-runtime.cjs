@@ -1,4 +1,5 @@
 const path = require('node:path');
+const vm = require('node:vm');
 const { default: Runtime } = require('jest-runtime');
 const SharedEnvironment = require('./shared-environment.cjs');
 
@@ -6,6 +7,18 @@ const root = path.resolve(__dirname, '../..');
 const SHARED = ['src', 'migrations', 'node_modules'].map((folder) => path.join(root, folder) + path.sep);
 
 let loader;
+
+/** Jest compiles its own modules again for each spec file. */
+const compiled = new Map();
+const { compileFunction } = vm;
+vm.compileFunction = (source, parameters, options) => {
+  const { filename, parsingContext } = options;
+  const known = compiled.get(filename);
+  if (known?.source === source && known.parsingContext === parsingContext) return known.compiled;
+  const made = compileFunction(source, parameters, options);
+  if (filename?.startsWith(SHARED.at(-1))) compiled.set(filename, { source, parsingContext, compiled: made });
+  return made;
+};
 
 /**
  * Jest's runtime, but the modules of the service and of packages are loaded once for all spec files of a worker, which takes half

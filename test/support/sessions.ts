@@ -1,4 +1,4 @@
-import { until } from './until.js';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { decode } from 'jsonwebtoken';
 import type { Pool } from 'pg';
 import type { Answer, TestApp } from './app.js';
@@ -9,16 +9,19 @@ export const sessionOf = (accessToken: string) => (decode(accessToken) as { sid:
 /** Status and error type of an answer: `200`, `401 unauthenticated`. */
 export const word = ({ status, body }: Answer) => `${status} ${body.error?.type ?? ''}`.trim();
 
-/** How often the service takes a connection to PostgreSQL during the work. */
+/** Tells the work from the service's own jobs. */
+const counted = new AsyncLocalStorage<true>();
+
+/** How often the work makes the service take a connection to PostgreSQL. */
 export async function queriesOf({ database }: TestApp, work: () => Promise<unknown>): Promise<number> {
-  // Mails that were asked for before go out on their own; one that is being sent is due again after its lease.
-  const sending = `SELECT FROM mail_queue WHERE failed_at IS NULL AND next_attempt_at < now() + interval '3 minutes' LIMIT 1`;
-  await until(async () => (await database.query(sending)).length === 0);
   let count = 0;
-  const onAcquire = () => (count += 1);
   const { master } = database.driver as unknown as { master: Pool };
-  master.on('acquire', onAcquire);
-  await work();
-  master.off('acquire', onAcquire);
+  const connect = master.connect.bind(master) as (...given: unknown[]) => unknown;
+  const spy = jest.spyOn(master, 'connect').mockImplementation((...given: unknown[]) => {
+    if (counted.getStore()) count += 1;
+    return connect(...given);
+  });
+  await counted.run(true, work);
+  spy.mockRestore();
   return count;
 }

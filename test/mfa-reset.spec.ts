@@ -123,6 +123,26 @@ describe('POST /admin/users/{id}/mfa/reset', () => {
     expect(await signIn()).toBe(true);
   });
 
+  it('removes the factors of other accounts where one fails', async () => {
+    const failing = member;
+    await reset();
+    await due();
+    member = await addTotp(service, await service.member());
+    await reset();
+    await due();
+    await service.sql(`UPDATE users SET mfa_reset_at = now() - interval '2 days' WHERE id = $1`, [failing.id]);
+    await service.sql(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'`,
+    );
+    await service.sql(
+      `CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW WHEN (OLD.id = '${failing.id}') EXECUTE FUNCTION refuse()`,
+    );
+    await expect(applyDue()).rejects.toThrow('no');
+    await service.sql('DROP FUNCTION refuse CASCADE');
+    expect((await state()).mfa_enabled).toBe(false);
+    await applyDue();
+  });
+
   it('ends with the factor, so that it does not remove a later one', async () => {
     await reset();
     await service.sql(`UPDATE user_sessions SET acr = 'aal2' WHERE user_id = $1`, [member.id]);

@@ -209,6 +209,23 @@ describe('the clean-up', () => {
     expect((await service.get('/users/profile', member.access)).status).toBe(200);
   });
 
+  it('goes on with the other tables where one fails', async () => {
+    const { id } = await service.member();
+    await service.sql(
+      `INSERT INTO user_sessions (user_id, refresh_token, expires_at) VALUES ($1, 'kept', now() - interval '31 days')`,
+      [id],
+    );
+    await service.sql(`INSERT INTO ephemeral_values (key, value, expires_at) VALUES ('oauth:state:old', 'x', now())`);
+    await service.sql(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'`,
+    );
+    await service.sql('CREATE TRIGGER refuse BEFORE DELETE ON user_sessions FOR EACH ROW EXECUTE FUNCTION refuse()');
+    await expect(service.app.get(ExpiredRowsCleanup).deleteAll()).rejects.toThrow('no');
+    await service.sql('DROP FUNCTION refuse CASCADE');
+    expect(await service.sql(`SELECT 1 FROM ephemeral_values WHERE expires_at < now()`)).toEqual([]);
+    expect(await service.app.get(ExpiredRowsCleanup).deleteAll()).toBe(1);
+  });
+
   it('deletes each row once if two instances run it at the same time', async () => {
     const { id } = await service.member();
     const insert = `INSERT INTO user_sessions (user_id, refresh_token, expires_at)

@@ -82,9 +82,10 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
 
   /** @returns false where nothing is left */
   private async redactNext(tx: EntityManager): Promise<boolean> {
-    // The row lock gives the work to one instance, and ends with the transaction of a process that crashes.
+    // The row lock gives the work to one instance, and ends with the transaction of a process that crashes. The order keeps one
+    // that fails from being the next each time.
     const [next]: [(Position & { user_id: string; side: Side })?] = await tx.query(
-      'SELECT user_id, side, at::text, id FROM audit_redactions LIMIT 1 FOR UPDATE SKIP LOCKED',
+      'SELECT user_id, side, at::text, id FROM audit_redactions ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED',
     );
     if (!next) return false;
     const { user_id: userId, side } = next;

@@ -10,6 +10,7 @@ import { deleteExpiredTokens } from '../users/links/one-time-tokens.js';
 import { deleteFormerEmails } from '../users/former-emails.js';
 import { deleteRetiredKeys } from './keys/key-rotation.js';
 import { PeriodicTask } from '../common/concurrency/periodic-task.js';
+import { tryEach } from '../common/concurrency/try-each.js';
 
 const INTERVAL_MS = 3_600_000;
 /** Per statement: few enough that no request waits for its locks. */
@@ -49,9 +50,10 @@ export class ExpiredRowsCleanup implements OnApplicationBootstrap, OnApplication
   /** @returns the number of rows; 0 while another instance does it */
   async deleteAll(): Promise<number> {
     let total = 0;
-    for (const deleteBatch of OWNERS)
+    await tryEach(OWNERS, async (deleteBatch) => {
       for (let deleted = 1; deleted > 0 && !this.task.stopped; total += deleted)
         deleted = await this.runBatch(deleteBatch);
+    });
     return total;
   }
 

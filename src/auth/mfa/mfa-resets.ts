@@ -2,6 +2,7 @@ import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../../audit/audit.service.js';
 import { PeriodicTask } from '../../common/concurrency/periodic-task.js';
+import { tryEach } from '../../common/concurrency/try-each.js';
 import { AppError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/http/request-context.js';
 import type { Logger } from '../../common/logging/logger.js';
@@ -79,7 +80,7 @@ export class MfaResets implements OnApplicationBootstrap, OnApplicationShutdown 
       'SELECT id FROM users WHERE mfa_reset_at <= now() ORDER BY mfa_reset_at LIMIT $1',
       [MAX_ROUND_ROWS],
     );
-    for (const { id } of due) await runInTransaction(this.database, (tx) => this.apply(tx, id));
+    await tryEach(due, ({ id }) => runInTransaction(this.database, (tx) => this.apply(tx, id)));
   }
 
   private async apply(tx: EntityManager, userId: string): Promise<void> {

@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Kafka, logLevel } from 'kafkajs';
 import type { Settings } from '../../src/config/settings.js';
+import { testKafka } from '../../test/support/kafka.js';
 import { createTopic } from '../../test/support/topic.js';
 import type { Stage } from './stage.js';
 
 const PARTITIONS = 6;
 
-export const kafkaOf = ({ settings }: Stage) =>
-  new Kafka({ brokers: settings.kafka.brokers, logLevel: logLevel.NOTHING });
+export const kafkaOf = ({ settings }: Stage) => testKafka(settings.kafka.brokers);
 
 /** The stage's settings with a new, empty topic. */
 export async function withTopic(stage: Stage): Promise<Settings> {

@@ -20,17 +20,22 @@ interface RequestQueue {
 let patched: RequestQueue | undefined;
 
 /**
- * Loads kafkajs on first use: hundreds of files, which would slow down every start. Its queue sets a timer with a negative
- * delay after each request, even if none is pending; Node.js 24 warns of that in plain text between the lines of the log.
+ * The queue of kafkajs sets a timer with a negative delay after each request, even if none is pending; Node.js 24 warns of that
+ * in plain text between the lines of the log.
  */
-export async function loadKafkajs(): Promise<typeof import('kafkajs')> {
+export function mendKafkajs(): void {
   const queue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue').prototype as RequestQueue;
   const { scheduleCheckPendingRequests: schedule } = queue;
-  if (queue !== patched)
-    queue.scheduleCheckPendingRequests = function (this: RequestQueue) {
-      if (this.pending.length > 0) schedule.call(this);
-    };
+  if (queue === patched) return;
+  queue.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
   patched = queue;
+}
+
+/** Loads kafkajs on first use: hundreds of files, which would slow down every start. */
+export async function loadKafkajs(): Promise<typeof import('kafkajs')> {
+  mendKafkajs();
   return import('kafkajs');
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Admin, Consumer, ITopicConfig, Kafka, logLevel } from 'kafkajs';
+import { mendKafkajs } from '../../src/events/kafka.js';
 import { kafkaBrokers, workerTopic } from './environment.js';
 import { TcpProxy } from './tcp-proxy.js';
 import { createTopic } from './topic.js';
@@ -16,6 +17,7 @@ export interface Received {
 }
 
 export function testKafka(brokers = kafkaBrokers()): Kafka {
+  mendKafkajs();
   return new Kafka({ clientId: 'specs', brokers, logLevel: logLevel.NOTHING });
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
+import { testKafka } from '../../support/kafka.js';
 
 export interface TopicMessage {
   partition: number;
@@ -25,7 +26,7 @@ export async function readTopics(brokers: string, topic: string): Promise<TopicM
 
 /** Reads the whole topic with a new consumer, in order per partition. */
 async function readTopic(brokers: string, topic: string): Promise<TopicMessage[]> {
-  const kafka = new Kafka({ clientId: 'chaos', brokers: brokers.split(','), logLevel: logLevel.NOTHING });
+  const kafka = testKafka(brokers.split(','));
   const missing = await ends(kafka, topic);
   const messages: TopicMessage[] = [];
   if (missing.size === 0) return messages;

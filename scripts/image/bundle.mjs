@@ -2,7 +2,7 @@
 // commands, src/main.js and the worker thread keep their paths, so `node dist/src/main.js` runs the bundle.
 //   node scripts/image/bundle.mjs dist    leaves only the bundle and other files of data there
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
 import path from 'node:path';
 
 /** Native code, or files that are found by their path. */
@@ -31,6 +31,20 @@ const nestRequire = {
   setup({ onLoad }) {
     onLoad({ filter: /\/node_modules\/@nestjs\/.*\.js$/ }, ({ path: file }) => ({
       contents: readFileSync(file, 'utf8').replace(/^const require = createRequire\(import\.meta\.url\);$/m, ''),
+    }));
+  },
+};
+
+/** An import of a built-in module reads all its getters, of which some load others: `http` loads undici. */
+const builtinRequire = {
+  name: 'require of built-in modules',
+  setup({ onResolve, onLoad }) {
+    const filter = new RegExp(`^(node:)?(${builtinModules.join('|')})$`);
+    onResolve({ filter }, ({ path: name, kind }) =>
+      kind === 'import-statement' ? { path: name, namespace: 'builtin' } : undefined,
+    );
+    onLoad({ filter: /./, namespace: 'builtin' }, ({ path: name }) => ({
+      contents: `module.exports = require('${name}');`,
     }));
   },
 };
@@ -100,7 +114,7 @@ export async function bundle(root, sourcemap = true) {
     // class-validator requires it; an import would be a second copy.
     alias: { [PHONES]: createRequire(path.join(root, 'src/')).resolve(PHONES) },
     external: [...EXTERNAL, ...OPTIONAL.split(/\s+/)],
-    plugins: [nestRequire, otherDrivers, ownFolders],
+    plugins: [builtinRequire, nestRequire, otherDrivers, ownFolders],
     platform: 'node',
     format: 'esm',
     target: 'node20',

@@ -52,8 +52,8 @@ export const en: Texts = {
     notMe: {
       title: 'This was not me',
       text:
-        'All devices are signed out, your password no longer works, and what has been added since to sign in with is removed.' +
-        ' You get a link to set a new password.',
+        'All devices are signed out, the password no longer works, and what has been added since to sign in with is removed.' +
+        ' If the account has a password, you get a link to set a new one.',
       restores: (email) => `The address of the account becomes ${email} again.`,
       code: 'Code of your authenticator app, or a recovery code',
       hint: 'It must have belonged to the account before the event.',
@@ -61,7 +61,7 @@ export const en: Texts = {
     },
     notMeDone: {
       title: 'Your account is secured',
-      text: 'All devices were signed out. Set a new password with the link that we have sent to you.',
+      text: 'All devices were signed out. If the account has a password, set a new one with the link that we have sent to you.',
     },
     passkey: 'Use a passkey',
     wrongPasskey: 'The passkey is not valid here',

@@ -48,8 +48,8 @@ export const fr: Texts = {
     notMe: {
       title: 'Ce n’était pas moi',
       text:
-        'Tous les appareils seront déconnectés, votre mot de passe ne fonctionnera plus et les moyens de connexion ajoutés depuis' +
-        ' seront supprimés. Vous recevrez un lien pour choisir un nouveau mot de passe.',
+        'Tous les appareils seront déconnectés, le mot de passe ne fonctionnera plus et les moyens de connexion ajoutés depuis' +
+        ' seront supprimés. Si le compte a un mot de passe, vous recevrez un lien pour en choisir un autre.',
       restores: (email) => `L’adresse du compte redeviendra ${email}.`,
       code: 'Code de votre application d’authentification, ou code de secours',
       hint: 'Il doit avoir appartenu au compte avant l’événement.',
@@ -57,7 +57,7 @@ export const fr: Texts = {
     },
     notMeDone: {
       title: 'Votre compte est sécurisé',
-      text: 'Tous les appareils ont été déconnectés. Choisissez un nouveau mot de passe par le lien que nous vous avons envoyé.',
+      text: 'Les appareils sont déconnectés. Si le compte a un mot de passe, le lien envoyé permet d’en changer.',
     },
     passkey: 'Utiliser une clé d’accès',
     wrongPasskey: 'Cette clé d’accès n’est pas valable ici',

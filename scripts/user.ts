@@ -15,16 +15,15 @@ const call = (name: string) => `npm run user -- ${name}`;
 const user = operand(textOption('ID|ADDRESS', 'of the account', (given) => UUID.test(given) || isKnownSpelling(given)));
 const why = textOption('TEXT', 'for the audit log, 3 to 500 characters', (given) => /^.{3,500}$/su.test(given.trim()));
 
-const address = required(
-  textOption('ADDRESS', 'of the account', (given) => isEmailAddress(canonicalEmail(given) ?? given)),
-);
+const address = (meaning: string) =>
+  required(textOption('ADDRESS', meaning, (given) => isEmailAddress(canonicalEmail(given) ?? given)));
 
 const commands = {
   create: {
     does: 'creates an account without a password, and mails a link to set one',
     call: call('create'),
     options: {
-      email: address,
+      email: address('of the account'),
       name: required(textOption('TEXT', 'of the user', (given) => toLine(given, MAX_NAME_CHARS) !== '')),
       reason: why,
     },
@@ -32,7 +31,7 @@ const commands = {
   email: {
     does: 'replaces the address of an account; the old address gets a notice that undoes it for 72 hours',
     call: call('email'),
-    options: { user, email: address, reason: why },
+    options: { user, email: address('the new one'), reason: why },
   },
   erase: { does: 'deletes an account permanently', call: call('erase'), options: { user, reason: required(why), yes } },
   export: {

@@ -2,6 +2,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { SECURITY_EVENT_TYPES } from '../src/events/security-events.js';
 import { TestApp } from './support/app.js';
 import { describeUnless } from './support/environment.js';
 
@@ -62,6 +63,31 @@ describe('the documents', () => {
     expect(listed.toSorted()).toEqual(folders.map(({ name }) => name).sort());
   });
 
+  it('name decorators and log lines of the source', () => {
+    const files = readdirSync('src', { encoding: 'utf8', recursive: true }).filter((file) => file.endsWith('.ts'));
+    const source = files.map((file) => readFileSync(path.join('src', file), 'utf8')).join('\n');
+    const text = documents.map((name) => readFileSync(name, 'utf8')).join('\n');
+    const decorators = matches(text, /`(@[A-Z]\w+)\(/g).filter((name) => !source.includes(`  ${name}(`));
+    const lines = matches(text, /`((?:this|the) [a-z]+ [a-z ]+)`/g);
+    expect(lines.length).toBeGreaterThan(3);
+    expect([...decorators, ...lines.filter((line) => !source.includes(line))]).toEqual([]);
+  });
+
+  it('list every mail with a link for "this was not me"', () => {
+    const listed = new Set(matches(readFileSync('docs/security.md', 'utf8').split('\n# ')[1]!, /`([a-z_]+)`/g));
+    const source = readFileSync('src/mail/messages.ts', 'utf8');
+    const notices = matches(source, /\(to: Recipient, notice: Notice[^)]*\) =>\s+compose(?:Notice)?\(\s*'(\w+)'/g);
+    expect(notices.length).toBeGreaterThan(10);
+    expect(notices.filter((kind) => !listed.has(kind))).toEqual([]);
+  });
+
+  it('list every security event', () => {
+    const listed = matches(section('docs/events.md', 'Security events'), /^\| `([^|]+)` \|/gm);
+    expect(listed.flatMap((names) => names.split('`, `')).filter((name) => name.includes('.'))).toEqual(
+      expect.arrayContaining(SECURITY_EVENT_TYPES),
+    );
+  });
+
   it('show the model of a use case as it is in the source', () => {
     const lines = (text: string) => text.split('\n').map((line) => line.trim());
     const source = new Set(lines(readFileSync('src/users/profile.service.ts', 'utf8')));
@@ -70,11 +96,20 @@ describe('the documents', () => {
   });
 });
 
-describe('the table of routes', () => {
-  it('has every path that the service documents', async () => {
+describe('the routes', () => {
+  let paths: Record<string, object>;
+  let schemas: Record<string, { properties: object }>;
+
+  beforeAll(async () => {
     const service = await TestApp.start();
-    const { paths } = (await service.get('/docs-json')).body as { paths: Record<string, unknown> };
+    ({
+      paths,
+      components: { schemas },
+    } = (await service.get('/docs-json')).body);
     await service.stopAndDrop();
+  });
+
+  it('stand in the table, each that the service documents', () => {
     const rows = readFileSync('docs/api.md', 'utf8')
       .split('\n')
       .filter((line) => line.startsWith('| `'));
@@ -85,6 +120,25 @@ describe('the table of routes', () => {
       return !rows.some((row) => row.includes(`${route}\``) || (row.includes(parent) && row.includes(last)));
     });
     expect(missing).toEqual([]);
+  });
+
+  it('are named as the service documents them', () => {
+    const normal = (route: string) => route.replaceAll(/\{\w+\}|\b(google|linkedin)\b/g, '{}');
+    const known = new Set(
+      Object.entries(paths).flatMap(([route, methods]) =>
+        Object.keys(methods).map((method) => `${method.toUpperCase()} ${normal(route)}`),
+      ),
+    );
+    const named = documents.flatMap((name) =>
+      matches(readFileSync(name, 'utf8'), /`((?:GET|POST|PUT|DELETE) \/[\w{}./-]*)/g).map(normal),
+    );
+    expect(named.length).toBeGreaterThan(80);
+    expect(named.filter((route) => !known.has(route) && !route.startsWith('GET /docs'))).toEqual([]);
+  });
+
+  it('of the export lists its fields', () => {
+    const [listed] = matches(section('docs/people.md', 'Export'), /is a file with the fields `([^`]+)`/g);
+    expect(listed!.split(', ')).toEqual(Object.keys(schemas.ExportBody!.properties));
   });
 });
 

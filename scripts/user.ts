@@ -78,7 +78,7 @@ async function services(app: INestApplicationContext) {
 }
 
 async function idOf(app: INestApplicationContext, given: string): Promise<string> {
-  if (UUID.test(given)) return given;
+  if (UUID.test(given)) return given.toLowerCase();
   const found = await (await services(app)).users.findByEmail(given);
   if (!found) throw new Error(`there is no account with the address ${given}`);
   return found.id;

@@ -207,12 +207,23 @@ describe('the portal', () => {
     ).toEqual([400, 'validation_failed']);
   });
 
+  it('knows the own account and the same user twice by any spelling of the ids', async () => {
+    const [other, target] = [await service.memberWithRole('admin'), await service.member()];
+    for (const action of ['deactivate', 'delete']) {
+      const ids = [other.id.toUpperCase(), target.id, target.id.toUpperCase()];
+      expect((await service.post('/users/bulk', { ids, action }, other.access)).body).toEqual({
+        done: 1,
+        failed: [{ id: other.id, type: 'own_account' }],
+      });
+    }
+  });
+
   it('shows the audit log', async () => {
     const { logs, total } = await get('/security/audit-logs?page=0&pageSize=5&search=&action=user.deactivated');
-    expect(total).toBe(3);
-    expect(logs).toHaveLength(3);
-    expect(logs[2]).toMatchObject({ action: 'user.deactivated', actor: admin.id, reason: 'via portal' });
-    expect((await get('/security/audit-logs?page=1&pageSize=2&action=user.deactivated')).logs).toEqual([logs[2]]);
+    expect(total).toBe(4);
+    expect(logs).toHaveLength(4);
+    expect(logs[3]).toMatchObject({ action: 'user.deactivated', actor: admin.id, reason: 'via portal' });
+    expect((await get('/security/audit-logs?page=1&pageSize=2&action=user.deactivated')).logs).toEqual(logs.slice(2));
   });
 
   it.each(['engagement', 'match-success'])('is told that %s is not counted here', async (name) => {

@@ -30,7 +30,7 @@ describe('npm run user', () => {
       user('show', email),
       runScript('user', ['export', email, '--out', out]),
       user('unlock', made.id, '--reason', 'called'),
-      user('sessions', email, '--end', '--yes'),
+      user('sessions', made.id.toUpperCase(), '--end', '--yes'),
     ]);
     expect(JSON.parse(shown.stdout)).toMatchObject({ id: made.id, email });
     expect([exported.code, statSync(out).mode & 0o777]).toEqual([0, 0o600]);
@@ -38,6 +38,11 @@ describe('npm run user', () => {
     expect(unlocked).toMatchObject({ code: 0, stderr: '' });
     expect([ended.code, JSON.parse(ended.stdout)]).toEqual([0, []]);
     expect((await service.get('/users/profile', access)).status).toBe(401);
+    const revoked = await service.sql(
+      `SELECT payload #>> '{sub_id,sub}' AS sub FROM outbox_events WHERE event_type = 'sessions.revoked_all' AND user_id = $1`,
+      [made.id],
+    );
+    expect(revoked.at(-1)).toEqual({ sub: made.id });
     expect(await user('erase', email, '--reason', 'asked for it', '--yes')).toMatchObject({ code: 0, stderr: '' });
     expect(await user('show', email)).toMatchObject({
       code: 1,

@@ -1,6 +1,6 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsOptional, IsString } from 'class-validator';
+import { IsIn, IsOptional, IsString } from 'class-validator';
 import { DateTimeParam } from '../common/dto/date-time.js';
 import { EnumParam, IntParam, OptionalParam } from '../common/dto/query-params.js';
 import {
@@ -8,10 +8,9 @@ import {
   NormalizedText,
   NullableTextField,
   OptionalField,
-  Satisfies,
   ShownText,
 } from '../common/dto/text-fields.js';
-import { isUuid } from '../common/dto/uuid-param.js';
+import { UuidListField } from '../common/dto/uuid-param.js';
 import { AccountEmailField } from '../users/email.js';
 import type { User } from '../users/user.entity.js';
 
@@ -61,14 +60,8 @@ export class UpdatePortalUserBody {
   @NullableTextField(100, 'Technology') industry?: string | null;
 }
 
-const isId = (value: unknown) => typeof value === 'string' && isUuid(value);
-
 export class BulkBody {
-  @ApiProperty({ type: 'array', items: { type: 'string', format: 'uuid' }, minItems: 1, maxItems: 100 })
-  @IsArray()
-  @ArrayMinSize(1)
-  @ArrayMaxSize(100)
-  @Satisfies(isId, 'invalid_format', 'must be a UUID', true)
+  @UuidListField(1, 100)
   ids: string[];
 
   @ApiProperty({ enum: BULK_ACTIONS })

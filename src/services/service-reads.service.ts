@@ -40,7 +40,7 @@ export class ServiceReadsService {
   }
 
   async batch(given: string[], include: string[] = []): Promise<BatchAnswer> {
-    const ids = [...new Set(given.map((id) => id.toLowerCase()))];
+    const ids = [...new Set(given)];
     const cards = await this.inOrder(ids);
     const preferences = include.includes('preferences')
       ? await this.preferences.listOf(cards.map(({ id }) => id))

@@ -1,10 +1,10 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsIn, IsString } from 'class-validator';
+import { IsArray, IsIn, IsString } from 'class-validator';
 import { IntParam } from '../common/dto/query-params.js';
-import { CodePointLength, NormalizedText, OptionalField, Satisfies } from '../common/dto/text-fields.js';
-import { isUuid } from '../common/dto/uuid-param.js';
+import { CodePointLength, NormalizedText, OptionalField } from '../common/dto/text-fields.js';
+import { UuidListField } from '../common/dto/uuid-param.js';
 import { ServiceCardBody } from '../preferences/member-card.dto.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 
@@ -34,13 +34,8 @@ export class ServiceProfileQuery {
   include?: Include[];
 }
 
-const areIds = (value: unknown) => Array.isArray(value) && value.every((id) => typeof id === 'string' && isUuid(id));
-
 export class BatchBody {
-  @ApiProperty({ type: 'array', items: { type: 'string', format: 'uuid' }, maxItems: 100 })
-  @IsArray()
-  @ArrayMaxSize(100)
-  @Satisfies(areIds, 'invalid_format', 'must be UUIDs')
+  @UuidListField(0, 100)
   user_ids: string[];
 
   @ApiPropertyOptional({ enum: INCLUDES, isArray: true, description: 'What is answered besides the cards' })

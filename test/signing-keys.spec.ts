@@ -199,6 +199,20 @@ describe('npm run keys:rotate', () => {
     expect(await service.sql('SELECT 1 FROM signing_keys')).toHaveLength(before.length - 1);
   });
 
+  it('is not kept by a row that cannot be decrypted', async () => {
+    const [{ kid }] = (await published()) as [{ kid: string }];
+    await service.sql(
+      `INSERT INTO signing_keys (kid, private_key, signs_from) VALUES ('unreadable', 'k9.AAAA', now())`,
+    );
+    await service.sql(`UPDATE signing_keys SET retires_at = now() - interval '1 second' WHERE kid = $1`, [kid]);
+    await service.sql('NOTIFY signing_keys');
+    for (const instance of [service, other])
+      await until(async () => (await published(instance)).every((key) => key.kid !== kid));
+    expect(await published()).not.toHaveLength(0);
+    expect((await service.get('/users/profile', (await service.member()).access)).status).toBe(200);
+    await service.sql(`DELETE FROM signing_keys WHERE kid = 'unreadable'`);
+  });
+
   it('with --compromised ends the keys before at once, also for tokens that were verified', async () => {
     const { access, refresh } = await service.member();
     for (const instance of [service, other]) expect((await instance.get('/users/profile', access)).status).toBe(200);

@@ -2,6 +2,7 @@ import { createPrivateKey, createPublicKey, KeyObject, sign, verify } from 'node
 import { Inject, Injectable, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { PeriodicTask } from '../../common/concurrency/periodic-task.js';
+import { tryEach } from '../../common/concurrency/try-each.js';
 import type { Logger } from '../../common/logging/logger.js';
 import { LOGGER } from '../../common/logging/logger.module.js';
 import { Settings } from '../../config/settings.js';
@@ -90,12 +91,16 @@ export class SigningKeys implements OnModuleInit, OnApplicationShutdown {
         WHERE retires_at IS NULL OR retires_at > now() ORDER BY signs_from, kid`,
     );
     const now = Date.now();
-    this.keys = new Map(
-      rows.map(({ kid, private_key: stored, wait_ms: waitMs }) => {
+    const keys = new Map<string, LoadedKey>();
+    try {
+      await tryEach(rows, async ({ kid, private_key: stored, wait_ms: waitMs }) => {
         const known = this.keys.get(kid) ?? this.open(kid, stored);
-        return [kid, { ...known, signsFrom: now + waitMs }];
-      }),
-    );
+        keys.set(kid, { ...known, signsFrom: now + waitMs });
+      });
+    } finally {
+      // Also where a row cannot be decrypted: a compromised key that was deleted must not stay in use.
+      this.keys = keys;
+    }
   }
 
   private open(kid: string, stored: string) {

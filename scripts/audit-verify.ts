@@ -2,7 +2,7 @@ import { CheckpointSigner } from '../src/audit/witness/checkpoint-signer.js';
 import { loadSettings } from '../src/config/load.js';
 import { readCheckpoints } from './audit/checkpoints.js';
 import { verifyAudit } from './audit/verification.js';
-import { type Option, readArguments, required, textOption, UsageError } from './lib/arguments.js';
+import { type Option, readArguments, required, textOption, timeOption, UsageError } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 import { openDatabase } from './lib/database.js';
 
@@ -19,11 +19,7 @@ const COMMAND = {
   options: {
     checkpoints: required(places),
     key: textOption('KEY', 'the public key of the witness, name+id+key; default that of AUDIT_WITNESS_KEY'),
-    'as-of': textOption(
-      'TIME',
-      'when the dump was made, as ISO 8601; default now',
-      (at) => !Number.isNaN(Date.parse(at)),
-    ),
+    'as-of': timeOption('when the dump was made; default now'),
   },
 };
 
@@ -38,7 +34,7 @@ await runCommand('audit:verify', async () => {
   const checkpoints = where.flatMap((place) => readCheckpoints(place, key));
   const { dataSource, close } = await openDatabase();
   try {
-    const { findings, signed, unsigned } = await verifyAudit(dataSource, checkpoints, asOf ? new Date(asOf) : null);
+    const { findings, signed, unsigned } = await verifyAudit(dataSource, checkpoints, asOf ?? null);
     for (const finding of findings) console.log(finding);
     const outcome = findings.length > 0 ? 'the audit is not what was signed' : 'the audit is what was signed';
     console.log(`${outcome}: ${signed} entries, ${checkpoints.length} checkpoints, ${unsigned} entries not signed yet`);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReplayScope } from '../src/events/replay.js';
-import { chooseCommand, readArguments, required, textOption } from './lib/arguments.js';
+import { chooseCommand, readArguments, required, textOption, timeOption } from './lib/arguments.js';
 import { runCommand } from './lib/command.js';
 import { openDatabase } from './lib/database.js';
 
@@ -10,9 +10,7 @@ const commands = {
     call: 'npm run events:replay --',
     does: 'publishes past events again, in order and with the same event ids',
     options: {
-      since: required(
-        textOption('TIME', 'events from this ISO 8601 time on', (given) => !Number.isNaN(Date.parse(given))),
-      ),
+      since: required(timeOption('events from this time on')),
       user: textOption('UUID', 'only events of this user', (given) => UUID.test(given)),
     },
   },
@@ -21,7 +19,7 @@ const commands = {
 function readScope(): ReplayScope {
   const { args } = chooseCommand('node scripts/run.mjs events', commands);
   const { since, user } = readArguments(commands.replay, args);
-  return { since: new Date(since), userId: user };
+  return { since, userId: user };
 }
 
 async function run(scope: ReplayScope): Promise<boolean> {

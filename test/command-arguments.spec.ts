@@ -6,6 +6,7 @@ import {
   readArguments,
   required,
   textOption,
+  timeOption,
   UsageError,
   withDefault,
   wordsOption,
@@ -92,6 +93,23 @@ describe('arguments of a command', () => {
     process.argv = ['node', 'script', ...(word ? [word] : [])];
     expect(() => chooseCommand('npm run it', { go: { does: 'goes' } })).toThrow(/\nusage: npm run it COMMAND/);
     process.argv = argv;
+  });
+});
+
+describe('a time', () => {
+  const command = { call: 'example', does: 'shows how', options: { since: timeOption('from this time on') } };
+  const since = (time: string) => readArguments(command, ['--since', time]).since;
+
+  it('is in UTC unless it has an offset', () => {
+    expect(since('2026-11-28')).toEqual(new Date('2026-11-28T00:00Z'));
+    expect(since('2026-11-28T10:30')).toEqual(new Date('2026-11-28T10:30Z'));
+    expect(since('2026-11-28T10:30+01:00')).toEqual(new Date('2026-11-28T09:30Z'));
+    expect(readArguments(command, []).since).toBeUndefined();
+  });
+
+  // JavaScript takes these for days of 2001 and for 2 March.
+  it.each(['10', 'May 5', '2026-02-30'])('is refused where it is not ISO 8601: %s', (time) => {
+    expect(() => since(time)).toThrow(UsageError);
   });
 });
 

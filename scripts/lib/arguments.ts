@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { parseIso8601 } from '../../src/common/dto/iso8601.js';
 
 /** Wrong arguments: exit code 2. */
 export class UsageError extends Error {}
@@ -45,6 +46,12 @@ export function textOption(
     return given;
   };
   return { value, help, read };
+}
+
+/** An ISO 8601 date or date-time, UTC unless it has an offset. */
+export function timeOption(help: string): Option<Date | undefined> {
+  const option = textOption('TIME', `${help}, as ISO 8601`, (given) => parseIso8601(given) !== undefined);
+  return { ...option, read: (given, name) => parseIso8601(option.read(given, name) ?? '') };
 }
 
 /** One or more words of a list. */

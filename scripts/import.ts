@@ -82,8 +82,10 @@ async function run(database: ScriptDatabase, given: Values<typeof COMMAND.option
   const { convert } = await import('./import/convert.js');
   const { IMPORT_LOCK_KEY } = await import('../src/database/advisory-locks.js');
   const { KeyRing } = await import('../src/crypto/key-ring.js');
+  const { hmacSha256 } = await import('../src/crypto/tokens.js');
   const keyRing = new KeyRing(database.settings);
-  const idOf = (email: string) => `mac:${keyRing.sign('import', email).toString('base64url')}`;
+  const idsOf = (email: string) =>
+    keyRing.keys('import').map((key) => `mac:${hmacSha256(key, email).toString('base64url')}`);
   const report = await openCsv(given.report, ['row', 'legacy_id', 'state', 'reason']);
   const map = given.map === undefined ? null : await openCsv(given.map, ['legacy_id', 'user_id', 'state']);
   const counts = { imported: 0, unchanged: 0, erased: 0, refused: 0 };
@@ -97,7 +99,7 @@ async function run(database: ScriptDatabase, given: Values<typeof COMMAND.option
   await importRows(
     readSource(given.from),
     writer,
-    (row) => convert(row, { source: given.source, idOf }),
+    (row) => convert(row, { source: given.source, idsOf }),
     (outcomes) => {
       for (const { number, legacyId, userId, state, reason } of outcomes) {
         counts[state] += 1;

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
-import { TestApp } from './support/app.js';
+import { TestApp, testValues } from './support/app.js';
 import { auditOf, eventsOf, passwordResetBy } from './support/accounts.js';
 import { oddRows, OLD_TABLES, writeSqlite } from './support/old-service.js';
 import { ScratchDatabases } from './support/scratch-database.js';
@@ -202,6 +202,29 @@ describe('a file of users', () => {
     expect(user).toMatchObject({ role: 'user', is_verified: true });
     const again = await importFrom(fileOf('users.jsonl'), '--source', 'json');
     expect(again.stderr).toContain('0 imported (0 with changes), 1 unchanged');
+  }, 60_000);
+
+  it('does not bring back an erased user without an id after a rotation of ENCRYPTION_KEYS', async () => {
+    const emails = ['erased@example.com', 'stays@example.com'];
+    writeFileSync(fileOf('rotated.jsonl'), emails.map((email) => JSON.stringify({ email, name: 'Ada' })).join('\n'));
+    await importFrom(fileOf('rotated.jsonl'), '--source', 'rotated');
+    const erase = ['erase', emails[0]!, '--reason', 'asked for it', '--yes'];
+    expect((await runHosted('user', erase)).code).toBe(0);
+    const { ENCRYPTION_KEYS } = testValues({});
+    const variables = { ENCRYPTION_KEYS: `k2:${Buffer.alloc(32, 'new').toString('base64')},${ENCRYPTION_KEYS}` };
+    const args = ['--from', fileOf('rotated.jsonl'), '--source', 'rotated'];
+    expect((await runHosted('import', args, { variables })).stderr).toContain(
+      '0 imported (0 with changes), 1 unchanged, 1 erased, 0 refused',
+    );
+  }, 60_000);
+
+  it('leaves an address to the user who can still get it back', async () => {
+    const { id } = await service.member();
+    await service.sql(`INSERT INTO former_emails (email, user_id) VALUES ('reserved@example.com', $1)`, [id]);
+    writeFileSync(fileOf('reserved.csv'), 'id,email,name\n1,reserved@example.com,Eve\n');
+    const { stdout } = await importFrom(fileOf('reserved.csv'), '--source', 'reserved');
+    expect(stdout).toContain('1,1,refused,email belongs to another account');
+    expect(await userOf('reserved@example.com')).toBeUndefined();
   }, 60_000);
 
   it.each([

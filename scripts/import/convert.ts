@@ -14,6 +14,8 @@ import type { SourceRow, Values } from './source.js';
 export interface ConvertedUser {
   number: number;
   legacyId: string;
+  /** Ids that the row had under other keys. */
+  formerIds: string[];
   id: string;
   email: string;
   name: string;
@@ -40,8 +42,8 @@ export type Converted =
 
 export interface ConvertOptions {
   source: string;
-  /** Stands for the id of a row that has none. */
-  idOf: (email: string) => string;
+  /** Ids for a row that has none: under the current key, then under each of the others. */
+  idsOf: (email: string) => string[];
 }
 
 /** Of UUIDv5 (RFC 9562, §5.5): one old id is one UUID, in every run and every database. */
@@ -69,13 +71,14 @@ export function uuidOf(source: string, legacyId: string): string {
 }
 
 /** A row of the source as a user of this service; what does not fit a field is left out and noted. */
-export function convert(row: SourceRow, { source, idOf }: ConvertOptions): Converted {
+export function convert(row: SourceRow, { source, idsOf }: ConvertOptions): Converted {
   const { number } = row;
   if ('fault' in row) return { outcome: 'refused', number, legacyId: '', reason: row.fault };
   const { values, children } = row;
   const address = values.email?.trim() ?? '';
   const email = canonicalEmail(address) ?? (isKnownSpelling(address) ? legacyEmail(address) : null);
-  const legacyId = values.id?.trim() || (email ? idOf(email) : '');
+  const given = values.id?.trim();
+  const [legacyId = '', ...formerIds] = given ? [given] : email ? idsOf(email) : [];
   const refused = (reason: string): Converted => ({ outcome: 'refused', number, legacyId, reason });
   if (legacyId === '' || legacyId.length > MAX_ID_CHARS) return refused(`id must have 1 to ${MAX_ID_CHARS} characters`);
   const id = uuidOf(source, legacyId);
@@ -88,6 +91,7 @@ export function convert(row: SourceRow, { source, idOf }: ConvertOptions): Conve
   const user: ConvertedUser = {
     number,
     legacyId,
+    formerIds,
     id,
     email,
     name: readName(values, email, notes),

@@ -1,5 +1,6 @@
 import { DataSource, EntityManager } from 'typeorm';
 import { isUniqueViolation, sqlState } from '../../src/common/database-errors.js';
+import { UNDO_HOURS } from '../../src/users/former-emails.js';
 import { PERSONAL_FIELDS } from '../../src/users/personal-field-cipher.js';
 import type { FieldCipher } from '../../src/crypto/field-cipher.js';
 import type { Converted, ConvertedUser } from './convert.js';
@@ -76,16 +77,22 @@ export class ImportWriter {
   private async findKnown(batch: Converted[]): Promise<Map<string, { userId: string; erased: boolean }>> {
     const rows = await this.database.query<{ legacy_id: string; user_id: string; erased: boolean }[]>(
       `SELECT legacy_id, user_id, erased_at IS NOT NULL AS erased FROM legacy_ids WHERE source = $1 AND legacy_id = ANY ($2)`,
-      [this.source, batch.map(legacyIdOf)],
+      [this.source, batch.flatMap(idsOf)],
     );
-    return new Map(rows.map(({ legacy_id: id, user_id: userId, erased }) => [id, { userId, erased }]));
+    const known = new Map(rows.map(({ legacy_id: id, user_id: userId, erased }) => [id, { userId, erased }]));
+    for (const row of batch) {
+      const seen = idsOf(row).find((id) => known.has(id));
+      if (seen !== undefined) known.set(legacyIdOf(row), known.get(seen)!);
+    }
+    return known;
   }
 
   private async findTakenEmails(batch: Converted[]): Promise<Set<string>> {
     const emails = batch.flatMap((row) => (row.outcome === 'user' ? [row.user.email] : []));
     const rows = await this.database.query<{ email: string }[]>(
       `SELECT lower(email) AS email FROM users WHERE lower(email) = ANY ($1)
-       UNION SELECT email_legacy FROM users WHERE email_legacy = ANY ($1)`,
+       UNION SELECT email_legacy FROM users WHERE email_legacy = ANY ($1)
+       UNION SELECT email FROM former_emails WHERE email = ANY ($1) AND changed_at > now() - interval '${UNDO_HOURS} hours'`,
       [emails],
     );
     return new Set([...rows.map(({ email }) => email), ...emails.filter((email) => this.emails.has(email))]);
@@ -227,3 +234,4 @@ export class ImportWriter {
 }
 
 const legacyIdOf = (row: Converted): string => (row.outcome === 'user' ? row.user.legacyId : row.legacyId);
+const idsOf = (row: Converted): string[] => [legacyIdOf(row), ...(row.outcome === 'user' ? row.user.formerIds : [])];

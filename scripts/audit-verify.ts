@@ -8,7 +8,7 @@ import { openDatabase } from './lib/database.js';
 
 const places: Option<string[]> = {
   value: 'FILE|FOLDER',
-  help: 'where the checkpoints are: the folder of the witness, or a file of signed notes; several are compared all',
+  help: 'where the checkpoints are: the folder of the witness, or a file of signed notes; all that are named are compared',
   repeats: true,
   read: (given) => given,
 };

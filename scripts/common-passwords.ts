@@ -47,7 +47,7 @@ function choose(words: string[]): Set<string> {
 await runCommand('common-passwords', async () => {
   readArguments({
     call: 'node scripts/run.mjs common-passwords',
-    does: 'writes the list of common passwords that are not weak by the estimate; takes some minutes',
+    does: 'writes the list of common passwords that the estimate of strength would accept; takes some minutes',
     options: {},
   });
   const load = createRequire(import.meta.url);

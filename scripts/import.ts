@@ -10,7 +10,7 @@ import { openDatabase, type ScriptDatabase } from './lib/database.js';
 const COMMAND = {
   call: 'npm run import --',
   does:
-    'brings over the users of the old Flask service, or of a file with foreign password hashes\n' +
+    'imports the users of the old Flask service, or of a file with foreign password hashes\n' +
     '  It can be killed and run again: what is there already stays as it is. Never sessions, tokens or roles.',
   options: {
     from: required(textOption('SOURCE', 'SQLite file, URL of PostgreSQL, .csv or .jsonl file')),

@@ -23,8 +23,8 @@ const commands = {
     call: call('list'),
     options: { parked: flag('only parked mails') },
   },
-  retry: { does: 'has mails sent now, parked ones included', call: call('retry'), options: { id, parked } },
-  drop: { does: 'deletes mails unsent', call: call('drop'), options: { id, parked, yes } },
+  retry: { does: 'sends waiting mails now, parked ones too', call: call('retry'), options: { id, parked } },
+  drop: { does: 'deletes mails without sending them', call: call('drop'), options: { id, parked, yes } },
 };
 
 function choice(given: { id: string[]; parked: boolean }) {

@@ -9,8 +9,8 @@ const call = (name: string) => `node scripts/run.mjs migrate ${name}`;
 
 const commands = {
   run: { does: 'runs pending migrations', call: call('run'), options: {} },
-  revert: { does: 'takes back the last migration, with the data it holds', call: call('revert'), options: { yes } },
-  'down-all': { does: 'takes back all migrations: deletes all data', call: call('down-all'), options: { yes } },
+  revert: { does: 'reverts the last migration and deletes its data', call: call('revert'), options: { yes } },
+  'down-all': { does: 'reverts all migrations and deletes all data', call: call('down-all'), options: { yes } },
   check: {
     does: 'exit code 1 if a migration is pending, or if entities and schema differ',
     call: call('check'),
@@ -93,12 +93,12 @@ async function prepare(): Promise<(database: ScriptDatabase) => Promise<boolean>
   const { name, args } = chooseCommand('node scripts/run.mjs migrate', commands);
   if (name === 'revert') {
     const agreed = readArguments(commands.revert, args).yes;
-    await confirm(agreed, 'This takes back the last migration, with the data it holds.', configuredDatabase);
+    await confirm(agreed, 'This reverts the last migration and deletes its data.', configuredDatabase);
     return revert;
   }
   if (name === 'down-all') {
     const agreed = readArguments(commands['down-all'], args).yes;
-    await confirm(agreed, 'This takes back all migrations and deletes all data.', configuredDatabase);
+    await confirm(agreed, 'This reverts all migrations and deletes all data.', configuredDatabase);
     return downAll;
   }
   if (name === 'generate') {

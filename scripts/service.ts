@@ -41,7 +41,7 @@ const commands = {
     options: { name },
   },
   revoke: {
-    does: 'ends the tokens of a service, from its next request on',
+    does: 'revokes the tokens of a service, from its next request on',
     call: call('revoke'),
     options: { name, previous: flag('only the token before the last rotation'), yes },
   },

@@ -64,7 +64,8 @@ export class Primary implements Running {
     try {
       const before = [...this.serving];
       for (const old of before) {
-        if (!(await this.tryFork())) return this.logger.error('the new process did not start; the old ones go on');
+        if (!(await this.tryFork()))
+          return this.logger.error('the new process did not start; the old ones keep running');
         await this.end(old, 'SIGUSR2');
       }
       this.logger.info('every process was replaced');

@@ -105,7 +105,7 @@ describeWith('kafka', 'the witnessed audit', () => {
     expect(await lag()).toBeGreaterThan(0);
   });
 
-  it('goes on under the next leader where the last one stopped', async () => {
+  it('continues under the next leader where the last one stopped', async () => {
     const other = await TestApp.start(variables);
     await service.stop();
     await other.member();

@@ -136,7 +136,7 @@ describe('commands', () => {
   );
 
   it.each([
-    ['scripts/migrate revert', 'takes back the last migration'],
+    ['scripts/migrate revert', 'reverts the last migration'],
     ['scripts/migrate down-all', 'deletes all data'],
     ['scripts/avatars-clean --delete', 'deletes stored pictures'],
     ['scripts/user erase someone@example.com --reason spam', 'deletes someone@example.com permanently'],

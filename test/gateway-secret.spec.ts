@@ -150,7 +150,7 @@ describe('JWT_BINDING=accept, for a rolling upgrade', () => {
       expect(word(await lenient.get('/users/profile', mint({ ...odd, jti: randomUUID() })))).toBe(REFUSED);
   });
 
-  it('believes nothing that an unbound token says of the authentication', async () => {
+  it('ignores what an unbound token says of the authentication', async () => {
     const { access } = await service.member();
     const forged = { auth_time: Math.floor(Date.now() / 1000), acr: 'aal2', amr: ['otp', 'mfa'] };
     const token = mint({ ...claimsOf(access), ...forged, jti: randomUUID() });

@@ -52,7 +52,7 @@ describe('POST /admin/users/{id}/mfa/reset', () => {
     expect((await eventsOf(service, member.id)).at(-1)).toEqual(['user.updated', ['mfa_enabled']]);
   });
 
-  it('tells the present address, one that can be restored, and those of provider accounts', async () => {
+  it('notifies the present address, one that can be restored, and those of provider accounts', async () => {
     const [former, given, provider] = [uniqueEmail(), uniqueEmail(), uniqueEmail()];
     await service.sql(
       `INSERT INTO former_emails (email, user_id, changed_at) VALUES ($1, $3, now()), ($2, $3, now() - interval '73 hours')`,

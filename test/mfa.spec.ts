@@ -31,7 +31,7 @@ const wrongCode = () => (totpCode(member.secret) === '000000' ? '111111' : '0000
 const actionsOf = async () => (await auditOf(service, member.id)).map(({ action }) => action);
 
 describe('setting up an authenticator app', () => {
-  it('answers ten recovery codes with the first factor, and tells events, audit and the mailbox', async () => {
+  it('answers ten recovery codes with the first factor, with events, an audit entry and a mail', async () => {
     expect(member.recoveryCodes).toHaveLength(10);
     for (const code of member.recoveryCodes) expect(code).toMatch(/^[0-9A-Z]{4}(-[0-9A-Z]{4}){3}$/);
     expect(new Set(member.recoveryCodes).size).toBe(10);

@@ -67,7 +67,7 @@ describe('the portal', () => {
   });
 
   it.each(['status=gone', 'pageSize=101', 'page=-1', 'startDate=soon', 'sort=name'])(
-    'is told of a filter that there is not: %s',
+    'refuses an invalid filter, page or order: %s',
     async (query) => {
       expect(refusal(await service.get(`${LIST.split('?')[0]}?${query}`, admin.access))).toEqual([
         400,

@@ -109,7 +109,7 @@ describe('the routes', () => {
     await service.stopAndDrop();
   });
 
-  it('stand in the table, each that the service documents', () => {
+  it('are all in the table of docs/api.md', () => {
     const rows = readFileSync('docs/api.md', 'utf8')
       .split('\n')
       .filter((line) => line.startsWith('| `'));
@@ -122,7 +122,7 @@ describe('the routes', () => {
     expect(missing).toEqual([]);
   });
 
-  it('are named as the service documents them', () => {
+  it('are named in the documents with their method and path', () => {
     const normal = (route: string) => route.replaceAll(/\{\w+\}|\b(google|linkedin)\b/g, '{}');
     const known = new Set(
       Object.entries(paths).flatMap(([route, methods]) =>
@@ -136,7 +136,7 @@ describe('the routes', () => {
     expect(named.filter((route) => !known.has(route) && !route.startsWith('GET /docs'))).toEqual([]);
   });
 
-  it('of the export lists its fields', () => {
+  it('have the fields of the export in docs/people.md', () => {
     const [listed] = matches(section('docs/people.md', 'Export'), /is a file with the fields `([^`]+)`/g);
     expect(listed!.split(', ')).toEqual(Object.keys(schemas.ExportBody!.properties));
   });

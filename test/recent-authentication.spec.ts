@@ -109,7 +109,7 @@ describe.each(ROWS)('$route', ({ route, password }) => {
     expect(answer.headers['www-authenticate']).toBeUndefined();
   });
 
-  it('takes one of the last ten minutes', async () => {
+  it('accepts one of the last ten minutes', async () => {
     const token = await aged(service, await service.member(), 590);
     expect((await call(route, token)).status).not.toBe(403);
   });

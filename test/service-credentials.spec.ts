@@ -179,7 +179,7 @@ describe('what a service reads', () => {
     expect([status, text]).toEqual([400, expect.stringContaining('include')]);
   });
 
-  it('comes by the hundred, and names the missing', async () => {
+  it('answers up to a hundred ids, and names the missing ones', async () => {
     const ids = [(await hidden()).id, NOBODY, (await hidden()).id];
     const body = { user_ids: [...ids, ids[0]!.toUpperCase()], include: ['preferences'] };
     const batch = await service.post('/users/batch', body, reader);

@@ -209,7 +209,7 @@ describe('the clean-up', () => {
     expect((await service.get('/users/profile', member.access)).status).toBe(200);
   });
 
-  it('goes on with the other tables where one fails', async () => {
+  it('continues with the other tables when one fails', async () => {
     const { id } = await service.member();
     await service.sql(
       `INSERT INTO user_sessions (user_id, refresh_token, expires_at) VALUES ($1, 'kept', now() - interval '31 days')`,

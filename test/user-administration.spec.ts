@@ -66,7 +66,7 @@ describe('POST /admin/users', () => {
 });
 
 describe('PUT /admin/users/{id}/email', () => {
-  it('replaces the address, tells the old one, and refuses a taken one', async () => {
+  it('replaces the address, notifies the old one, and refuses a taken one', async () => {
     const [member, other] = [await service.member(), await service.member()];
     const change = (email: string) =>
       service.put(`/admin/users/${member.id}/email`, { email, reason: 'lost mailbox' }, admin.access);

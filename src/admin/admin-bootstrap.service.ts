@@ -93,7 +93,7 @@ export class AdminBootstrapService implements OnApplicationBootstrap, OnApplicat
   /** Retries until there is an administrator: the account may be registered or confirmed later. */
   private async bootstrap(email: string): Promise<void> {
     const done = await this.promoteFirst(email).catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'the first administrator could not be looked for; tried again');
+      this.logger.warn({ err: error }, 'looking for the first administrator failed; tried again later');
       return false;
     });
     if (!done) this.timer = setTimeout(() => void this.bootstrap(email), INTERVAL_MS).unref();

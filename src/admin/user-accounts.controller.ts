@@ -94,7 +94,8 @@ export class AdminAccountsController {
   @AdminRoute('users:write', 'not_found', 'own_account')
   @ApiOperation({
     summary: 'Remove the second factors of a user who lost them, in 24 hours',
-    description: 'Every address of the user is told; a sign-in with a factor or a "this was not me" link cancels it.',
+    description:
+      'Every address of the user gets a notice; a sign-in with a factor or a "this was not me" link cancels it.',
   })
   @Answers(202, MfaResetBody)
   async resetUserFactors(

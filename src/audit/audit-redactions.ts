@@ -31,7 +31,7 @@ export class AuditRedactions implements OnApplicationBootstrap, OnApplicationShu
     private readonly statements: PreparedStatements,
     @Inject(LOGGER) logger: Logger,
   ) {
-    this.task = new PeriodicTask(INTERVAL_MS, logger, 'blanking an audit failed', () => this.redactAll());
+    this.task = new PeriodicTask(INTERVAL_MS, logger, 'redacting an audit failed', () => this.redactAll());
   }
 
   onApplicationBootstrap(): void {

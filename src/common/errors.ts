@@ -29,7 +29,7 @@ export const ERRORS = {
   email_not_verified: [409, 'The e-mail address of the account is not confirmed yet'],
   password_unproven: [
     409,
-    'It is not known that the owner of the address chose the password: have it set anew by a reset link first',
+    'The owner of the address may not have chosen the password; it must be reset by a mailed link first',
   ],
   identity_taken: [409, 'This provider account belongs to another user'],
   last_sign_in_method: [409, 'This is the only way into the account'],

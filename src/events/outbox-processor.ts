@@ -76,7 +76,7 @@ export class OutboxProcessor {
     );
     if (rows.length === 0) return;
     eventsParked.inc();
-    this.logger.error({ alert: 'event_parked', event_id, event_type, user_id, reason }, 'an event was set aside');
+    this.logger.error({ alert: 'event_parked', event_id, event_type, user_id, reason }, 'an event was parked');
   }
 }
 

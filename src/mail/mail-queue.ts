@@ -110,7 +110,7 @@ export class MailQueue {
   }
 }
 
-/** Parked mails after a week, and requests that no worker came to within an hour. */
+/** Parked mails older than a week, and requests that no worker handled within an hour. */
 export async function deleteExpiredMails(tx: EntityManager, maxRows: number): Promise<number> {
   const parked = { table: 'mail_queue', key: 'id', column: 'failed_at', before: `now() - interval '7 days'` };
   const requests = {

@@ -84,7 +84,7 @@ export function listMails(database: DataSource, onlyParked: boolean): Promise<Li
   );
 }
 
-/** Has mails sent now. @returns how many */
+/** Makes mails due now. @returns how many */
 export async function retryMails(database: DataSource, { ids, parked }: MailChoice): Promise<number> {
   const [, count] = await database.query<[unknown, number]>(
     `UPDATE mail_queue SET failed_at = NULL, attempts = 0, created_at = now(), next_attempt_at = now()
@@ -95,7 +95,7 @@ export async function retryMails(database: DataSource, { ids, parked }: MailChoi
   return count;
 }
 
-/** Deletes mails unsent. @returns how many */
+/** Deletes mails without sending them. @returns how many */
 export async function dropMails(database: DataSource, { ids, parked }: MailChoice): Promise<number> {
   const [, count] = await database.query<[unknown, number]>(`DELETE FROM mail_queue WHERE ${CHOSEN}`, [ids, parked]);
   return count;

@@ -74,7 +74,7 @@ export class CircuitBreaker {
     redisCircuitOpen.set(1);
     // Only the message: the error may contain the command with its values.
     const reason = `${this.label}: ${(cause as Error).message}`;
-    this.logger.warn({ reason }, 'Redis does not do its work; working without it');
+    this.logger.warn({ reason }, 'Redis failed or was too slow; working without it');
     this.scheduleProbe();
   }
 

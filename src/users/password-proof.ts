@@ -10,12 +10,12 @@ export function newPasswordCounts({ passwordGeneration }: User): Partial<User> {
   return { passwordGeneration: passwordGeneration + 1, passwordFailures: 0 };
 }
 
-/** Like an unproven password, or a passkey of the same origin. */
+/** An unproven password, or a passkey that a squatter may have made at sign-up. */
 export function hasUnprovenCredential(user: User): boolean {
   return hasUnprovenPassword(user) || user.passkeyStatus === 'unproven';
 }
 
-/** An account that an administrator made and its owner has not entered yet: there is no way to sign in to it. */
+/** An account that an administrator created and its owner has not used yet: it has no way to sign in. */
 export function isInvited({ isVerified, passwordHash, oauthProvider, mfaEnabled, lastLogin }: User): boolean {
   return !isVerified && passwordHash === null && oauthProvider === null && !mfaEnabled && lastLogin === null;
 }

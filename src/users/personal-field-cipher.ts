@@ -28,7 +28,7 @@ export class PersonalFieldCipher {
       undecryptableFields.inc({ field });
       this.logger.error(
         { alert: 'field_decryption_failed', user_id: userId, field, err: error },
-        'a ciphertext did not open',
+        'a stored value could not be decrypted',
       );
       return null;
     }

@@ -56,7 +56,7 @@ export function linesOf(result: Result): Line[] {
     must('lost: acknowledged changes', promises.lost.length),
     must('lost: committed events', events.lost.length),
     must('lost: events still waiting', result.waiting, `drained after ${result.drainSeconds.toFixed(1)} s`),
-    must('lost: events set aside', events.parked),
+    must('lost: events parked', events.parked),
     must('reordered', events.reordered.length),
     must('repeated after a later event', events.trailing.length),
     info('duplicated', events.duplicated, 'at least once; known by event_id'),

@@ -23,8 +23,8 @@ const INTERVAL_MS = 60_000;
 const MAX_ROUND_ROWS = 100;
 
 /**
- * Removes all second factors of a user who has lost them, a day after an administrator asked for it. Until then every address of
- * the user is told, and a sign-in with a factor or a "this was not me" link cancels it. The user's lock orders the two.
+ * Removes all second factors of a user who has lost them, a day after an administrator asked for it. Every address of the user
+ * gets a notice at once, and until then a sign-in with a factor or a "this was not me" link cancels it. The user's lock orders the two.
  */
 @Injectable()
 export class MfaResets implements OnApplicationBootstrap, OnApplicationShutdown {

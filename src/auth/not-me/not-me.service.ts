@@ -70,7 +70,7 @@ export class NotMeService {
   }
 
   /**
-   * Ends all sessions, disables the password until a reset, removes what was added to the account since the event and restores
+   * Ends all sessions, removes the password and mails a link to set one, removes what was added to the account since the event and restores
    * its address. A repeated request changes nothing.
    * @param body code or passkey of a factor from before the event
    * @throws AppError `invalid_or_expired_token`, `mfa_required`, `invalid_mfa_code`, `invalid_passkey`, `rate_limited`, `email_taken`

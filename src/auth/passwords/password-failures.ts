@@ -15,7 +15,7 @@ import { UserPasswords } from '../../users/user-passwords.js';
 
 /**
  * Counts wrong passwords of an account in a row, from all clients. `PASSWORD_MAX_FAILURES` of them disable the password, for
- * clients that never signed in to the account, until it is set anew (NIST SP 800-63B-4 §3.2.2).
+ * clients that never signed in to the account, until a new one is set (NIST SP 800-63B-4 §3.2.2).
  */
 @Injectable()
 export class PasswordFailures {

@@ -3,7 +3,7 @@ interface Sensitive {
   password?: string;
 }
 
-/** Routes that need a recent authentication (OWASP ASVS 7.5.1, 7.5.2). Ending sessions needs none: it only closes doors. */
+/** Routes that need a recent authentication (OWASP ASVS 5.0, 7.5.1). Ending sessions needs none: it gives no access. */
 export const SENSITIVE_ROUTES: Readonly<Record<string, Sensitive>> = {
   'POST /auth/password/change': { password: 'current_password' },
   'POST /auth/email/change': { password: 'password' },

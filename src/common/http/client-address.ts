@@ -73,7 +73,7 @@ export class ClientAddresses {
     this.nextLogMs = performance.now() + MIN_LOG_INTERVAL_MS;
     this.logger.warn(
       { entry: entry.slice(0, MAX_LOGGED_CHARS) },
-      'X-Forwarded-For has no address where TRUST_PROXY_HOPS says that one stands; the address of the connection is used',
+      'X-Forwarded-For has no address at the place that TRUST_PROXY_HOPS names; the address of the connection is used',
     );
   }
 }

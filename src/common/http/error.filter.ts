@@ -47,6 +47,6 @@ export class ErrorFilter implements ExceptionFilter {
     if (thrown instanceof AppError) return void (error.status >= 500 && this.logger.warn(fields, error.type));
     if (error.status >= 500 || error.type === 'busy') this.logger.error({ err: thrown, ...fields }, error.type);
     else if (databaseError(thrown))
-      this.logger.warn({ err: thrown, ...fields }, 'PostgreSQL refused what the checks let through');
+      this.logger.warn({ err: thrown, ...fields }, 'PostgreSQL refused a value that validation accepted');
   }
 }

@@ -95,7 +95,7 @@ function precheck(name: string, value: unknown, fields: Fields): ErrorDetail | u
     return { field, rule: 'too_long', message: `${field} must have at most ${max} characters` };
   const inherited = findPrototypeKey(value, name)?.slice(0, MAX_NAME_CHARS);
   if (inherited === undefined) return undefined;
-  return { field: inherited, rule: 'invalid_name', message: `${inherited} is no name for a field` };
+  return { field: inherited, rule: 'invalid_name', message: `${inherited} is not allowed as the name of a field` };
 }
 
 const invalid = (found: ErrorDetail[]) => new AppError('validation_failed', { details: found });

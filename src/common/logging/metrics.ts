@@ -132,7 +132,7 @@ export const serviceRequests = new Counter({
 
 export const undecryptableFields = new Counter({
   name: 'meetinity_user_field_decryption_failures_total',
-  help: 'Stored ciphertexts that did not open in the row they stand in; any increase deserves an alert',
+  help: 'Stored values that could not be decrypted; any increase deserves an alert',
   labelNames: ['field'] as const,
   registers,
 });

@@ -114,6 +114,8 @@ async function run(database: ScriptDatabase, given: Values<typeof COMMAND.option
     },
   );
   await Promise.all([report.close(), map?.close()]);
+  // The server ends a session a moment after the process, and the next import may be there by then.
+  await runner.query('SELECT pg_advisory_unlock($1)', [IMPORT_LOCK_KEY]);
   await runner.release();
   const rate = Math.round((rows / Math.max(performance.now() - started, 1)) * 1000);
   console.error(

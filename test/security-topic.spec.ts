@@ -127,6 +127,8 @@ describeWith('kafka', 'the topic of security events', () => {
     await topic.count(1, member.id);
     const waiting =
       'SELECT security FROM outbox_events WHERE published_at IS NULL AND parked_at IS NULL AND user_id = $1';
+    // An event is marked after it has arrived.
+    await until(async () => !(await service.sql(waiting, [member.id])).some(({ security }) => security));
     expect(await service.sql(waiting, [member.id])).toEqual([{ security: false }]);
     await service.sql('UPDATE outbox_events SET parked_at = NULL WHERE user_id = $1', [member.id]);
   });

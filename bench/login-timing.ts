@@ -57,7 +57,7 @@ async function measure(known: () => string, send: Send, status: number): Promise
 prepareBench({
   call: 'npm run bench:login-timing --',
   does:
-    'whether the time of an answer tells if an address has an account: sign-in, forgotten password, registration\n' +
+    'whether the time of an answer reveals if an address has an account: sign-in, forgotten password, registration\n' +
     '  Exit code 1 where the medians differ by more than a tenth.',
   options: {},
 });

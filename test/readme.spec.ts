@@ -81,6 +81,19 @@ describe('the documents', () => {
     expect(notices.filter((kind) => !listed.has(kind))).toEqual([]);
   });
 
+  it('agree on the memory of an instance, and explain each of the NODE_OPTIONS of the image', () => {
+    const [README, operations, dockerfile] = ['README.md', 'docs/operations.md', 'Dockerfile'].map((name) =>
+      readFileSync(name, 'utf8'),
+    );
+    const figures = /memory after load, idle \| (\d+)–(\d+) MiB, (\d+)–(\d+) MiB/.exec(README!)!.slice(1);
+    const [loadMin, loadMax, idle, idleWithAll] = figures;
+    expect(operations).toContain(
+      `(${idle} MiB idle alone, ${idleWithAll} MiB with Redis and Kafka, ${loadMin} to ${loadMax} MiB after load)`,
+    );
+    const [options] = matches(dockerfile!, /NODE_OPTIONS="([^"]+)"/g);
+    for (const option of options!.split(' ')) expect(operations).toContain(`\`${option}\``);
+  });
+
   it('list every security event', () => {
     const listed = matches(section('docs/events.md', 'Security events'), /^\| `([^|]+)` \|/gm);
     expect(listed.flatMap((names) => names.split('`, `')).filter((name) => name.includes('.'))).toEqual(

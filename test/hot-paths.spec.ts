@@ -4,6 +4,7 @@ import { CircuitBreaker, RedisUnavailable } from '../src/redis/circuit-breaker.j
 import { runInTransaction } from '../src/database/transaction.js';
 import { createLogger } from '../src/common/logging/logger.js';
 import { PreparedStatements } from '../src/database/prepared-statements.js';
+import { findUserPage } from '../src/users/list/user-pages.js';
 import { TestApp } from './support/app.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
 
@@ -30,6 +31,29 @@ describeWith(['redis'], 'reads from Redis in one turn of the event loop', () => 
     jest.spyOn(redis, 'mget').mockReturnValueOnce(new Promise(() => undefined));
     const reads = await Promise.allSettled(['spec:a', 'spec:b'].map((key) => breaker.get(key)));
     for (const read of reads) expect(read).toMatchObject({ reason: expect.any(RedisUnavailable) });
+  });
+});
+
+describe('a long list of users', () => {
+  let service: TestApp;
+
+  beforeAll(async () => {
+    service = await TestApp.start();
+  });
+  afterAll(() => service.stopAndDrop());
+
+  it('is loaded by the hundred, so that other requests are answered in between', async () => {
+    await service.sql(
+      `INSERT INTO users (email, name) SELECT 'long' || n || '@example.com', 'Ada' FROM generate_series(1, 250) AS n`,
+    );
+    const sort = { field: 'email', descending: false } as const;
+    const [users, loads] = await runInTransaction(service.database, async (tx) => {
+      const load = jest.spyOn(tx, 'findBy');
+      const page = await findUserPage(tx, { filter: {}, sort, after: null, offset: 0, limit: 1000 });
+      return [page.users, load.mock.calls.length] as const;
+    });
+    expect(users.map(({ email }) => email)).toEqual(users.map(({ email }) => email).sort());
+    expect([users.length, loads]).toEqual([250, 3]);
   });
 });
 

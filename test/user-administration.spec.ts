@@ -92,6 +92,15 @@ describe('DELETE /admin/users/{id}', () => {
 });
 
 describe('GET /admin/users/{id}/export', () => {
+  it('waits for another administrator who exports the caller, without a deadlock', async () => {
+    const other = await service.memberWithRole('admin');
+    const pairs = Array.from({ length: 12 }, () => [
+      service.get(`/admin/users/${other.id}/export`, admin.access),
+      service.get(`/admin/users/${admin.id}/export`, other.access),
+    ]);
+    for (const { status } of await Promise.all(pairs.flat())) expect(status).toBe(200);
+  });
+
   it('is the export of the user, and is audited', async () => {
     const member = await service.member();
     const exported = await service.get(`/admin/users/${member.id}/export`, admin.access);

@@ -11,6 +11,7 @@ import { MailQueue } from '../mail/mail-queue.js';
 import { invitationMail } from '../mail/messages.js';
 import { PreferencesService } from '../preferences/preferences.service.js';
 import { ExportService } from '../privacy/export.service.js';
+import { lockAdministrators } from '../users/last-admin.js';
 import { newPasswordCounts } from '../users/password-proof.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -52,6 +53,7 @@ export class UserAccountsService {
   /** All data of the user, like the own export. @throws AppError `not_found` */
   export(userId: string, act: AdminAction): Promise<Readable> {
     return this.exports.exportLocked(async (tx) => {
+      await lockAdministrators(tx);
       const user = await this.users.lock(tx, userId);
       await this.changes.requireStillAdmin(tx, act);
       await this.changes.record(tx, 'user.exported', userId, act);

@@ -4,7 +4,7 @@ import { LAST_ADMIN_LOCK_KEY } from '../database/advisory-locks.js';
 
 /**
  * Serializes, until commit, transactions that remove an administrator (erasure, deactivation, change of role) or must stay one:
- * two at once would each count the other. Call it before locking any row, to avoid deadlocks.
+ * two at once would each count the other, or lock each other's row. Call it before locking any row, to avoid deadlocks.
  */
 export async function lockAdministrators(tx: EntityManager): Promise<void> {
   await tx.query('SELECT pg_advisory_xact_lock($1)', [LAST_ADMIN_LOCK_KEY]);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -175,6 +175,19 @@ describe('a picture', () => {
     expect(await clean('--delete', '--yes')).toMatchObject({ code: 0, output: expect.stringContaining('2 removed') });
     expect(readdirSync(folder).sort()).toEqual(before.filter((name) => name !== orphan && name !== aside));
     expect((await clean('--now')).code).toBe(2);
+  });
+
+  it('that cannot be removed does not keep npm run avatars:clean from the others', async () => {
+    const names = Array.from({ length: 6 }, newAvatarName);
+    const old = new Date(Date.now() - 25 * 3_600_000);
+    for (const [index, name] of names.entries()) {
+      if (index === 2) mkdirSync(path.join(folder, name));
+      else writeFileSync(path.join(folder, name), '');
+      utimesSync(path.join(folder, name), old, old);
+    }
+    expect(await clean('--delete', '--yes')).toMatchObject({ code: 1 });
+    expect(names.filter((name) => files().includes(name))).toEqual([names[2]]);
+    rmdirSync(path.join(folder, names[2]!));
   });
 
   it.each(['..%2fsecret', '%2e%2e', 'a.webp', `${'a'.repeat(32)}.png`, `${'A'.repeat(32)}.webp`, '.', 'x%00.webp'])(

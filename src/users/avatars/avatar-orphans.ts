@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { tryEach } from '../../common/concurrency/try-each.js';
 import type { AvatarStorage } from './avatar-storage.js';
 
 /** Files without a row are orphans after this time: an upload stores the file first. */
@@ -26,11 +27,12 @@ export async function findOrphans(
   let batch: string[] = [];
   const checkBatch = async () => {
     const used = await namesInUse(database, batch);
-    for (const name of batch.filter((each) => !used.has(each))) {
+    const orphans = batch.filter((name) => !used.has(name));
+    batch = [];
+    await tryEach(orphans, async (name) => {
       await found(name);
       count.orphans += 1;
-    }
-    batch = [];
+    });
   };
   for await (const { name, modifiedAt } of storage.list()) {
     count.seen += 1;

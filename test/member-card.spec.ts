@@ -1,3 +1,4 @@
+import { ServiceCredentialsService } from '../src/services/service-credentials.service.js';
 import { Member, TestApp } from './support/app.js';
 
 let service: TestApp;
@@ -90,5 +91,25 @@ describe('GET /users/{id}', () => {
     expect((await service.get(`/users/${reader.id}`)).status).toBe(401);
     const wrong = await service.post(`/users/${reader.id}`, {}, reader.access);
     expect([wrong.status, wrong.headers.allow]).toEqual([405, 'DELETE, GET, HEAD, PUT']);
+  });
+});
+
+describe('POST /users/batch', () => {
+  it('names a member as missing who is erased during the request', async () => {
+    const token = await service.app.get(ServiceCredentialsService).create('events', ['users:read']);
+    const [stays, erased] = [await described(), await described()];
+    // Old data: the request makes the row, and waits for that.
+    await service.sql('DELETE FROM user_preferences WHERE user_id = $1', [erased.id]);
+    const { answer } = await service.database.transaction(async (tx) => {
+      await tx.query('LOCK TABLE user_preferences IN SHARE MODE');
+      const body = { user_ids: [stays.id, erased.id], include: ['preferences'] };
+      const sent = service.post('/users/batch', body, token);
+      await service.blocked();
+      await tx.query('DELETE FROM users WHERE id = $1', [erased.id]);
+      return { answer: sent };
+    });
+    const { status, body } = await answer;
+    expect([status, body.missing]).toEqual([200, [erased.id]]);
+    expect(body.users.map(({ id }: { id: string }) => id)).toEqual([stays.id]);
   });
 });

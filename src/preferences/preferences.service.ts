@@ -69,11 +69,11 @@ export class PreferencesService {
     return this.cache.get(userId, async () => toPreferencesResponse(await this.row(this.database.manager, userId)));
   }
 
-  /** By user. @throws AppError `not_found` where one of them was erased since the caller read it */
+  /** By user, without those who were erased since the caller read them. */
   async listOf(userIds: string[]): Promise<Map<string, PreferencesBody>> {
     const rows = await this.database.manager.findBy(Preferences, { userId: In(userIds) });
     const found = new Set(rows.map(({ userId }) => userId));
-    for (const id of userIds) if (!found.has(id)) rows.push(await this.row(this.database.manager, id));
+    for (const id of userIds) if (!found.has(id)) rows.push(...(await this.rows(this.database.manager, id)));
     return new Map(rows.map((row) => [row.userId, toPreferencesResponse(row)]));
   }
 
@@ -131,17 +131,21 @@ export class PreferencesService {
     return toPreferencesResponse(changed);
   }
 
-  /** The user's row; old data may lack it, then it is created with the defaults. */
   private async row(tx: EntityManager, userId: string): Promise<Preferences> {
-    const found = await tx.findOneBy(Preferences, { userId });
-    if (found) return found;
+    const [row] = await this.rows(tx, userId);
+    if (!row) throw new AppError('not_found');
+    return row;
+  }
+
+  /** The row of the user, if there is one; old data may lack it, then it is created with the defaults. */
+  private async rows(tx: EntityManager, userId: string): Promise<Preferences[]> {
+    const found = await tx.findBy(Preferences, { userId });
+    if (found.length > 0) return found;
     await tx.query(
       `INSERT INTO user_preferences (user_id) SELECT id FROM users WHERE id = $1 ON CONFLICT (user_id) DO NOTHING`,
       [userId],
     );
-    const made = await tx.findOneBy(Preferences, { userId });
-    if (!made) throw new AppError('not_found');
-    return made;
+    return tx.findBy(Preferences, { userId });
   }
 }
 

@@ -45,11 +45,11 @@ export class ServiceReadsService {
     const preferences = include.includes('preferences')
       ? await this.preferences.listOf(cards.map(({ id }) => id))
       : null;
-    const found = new Set(cards.map(({ id }) => id));
-    return {
-      users: cards.map((card) => (preferences ? { ...card, preferences: preferences.get(card.id) } : card)),
-      missing: ids.filter((id) => !found.has(id)),
-    };
+    const users = preferences
+      ? cards.flatMap((card) => (preferences.has(card.id) ? { ...card, preferences: preferences.get(card.id) } : []))
+      : cards;
+    const found = new Set(users.map(({ id }) => id));
+    return { users, missing: ids.filter((id) => !found.has(id)) };
   }
 
   /** @throws AppError `validation_failed` for a text that takes too long to look for, `busy` */

@@ -42,6 +42,8 @@ describe('keys:reencrypt', () => {
 
   it('re-encrypts every value without a visible change, and nothing on a second run', async () => {
     const members = await people(5);
+    // Mail that waits is encrypted too.
+    await until(async () => (await before.sql('SELECT FROM mail_queue')).length === 0);
     const rows = await Promise.all(members.map(stored));
     expect(await reencrypt(before.database, cipher(), encryptedColumns, () => undefined)).toMatchObject({
       moved: 10,

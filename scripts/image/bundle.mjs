@@ -53,10 +53,11 @@ const builtinRequire = {
 const otherDrivers = {
   name: 'other drivers of TypeORM',
   setup({ onLoad }) {
-    const names =
-      'aurora|better|capacitor|cockroach|cordova|expo|mongo|mysql|nativescript|oracle|react|sap|spanner|sql';
-    const filter = new RegExp(`/node_modules/typeorm/driver/(${names})[^/]*/.*\\.js$`);
-    onLoad({ filter }, () => ({ contents: 'module.exports = new Proxy({}, { get: () => class {} });' }));
+    onLoad({ filter: /\/node_modules\/typeorm\/driver\/[^/]+\/.*\.js$/ }, ({ path: file }) =>
+      /\/driver\/(postgres|types)\//.test(file)
+        ? undefined
+        : { contents: 'module.exports = new Proxy({}, { get: () => class {} });' },
+    );
   },
 };
 

@@ -1,6 +1,6 @@
 import { DataSource, EntityManager } from 'typeorm';
 import { isUniqueViolation, sqlState } from '../../src/common/database-errors.js';
-import { UNDO_HOURS } from '../../src/users/former-emails.js';
+import { listReserved } from '../../src/users/former-emails.js';
 import { PERSONAL_FIELDS } from '../../src/users/personal-field-cipher.js';
 import type { FieldCipher } from '../../src/crypto/field-cipher.js';
 import type { Converted, ConvertedUser } from './convert.js';
@@ -91,11 +91,15 @@ export class ImportWriter {
     const emails = batch.flatMap((row) => (row.outcome === 'user' ? [row.user.email] : []));
     const rows = await this.database.query<{ email: string }[]>(
       `SELECT lower(email) AS email FROM users WHERE lower(email) = ANY ($1)
-       UNION SELECT email_legacy FROM users WHERE email_legacy = ANY ($1)
-       UNION SELECT email FROM former_emails WHERE email = ANY ($1) AND changed_at > now() - interval '${UNDO_HOURS} hours'`,
+       UNION SELECT email_legacy FROM users WHERE email_legacy = ANY ($1)`,
       [emails],
     );
-    return new Set([...rows.map(({ email }) => email), ...emails.filter((email) => this.emails.has(email))]);
+    const reserved = await listReserved(this.database.manager, emails, null);
+    return new Set([
+      ...rows.map(({ email }) => email),
+      ...reserved,
+      ...emails.filter((email) => this.emails.has(email)),
+    ]);
   }
 
   /** The first user with a provider account keeps it: the old service let several have the same. */

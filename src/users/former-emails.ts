@@ -30,14 +30,18 @@ export async function releaseLaterEmails(tx: EntityManager, { userId, changedAt 
   await tx.delete(FormerEmail, { userId, changedAt: MoreThan(changedAt) });
 }
 
-/** @param userId whose own former addresses do not count */
-export async function isReserved(tx: EntityManager, email: string, userId: string | null): Promise<boolean> {
-  const rows = await tx.query<unknown[]>(
-    `SELECT FROM former_emails WHERE email = $1 AND user_id IS DISTINCT FROM $2
+/** Those of the addresses that are reserved. @param userId whose own former addresses do not count */
+export async function listReserved(tx: EntityManager, emails: string[], userId: string | null): Promise<string[]> {
+  const rows = await tx.query<{ email: string }[]>(
+    `SELECT email FROM former_emails WHERE email = ANY ($1) AND user_id IS DISTINCT FROM $2
         AND changed_at > now() - interval '${UNDO_HOURS} hours'`,
-    [email, userId],
+    [emails, userId],
   );
-  return rows.length > 0;
+  return rows.map(({ email }) => email);
+}
+
+export async function isReserved(tx: EntityManager, email: string, userId: string | null): Promise<boolean> {
+  return (await listReserved(tx, [email], userId)).length > 0;
 }
 
 /** Call it after the write, which waits for a transaction that gives the address up and reserves it. @throws AppError `email_taken` */

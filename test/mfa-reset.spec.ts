@@ -5,6 +5,7 @@ import { addTotp, freshCodes, mfaToken, signInByTotp, totpCode, type WithTotp } 
 import { mailedToken, mailsTo, mailTo } from './support/mailbox.js';
 import { word } from './support/sessions.js';
 import { until } from './support/until.js';
+import { refuseRows } from './support/refused-rows.js';
 
 let service: TestApp;
 let admin: Member;
@@ -131,14 +132,9 @@ describe('POST /admin/users/{id}/mfa/reset', () => {
     await reset();
     await due();
     await service.sql(`UPDATE users SET mfa_reset_at = now() - interval '2 days' WHERE id = $1`, [failing.id]);
-    await service.sql(
-      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'`,
-    );
-    await service.sql(
-      `CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW WHEN (OLD.id = '${failing.id}') EXECUTE FUNCTION refuse()`,
-    );
+    const allow = await refuseRows(service, 'UPDATE ON users', `OLD.id = '${failing.id}'`);
     await expect(applyDue()).rejects.toThrow('no');
-    await service.sql('DROP FUNCTION refuse CASCADE');
+    await allow();
     expect((await state()).mfa_enabled).toBe(false);
     await applyDue();
   });

@@ -7,6 +7,7 @@ import { describeWith, workerRedisUrl } from './support/environment.js';
 import { form, FORM, picture } from './support/images.js';
 import { MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
 import { until } from './support/until.js';
+import { refuseRows } from './support/refused-rows.js';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
 let service: TestApp;
@@ -180,12 +181,9 @@ describe('DELETE /users/profile', () => {
   it('is one transaction', async () => {
     const member = await service.member();
     await upload(member);
-    await service.sql(
-      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'`,
-    );
-    await service.sql('CREATE TRIGGER refuse BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse()');
+    const allow = await refuseRows(service, 'DELETE ON users');
     expect((await erase(member)).status).toBe(500);
-    await service.sql('DROP FUNCTION refuse CASCADE');
+    await allow();
     expect((await service.get('/users/profile', member.access)).body.email).toBe(member.email);
     expect(readdirSync(folder)).toHaveLength(1);
     expect((await eventsOf(member.id))[0]!.payload.email).toBe(member.email);

@@ -3,6 +3,7 @@ import { PeriodicTask } from '../src/common/concurrency/periodic-task.js';
 import { Member, TestApp } from './support/app.js';
 import { addToAudit } from './support/audit.js';
 import { until, within } from './support/until.js';
+import { refuseRows } from './support/refused-rows.js';
 
 /** More than a transaction blanks, and more than a statement can within its limit. */
 const [LONG, TOO_LONG] = [3000, 20_000];
@@ -72,12 +73,9 @@ describe('the erasure of an account with a long audit', () => {
 
   it('keeps the audit if the account is not deleted', async () => {
     const member = await memberWithAudit(LONG);
-    await service.sql(
-      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'`,
-    );
-    await service.sql('CREATE TRIGGER refuse BEFORE DELETE ON users FOR EACH ROW EXECUTE FUNCTION refuse()');
+    const allow = await refuseRows(service, 'DELETE ON users');
     expect((await erase(member)).status).toBe(500);
-    await service.sql('DROP FUNCTION refuse CASCADE');
+    await allow();
     const [entries, jobs] = await left(member);
     expect([entries > LONG, jobs]).toEqual([true, 0]);
   });

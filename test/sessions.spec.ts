@@ -6,6 +6,7 @@ import { SessionsService } from '../src/sessions/sessions.service.js';
 import { type Answer, type Member, TestApp } from './support/app.js';
 import { sessionOf, word } from './support/sessions.js';
 import { until } from './support/until.js';
+import { refuseRows } from './support/refused-rows.js';
 
 const FIELDS = 'created_at current device_info ends_at expires_at id ip_address last_used user_agent'.split(' ');
 const UNKNOWN = '00000000-0000-4000-8000-000000000000';
@@ -216,12 +217,9 @@ describe('the clean-up', () => {
       [id],
     );
     await service.sql(`INSERT INTO ephemeral_values (key, value, expires_at) VALUES ('oauth:state:old', 'x', now())`);
-    await service.sql(
-      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'`,
-    );
-    await service.sql('CREATE TRIGGER refuse BEFORE DELETE ON user_sessions FOR EACH ROW EXECUTE FUNCTION refuse()');
+    const allow = await refuseRows(service, 'DELETE ON user_sessions');
     await expect(service.app.get(ExpiredRowsCleanup).deleteAll()).rejects.toThrow('no');
-    await service.sql('DROP FUNCTION refuse CASCADE');
+    await allow();
     expect(await service.sql(`SELECT 1 FROM ephemeral_values WHERE expires_at < now()`)).toEqual([]);
     expect(await service.app.get(ExpiredRowsCleanup).deleteAll()).toBe(1);
   });

@@ -19,7 +19,7 @@ for name in default meetinity; do
   [ $name = default ] || values=(--values "$chart/values-$name.yaml")
   "$folder/helm" lint --strict --quiet "$chart" "${values[@]}"
   "$folder/helm" template user-service "$chart" --kube-version $KUBERNETES "${values[@]}" >"$folder/$name.yaml"
-  # No schema of the ServiceMonitor is at hand; test/chart.spec.ts checks that it selects a Service with its port.
+  # No schema of the ServiceMonitor is at hand; test/release/chart.spec.ts checks that it selects a Service with its port.
   "$folder/kubeconform" -strict -summary -skip ServiceMonitor \
     -schema-location 'deploy/check/schemas/{{.ResourceKind}}{{.KindSuffix}}.json' "$folder/$name.yaml"
   [ "${2:-}" != --write ] || cp "$folder/$name.yaml" deploy/helm/rendered/

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { DataSource, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { databaseOptions } from '../../src/database/connection-options.js';
 import { migrate } from '../../src/database/migrator.js';
 import { ScratchDatabases, testSettings } from '../support/scratch-database.js';
+import { until } from '../support/until.js';
 
 /** Like any that adds a table with a foreign key to the users, and a column to theirs. */
 class Child1000000000000 implements MigrationInterface {
@@ -37,7 +37,7 @@ it('does not deadlock with a transaction of the release that still runs', async 
     await request.query('SELECT * FROM users');
     const lines: string[] = [];
     const migrated = migrate(dataSource, (line) => lines.push(line));
-    await sleep(300);
+    await until(() => lines.length > 0);
     await request.query('INSERT INTO users DEFAULT VALUES');
     await request.query('COMMIT');
     await expect(migrated).resolves.toEqual(['Child1000000000000']);

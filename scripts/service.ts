@@ -17,14 +17,14 @@ const call = (name: string) => `npm run service -- ${name}`;
 const name = required(
   textOption('NAME', 'of the service: a-z, 0-9 and hyphens', (given) => /^[a-z][a-z0-9-]{0,63}$/.test(given)),
 );
-const scopes: Option<ServiceScope[]> = {
+const scope: Option<ServiceScope[]> = {
   value: 'SCOPE,…',
   help: `what it may do: ${SERVICE_SCOPES.join(', ')}`,
   read: ([given = '']) => {
     const words = given.split(',').map((word) => word.trim());
     const unknown = words.find((word) => !SERVICE_SCOPES.includes(word as ServiceScope));
     if (unknown === undefined) return [...new Set(words)] as ServiceScope[];
-    throw new UsageError(`--scopes must be some of ${SERVICE_SCOPES.join(', ')}, not "${unknown}"`);
+    throw new UsageError(`--scope must be some of ${SERVICE_SCOPES.join(', ')}, not "${unknown}"`);
   },
 };
 
@@ -32,7 +32,7 @@ const commands = {
   create: {
     does: 'makes a credential for another service and prints its token once',
     call: call('create'),
-    options: { name, scopes: required(scopes) },
+    options: { name, scope: required(scope) },
   },
   list: { does: 'names, scopes and times; never tokens', call: call('list'), options: {} },
   rotate: {
@@ -74,7 +74,7 @@ async function prepare(): Promise<Work> {
   const { name: command, args } = chooseCommand('npm run service --', commands);
   if (command === 'create') {
     const given = readArguments(commands.create, args);
-    return async (credentials) => console.log(await credentials.create(given.name, given.scopes));
+    return async (credentials) => console.log(await credentials.create(given.name, given.scope));
   }
   if (command === 'rotate') {
     const given = readArguments(commands.rotate, args);

@@ -13,8 +13,8 @@ const bare = (body: Record<string, unknown>) => body.data ?? body;
 
 it('answers the calls of the event service in their order', async () => {
   const member = await service.member({ name: 'Ada Lovelace' });
-  const scopes = 'users:read,preferences:write';
-  const { stdout } = await runScript('service', ['create', '--name', 'event-service', '--scopes', scopes]);
+  const scopes = 'users:read,preferences:read,preferences:write';
+  const { stdout } = await runScript('service', ['create', '--name', 'event-service', '--scope', scopes]);
   const token = stdout.trim();
 
   const user = await service.get(`/users/${member.id}`, token);

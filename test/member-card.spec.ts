@@ -96,7 +96,7 @@ describe('GET /users/{id}', () => {
 
 describe('POST /users/batch', () => {
   it('names a member as missing who is erased during the request', async () => {
-    const token = await service.app.get(ServiceCredentialsService).create('events', ['users:read']);
+    const token = await service.app.get(ServiceCredentialsService).create('events', ['users:read', 'preferences:read']);
     const [stays, erased] = [await described(), await described()];
     // Old data: the request makes the row, and waits for that.
     await service.sql('DELETE FROM user_preferences WHERE user_id = $1', [erased.id]);

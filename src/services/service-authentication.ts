@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { AppError, invalidAccessToken } from '../common/errors.js';
+import { invalidAccessToken } from '../common/errors.js';
 import type { RequestContext } from '../common/http/request-context.js';
-import type { ServicePrincipal } from '../common/http/service-scope.js';
+import { requireScope, type ServicePrincipal } from '../common/http/service-scope.js';
 import type { ServiceScope } from '../common/service-scopes.js';
-import { serviceRequests } from '../common/logging/metrics.js';
 import { RateLimits } from '../rate-limit/rate-limits.js';
 import { ServiceCredentialsService } from './service-credentials.service.js';
 
@@ -20,10 +19,9 @@ export class ServiceAuthentication {
     const credential = await this.credentials.findByToken(token);
     if (!credential) throw invalidAccessToken(true);
     const { id: credentialId, name, scopes } = credential;
-    const allowed = scopes.includes(scope);
-    serviceRequests.inc({ service: name, scope, result: allowed ? 'allowed' : 'forbidden' });
     await this.limits.require('services', context, [name]);
-    if (!allowed) throw new AppError('forbidden', { message: `The credential of ${name} lacks the scope ${scope}` });
-    return { credentialId, name };
+    const service = { credentialId, name, scopes };
+    requireScope(service, scope);
+    return service;
   }
 }

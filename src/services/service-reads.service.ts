@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Semaphore } from '../common/concurrency/semaphore.js';
 import { AppError } from '../common/errors.js';
+import { requireScope, type ServicePrincipal } from '../common/http/service-scope.js';
 import { Settings } from '../config/settings.js';
 import { runReadOnly } from '../database/read-only.js';
 import { MemberCardService } from '../preferences/member-card.service.js';
@@ -32,19 +33,20 @@ export class ServiceReadsService {
     return { exists: card !== undefined, is_active: card?.is_active ?? false, name: card?.name ?? null };
   }
 
-  /** @throws AppError `not_found` */
-  async profile(id: string, include?: string[]): Promise<ServiceProfileBody> {
-    const { users } = await this.batch([id], include);
+  /** @throws AppError `not_found`, `forbidden` as `batch` does */
+  async profile(service: ServicePrincipal, id: string, include?: string[]): Promise<ServiceProfileBody> {
+    const { users } = await this.batch(service, [id], include);
     if (!users[0]) throw new AppError('not_found');
     return users[0];
   }
 
-  async batch(given: string[], include: string[] = []): Promise<BatchAnswer> {
+  /** @throws AppError `forbidden` if the service may not read the preferences that it asks for */
+  async batch(service: ServicePrincipal, given: string[], include: string[] = []): Promise<BatchAnswer> {
+    const withPreferences = include.includes('preferences');
+    if (withPreferences) requireScope(service, 'preferences:read');
     const ids = [...new Set(given)];
     const cards = await this.inOrder(ids);
-    const preferences = include.includes('preferences')
-      ? await this.preferences.listOf(cards.map(({ id }) => id))
-      : null;
+    const preferences = withPreferences ? await this.preferences.listOf(cards.map(({ id }) => id)) : null;
     const users = preferences
       ? cards.flatMap((card) => (preferences.has(card.id) ? { ...card, preferences: preferences.get(card.id) } : []))
       : cards;

@@ -29,10 +29,13 @@ export class ServicesController {
 
   @Post('batch')
   @ServiceRoute('users:read')
-  @ApiOperation({ summary: 'Several members for another service', description: 'At most 100 ids.' })
+  @ApiOperation({
+    summary: 'Several members for another service',
+    description: 'At most 100 ids. Preferences need the scope `preferences:read` too.',
+  })
   @Answers(200, BatchAnswer)
-  listUsersById(@Body() { user_ids, include }: BatchBody): Promise<BatchAnswer> {
-    return this.reads.batch(user_ids, include);
+  listUsersById(@Body() { user_ids, include }: BatchBody, @Caller() service: ServicePrincipal): Promise<BatchAnswer> {
+    return this.reads.batch(service, user_ids, include);
   }
 
   @Get('search')
@@ -55,14 +58,18 @@ export class ServicesController {
 
   @Get(':id/profile')
   @ServiceRoute('users:read')
-  @ApiOperation({ summary: 'A member for another service, with the preferences on request' })
+  @ApiOperation({
+    summary: 'A member for another service, with the preferences on request',
+    description: 'Preferences need the scope `preferences:read` too.',
+  })
   @Answers(200, ServiceProfileBody)
   @ApiErrors('validation_failed', 'not_found')
   getUserForService(
     @UuidParam('id') id: string,
     @Query() { include }: ServiceProfileQuery,
+    @Caller() service: ServicePrincipal,
   ): Promise<ServiceProfileBody> {
-    return this.reads.profile(id, include);
+    return this.reads.profile(service, id, include);
   }
 
   @Put(':id/preferences')

@@ -44,7 +44,7 @@ export async function populate(scene: Scene, count: number): Promise<Population>
     }),
   );
   const thief = await register(scene);
-  await scene.command('service', 'create', '--name', 'event-service', '--scopes', 'users:read');
+  await scene.command('service', 'create', '--name', 'event-service', '--scope', 'users:read');
   return { thief, withFactor, usedRefreshTokens: used };
 
   async function keepsLink({ email }: Registered): Promise<void> {

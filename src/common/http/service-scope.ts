@@ -2,6 +2,7 @@ import { applyDecorators, createParamDecorator, ExecutionContext, SetMetadata } 
 import { ApiBearerAuth } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors.js';
+import { serviceRequests } from '../logging/metrics.js';
 import type { ServiceScope } from '../service-scopes.js';
 import { ApiErrors } from './decorators.js';
 import type { Principal } from './request-context.js';
@@ -11,6 +12,7 @@ export interface ServicePrincipal {
   /** Of the credential; the actor in audit entries. */
   credentialId: string;
   name: string;
+  scopes: readonly ServiceScope[];
 }
 
 declare module 'fastify' {
@@ -33,6 +35,13 @@ export function ServiceRoute(scope: ServiceScope, { membersToo = false } = {}) {
     ...(membersToo ? [ApiBearerAuth()] : []),
     ApiErrors('forbidden', 'rate_limited'),
   );
+}
+
+/** @throws AppError `forbidden` with a message that names the missing scope */
+export function requireScope({ name, scopes }: ServicePrincipal, scope: ServiceScope): void {
+  const allowed = scopes.includes(scope);
+  serviceRequests.inc({ service: name, scope, result: allowed ? 'allowed' : 'forbidden' });
+  if (!allowed) throw new AppError('forbidden', { message: `The credential of ${name} lacks the scope ${scope}` });
 }
 
 /** The member or the service that sent the request, as a parameter of a `@ServiceRoute()`. */

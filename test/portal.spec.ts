@@ -1,15 +1,12 @@
 import { provenMember } from './support/accounts.js';
-import { type Member, TestApp, uniqueEmail } from './support/app.js';
+import { type Answer, type Member, TestApp, uniqueEmail } from './support/app.js';
 import { linkIn, mailedToken, mailTo } from './support/mailbox.js';
 
 let service: TestApp;
 let admin: Member;
 
 const get = async (url: string) => (await service.get(url, admin.access)).body;
-const refusal = ({ status, body }: { status: number; body: { error?: { type: string } } }) => [
-  status,
-  body.error?.type,
-];
+const refusal = ({ status, body }: Answer) => [status, body.error?.type];
 /** The parameters as the portal sends them: all of them, most of them empty. */
 const LIST = '/users?page=0&pageSize=50&search=&status=&industry=&startDate=&endDate=';
 const listed = (changes: string) => {
@@ -109,6 +106,8 @@ describe('the portal', () => {
     const file = await get('/users/export?search=&status=&industry=Finance&startDate=&endDate=');
     expect(file.users).toHaveLength(3);
     expect(file).toMatchObject({ stats, metadata: { total: 3, truncated: false } });
+    const [entry] = await service.sql(`SELECT actor_id, after FROM audit_logs WHERE action = 'users.exported'`);
+    expect(entry).toEqual({ actor_id: admin.id, after: { users: 3, filters: ['industry'] } });
   });
 
   it('changes name, industry and status of a user, with the audit and the event of each', async () => {

@@ -155,11 +155,11 @@ export class UserChangesService {
     if (role !== 'admin') throw invalidAccessToken();
   }
 
-  /** Audits an action on an account. */
+  /** Audits an action on an account, or on several. */
   record(
     tx: EntityManager,
     action: string,
-    targetId: string,
+    targetId: string | null,
     { actor, reason, context }: AdminAction,
     values: Pick<AuditEntry, 'before' | 'after'> = {},
   ): Promise<void> {

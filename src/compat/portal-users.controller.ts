@@ -43,10 +43,14 @@ export class PortalUsersController {
 
   @Get('export')
   @AdminRoute('users:write', 'validation_failed')
-  @ApiOperation({ summary: 'Up to 10,000 users and the numbers' })
+  @ApiOperation({ summary: 'Up to 10,000 users and the numbers; audited' })
   @Answers(200, PortalExport)
-  exportPortalUsers(@Query() query: PortalFilterQuery): Promise<PortalExport> {
-    return this.users.export(query);
+  exportPortalUsers(
+    @Query() query: PortalFilterQuery,
+    @CurrentUser() actor: Principal,
+    @Context() context: RequestContext,
+  ): Promise<PortalExport> {
+    return this.users.export(query, actor, context);
   }
 
   /** Other services count these. */

@@ -5,6 +5,7 @@ import { AdminAction, UserChangesService } from '../admin/user-changes.service.j
 import { ExpiringValue } from '../common/concurrency/expiring-value.js';
 import { AppError, invalidField } from '../common/errors.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
+import { runInTransaction } from '../database/transaction.js';
 import { requireEmail } from '../users/email.js';
 import { listFormerEmails } from '../users/former-emails.js';
 import { findUserPage } from '../users/list/user-pages.js';
@@ -46,10 +47,16 @@ export class PortalUsersService {
     return { users: users.map(toPortalUser), total };
   }
 
-  async export(query: PortalFilterQuery): Promise<PortalExport> {
+  async export(query: PortalFilterQuery, actor: Principal, context: RequestContext): Promise<PortalExport> {
     const { users, total, next } = await this.page(query, 0, MAX_EXPORT_ROWS);
     const metadata = { total, truncated: next !== null };
-    return { users: users.map(toPortalUser), stats: await this.getStats(), metadata };
+    const exported = { users: users.map(toPortalUser), stats: await this.getStats(), metadata };
+    // Without what was searched for, which can be a name.
+    const filters = Object.entries(query).flatMap(([field, value]) => (value === undefined ? [] : [field]));
+    const after = { users: users.length, filters };
+    const act = { actor, reason: REASON, context };
+    await runInTransaction(this.database, (tx) => this.changes.record(tx, 'users.exported', null, act, { after }));
+    return exported;
   }
 
   /** At most five minutes old. */

@@ -17,6 +17,18 @@ export const ALGORITHMS = [-8, -7, -257];
 const TRANSPORTS = new Set(['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-card', 'usb']);
 export const CREDENTIAL_ID = /^[A-Za-z0-9_-]{1,1364}$/;
 
+/**
+ * Of the public key and the extensions; a key of RSA with 4096 bits has 528. Each byte can be an item of CBOR, for which the library takes
+ * the event loop 5 µs in all.
+ */
+const MAX_CBOR_BYTES = 1024;
+/** With 1023 bytes for the id of the credential (WebAuthn Level 3 §6.5.1). */
+const MAX_ATTESTATION_BYTES = MAX_CBOR_BYTES + 1200;
+
+/** @param data authenticator data (WebAuthn Level 3 §6.1), where bit 6 of the flags tells of a public key, after its id */
+const hasLittleCbor = (data: Uint8Array) =>
+  data.length - (data[32]! & 0x40 ? 55 + data[53]! * 256 + data[54]! : 37) <= MAX_CBOR_BYTES;
+
 /** The user handle: the account's id as 16 bytes. */
 export const bytesOf = (uuid: string) => new Uint8Array(Buffer.from(uuid.replaceAll('-', ''), 'hex'));
 
@@ -41,9 +53,11 @@ export async function readCreation(
 ): Promise<NewPasskey | null> {
   const response = credential as unknown as RegistrationResponseJSON;
   const { decodeAttestationObject, isoBase64URL } = await helpers();
-  const attestation = decodeAttestationObject(isoBase64URL.toBuffer(response.response.attestationObject));
+  const object = isoBase64URL.toBuffer(response.response.attestationObject);
+  if (object.length > MAX_ATTESTATION_BYTES) return null;
+  const attestation = decodeAttestationObject(object);
   // The options ask for none. For other formats the library fetches addresses that the attestation names (SSRF).
-  if (attestation.get('fmt') !== 'none') return null;
+  if (attestation.get('fmt') !== 'none' || !hasLittleCbor(attestation.get('authData'))) return null;
   const { verifyRegistrationResponse } = await library();
   const { registrationInfo: info } = await verifyRegistrationResponse({
     response,
@@ -66,7 +80,7 @@ export async function readCreation(
   };
 }
 
-/** Like `readCreation`, of the use of a stored passkey; null where its signature or its owner is wrong. */
+/** Like `readCreation`, of the use of a stored passkey; null also where its signature or its owner is wrong. */
 export async function readAssertion(
   credential: CredentialJson,
   challenge: string,
@@ -75,6 +89,8 @@ export async function readAssertion(
   { rpId, origins }: RelyingParty,
 ): Promise<PasskeyUse | null> {
   const response = credential as unknown as AuthenticationResponseJSON;
+  const { isoBase64URL } = await helpers();
+  if (!hasLittleCbor(isoBase64URL.toBuffer(response.response.authenticatorData))) return null;
   const { verifyAuthenticationResponse } = await library();
   const { verified, authenticationInfo: info } = await verifyAuthenticationResponse({
     response,

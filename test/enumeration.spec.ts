@@ -1,4 +1,6 @@
+import { provenMember } from './support/accounts.js';
 import { mailedToken, mailsTo, mailTo } from './support/mailbox.js';
+import { MailSender } from '../src/mail/mail-sender.js';
 import { Answer, TestApp, uniqueEmail } from './support/app.js';
 import { until } from './support/until.js';
 import { LIMITED, login, newClient, tally, times, WRONG } from './support/sign-ins.js';
@@ -87,6 +89,39 @@ describe('registration and sign-in with REQUIRE_EMAIL_VERIFICATION', () => {
     expect(tally(await times(11, () => login(strict, email, PASSWORD, from)))).toEqual({ 401: 10, 429: 1 });
     await strict.post('/auth/email/verify', { token: await mailedToken(email, 'email_verification') });
     expect((await login(strict, email, PASSWORD, from)).status).toBe(200);
+  });
+});
+
+describe('a request for another address', () => {
+  const ask = (email: string, access: string) => open.post('/auth/email/change', { email }, access);
+  const verify = (token: string, access?: string) => open.post('/auth/email/verify', { token }, access);
+
+  it.each([
+    ['taken', false],
+    ['reserved for another user', true],
+  ])('shows its user the same for a free address and for one that is %s', async (_, moved) => {
+    const owner = await provenMember(open);
+    const next = uniqueEmail();
+    if (moved) {
+      await ask(next, owner.access);
+      await verify(await mailedToken(next, 'email_change'), owner.access);
+    }
+    const [free, other] = await Promise.all(
+      [uniqueEmail(), owner.email].map(async (email) => {
+        const { access, email: own } = await provenMember(open);
+        const earlier = uniqueEmail();
+        await ask(earlier, access);
+        const token = await mailedToken(earlier, 'email_change');
+        const { status } = await ask(email, access);
+        await open.app.get(MailSender).idle();
+        const { entries } = (await open.get('/users/security-activity', access)).body;
+        const kinds = entries.map(({ kind }: { kind: string }) => kind);
+        const notices = await mailsTo(own, 'email_change_requested');
+        return [status, kinds, notices.length, (await verify(token)).status];
+      }),
+    );
+    expect(other).toEqual(free);
+    expect(free).toEqual([202, ['email', 'email', 'registration'], 2, 400]);
   });
 });
 

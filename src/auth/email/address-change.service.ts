@@ -93,15 +93,16 @@ export class AddressChangeService {
     // The session may have been ended since the request, which an eviction does.
     const user = await this.users.lockOwn(tx, session).catch(ignoreEnded);
     if (!user || email === user.email) return;
-    const owner = await this.users.findByEmail(email);
-    if (owner && owner.id !== user.id) return this.notifyOwner(tx, owner, context);
-    if (await isReserved(tx, email, user.id)) return;
     await this.tokens.revokeAllOf(tx, user.id, 'email_change');
-    const link = await this.tokens.issueLink(tx, user.id, 'email_change', { email });
-    await this.mails.add(tx, emailChangeMail({ ...user, email }, link));
     const entry = { action: 'email.change_requested', actorId: user.id, targetId: user.id };
     await this.audit.record(tx, entry, context);
     await this.notices.add(tx, user, context, (notice) => emailChangeRequestedMail(user, notice));
+    // From here on nothing is done that the user sees: it would reveal whether the address is taken.
+    const owner = await this.users.findByEmail(email);
+    if (owner && owner.id !== user.id) return this.notifyOwner(tx, owner, context);
+    if (await isReserved(tx, email, user.id)) return;
+    const link = await this.tokens.issueLink(tx, user.id, 'email_change', { email });
+    await this.mails.add(tx, emailChangeMail({ ...user, email }, link));
   }
 
   private async notifyOwner(tx: EntityManager, owner: User, context: RequestContext): Promise<void> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { readSettings } from '../src/config/settings.js';
 import { DatabaseHealthIndicator } from '../src/health/database.health-indicator.js';
-import { TestApp, testValues } from './support/app.js';
+import { TestApp, testValues, uniqueEmail } from './support/app.js';
 import { workerDatabase } from './support/environment.js';
 import { until } from './support/until.js';
 
@@ -64,6 +64,26 @@ describe('PostgreSQL without free connections', () => {
       expect([ready.status, profile.status]).toEqual([200, 200]);
     } finally {
       await crowded.stop();
+    }
+  });
+});
+
+describe('a pool of two connections', () => {
+  it('answers beside two requests for another address, which take one connection each', async () => {
+    const small = await TestApp.start({ DATABASE_POOL_SIZE: '2' });
+    const holder = service.database.createQueryRunner();
+    try {
+      const members = [await small.member(), await small.member()];
+      await holder.startTransaction();
+      await holder.query('SELECT FROM users WHERE id = ANY ($1) FOR UPDATE', [members.map(({ id }) => id)]);
+      for (const { access } of members)
+        expect((await small.post('/auth/email/change', { email: uniqueEmail() }, access)).status).toBe(202);
+      await service.blocked(2);
+      await holder.commitTransaction();
+      expect((await small.get('/users/profile', members[0]!.access)).status).toBe(200);
+    } finally {
+      await holder.release();
+      await small.stop();
     }
   });
 });

@@ -44,8 +44,8 @@ export class UsersService {
   }
 
   /** @param address in any spelling */
-  async findByEmail(address: string): Promise<User | null> {
-    return byAddress(this.users.createQueryBuilder('user'), address).getOne();
+  async findByEmail(address: string, tx = this.users.manager): Promise<User | null> {
+    return byAddress(tx.createQueryBuilder(User, 'user'), address).getOne();
   }
 
   async findById(id: string): Promise<User | null> {

@@ -98,7 +98,7 @@ export class AddressChangeService {
     await this.audit.record(tx, entry, context);
     await this.notices.add(tx, user, context, (notice) => emailChangeRequestedMail(user, notice));
     // From here on nothing is done that the user sees: it would reveal whether the address is taken.
-    const owner = await this.users.findByEmail(email);
+    const owner = await this.users.findByEmail(email, tx);
     if (owner && owner.id !== user.id) return this.notifyOwner(tx, owner, context);
     if (await isReserved(tx, email, user.id)) return;
     const link = await this.tokens.issueLink(tx, user.id, 'email_change', { email });

@@ -13,6 +13,9 @@ export interface Recipient {
 
 const MAX_GREETING_CHARS = 60;
 
+/** In a host name, full-width letters and dots and the ideographic full stop mean the same as ASCII ones (UTS #46). */
+const LINK = /[/:@\\／：＠＼]|www|ｗｗｗ|[.．。｡]\p{L}{2}/iu;
+
 const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
 
 /**
@@ -21,7 +24,7 @@ const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Sc
 export function greetingName(name: string): string | null {
   const shown = toLine(name, MAX_GREETING_CHARS);
   const letters = shown.replace(/[\p{C}\p{Default_Ignorable_Code_Point}]/gu, '');
-  return shown === '' || /[/:@\\]|www|\.\p{L}{2}/iu.test(letters) ? null : shown;
+  return shown === '' || LINK.test(letters) ? null : shown;
 }
 
 /** Isolated (UAX #9 §2.3), so that a right-to-left name does not reorder the sentence around it. */

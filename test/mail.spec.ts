@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { localeOf } from '../src/mail/locales/locales.js';
+import { localeOf, LOCALES } from '../src/mail/locales/locales.js';
 import { greetingName } from '../src/mail/compose.js';
-import { accountDeletedMail, passwordResetMail } from '../src/mail/messages.js';
+import { accountDeletedMail, passwordResetMail, signInLockedMail } from '../src/mail/messages.js';
 import { MailServer } from './support/mail-server.js';
 import { linkIn, MAIL_DIRECTORY, mailTo } from './support/mailbox.js';
 import { type TestApp, uniqueEmail } from './support/app.js';
@@ -107,6 +107,11 @@ describe('the language of a message', () => {
     expect(mail.text).toMatch(/^Bonjour Ada,/);
     expect(mail.html).toContain('<html lang="fr" dir="ltr">');
     expect(mail.html).toContain('Si le bouton ne fonctionne pas');
+  });
+
+  it.each(LOCALES)('of a lockout does not say how long it lasts, which is a setting: %s', (locale) => {
+    const notice = { at: new Date(), device: null, network: null, link: LINK };
+    expect(signInLockedMail({ ...ada, locale }, notice).text).not.toMatch(/\d+ minutes/);
   });
 
   it('keeps its order around a right-to-left name', () => {

@@ -160,7 +160,7 @@ export const en: Texts = {
     paragraphs: [
       'There were too many sign-in attempts with a wrong password. Sign-ins from there are blocked for a while. Your devices' +
         ' stay signed in.',
-      'If this was you, wait 15 minutes or reset your password. If not, there is nothing to do: no one signed in.',
+      'If this was you, try again later or reset your password. If not, there is nothing to do: no one signed in.',
     ],
   },
   passwordDisabled: {

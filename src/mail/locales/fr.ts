@@ -162,7 +162,7 @@ export const fr: Texts = {
     paragraphs: [
       'Il y a eu trop de tentatives de connexion avec un mot de passe erroné. Les connexions de cette origine sont bloquées pour' +
         ' un moment. Vos appareils restent connectés.',
-      'Si c’était vous, attendez 15 minutes ou réinitialisez votre mot de passe. Sinon, il n’y a rien à faire : la connexion' +
+      'Si c’était vous, réessayez plus tard ou réinitialisez votre mot de passe. Sinon, il n’y a rien à faire : la connexion' +
         ' n’a pas réussi.',
     ],
   },

@@ -25,6 +25,7 @@ import { AllowedMethods } from './common/http/allowed-methods.js';
 import { SECURITY_HEADERS } from './common/http/security-headers.js';
 import { RequestPace } from './rate-limit/request-pace.js';
 import { RequestValidationPipe } from './common/http/request-validation.pipe.js';
+import { setVariables } from './config/process-environment.js';
 import { Settings } from './config/settings.js';
 
 /** How often Node looks for headers that are too slow. */
@@ -97,7 +98,10 @@ export async function createApp(
     abortOnError: false,
   });
   useRequestContext(fastify, new ClientAddresses(settings.trustProxyHops, logger));
-  if (settings.tracingEnabled) (await import('./tracing/tracing.js')).startTracing(fastify);
+  if (settings.tracing) {
+    setVariables(settings.tracing);
+    (await import('./tracing/tracing.js')).startTracing(fastify);
+  }
   const lifecycle = app.get(Lifecycle);
   useProtocolAnswers(fastify, lifecycle, routes);
   useBodyDeadlines(fastify, settings.requestTimeoutSeconds * 1000, lifecycle);

@@ -68,6 +68,11 @@ export class EnvReader {
       .filter((item) => item !== '');
   }
 
+  startingWith(prefix: string): Record<string, string> {
+    const found = Object.entries(this.values).filter(([name, value]) => name.startsWith(prefix) && value !== undefined);
+    return Object.fromEntries(found) as Record<string, string>;
+  }
+
   /** Two variables that must be set together; null if neither is. */
   pair(first: string, second: string): [string, string] | null {
     const [one, other] = [this.text(first), this.text(second)];

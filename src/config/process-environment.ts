@@ -3,6 +3,11 @@ export function childEnvironment(variables: Record<string, string>): NodeJS.Proc
   return { ...process.env, ...variables };
 }
 
+/** For a library that reads its variables itself, and would miss those of `.env`. */
+export function setVariables(variables: Record<string, string>): void {
+  Object.assign(process.env, variables);
+}
+
 /** The npm script that started this process, such as `dev`; empty without npm. */
 export function npmScript(): string {
   return process.env.npm_lifecycle_event ?? '';

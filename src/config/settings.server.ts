@@ -29,11 +29,12 @@ export function readMetricsPort(env: EnvReader, port: number): number | null {
   return own;
 }
 
-/** The SDK reads these variables and the other `OTEL_*` ones itself. */
-export function readTracingEnabled(env: EnvReader): boolean {
+/** The variables of the OpenTelemetry SDK, which has names of its own beside these; null: no traces. */
+export function readTracing(env: EnvReader): Record<string, string> | null {
   const endpoint = env.url('OTEL_EXPORTER_OTLP_ENDPOINT', ['http:', 'https:']);
   const disabled = env.flag('OTEL_SDK_DISABLED', false);
-  return (env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', ['http:', 'https:']) ?? endpoint) !== undefined && !disabled;
+  const tracesEndpoint = env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', ['http:', 'https:']) ?? endpoint;
+  return tracesEndpoint === undefined || disabled ? null : env.startingWith('OTEL_');
 }
 
 /** Mailed links contain it, so production has no default. */

@@ -5,7 +5,7 @@ import {
   readOrigins,
   readPort,
   readMetricsPort,
-  readTracingEnabled,
+  readTracing,
   readPublicBaseUrl,
   readLogging,
 } from './settings.server.js';
@@ -112,7 +112,7 @@ function readAll(env: EnvReader) {
     metricsEnabled: env.flag('METRICS_ENABLED', true),
     /** Null: `/metrics` is on the port of the API. */
     metricsPort: readMetricsPort(env, port),
-    tracingEnabled: readTracingEnabled(env),
+    tracing: readTracing(env),
     /** Serves `/docs` and `/docs-json`. */
     docsEnabled: env.flag('DOCS_ENABLED', !production),
     /** Enables the routes of the platform's existing apps. */

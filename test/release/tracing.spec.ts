@@ -1,6 +1,9 @@
 import { type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { freePort } from '../../src/dev/free-port.js';
 import { TestApp, testValues, uniqueEmail } from '../support/app.js';
 import { describeWith, kafkaBrokers, workerDatabase, workerTopic } from '../support/environment.js';
@@ -21,16 +24,19 @@ let app: TestApp;
 let url: string;
 const processes: ChildProcess[] = [];
 
+/** The SDK reads these from the environment; the first instance has them in this file instead. */
+const envFile = join(mkdtempSync(join(tmpdir(), 'meetinity-traces-')), '.env');
+const tracing = () => ({
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+  OTEL_BSP_SCHEDULE_DELAY: '50',
+  OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
+});
+
 /** An instance in a process of its own: Jest cannot load the exporter, which imports modules as it runs. @returns its URL */
 async function startTraced(values: Record<string, string> = {}): Promise<string> {
   const port = String(await freePort());
-  const tracing = {
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    OTEL_BSP_SCHEDULE_DELAY: '50',
-    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=test',
-  };
   const database = { DATABASE_URL: await workerDatabase(), SMTP_URL: mailServer.url };
-  const all = { ...testValues(database), ...tracing, ...values, APP_PORT: port };
+  const all = { ...testValues(database), ...values, APP_PORT: port };
   processes.push(startService(all, ['ignore', 'ignore', 'inherit']));
   const address = `http://127.0.0.1:${port}`;
   const isReady = () =>
@@ -46,7 +52,13 @@ beforeAll(async () => {
   collector = await TraceCollector.start();
   mailServer = await MailServer.start();
   app = await TestApp.start();
-  url = await startTraced();
+  writeFileSync(
+    envFile,
+    Object.entries(tracing())
+      .map((pair) => pair.join('='))
+      .join('\n'),
+  );
+  url = await startTraced({ ENV_FILE: envFile });
 }, 70_000);
 afterAll(async () => {
   for (const child of processes) {
@@ -57,6 +69,7 @@ afterAll(async () => {
   await app.stopAndDrop();
   await mailServer.stop();
   await collector.stop();
+  rmSync(dirname(envFile), { recursive: true });
 });
 
 async function send(method: string, path: string, headers: Record<string, string>, body?: object) {
@@ -150,6 +163,7 @@ describeWith('kafka', 'the trace of a request', () => {
     const { traceId, headers } = newTrace();
     const { body: opened } = await send('POST', '/auth/register', headers, newcomer());
     await startTraced({
+      ...tracing(),
       KAFKA_BOOTSTRAP_SERVERS: kafkaBrokers().join(','),
       KAFKA_USER_TOPIC: topic.topic,
       KAFKA_SECURITY_TOPIC: securityTopic,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
 import { Member, TestApp } from './support/app.js';
@@ -49,6 +50,22 @@ describeWith('redis', 'without Redis', () => {
   afterAll(async () => {
     await service.stopAndDrop();
     await proxy.stop();
+  });
+
+  it('the metrics tell a slow one, which is not used, from one that is down', async () => {
+    const gauges = async () => {
+      const { text } = await service.get('/metrics');
+      return /_dependency_up\{dependency="redis"\} (\d)[^]*_redis_circuit_open (\d)/.exec(text)!.slice(1).join();
+    };
+    await recovered();
+    await until(async () => (await gauges()) === '1,0');
+    proxy.delay = 30;
+    await tour();
+    // Longer than a probe's result is kept.
+    await sleep(2500);
+    expect(await gauges()).toBe('1,1');
+    proxy.cut();
+    await until(async () => (await gauges()) === '0,1');
   });
 
   it.each([

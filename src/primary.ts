@@ -24,6 +24,8 @@ export class Primary implements Running {
   private readonly serving = new Set<Worker>();
   /** Their end is expected. */
   private readonly retired = new WeakSet<Worker>();
+  /** Has its successor in `reload`, even if it ends before that is ready. */
+  private replaced: Worker | null = null;
   private failedStarts = 0;
   private isStopping = false;
   private isReloading = false;
@@ -64,12 +66,18 @@ export class Primary implements Running {
     try {
       const before = [...this.serving];
       for (const old of before) {
-        if (!(await this.tryFork()))
+        // One that has ended since has a successor already.
+        if (old.isDead()) continue;
+        this.replaced = old;
+        if (!(await this.tryFork())) {
+          if (old.isDead()) this.fork();
           return this.logger.error('the new process did not start; the old ones keep running');
+        }
         await this.end(old, 'SIGUSR2');
       }
       this.logger.info('every process was replaced');
     } finally {
+      this.replaced = null;
       this.isReloading = false;
     }
   }
@@ -111,6 +119,7 @@ export class Primary implements Running {
     if (this.isStopping || this.retired.has(worker)) return;
     this.logger.error({ pid: worker.process.pid, reason }, 'a process ended; another one takes its place');
     workerRestarts.inc();
+    if (worker === this.replaced) return;
     if (wasServing) return void this.fork();
     this.failedStarts += 1;
     if (this.serving.size === 0 && this.failedStarts >= MAX_START_ATTEMPTS) return this.giveUp();
@@ -119,6 +128,7 @@ export class Primary implements Running {
   }
 
   private async end(worker: Worker, signal: NodeJS.Signals): Promise<number | null> {
+    if (worker.isDead()) return worker.process.exitCode;
     this.retired.add(worker);
     const ended = new Promise<number | null>((resolve) => worker.once('exit', resolve));
     worker.process.kill(signal);

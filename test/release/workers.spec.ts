@@ -19,13 +19,13 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
   let port: number;
   let service: ChildProcess;
   let output: Promise<string>;
+  let lines = '';
 
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'meetinity-workers-'));
     const values = testValues({ REDIS_URL: await workerRedisUrl(), DATA_DIR: folder, MAIL_DIR: folder });
     service = startService({ ...values, WORKERS: '2', SHUTDOWN_DELAY_SECONDS: '1' }, ['ignore', 'pipe', 'inherit']);
     output = text(service.stdout!);
-    let lines = '';
     service.stdout!.on('data', (chunk: Buffer) => (lines += String(chunk)));
     await until(() => lines.includes('Ready'), 60_000);
     port = Number(/http:\/\/localhost:(\d+)/.exec(lines)![1]);
@@ -123,6 +123,8 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
     expect(await lives()).toBeGreaterThanOrEqual(before);
   });
 
+  const reloads = () => lines.split('every process was replaced').length - 1;
+
   it('are replaced one by one on SIGHUP, without a failed request', async () => {
     await until(async () => (await counted('workers')) === 2, 20_000);
     const before = processesOf(service);
@@ -132,10 +134,27 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
       await until(() => processesOf(service).every((pid) => !before.includes(pid)), 40_000);
       await until(() => processesOf(service).length === 2, 5000);
     });
+    await until(() => reloads() === 1);
     expect(Object.keys(results)).toEqual(['200']);
     // All that the replaced processes answered is still there.
     expect(await lives()).toBe(counts + results[200]!);
   }, 60_000);
+
+  it.each([0, 1])(
+    'are replaced on SIGHUP also where process %i ends meanwhile',
+    async (n) => {
+      const before = processesOf(service);
+      const earlier = reloads();
+      service.kill('SIGHUP');
+      await until(() => processesOf(service).length === 3, 20_000);
+      process.kill(before[n]!, 'SIGKILL');
+      await until(() => reloads() > earlier, 40_000);
+      await until(async () => (await counted('workers')) === 2, 20_000);
+      expect(processesOf(service)).toHaveLength(2);
+      expect(processesOf(service).filter((pid) => before.includes(pid))).toEqual([]);
+    },
+    90_000,
+  );
 
   it('drain on SIGTERM without a failed request, exit with 0, and wrote whole lines', async () => {
     const ended = once(service, 'exit');
@@ -148,11 +167,11 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
     expect(results[200]).toBeGreaterThan(50);
     expect(await ended).toEqual([0, null]);
     expect(existsSync(postmaster())).toBe(false);
-    const lines = (await output).trim().split('\n');
-    expect(lines.length).toBeGreaterThan(500);
-    for (const line of lines) expect(() => JSON.parse(line)).not.toThrow();
+    const all = (await output).trim().split('\n');
+    expect(all.length).toBeGreaterThan(500);
+    for (const line of all) expect(() => JSON.parse(line)).not.toThrow();
     for (const said of ['migration InitialSchema', 'Ready'])
-      expect(lines.filter((line) => line.includes(said))).toHaveLength(1);
+      expect(all.filter((line) => line.includes(said))).toHaveLength(1);
   }, 40_000);
 });
 

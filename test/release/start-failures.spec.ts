@@ -70,6 +70,16 @@ it('names the server of a database that lacks the tables', async () => {
   ]);
 });
 
+it.each([
+  ['APP_HOST', { APP_HOST: 'nowhere.invalid' }, /^APP_HOST, APP_PORT: getaddrinfo \w+ nowhere\.invalid/],
+  ['DATA_DIR', { DATABASE_URL: '', DATA_DIR: '/dev/null/data' }, /^DATA_DIR: ENOTDIR: .*'\/dev\/null\/data'/],
+])('names a %s that does not exist', async (_, wrong, message) => {
+  const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(await freePort()), ...wrong });
+  const service = startService(values, ['ignore', 'pipe', 'inherit']);
+  const [[code], output] = await Promise.all([once(service, 'exit'), text(service.stdout!)]);
+  expect([code, linesOf(output).at(-1)!.msg]).toEqual([1, expect.stringMatching(message)]);
+});
+
 it('names the port that is taken', async () => {
   const port = Number(new URL(await workerDatabase()).port);
   const values = testValues({ DATABASE_URL: await workerDatabase(), APP_PORT: String(port) });

@@ -84,7 +84,8 @@ export class EnvReader {
   url(name: string, protocols: readonly string[], fallback?: string): string | undefined {
     const value = this.text(name);
     if (value === undefined) return fallback;
-    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
+    // Without slashes a host can be missing, or be taken for a path.
+    if (!/^\w+:\/\/./.test(value) || !URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
       this.notUrl(name, value, protocols);
       return fallback;
     }

@@ -10,12 +10,13 @@ export function readBucket(env: EnvReader, name: 'S3_BUCKET' | 'AUDIT_WITNESS_BU
 }
 
 /** Null without a key: the audit log is not signed. */
-export function readAuditWitness(env: EnvReader, dataDir: string, publicBaseUrl: string) {
+export function readAuditWitness(env: EnvReader, dataDir: string, publicBaseUrl: string, eventTopics: string[]) {
   const encoded = env.text('AUDIT_WITNESS_KEY');
   const name = env.text('AUDIT_WITNESS_NAME') ?? `${new URL(publicBaseUrl).host}/audit`;
   // The names that C2SP's signed-note allows.
   if (!/^[^\s+]{1,200}$/.test(name)) env.fault('AUDIT_WITNESS_NAME must have no spaces and no "+"');
   const topic = readTopicName(env, 'KAFKA_AUDIT_TOPIC', 'audit.checkpoints');
+  if (eventTopics.includes(topic)) env.fault('KAFKA_AUDIT_TOPIC must be another topic than those of events');
   const folder = env.text('AUDIT_WITNESS_FOLDER') ?? `${dataDir}/audit`;
   const s3 = readBucket(env, 'AUDIT_WITNESS_BUCKET');
   if (encoded === undefined) return null;

@@ -93,6 +93,7 @@ function readAll(env: EnvReader) {
   const port = readPort(env);
   const publicBaseUrl = readPublicBaseUrl(env, production, port);
   const appPublicUrl = env.baseUrl('APP_PUBLIC_URL') ?? null;
+  const kafka = readKafka(env);
   return {
     environment,
     production,
@@ -140,14 +141,14 @@ function readAll(env: EnvReader) {
     database: readDatabase(env, production),
     redis: readRedis(env),
     workers: readWorkers(env),
-    kafka: readKafka(env),
+    kafka,
     /** `aud` of security events. */
     securityEventAudience: env.text('SECURITY_EVENT_AUDIENCE') ?? 'meetinity',
     jwt: readJwt(env, production),
     oauth: readOAuth(env, publicBaseUrl),
     webauthn: readWebAuthn(env, appPublicUrl ?? publicBaseUrl),
     uploads: readUploads(env),
-    witness: readAuditWitness(env, dataDir, publicBaseUrl),
+    witness: readAuditWitness(env, dataDir, publicBaseUrl, [kafka.topic, kafka.securityTopic]),
     mail: readMail(env, dataDir),
     rateLimits: readRateLimits(env),
   };

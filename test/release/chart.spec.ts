@@ -65,6 +65,12 @@ function run(command: string[], env: Record<string, string>, { runAsUser: uid, r
 }
 type PodUser = { runAsUser: number; runAsGroup: number };
 
+it('refuses secrets and what the chart sets itself among the plain variables, where they would stand twice', () => {
+  const schema = JSON.parse(readFileSync('deploy/helm/meetinity-user-service/values.schema.json', 'utf8'));
+  const set = ['APP_PORT', 'PUBLIC_BASE_URL', 'METRICS_PORT', 'MIGRATE_ON_START', 'UPLOAD_FOLDER'];
+  expect(schema.properties.config.propertyNames.not.enum).toEqual(expect.arrayContaining([...SECRETS, ...set]));
+});
+
 describe.each(['default', 'meetinity'])('the chart with its %s values', (name) => {
   const manifests = renderedChart(name);
   const pod = podOf(manifests, 'Deployment');
@@ -101,6 +107,12 @@ describe.each(['default', 'meetinity'])('the chart with its %s values', (name) =
       (variable) => !(variable.name in example) && !variable.name.startsWith('OTEL_'),
     );
     expect(unknown).toEqual([]);
+  });
+
+  it('lets uploads through an ingress of nginx, which refuses more than 1 MiB by default', () => {
+    for (const { metadata, spec } of kind('Ingress'))
+      if (spec.ingressClassName === 'nginx')
+        expect(metadata.annotations).toMatchObject({ 'nginx.ingress.kubernetes.io/proxy-body-size': '0' });
   });
 
   it('routes services, policies and probes to ports and labels of the pods', () => {

@@ -21,7 +21,7 @@ interface Container {
 
 export interface Manifest {
   kind: string;
-  metadata: { name: string; labels: Record<string, string> };
+  metadata: { name: string; labels: Record<string, string>; annotations?: Record<string, string> };
   // The fields differ by kind.
   spec: any;
 }

@@ -31,6 +31,9 @@ async function* readSource(from: string): AsyncGenerator<SourceRow> {
   const { readCsv, readJsonLines } = await import('./import/files.js');
   const { readPostgres, readSqlite } = await import('./import/databases.js');
   if (/^postgres(ql)?(\+\w+)?:\/\//.test(from)) return yield* readPostgres(from);
+  // Without the value, which may hold a password.
+  if (/^[\w+]+:\/\//.test(from))
+    throw new UsageError('--from must be a file, or a URL that starts with postgresql:// or postgres://');
   if (!existsSync(from)) throw new UsageError(`--from: there is no file ${from}`);
   if (/\.csv$/i.test(from)) return yield* readCsv(from);
   if (/\.(jsonl|ndjson)$/i.test(from)) return yield* readJsonLines(from);

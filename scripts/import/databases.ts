@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Client } from 'pg';
 import { loadSettings } from '../../src/config/load.js';
 import { directClient } from '../../src/database/connection-options.js';
 import { type SourceRow, toSourceRow, usersSql, type Values } from './source.js';
@@ -33,11 +34,21 @@ export async function* readSqlite(file: string): AsyncGenerator<SourceRow> {
   }
 }
 
+async function connectTo(url: string): Promise<Client> {
+  const own = { DATABASE_URL: url, DATABASE_DIRECT_URL: '', DATABASE_OWNER_URL: '', DATABASE_SSL_MODE: '' };
+  try {
+    const client = directClient(loadSettings(own), { application_name: 'meetinity-import' });
+    await client.connect();
+    return client;
+  } catch (error) {
+    // That variable names the target.
+    throw new Error((error as Error).message.replaceAll('DATABASE_URL', '--from'), { cause: error });
+  }
+}
+
 /** Reads in one transaction, so that all rows are of the same moment. */
 export async function* readPostgres(url: string): AsyncGenerator<SourceRow> {
-  const own = { DATABASE_URL: url, DATABASE_DIRECT_URL: '', DATABASE_OWNER_URL: '', DATABASE_SSL_MODE: '' };
-  const client = directClient(loadSettings(own), { application_name: 'meetinity-import' });
-  await client.connect();
+  const client = await connectTo(url);
   try {
     await client.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TIME ZONE 'UTC'`);
     const columnsOf = async (table: string) => {

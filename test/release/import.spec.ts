@@ -234,4 +234,14 @@ describe('a file of users', () => {
     writeFileSync(fileOf('text.txt'), 'just a text that goes on');
     expect(await importFrom(fileOf(name))).toMatchObject({ code, stderr: expect.stringContaining(reason) });
   });
+
+  it.each([
+    ['mysql://root:hunter2@db/old', 2, /^import: --from must be a file, or a URL/],
+    ['postgresql://root:hunter2%@db/old', 1, /^import: --from must have the special characters/],
+    ['postgresql://root:hunter2@127.0.0.1:1/old', 1, /^import: PostgreSQL \(--from, 127\.0\.0\.1:1\): /],
+  ])('is refused without its password, as --from: %s', async (from, code, reason) => {
+    const refused = await importFrom(from);
+    expect(refused).toMatchObject({ code, stderr: expect.stringMatching(reason) });
+    expect(refused.stderr).not.toContain('hunter2');
+  });
 });

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the rules for Prometheus, and runs their tests. CI installs promtool, from Debian's package prometheus.
+# Checks the rules for Prometheus, and runs their tests. With CI set, root installs promtool, from Debian's package prometheus.
 set -euo pipefail
 cd "$(dirname "$0")/../alerts"
 if ! command -v promtool >/dev/null; then

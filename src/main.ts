@@ -76,10 +76,10 @@ async function start(given: Settings, logger: Logger): Promise<void> {
 function explain(error: unknown): string {
   // A host with several addresses, none of which answered: the outer message is empty.
   if (error instanceof AggregateError) return error.errors.map(explain).join('; ');
-  const { message, path } = error as NodeJS.ErrnoException;
+  const { message, path, syscall } = error as NodeJS.ErrnoException;
   if (/^(listen|getaddrinfo) /.test(message)) return `APP_HOST, APP_PORT: ${message}`;
   // Errors about other files name their variable already.
-  return path === undefined ? message : `DATA_DIR: ${message}`;
+  return path === undefined || syscall?.startsWith('spawn') ? message : `DATA_DIR: ${message}`;
 }
 
 /** Before there is a log, faults go to standard error. */

@@ -70,6 +70,7 @@ export class Primary implements Running {
         if (old.isDead()) continue;
         this.replaced = old;
         if (!(await this.tryFork())) {
+          if (this.isStopping) return;
           if (old.isDead()) this.fork();
           return this.logger.error('the new process did not start; the old ones keep running');
         }

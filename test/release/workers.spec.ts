@@ -7,9 +7,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { testValues, uniqueEmail } from '../support/app.js';
-import { describeWith, workerRedisUrl } from '../support/environment.js';
+import { describeWith, dropWorkerDatabase, workerDatabase, workerRedisUrl } from '../support/environment.js';
 import { startService } from '../support/service-process.js';
 import { until } from '../support/until.js';
+
+afterAll(() => dropWorkerDatabase());
 
 /** Between two requests of the load: 200 a second. */
 const INTERVAL_MS = 5;
@@ -173,6 +175,23 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
     for (const said of ['migration InitialSchema', 'Ready'])
       expect(all.filter((line) => line.includes(said))).toHaveLength(1);
   }, 40_000);
+});
+
+describeWith('redis', 'a reload that a shutdown interrupts', () => {
+  it('starts no process any more, and reports none', async () => {
+    const values = { DATABASE_URL: await workerDatabase(), REDIS_URL: await workerRedisUrl(), WORKERS: '2' };
+    const service = startService(testValues(values), ['ignore', 'pipe', 'inherit']);
+    const [ended, output] = [once(service, 'exit'), text(service.stdout!)];
+    let lines = '';
+    service.stdout!.on('data', (chunk: Buffer) => (lines += String(chunk)));
+    const children = () => readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, 'utf8').trim().split(' ');
+    await until(() => lines.includes('Ready'), 60_000);
+    service.kill('SIGHUP');
+    await until(() => children().length === 3);
+    service.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(await output).not.toContain('did not start');
+  }, 90_000);
 });
 
 describeWith('redis', 'a first process that does not start', () => {

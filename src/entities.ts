@@ -15,7 +15,7 @@ import { ServiceCredential } from './services/service-credential.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { AvatarRemoval } from './users/avatars/avatar-removal.entity.js';
 import { ProfileDetails } from './users/details/profile-details.entity.js';
-import { FormerEmail } from './users/former-email.entity.js';
+import { FormerEmail } from './users/emails/former-email.entity.js';
 import { LegacyId } from './users/legacy-id.entity.js';
 import { Identity } from './users/identities/identity.entity.js';
 import { User } from './users/user.entity.js';

@@ -14,7 +14,7 @@ const now = () => ({ authTime: Math.floor(Date.now() / 1000), amr: ['pwd'], acr:
 export async function tokenMaker(settings: Settings) {
   // Loaded here, so that `--help` does not wait for NestJS.
   const { JwtService } = await import('@nestjs/jwt');
-  const { AccessTokens, accessTokenOptions } = await import('../../src/auth/access-tokens.js');
+  const { AccessTokens, accessTokenOptions } = await import('../../src/auth/tokens/access-tokens.js');
   const { KeyRing } = await import('../../src/crypto/key-ring.js');
   const { RefreshTokens } = await import('../../src/sessions/refresh-tokens.js');
   const ring = new KeyRing(settings);

@@ -1,6 +1,6 @@
 import { DataSource, EntityManager } from 'typeorm';
 import { isUniqueViolation, sqlState } from '../../src/common/database-errors.js';
-import { listReserved } from '../../src/users/former-emails.js';
+import { listReserved } from '../../src/users/emails/former-emails.js';
 import { PERSONAL_FIELDS } from '../../src/users/personal-field-cipher.js';
 import type { FieldCipher } from '../../src/crypto/field-cipher.js';
 import type { Converted, ConvertedUser } from './convert.js';

@@ -2,7 +2,7 @@ import { Inject, Injectable, OnApplicationBootstrap, OnApplicationShutdown } fro
 import { DataSource, EntityManager } from 'typeorm';
 import { AuditService } from '../audit/audit.service.js';
 import { AccountEviction } from '../auth/account-eviction.js';
-import { requireEmail } from '../users/email.js';
+import { requireEmail } from '../users/emails/email.js';
 import { SecurityNotices } from '../users/links/security-notices.js';
 import { OneTimeTokens } from '../users/links/one-time-tokens.js';
 import { PasswordRules } from '../auth/passwords/password-rules.js';

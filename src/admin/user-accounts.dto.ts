@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { TextField } from '../common/dto/text-fields.js';
-import { EmailField } from '../users/email.js';
+import { EmailField } from '../users/emails/email.js';
 import { Reason } from './user-detail.dto.js';
 
 export class MfaResetBody {

@@ -11,7 +11,7 @@ import { ErasureService } from '../privacy/erasure.service.js';
 import { roleChangedMail, statusChangedMail } from '../mail/messages.js';
 import { RevocationReason, SessionsService } from '../sessions/sessions.service.js';
 import { lockAdministrators, requireAnotherAdmin } from '../users/last-admin.js';
-import { requireEmail } from '../users/email.js';
+import { requireEmail } from '../users/emails/email.js';
 import { SecurityNotices } from '../users/links/security-notices.js';
 import type { UpdateProfileBody } from '../users/profile.dto.js';
 import { ProfileService } from '../users/profile.service.js';

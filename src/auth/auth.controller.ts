@@ -9,8 +9,8 @@ import { ACCEPTED, AcceptedBody } from './email/links.dto.js';
 import { LoginBody, LogoutBody, RefreshBody, RegisterBody, TokenBody } from './auth.dto.js';
 import { SignInBody } from './mfa/mfa.dto.js';
 import { LoginService } from './login.service.js';
-import { LogoutService } from './logout.service.js';
-import { RefreshService } from './refresh.service.js';
+import { LogoutService } from './tokens/logout.service.js';
+import { RefreshService } from './tokens/refresh.service.js';
 import { RegisterService } from './register.service.js';
 import { NotCountedAsWrite } from '../rate-limit/write-limit.guard.js';
 

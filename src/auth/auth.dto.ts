@@ -3,7 +3,7 @@ import { Transform } from 'class-transformer';
 import { IsBoolean, isObject, IsObject, IsOptional, IsString } from 'class-validator';
 import { OptionalField, Satisfies, TextField } from '../common/dto/text-fields.js';
 import { toLine } from '../common/dto/text.js';
-import { AccountEmailField, EmailField } from '../users/email.js';
+import { AccountEmailField, EmailField } from '../users/emails/email.js';
 import { ProfileBody } from '../users/profile.dto.js';
 import { PasswordField } from './passwords/password.dto.js';
 

@@ -10,7 +10,7 @@ import { ServicesModule } from '../services/services.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AccountEviction } from './account-eviction.js';
-import { AccessTokens, accessTokenOptions } from './access-tokens.js';
+import { AccessTokens, accessTokenOptions } from './tokens/access-tokens.js';
 import { AuthController } from './auth.controller.js';
 import { EmailController } from './email/email.controller.js';
 import { AddressChangeService } from './email/address-change.service.js';
@@ -18,11 +18,11 @@ import { EmailVerificationService } from './email/email-verification.service.js'
 import { JwksController } from './keys/jwks.controller.js';
 import { SigningKeys } from './keys/signing-keys.js';
 import { ExpiredRowsCleanup } from './expired-rows-cleanup.js';
-import { JwtGuard } from './jwt.guard.js';
+import { JwtGuard } from './tokens/jwt.guard.js';
 import { LockNotice } from './passwords/lock-notice.js';
 import { LoginService } from './login.service.js';
 import { LoginThrottle } from './passwords/login-throttle.js';
-import { LogoutService } from './logout.service.js';
+import { LogoutService } from './tokens/logout.service.js';
 import { PasswordUpdater } from './passwords/password-updater.js';
 import { Factors } from './mfa/factors.js';
 import { MfaCodes } from './mfa/mfa-codes.js';
@@ -57,11 +57,11 @@ import { ReauthenticationController } from './step-up/reauthentication.controlle
 import { ReauthenticationService } from './step-up/reauthentication.service.js';
 import { RecentAuthentication } from './step-up/recent-authentication.js';
 import { RecentAuthenticationGuard } from './step-up/recent-authentication.guard.js';
-import { RefreshService } from './refresh.service.js';
+import { RefreshService } from './tokens/refresh.service.js';
 import { RegisterService } from './register.service.js';
 import { RepeatedSignIns } from './repeated-sign-ins.js';
 import { SignInService } from './sign-in.service.js';
-import { VerifyController } from './verify.controller.js';
+import { VerifyController } from './tokens/verify.controller.js';
 import { WriteLimitGuard } from '../rate-limit/write-limit.guard.js';
 
 @Module({

@@ -7,7 +7,7 @@ import { deleteExpiredMails } from '../mail/mail-queue.js';
 import { deleteExpiredValues } from '../redis/ephemeral.store.js';
 import { deleteExpiredSessions } from '../sessions/expired-sessions.js';
 import { deleteExpiredTokens } from '../users/links/one-time-tokens.js';
-import { deleteFormerEmails } from '../users/former-emails.js';
+import { deleteFormerEmails } from '../users/emails/former-emails.js';
 import { deleteRetiredKeys } from './keys/key-rotation.js';
 import { PeriodicTask } from '../common/concurrency/periodic-task.js';
 import { tryEach } from '../common/concurrency/try-each.js';

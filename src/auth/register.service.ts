@@ -16,7 +16,7 @@ import { PreferencesService } from '../preferences/preferences.service.js';
 import { localeOf } from '../mail/locales/locales.js';
 import { MailQueue } from '../mail/mail-queue.js';
 import { alreadyRegisteredMail } from '../mail/messages.js';
-import { isReserved } from '../users/former-emails.js';
+import { isReserved } from '../users/emails/former-emails.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import type { RegisterBody, TokenBody } from './auth.dto.js';

@@ -8,7 +8,7 @@ import { IssuedSession, SessionsService } from '../sessions/sessions.service.js'
 import { SecurityNotices } from '../users/links/security-notices.js';
 import { ProfileService } from '../users/profile.service.js';
 import type { User } from '../users/user.entity.js';
-import { AccessTokens } from './access-tokens.js';
+import { AccessTokens } from './tokens/access-tokens.js';
 import type { TokenBody } from './auth.dto.js';
 import { MfaResets } from './mfa/mfa-resets.js';
 

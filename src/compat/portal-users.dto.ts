@@ -11,7 +11,7 @@ import {
   ShownText,
 } from '../common/dto/text-fields.js';
 import { UuidListField } from '../common/dto/uuid-param.js';
-import { AccountEmailField } from '../users/email.js';
+import { AccountEmailField } from '../users/emails/email.js';
 import type { User } from '../users/user.entity.js';
 
 const STATUSES = ['active', 'inactive'] as const;

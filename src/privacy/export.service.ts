@@ -11,7 +11,7 @@ import { PreferencesService } from '../preferences/preferences.service.js';
 import { SessionsService } from '../sessions/sessions.service.js';
 import { ProfileDetailsService } from '../users/details/profile-details.service.js';
 import { IdentitiesService } from '../users/identities/identities.service.js';
-import { listFormerEmails } from '../users/former-emails.js';
+import { listFormerEmails } from '../users/emails/former-emails.js';
 import { ProfileService } from '../users/profile.service.js';
 import type { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';

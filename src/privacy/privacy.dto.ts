@@ -6,7 +6,7 @@ import { CodePointLength, OptionalField } from '../common/dto/text-fields.js';
 import { PreferencesBody } from '../preferences/preferences.dto.js';
 import type { Session } from '../sessions/session.entity.js';
 import { SessionBody, toSession } from '../sessions/sessions.dto.js';
-import type { FormerEmail } from '../users/former-email.entity.js';
+import type { FormerEmail } from '../users/emails/former-email.entity.js';
 import { IdentityBody, toIdentityResponse } from '../users/identities/identities.dto.js';
 import type { Identity } from '../users/identities/identity.entity.js';
 import { ProfileDetailsBody } from '../users/details/profile-details.dto.js';

@@ -24,7 +24,7 @@ import { UploadsController } from './avatars/uploads.controller.js';
 import { OneTimeTokens } from './links/one-time-tokens.js';
 import { SecurityNotices } from './links/security-notices.js';
 import { User } from './user.entity.js';
-import { UserEmails } from './user-emails.js';
+import { UserEmails } from './emails/user-emails.js';
 import { UserPasswords } from './user-passwords.js';
 import { UsersService } from './users.service.js';
 

@@ -6,7 +6,7 @@ import { AppError, invalidAccessToken } from '../common/errors.js';
 import type { Principal } from '../common/http/request-context.js';
 import { Statement, PreparedStatements } from '../database/prepared-statements.js';
 import { OutboxService } from '../events/outbox.service.js';
-import { refuseTaken, requireUnreserved } from './former-emails.js';
+import { refuseTaken, requireUnreserved } from './emails/former-emails.js';
 import { LegacyId } from './legacy-id.entity.js';
 import { securityEventsOf } from './security-events-of.js';
 import { ProfileCache } from './profile-cache.js';

@@ -32,7 +32,7 @@ export const weaknesses: Weakness[] = [
   },
   {
     name: 'access tokens taken without the MAC in jti',
-    files: ['auth/access-tokens.ts'],
+    files: ['auth/tokens/access-tokens.ts'],
     replace: "header.alg === 'ES256' || this.isBound(claims) ? claims : this.acceptUnbound(claims)",
     by: 'claims',
   },

@@ -7,7 +7,7 @@ import { Context } from '../../common/http/request-context.js';
 import type { Principal, RequestContext } from '../../common/http/request-context.js';
 import { AddressChangeService } from './address-change.service.js';
 import { EmailVerificationService } from './email-verification.service.js';
-import { JwtGuard } from '../jwt.guard.js';
+import { JwtGuard } from '../tokens/jwt.guard.js';
 import { ACCEPTED, AcceptedBody, ChangeEmailBody, EmailBody } from './links.dto.js';
 import { VerifyEmailBody } from '../passwords/password.dto.js';
 

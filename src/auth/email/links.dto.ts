@@ -2,7 +2,7 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 import { CodePointLength, OptionalField } from '../../common/dto/text-fields.js';
-import { AccountEmailField, EmailField } from '../../users/email.js';
+import { AccountEmailField, EmailField } from '../../users/emails/email.js';
 
 /** Any string: a malformed token is answered like an unknown one. */
 function TokenField() {

@@ -11,7 +11,7 @@ import { runInTransaction } from '../../database/transaction.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { userUpdated } from '../../events/user-events.js';
 import { factorChangedMail, mfaResetMail } from '../../mail/messages.js';
-import { listFormerEmails } from '../../users/former-emails.js';
+import { listFormerEmails } from '../../users/emails/former-emails.js';
 import { IdentitiesService } from '../../users/identities/identities.service.js';
 import { SecurityNotices } from '../../users/links/security-notices.js';
 import type { User } from '../../users/user.entity.js';

@@ -15,7 +15,7 @@ import { OneTimeTokens } from '../../users/links/one-time-tokens.js';
 import { newPasswordCounts } from '../../users/password-proof.js';
 import { changedFields } from '../../users/profile.dto.js';
 import type { User } from '../../users/user.entity.js';
-import { UserEmails } from '../../users/user-emails.js';
+import { UserEmails } from '../../users/emails/user-emails.js';
 import { UsersService } from '../../users/users.service.js';
 import { MfaResets } from '../mfa/mfa-resets.js';
 import { Factors } from '../mfa/factors.js';

@@ -9,7 +9,7 @@ import { PASSWORD_ONLY, SessionsService } from '../../sessions/sessions.service.
 import type { User } from '../../users/user.entity.js';
 import { UsersService } from '../../users/users.service.js';
 import { MfaResets } from '../mfa/mfa-resets.js';
-import { AccessTokens } from '../access-tokens.js';
+import { AccessTokens } from '../tokens/access-tokens.js';
 import { methodOf, MfaCodes } from '../mfa/mfa-codes.js';
 import { passkeyAuthentication, WebAuthn } from '../passkeys/webauthn.js';
 import { LoginThrottle } from '../passwords/login-throttle.js';

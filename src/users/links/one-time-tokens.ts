@@ -7,7 +7,7 @@ import { randomToken, tokenHash } from '../../crypto/tokens.js';
 import { deleteExpiredRows } from '../../database/expired-rows.js';
 import type { User } from '../user.entity.js';
 import { UsersService } from '../users.service.js';
-import { UNDO_HOURS } from '../former-emails.js';
+import { UNDO_HOURS } from '../emails/former-emails.js';
 import { OneTimeToken, TokenPurpose } from './one-time-token.entity.js';
 
 /** Hours for which a mailed link is valid. */

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AuditService } from '../audit/audit.service.js';
-import { runInTransaction } from '../database/transaction.js';
-import type { Principal, RequestContext } from '../common/http/request-context.js';
-import { UsersService } from '../users/users.service.js';
-import { SessionsService } from '../sessions/sessions.service.js';
+import { AuditService } from '../../audit/audit.service.js';
+import { runInTransaction } from '../../database/transaction.js';
+import type { Principal, RequestContext } from '../../common/http/request-context.js';
+import { UsersService } from '../../users/users.service.js';
+import { SessionsService } from '../../sessions/sessions.service.js';
 
 @Injectable()
 export class LogoutService {

@@ -1,13 +1,13 @@
 import { CanActivate, ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { IS_PUBLIC } from '../common/http/decorators.js';
-import { AppError, invalidAccessToken } from '../common/errors.js';
-import type { Principal } from '../common/http/request-context.js';
-import { SERVICE_ACCESS, ServiceAccess } from '../common/http/service-scope.js';
-import { ServiceAuthentication } from '../services/service-authentication.js';
-import { SERVICE_TOKEN_PREFIX } from '../services/service-credentials.service.js';
-import { SessionValidator } from '../sessions/session-validator.js';
+import { IS_PUBLIC } from '../../common/http/decorators.js';
+import { AppError, invalidAccessToken } from '../../common/errors.js';
+import type { Principal } from '../../common/http/request-context.js';
+import { SERVICE_ACCESS, ServiceAccess } from '../../common/http/service-scope.js';
+import { ServiceAuthentication } from '../../services/service-authentication.js';
+import { SERVICE_TOKEN_PREFIX } from '../../services/service-credentials.service.js';
+import { SessionValidator } from '../../sessions/session-validator.js';
 import { AccessTokens } from './access-tokens.js';
 
 /** The token of an `Authorization: Bearer` header (RFC 6750). */

@@ -1,9 +1,9 @@
 import { type EntityManager, MoreThan, Raw } from 'typeorm';
-import { isUniqueViolation } from '../common/database-errors.js';
-import { AppError } from '../common/errors.js';
-import { deleteExpiredRows } from '../database/expired-rows.js';
+import { isUniqueViolation } from '../../common/database-errors.js';
+import { AppError } from '../../common/errors.js';
+import { deleteExpiredRows } from '../../database/expired-rows.js';
 import { FormerEmail } from './former-email.entity.js';
-import type { User } from './user.entity.js';
+import type { User } from '../user.entity.js';
 
 /** For which a security event can be undone by its link, and an address stays reserved after its change. */
 export const UNDO_HOURS = 72;

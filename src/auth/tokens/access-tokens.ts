@@ -2,11 +2,11 @@ import { createSecretKey, KeyObject, randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { type JwtModuleOptions, JwtService } from '@nestjs/jwt';
 import { isUUID } from 'class-validator';
-import { invalidAccessToken } from '../common/errors.js';
-import type { Authentication } from '../common/http/request-context.js';
-import { Settings } from '../config/settings.js';
-import { KeyRing } from '../crypto/key-ring.js';
-import { SigningKeys } from './keys/signing-keys.js';
+import { invalidAccessToken } from '../../common/errors.js';
+import type { Authentication } from '../../common/http/request-context.js';
+import { Settings } from '../../config/settings.js';
+import { KeyRing } from '../../crypto/key-ring.js';
+import { SigningKeys } from '../keys/signing-keys.js';
 
 /** Claims of an access token (RFC 7519). No `aud`: the platform's gateway refuses tokens that carry one. */
 export interface AccessClaims {

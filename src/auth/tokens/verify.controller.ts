@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Answers, ApiErrors, CurrentUser, Public } from '../common/http/decorators.js';
-import type { Principal } from '../common/http/request-context.js';
+import { Answers, ApiErrors, CurrentUser, Public } from '../../common/http/decorators.js';
+import type { Principal } from '../../common/http/request-context.js';
 import { JwtGuard } from './jwt.guard.js';
 import { toVerified, VerifiedBody, VerifyBody } from './verify.dto.js';
 

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
-import type { Principal } from '../common/http/request-context.js';
+import type { Principal } from '../../common/http/request-context.js';
 
 export class VerifyBody {
   @ApiProperty({ description: 'An access token' })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
-import type { Settings } from '../config/settings.js';
-import { KeyRing } from '../crypto/key-ring.js';
-import type { SigningKeys } from './keys/signing-keys.js';
+import type { Settings } from '../../config/settings.js';
+import { KeyRing } from '../../crypto/key-ring.js';
+import type { SigningKeys } from '../keys/signing-keys.js';
 import { AccessTokens, accessTokenOptions } from './access-tokens.js';
 
 const keyOf = (kid: string) => ({ kid, key: Buffer.alloc(32, kid) });

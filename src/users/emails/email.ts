@@ -1,9 +1,9 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { canonicalEmail, isEmailAddress, isKnownSpelling, legacyEmail } from '../common/dto/email-address.js';
-import { invalidField } from '../common/errors.js';
-import { CodePointLength, Satisfies } from '../common/dto/text-fields.js';
+import { canonicalEmail, isEmailAddress, isKnownSpelling, legacyEmail } from '../../common/dto/email-address.js';
+import { invalidField } from '../../common/errors.js';
+import { CodePointLength, Satisfies } from '../../common/dto/text-fields.js';
 
 function AddressField(normalize: (value: string) => string, check: (value: unknown) => boolean) {
   return applyDecorators(

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { AppError } from '../common/errors.js';
-import { authResults } from '../common/logging/metrics.js';
-import type { RequestContext } from '../common/http/request-context.js';
-import { RefreshTokenRotation } from '../sessions/refresh-token-rotation.js';
-import type { TokenBody } from './auth.dto.js';
-import { SignInService } from './sign-in.service.js';
+import { AppError } from '../../common/errors.js';
+import { authResults } from '../../common/logging/metrics.js';
+import type { RequestContext } from '../../common/http/request-context.js';
+import { RefreshTokenRotation } from '../../sessions/refresh-token-rotation.js';
+import type { TokenBody } from '../auth.dto.js';
+import { SignInService } from '../sign-in.service.js';
 
 @Injectable()
 export class RefreshService {

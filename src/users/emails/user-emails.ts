@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { refuseTaken, releaseEmail, releaseLaterEmails, requireUnreserved, reserveEmail } from './former-emails.js';
-import type { User } from './user.entity.js';
-import { UsersService } from './users.service.js';
+import type { User } from '../user.entity.js';
+import { UsersService } from '../users.service.js';
 
 /** Changes the address of a user whose row the transaction holds. */
 @Injectable()

@@ -51,6 +51,24 @@ describe('POST /profile/avatar', () => {
     expect((await service.get('/profile', member.access)).body.avatarUrl).toBe(body.url);
   });
 
+  it.each<[string, object, number, number, 'red' | 'blue']>([
+    ['all of it', {}, 200, 100, 'red'],
+    ['all of it, wherever it is moved to', { x: -0.25, y: 1, scale: 1, rotation: 0 }, 200, 100, 'red'],
+    ['the centre', { scale: 2 }, 100, 50, 'red'],
+    ['the left', { x: -1, scale: 2.5 }, 80, 40, 'red'],
+    ['the right', { x: 1, y: 1, scale: 2.5 }, 80, 40, 'blue'],
+    ['the bottom of the turned picture', { y: 1, scale: 2, rotation: 90 }, 50, 100, 'blue'],
+  ])('cuts as the editor of the app says, whose width and height are 1: %s', async (_, crop, width, height, colour) => {
+    const { status, body } = await upload({
+      image: dataUrl(await halves()),
+      crop: { x: 0, y: 0, width: 1, height: 1, ...crop },
+    });
+    expect(status).toBe(201);
+    const result = await stored(body.url);
+    expect([result.width, result.height]).toEqual([width, height]);
+    expect(result.middle[colour === 'red' ? 0 : 2]).toBeGreaterThan(200);
+  });
+
   it('turns the picture upright, then by the rotation, before it cuts', async () => {
     // Stored lying, to be shown turned by 90 degrees: 100 wide and 200 high, blue below. Turned once more: blue on the left.
     const lying = await sharp(await halves())
@@ -102,6 +120,20 @@ describe('POST /profile/avatar', () => {
       400,
       'validation_failed',
       'crop.width',
+    ],
+    [
+      'a crop in pixels that is not whole',
+      { image: 'data:image/png;base64,AAAA', crop: { x: 0.5, y: 0, width: 60, height: 40 } },
+      400,
+      'validation_failed',
+      'crop.x',
+    ],
+    [
+      'a crop in pixels that begins outside',
+      { image: 'data:image/png;base64,AAAA', crop: { x: 0, y: -1, width: 60, height: 40 } },
+      400,
+      'validation_failed',
+      'crop.y',
     ],
     ['no JSON', '{"image":"data:image/png;base64,AAAA"', 400, 'invalid_json', null],
     ['bytes that are no picture', { image: 'data:image/png;base64,AAAA' }, 415, 'unsupported_media_type', 'file'],

@@ -4,10 +4,12 @@ import { ApiBearerAuth, ApiBody, ApiOperation, ApiProperty, ApiPropertyOptional,
 import { Type } from 'class-transformer';
 import { IsInt, IsNumber, IsOptional, IsString, Max, Min, ValidateNested } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
+import { invalidField } from '../common/errors.js';
 import { Answers, ApiErrors, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
 import type { Principal, RequestContext } from '../common/http/request-context.js';
 import { RequestValidationPipe } from '../common/http/request-validation.pipe.js';
+import type { Crop } from '../users/avatars/avatar-images.js';
 import { AvatarService } from '../users/avatars/avatar.service.js';
 import { Collect, MultipartUploadReader, Upload } from '../users/avatars/multipart-upload-reader.js';
 import { readDataUrl, requirePicture } from './data-url-upload.js';
@@ -15,21 +17,25 @@ import { readDataUrl, requirePicture } from './data-url-upload.js';
 /** Of a body whose picture has 8 MiB: base64 writes three bytes as four characters. */
 const MAX_BODY_BYTES = Math.ceil((8 * 1024 * 1024) / 3) * 4 + 4096;
 const MAX_SIDE_PX = 100_000;
+const RELATIVE = 'where width and height are 1, the place from -1 over 0, the centre, to 1';
 
 class CropBody {
-  @ApiProperty({ type: 'integer', example: 0, description: 'Pixels from the left' })
-  @IsInt()
-  @Min(0)
+  @ApiProperty({ example: 0, description: `Pixels from the left; ${RELATIVE}` })
+  @IsNumber()
+  @Min(-1)
   @Max(MAX_SIDE_PX)
   x: number;
-  @ApiProperty({ type: 'integer', example: 0, description: 'Pixels from the top' })
-  @IsInt()
-  @Min(0)
+  @ApiProperty({ example: 0, description: `Pixels from the top; ${RELATIVE}` })
+  @IsNumber()
+  @Min(-1)
   @Max(MAX_SIDE_PX)
   y: number;
   @ApiProperty({ type: 'integer', example: 400 }) @IsInt() @Min(1) @Max(MAX_SIDE_PX) width: number;
   @ApiProperty({ type: 'integer', example: 400 }) @IsInt() @Min(1) @Max(MAX_SIDE_PX) height: number;
-  @ApiPropertyOptional({ format: 'double', description: 'Of the editor; the other values are pixels already' })
+  @ApiPropertyOptional({
+    format: 'double',
+    description: 'Where width and height are 1, how many times the picture is enlarged; else without effect',
+  })
   @IsOptional()
   @IsNumber()
   scale?: number;
@@ -55,11 +61,21 @@ class MobileAvatar {
 
 const pipe = new RequestValidationPipe();
 
+/** The app's own editor knows no pixels: its width and height are always 1, and stand for the whole picture. */
+function readCrop({ x, y, width, height, scale = 1, rotation = 0 }: CropBody): Crop {
+  if (width === 1 && height === 1) return { x: Math.min(x, 1), y: Math.min(y, 1), scale: Math.max(scale, 1), rotation };
+  for (const [name, value] of Object.entries({ x, y })) {
+    if (!Number.isInteger(value)) throw invalidField(`crop.${name}`, 'invalid_type', `${name} must be whole pixels`);
+    if (value < 0) throw invalidField(`crop.${name}`, 'too_small', `${name} must not be less than 0`);
+  }
+  return { x, y, width, height, rotation };
+}
+
 async function readUpload(request: FastifyRequest, collect: Collect): Promise<Upload> {
   const { bytes, subtype, body } = await readDataUrl(request, collect);
   const { crop } = pipe.transform(body, { type: 'body', metatype: MobileAvatarBody }) as MobileAvatarBody;
   requirePicture({ bytes, subtype });
-  return { bytes, extension: subtype, crop: crop && { ...crop, rotation: crop.rotation ?? 0 } };
+  return { bytes, extension: subtype, crop: crop && readCrop(crop) };
 }
 
 @ApiTags('platform apps')

@@ -21,13 +21,23 @@ const FORMATS: Record<string, string> = { jpg: 'jpeg', jpeg: 'jpeg', png: 'png',
 const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
 
 /** A part of a picture, in pixels after it was turned upright and then by `rotation` degrees, clockwise. */
-export interface Crop {
+interface PixelCrop {
   x: number;
   y: number;
   width: number;
   height: number;
   rotation: number;
 }
+
+/** A part of the turned picture: 1 / `scale` as wide and high; `x` and `y` from -1 (left, top) over 0 (centre) to 1. */
+interface RelativeCrop {
+  x: number;
+  y: number;
+  scale: number;
+  rotation: number;
+}
+
+export type Crop = PixelCrop | RelativeCrop;
 
 type Library = typeof sharp;
 
@@ -65,26 +75,31 @@ export class AvatarImages {
     const library = await imageLibrary();
     const file = stripAncillaryChunks(bytes);
     if (!file) throw invalidImage(new Error('too many chunks'));
-    const pixels = await readSize(library, file, extension);
-    const semaphore = pixels >= MIN_LARGE_PIXELS ? this.large : this.small;
-    return semaphore.runExclusive(() => reencode(library, file, crop));
+    const size = await readSize(library, file, extension);
+    const semaphore = size.width * size.height >= MIN_LARGE_PIXELS ? this.large : this.small;
+    return semaphore.runExclusive(() => reencode(library, file, crop && toPixels(crop, size)));
   }
 }
 
-/** Width × height, from the header alone; also checks that the content matches the extension. */
-async function readSize(library: Library, file: Buffer, extension: string): Promise<number> {
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** Of the upright picture, from the header alone; also checks that the content matches the extension. */
+async function readSize(library: Library, file: Buffer, extension: string): Promise<Size> {
   const found = await library(file, { limitInputPixels: MAX_PIXELS })
     .metadata()
     .catch((error: Error) => {
       if (/unsupported image format/.test(error.message)) return null;
       throw invalidImage(error);
     });
-  if (found && found.format === FORMATS[extension]) return found.width * found.height;
+  if (found && found.format === FORMATS[extension]) return found.autoOrient;
   const message = `file is not the ${extension} image that its name says`;
   throw new AppError('unsupported_media_type', { details: [{ field: 'file', rule: 'invalid_format', message }] });
 }
 
-async function reencode(library: Library, file: Buffer, crop?: Crop): Promise<Buffer> {
+async function reencode(library: Library, file: Buffer, crop?: PixelCrop): Promise<Buffer> {
   const convert = (input: Buffer, failOn: 'error' | 'warning') =>
     cut(library(input, { failOn, limitInputPixels: MAX_PIXELS, pages: 1, autoOrient: true }), crop)
       .resize(MAX_SIDE_PX, MAX_SIDE_PX, { fit: 'inside', withoutEnlargement: true })
@@ -103,7 +118,25 @@ async function reencode(library: Library, file: Buffer, crop?: Crop): Promise<Bu
   }
 }
 
-function cut(picture: Sharp, crop?: Crop): Sharp {
+function toPixels(crop: Crop, { width, height }: Size): PixelCrop {
+  if (!('scale' in crop)) return crop;
+  const angle = (crop.rotation / 180) * Math.PI;
+  // Without the millionth, a quarter turn could lose a row to rounding.
+  const turned = (along: number, across: number) =>
+    Math.floor(Math.abs(along * Math.cos(angle)) + Math.abs(across * Math.sin(angle)) + 1e-6);
+  const [fullWidth, fullHeight] = [turned(width, height), turned(height, width)];
+  const part = (full: number) => Math.max(1, Math.round(full / crop.scale));
+  const start = (full: number, place: number) => Math.round(((full - part(full)) * (place + 1)) / 2);
+  return {
+    x: start(fullWidth, crop.x),
+    y: start(fullHeight, crop.y),
+    width: part(fullWidth),
+    height: part(fullHeight),
+    rotation: crop.rotation,
+  };
+}
+
+function cut(picture: Sharp, crop?: PixelCrop): Sharp {
   if (!crop) return picture;
   const { x: left, y: top, width, height, rotation } = crop;
   return (rotation === 0 ? picture : picture.rotate(rotation)).extract({ left, top, width, height });

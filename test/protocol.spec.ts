@@ -125,3 +125,19 @@ it('closes the connection after a response during shutdown', async () => {
   );
   await draining.stop();
 });
+
+describe('a path without a parameter', () => {
+  it('is 405 with its own methods on every path without a parameter, though `/users/{id}` would match it', async () => {
+    const { paths } = (await service.get('/docs-json')).body as { paths: Record<string, object> };
+    const fixed = Object.keys(paths).filter((path) => /^\/users\/[^{}]+$/.test(path));
+    expect(fixed.length).toBeGreaterThan(8);
+    for (const path of fixed) {
+      const own = Object.keys(paths[path]!).map((verb) => verb.toUpperCase());
+      const allow = [...own, ...(own.includes('GET') ? ['HEAD'] : [])].sort().join(', ');
+      for (const method of (['GET', 'POST', 'PUT', 'DELETE'] as const).filter((verb) => !own.includes(verb))) {
+        const answer = await service.request(method, path);
+        expect([method, path, answer.status, answer.headers.allow]).toEqual([method, path, 405, allow]);
+      }
+    }
+  });
+});

@@ -1,11 +1,13 @@
-import { Controller, Get, Query } from '@nestjs/common';
+import { applyDecorators, Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 import { AdminReads } from '../admin/admin-reads.js';
 import { AdminRoute } from '../admin/admin.guard.js';
 import { AuditReader, AuditRow } from '../audit/audit-reader.js';
-import { IdParam, IntParam, OptionalParam } from '../common/dto/query-params.js';
+import { DateTimeParam } from '../common/dto/date-time.js';
+import { IntParam, OptionalParam } from '../common/dto/query-params.js';
 import { CodePointLength } from '../common/dto/text-fields.js';
+import { isUuid } from '../common/dto/uuid-param.js';
 import { Answers } from '../common/http/decorators.js';
 import { PortalFilterQuery, toUserFilter } from './portal-users.dto.js';
 
@@ -18,13 +20,22 @@ class PortalPageQuery extends PortalFilterQuery {
   @IntParam(1, 100, 50) pageSize = 50;
 }
 
+const ShortText = (description: string, example?: string) =>
+  applyDecorators(
+    ApiPropertyOptional({ maxLength: 100, description, example }),
+    OptionalParam(),
+    IsString(),
+    CodePointLength(0, 100),
+  );
+
 class PortalAuditQuery extends PortalPageQuery {
-  @IdParam('Who acted') actor?: string;
-  @ApiPropertyOptional({ maxLength: 60, example: 'user.deactivated' })
-  @OptionalParam()
-  @IsString()
-  @CodePointLength(0, 60)
-  action?: string;
+  @ShortText('Id of who acted; anything else finds nothing') actor?: string;
+  @ShortText('Exactly this action', 'user.deactivated') action?: string;
+  @DateTimeParam('Entries from this day on') dateFrom?: Date;
+  @DateTimeParam('Entries until this day, included') dateTo?: Date;
+  @ShortText('Without effect: always the newest first', '-timestamp') sort?: string;
+  @ShortText('Without effect: the audit log has none') resourceType?: string;
+  @ShortText('Without effect: the audit log has none') severity?: string;
 }
 
 class PortalLog {
@@ -47,7 +58,7 @@ class GdprRequest {
   @ApiProperty({ enum: ['erasure'] }) type: 'erasure';
   @ApiProperty({ format: 'uuid' }) userId: string;
   @ApiProperty({ enum: ['completed'], description: 'Erasures are carried out at once' }) status: 'completed';
-  @ApiProperty({ format: 'date-time' }) createdAt: string;
+  @ApiProperty({ format: 'date-time', description: 'Of the erasure' }) submittedAt: string;
 }
 
 class GdprRequestList {
@@ -69,7 +80,10 @@ export class PortalSecurityController {
   @ApiOperation({ summary: 'The audit log for the portal, newest entry first' })
   @Answers(200, PortalLogList)
   async listPortalAuditLogs(@Query() query: PortalAuditQuery): Promise<PortalLogList> {
-    const { rows, total } = await this.page(query, query.action);
+    // The portal asks with each letter that is typed.
+    if (query.actor && !isUuid(query.actor)) return { logs: [], total: 0 };
+    const { dateFrom: startDate = query.startDate, dateTo: endDate = query.endDate } = query;
+    const { rows, total } = await this.page({ ...query, startDate, endDate }, query.action);
     return { logs: rows.map(toLog), total };
   }
 
@@ -108,5 +122,5 @@ const toGdprRequest = ({ id, at, target_id }: AuditRow): GdprRequest => ({
   type: 'erasure',
   userId: target_id!,
   status: 'completed',
-  createdAt: at.toISOString(),
+  submittedAt: at.toISOString(),
 });

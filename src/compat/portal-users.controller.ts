@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Post, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Head, Post, Put, Query } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AdminRoute } from '../admin/admin.guard.js';
 import { AppError } from '../common/errors.js';
@@ -40,6 +40,12 @@ export class PortalUsersController {
   getPortalStats(): Promise<PortalStats> {
     return this.users.getStats();
   }
+
+  /** Without this route the handler of GET would answer HEAD, and audit an export that was not made. */
+  @Head('export')
+  @AdminRoute('users:write')
+  @ApiExcludeEndpoint()
+  head(): void {}
 
   @Get('export')
   @AdminRoute('users:write', 'validation_failed')

@@ -32,6 +32,7 @@ const ABOUT_NO_USER = [
   'service.rotated',
   'signing_key.rotated',
   'user.deleted',
+  'users.exported',
 ];
 
 const source = path.resolve(__dirname, '..');

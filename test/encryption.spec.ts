@@ -4,7 +4,7 @@ import { encryptedColumns } from '../src/encrypted-columns.js';
 import { Member, TestApp } from './support/app.js';
 import { addTotp, signInByTotp } from './support/factors.js';
 import { describeWith, workerRedisUrl } from './support/environment.js';
-import { runScript } from './support/scripts.js';
+import { runHosted } from './support/scripts.js';
 import { until } from './support/until.js';
 
 const key = (kid: string) => `${kid}:${Buffer.alloc(32, `spec key ${kid}`).toString('base64')}`;
@@ -133,7 +133,7 @@ describeWith('redis', 'npm run keys:reencrypt, beside a cache', () => {
     const { phone, date_of_birth } = await stored(first!);
     const values = [cipher().encrypt(first!.id, 'phone', PERSONAL.phone), phone, date_of_birth, first!.id];
     await before.sql('UPDATE users SET phone = $1 WHERE phone = $2 AND date_of_birth = $3 AND id = $4', values);
-    const { code, output } = await runScript('keys-reencrypt', [], { variables: variables(REDIS_URL) });
+    const { code, output } = await runHosted('keys-reencrypt', [], { variables: variables(REDIS_URL) });
     expect([code, output]).toEqual([
       expect.any(Number),
       expect.stringMatching(/3 values of \d+ rows moved to key new/),
@@ -152,7 +152,7 @@ describeWith('redis', 'npm run keys:reencrypt, beside a cache', () => {
   }, 60_000);
 
   it('fails if Redis does not invalidate the cached profiles', async () => {
-    const { code, output } = await runScript('keys-reencrypt', [], { variables: variables('redis://127.0.0.1:1') });
+    const { code, output } = await runHosted('keys-reencrypt', [], { variables: variables('redis://127.0.0.1:1') });
     expect([code, output]).toEqual([
       1,
       expect.stringMatching(/Redis did not invalidate the cached profiles; run this again/),

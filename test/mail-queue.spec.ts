@@ -3,7 +3,7 @@ import { accountDeletedMail, passwordResetMail } from '../src/mail/messages.js';
 import type { TestApp } from './support/app.js';
 import { MailServer } from './support/mail-server.js';
 import { lines, mailer, startMailDatabase, stopMailers, passwordChangedMail } from './support/mailer.js';
-import { runScript } from './support/scripts.js';
+import { runHosted } from './support/scripts.js';
 import { until } from './support/until.js';
 
 const LINK = 'https://app.example/reset-password?token=secret-of-the-link';
@@ -91,15 +91,15 @@ describe('npm run mail', () => {
     for (const link of [LINK, `${LINK}-2`]) await send(passwordResetMail(ada, link));
     const parked = () => service.sql('SELECT id FROM mail_queue WHERE failed_at IS NOT NULL ORDER BY created_at');
     const [first] = await until(async () => (await parked()).length === 2 && (await parked()));
-    const { stdout } = await runScript('mail', ['list', '--parked']);
+    const { stdout } = await runHosted('mail', ['list', '--parked']);
     expect(stdout.trim().split('\n')).toEqual(
       Array(2).fill(expect.stringMatching(/^[\da-f-]{36} {2}password_reset {2}user .* parked .* 550$/)),
     );
     expect(stdout).not.toContain('@');
-    const retried = await runScript('mail', ['retry', '--id', first!.id]);
+    const retried = await runHosted('mail', ['retry', '--id', first!.id]);
     expect(retried).toMatchObject({ code: 0, stdout: '1 mails to be sent now\n' });
     expect((await server.delivery(ada.email)).mail.text).toContain(LINK);
-    const dropped = await runScript('mail', ['drop', '--parked', '--yes']);
+    const dropped = await runHosted('mail', ['drop', '--parked', '--yes']);
     expect(dropped).toMatchObject({ code: 0, stdout: '1 mails dropped\n' });
     await until(async () => (await service.sql('SELECT FROM mail_queue')).length === 0);
     expect(server.deliveries).toHaveLength(1);

@@ -4,7 +4,7 @@ import { toPublicJwk } from '../src/crypto/jwk.js';
 import { hmacSha256 } from '../src/crypto/tokens.js';
 import { deleteRetiredKeys } from '../src/auth/keys/key-rotation.js';
 import { TestApp, testValues } from './support/app.js';
-import { runScript } from './support/scripts.js';
+import { runHosted } from './support/scripts.js';
 import { word } from './support/sessions.js';
 import { until } from './support/until.js';
 
@@ -137,7 +137,7 @@ describe('JWT_PRIVATE_KEYS', () => {
 });
 
 describe('npm run keys:rotate', () => {
-  const rotate = (...args: string[]) => runScript('keys-rotate', args);
+  const rotate = (...args: string[]) => runHosted('keys-rotate', args);
 
   it('changes the key of all instances while requests run, and refuses none', async () => {
     const third = await TestApp.start({ ...ES256, JWT_PRIVATE_KEYS: pemOf() });

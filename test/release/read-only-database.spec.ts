@@ -1,7 +1,7 @@
-import { type Answer, type Member, TestApp } from './support/app.js';
-import { workerDatabase } from './support/environment.js';
-import { makeReadOnly, makeWritable, runWritable } from './support/read-only.js';
-import { until } from './support/until.js';
+import { type Answer, type Member, TestApp } from '../support/app.js';
+import { workerDatabase } from '../support/environment.js';
+import { makeReadOnly, makeWritable, runWritable } from '../support/read-only.js';
+import { until } from '../support/until.js';
 
 const TOKEN = 'x'.repeat(43);
 const UNAVAILABLE = [503, 'database_unavailable'];

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import { CircuitBreaker } from '../src/redis/circuit-breaker.js';
-import { Member, TestApp } from './support/app.js';
-import { describeWith, workerDatabase, workerRedisUrl } from './support/environment.js';
-import { TcpProxy } from './support/tcp-proxy.js';
-import { quickest, until } from './support/until.js';
+import { CircuitBreaker } from '../../src/redis/circuit-breaker.js';
+import { Member, TestApp } from '../support/app.js';
+import { describeWith, workerDatabase, workerRedisUrl } from '../support/environment.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { quickest, until } from '../support/until.js';
 
 /** Milliseconds that the promised 50 may look like on a busy machine. */
 const NOTICEABLE_MS = 150;

@@ -5,9 +5,20 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Logger } from '../src/common/logging/logger.js';
 import { LOGGER } from '../src/common/logging/logger.module.js';
+import { firstFrame } from '../src/users/avatars/first-frame.js';
 import { stripAncillaryChunks } from '../src/users/avatars/png-chunks.js';
 import { Member, TestApp } from './support/app.js';
-import { BOUNDARY, chunkBomb, deepPng, form, FORM, picture, pngOfChunks } from './support/images.js';
+import {
+  BOUNDARY,
+  chunkBomb,
+  deepPng,
+  form,
+  FORM,
+  gifOfFrames,
+  picture,
+  pngOfChunks,
+  webpOfFrames,
+} from './support/images.js';
 import { until } from './support/until.js';
 
 const home = mkdtempSync(path.join(tmpdir(), 'meetinity-avatars-'));
@@ -15,7 +26,11 @@ let service: TestApp;
 let port: number;
 
 beforeAll(async () => {
-  service = await TestApp.start({ UPLOAD_FOLDER: path.join(home, 'pictures'), MAX_CONTENT_LENGTH: '16777216' });
+  service = await TestApp.start({
+    UPLOAD_FOLDER: path.join(home, 'pictures'),
+    MAX_CONTENT_LENGTH: '16777216',
+    ALLOWED_EXTENSIONS: 'jpg,png,gif,webp',
+  });
   await service.app.listen(0, '127.0.0.1');
   ({ port } = service.app.getHttpServer().address() as AddressInfo);
 });
@@ -99,6 +114,25 @@ describe('a picture that is slow to decode', () => {
     const stripped = stripAncillaryChunks(bomb)!;
     expect([bomb.includes(kind), stripped.includes(kind), stripped.length < 1000]).toEqual([true, false, true]);
     expect((await upload(await service.member(), bomb)).status).toBe(200);
+  });
+
+  it.each([
+    ['gif', () => gifOfFrames(90_000, 16)],
+    ['webp', () => webpOfFrames(90_000)],
+  ] as const)('because of its many frames (%s) is decoded without the later ones', async (format, make) => {
+    const bomb = await make();
+    const began = performance.now();
+    expect(firstFrame(bomb)!.length).toBeLessThan(200);
+    expect(performance.now() - began).toBeLessThan(200);
+    expect((await upload(await service.member(), bomb, `a.${format}`)).status).toBe(200);
+  });
+
+  it.each([
+    ['GIF', Buffer.concat([gifOfFrames(0).subarray(0, -1), Buffer.alloc(300_000, '!\xfe\0', 'latin1')]), 'gif'],
+    ['WebP', Buffer.concat([Buffer.from('RIFF1234WEBP'), Buffer.alloc(80_000, 'JUNK\0\0\0\0')]), 'webp'],
+  ])('because of very many blocks before its first frame is refused: %s', async (_, file, format) => {
+    expect(firstFrame(file)).toBeNull();
+    expect((await upload(await service.member(), file, `a.${format}`)).status).toBe(422);
   });
 
   it('because of very many chunks is refused', async () => {

@@ -123,3 +123,19 @@ export function gifOfFrames(count: number, side = 500): Buffer {
     Buffer.from(';'),
   ]);
 }
+
+/** A WebP animation that repeats one small frame. */
+export async function webpOfFrames(count: number): Promise<Buffer> {
+  const riff = (type: string, ...data: Buffer[]) => {
+    const head = Buffer.alloc(8);
+    head.write(type);
+    head.writeUInt32LE(Buffer.concat(data).length, 4);
+    return Buffer.concat([head, ...data]);
+  };
+  // A canvas and frames of 16 × 16 pixels, in which sizes are one less.
+  const screen = riff('VP8X', Buffer.from([2, 0, 0, 0, 15, 0, 0, 15, 0, 0]));
+  const place = Buffer.from([0, 0, 0, 0, 0, 0, 15, 0, 0, 15, 0, 0, 100, 0, 0, 0]);
+  const frame = riff('ANMF', place, (await picture('webp', 16)).subarray(12));
+  const frames = Array<Buffer>(count).fill(frame);
+  return riff('RIFF', Buffer.from('WEBP'), screen, riff('ANIM', Buffer.alloc(6)), ...frames);
+}

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { default as sharp, Sharp } from 'sharp';
 import { AppError, invalidField } from '../../common/errors.js';
 import { Semaphore } from '../../common/concurrency/semaphore.js';
+import { firstFrame } from './first-frame.js';
 import { stripAncillaryChunks } from './png-chunks.js';
 
 /** Bounds the memory of one decoded picture, at up to eight bytes per pixel. */
@@ -73,7 +74,8 @@ export class AvatarImages {
    */
   async normalize(bytes: Buffer, extension: string, crop?: Crop): Promise<Buffer> {
     const library = await imageLibrary();
-    const file = stripAncillaryChunks(bytes);
+    const stripped = stripAncillaryChunks(bytes);
+    const file = stripped && firstFrame(stripped);
     if (!file) throw invalidImage(new Error('too many chunks'));
     const size = await readSize(library, file, extension);
     const semaphore = size.width * size.height >= MIN_LARGE_PIXELS ? this.large : this.small;

@@ -105,6 +105,11 @@ describe('the mobile app', () => {
     ['skills', { skills: ['a', 'A'] }],
     ['preferences.discoveryRadiusKm', { preferences: { discoveryRadiusKm: 0 } }],
     ['preferences', { preferences: 'all' }],
+    ['preferences', { preferences: [] }],
+    ['preferences', { preferences: [{ interests: ['New'] }] }],
+    ['links', { links: ['javascript:alert(1)'] }],
+    ['links', { links: [' Java\tscript:alert(1)'] }],
+    ['links', { links: ['data:text/html,x'] }],
   ])('is told which field is wrong: %s', async (field, body) => {
     const { status, body: answer } = await as(member, 'PUT', '/profile', body);
     expect([status, answer.error.type, answer.error.details[0].field]).toEqual([400, 'validation_failed', field]);

@@ -1,8 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsOptional, ValidateNested } from 'class-validator';
-import { IntField, TagListField } from '../common/dto/list-fields.js';
+import { ArrayMaxSize, IsArray, IsOptional } from 'class-validator';
+import { IntField, ObjectField, TagListField } from '../common/dto/list-fields.js';
 import { NormalizedText, NullableTextField, OptionalField, Satisfies, ShownText } from '../common/dto/text-fields.js';
 import { isPlainText } from '../common/dto/text.js';
 import { RADIUS } from '../preferences/preferences.dto.js';
@@ -31,6 +30,10 @@ function isEntry(value: unknown): boolean {
     pairs.every(([name, inner]) => name.length <= MAX_NAME_CHARS && isPlainText(name) && isScalar(inner, name))
   );
 }
+
+/** Browsers pass over blanks and controls in the scheme. */
+const isScript = (value: unknown) =>
+  typeof value === 'string' && /^(javascript|vbscript|data):/i.test(value.replace(/[\s\p{C}]/gu, ''));
 
 const fits = (value: unknown) => Buffer.byteLength(JSON.stringify(value) ?? '') <= MAX_ENTRIES_BYTES;
 
@@ -78,12 +81,12 @@ export class UpdateMobileProfileBody {
   @TagListField(['AI']) interests?: string[];
   @TagListField(['TypeScript']) skills?: string[];
   @EntryListField() experiences?: DetailEntry[];
-  @EntryListField() links?: DetailEntry[];
+  @EntryListField()
+  @Satisfies((link) => !isScript(link), 'invalid_format', 'must be a web address', true)
+  links?: DetailEntry[];
 
-  @ApiPropertyOptional({ type: MobilePreferencesBody })
   @OptionalField()
-  @Type(() => MobilePreferencesBody)
-  @ValidateNested()
+  @ObjectField(() => MobilePreferencesBody)
   preferences?: MobilePreferencesBody;
 }
 

@@ -1,7 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsInt, Max, Min } from 'class-validator';
+import { Transform, Type } from 'class-transformer';
+import { ArrayMaxSize, IsArray, IsInt, IsObject, Max, Min, ValidateNested } from 'class-validator';
 import { OptionalField, Satisfies, ShownText, toText } from './text-fields.js';
 import { foldCase } from './text.js';
 
@@ -14,6 +14,12 @@ export function IntField({ minimum, maximum }: { minimum: number; maximum: numbe
     Min(minimum),
     Max(maximum),
   );
+}
+
+/** An object of this class; `ValidateNested` alone takes a list of such objects too. */
+export function ObjectField(read: () => new () => object) {
+  // Swagger knows a function that returns a class by its name, `type`.
+  return applyDecorators(ApiPropertyOptional({ type: () => read() }), Type(read), IsObject(), ValidateNested());
 }
 
 // The library's own rule compares each with each, however many a request sends.

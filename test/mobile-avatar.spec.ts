@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { type Member, TestApp } from './support/app.js';
+import { type Answer, type Member, TestApp } from './support/app.js';
 import { picture } from './support/images.js';
 
 let service: TestApp;
@@ -84,6 +84,17 @@ describe('POST /profile/avatar', () => {
     expect(middle[2]).toBeGreaterThan(200);
   });
 
+  it('refuses to turn a long, thin picture, which then is mostly empty, before it decodes it', async () => {
+    const line = await sharp({ create: { width: 60_000, height: 250, channels: 3, background: '#25a' } })
+      .png()
+      .toBuffer();
+    const turn = (rotation: number) =>
+      upload({ image: dataUrl(line), crop: { x: 0, y: 0, width: 250, height: 250, rotation } });
+    const { status, body } = await turn(45);
+    expect([status, body.error.details[0]]).toMatchObject([400, { field: 'crop.rotation', rule: 'too_large' }]);
+    expect((await turn(-90)).status).toBe(201);
+  });
+
   it('takes the fields in any order, with other blanks, a whole picture without a crop', async () => {
     const text = `{ "size" : 3, "fileName": "\\"image\\": \\"data:image/png;base64,AAAA", \n "image" : "${dataUrl(await picture('png'))}" , "crop":null}`;
     expect((await upload(text)).status).toBe(201);
@@ -135,6 +146,8 @@ describe('POST /profile/avatar', () => {
       'validation_failed',
       'crop.y',
     ],
+    ['a crop in a list', { image: 'data:image/png;base64,AAAA', crop: [{ x: 0 }] }, 400, 'validation_failed', 'crop'],
+    ['a crop in an empty list', { image: 'data:image/png;base64,AAAA', crop: [] }, 400, 'validation_failed', 'crop'],
     ['no JSON', '{"image":"data:image/png;base64,AAAA"', 400, 'invalid_json', null],
     ['bytes that are no picture', { image: 'data:image/png;base64,AAAA' }, 415, 'unsupported_media_type', 'file'],
     ['a type that is not taken', { image: 'data:image/svg;base64,AAAA' }, 415, 'unsupported_media_type', 'file'],
@@ -142,6 +155,19 @@ describe('POST /profile/avatar', () => {
     const answer = await upload(body);
     const [detail = { field: null }] = answer.body.error.details;
     expect([answer.status, answer.body.error.type, detail.field]).toEqual([status, type, field]);
+  });
+
+  it('is refused where its type is none of ALLOWED_EXTENSIONS, like a file; `jpeg` is `jpg` too', async () => {
+    const strict = await TestApp.start({ ALLOWED_EXTENSIONS: 'jpg,png' });
+    const { access: token } = await strict.member();
+    const answers: Answer[] = [];
+    for (const format of ['gif', 'jpeg', 'png'] as const) {
+      const body = { image: dataUrl(await picture(format), format) };
+      answers.push(await strict.request('POST', '/profile/avatar', { token, body }));
+    }
+    await strict.stop();
+    expect(answers.map(({ status }) => status)).toEqual([415, 201, 201]);
+    expect(answers[0]!.body.error.details[0].message).toBe('file must be one of jpg, png');
   });
 
   it('is refused with a crop beyond the picture, another content type, and without a token', async () => {

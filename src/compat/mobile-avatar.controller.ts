@@ -1,9 +1,9 @@
 import { Controller, Post, Req } from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiBody, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsInt, IsNumber, IsOptional, IsString, Max, Min, ValidateNested } from 'class-validator';
+import { IsInt, IsNumber, IsOptional, IsString, Max, Min } from 'class-validator';
 import type { FastifyRequest } from 'fastify';
+import { ObjectField } from '../common/dto/list-fields.js';
 import { invalidField } from '../common/errors.js';
 import { Answers, ApiErrors, CurrentUser } from '../common/http/decorators.js';
 import { Context } from '../common/http/request-context.js';
@@ -49,7 +49,7 @@ class CropBody {
 
 class MobileAvatarBody {
   @ApiProperty({ description: 'Data URL in base64', example: 'data:image/jpeg;base64,…' }) @IsString() image: string;
-  @ApiPropertyOptional({ type: CropBody }) @IsOptional() @Type(() => CropBody) @ValidateNested() crop?: CropBody;
+  @IsOptional() @ObjectField(() => CropBody) crop?: CropBody;
   @ApiPropertyOptional() @IsOptional() @IsString() fileName?: string;
   @ApiPropertyOptional() @IsOptional() @IsString() mimeType?: string;
   @ApiPropertyOptional({ type: 'integer', description: 'Bytes' }) @IsOptional() @IsNumber() size?: number;
@@ -105,7 +105,11 @@ export class MobileAvatarController {
       request,
       principal.userId,
       (collect) => readUpload(request, collect),
-      (upload) => this.avatars.replace(principal, upload, context),
+      (upload) => {
+        // The media type of a JPEG is always `jpeg`.
+        this.uploads.requireAllowed(upload.extension, ...(upload.extension === 'jpeg' ? ['jpg'] : []));
+        return this.avatars.replace(principal, upload, context);
+      },
     );
     return { url: url! };
   }

@@ -77,8 +77,11 @@ export class AvatarImages {
     const stripped = stripAncillaryChunks(bytes);
     const file = stripped && firstFrame(stripped);
     if (!file) throw invalidImage(new Error('too many chunks'));
-    const size = await readSize(library, file, extension);
-    const semaphore = size.width * size.height >= MIN_LARGE_PIXELS ? this.large : this.small;
+    const size = turned(await readSize(library, file, extension), crop?.rotation);
+    const pixels = size.width * size.height;
+    if (pixels > 2 * MAX_PIXELS)
+      throw invalidField('crop.rotation', 'too_large', 'crop.rotation must not turn a long, thin picture aslant');
+    const semaphore = pixels >= MIN_LARGE_PIXELS ? this.large : this.small;
     return semaphore.runExclusive(() => reencode(library, file, crop && toPixels(crop, size)));
   }
 }
@@ -86,6 +89,15 @@ export class AvatarImages {
 interface Size {
   width: number;
   height: number;
+}
+
+/** Of the rectangle around the picture once it is turned: at 45 degrees a square has twice its own pixels, a line any number. */
+function turned({ width, height }: Size, degrees = 0): Size {
+  const angle = (degrees / 180) * Math.PI;
+  // Without the millionth, a quarter turn could lose a row to rounding.
+  const side = (along: number, across: number) =>
+    Math.floor(Math.abs(along * Math.cos(angle)) + Math.abs(across * Math.sin(angle)) + 1e-6);
+  return { width: side(width, height), height: side(height, width) };
 }
 
 /** Of the upright picture, from the header alone; also checks that the content matches the extension. */
@@ -120,20 +132,16 @@ async function reencode(library: Library, file: Buffer, crop?: PixelCrop): Promi
   }
 }
 
+/** @param size of the turned picture */
 function toPixels(crop: Crop, { width, height }: Size): PixelCrop {
   if (!('scale' in crop)) return crop;
-  const angle = (crop.rotation / 180) * Math.PI;
-  // Without the millionth, a quarter turn could lose a row to rounding.
-  const turned = (along: number, across: number) =>
-    Math.floor(Math.abs(along * Math.cos(angle)) + Math.abs(across * Math.sin(angle)) + 1e-6);
-  const [fullWidth, fullHeight] = [turned(width, height), turned(height, width)];
   const part = (full: number) => Math.max(1, Math.round(full / crop.scale));
   const start = (full: number, place: number) => Math.round(((full - part(full)) * (place + 1)) / 2);
   return {
-    x: start(fullWidth, crop.x),
-    y: start(fullHeight, crop.y),
-    width: part(fullWidth),
-    height: part(fullHeight),
+    x: start(width, crop.x),
+    y: start(height, crop.y),
+    width: part(width),
+    height: part(height),
     rotation: crop.rotation,
   };
 }

@@ -92,7 +92,16 @@ export class MultipartUploadReader {
 
   private extensionOf(filename: string): string {
     const extension = path.extname(filename).slice(1).toLowerCase();
-    if (this.extensions.includes(extension)) return extension;
+    this.requireAllowed(extension);
+    return extension;
+  }
+
+  /**
+   * @param names of one type of file
+   * @throws AppError `unsupported_media_type` if none of them is in `ALLOWED_EXTENSIONS`
+   */
+  requireAllowed(...names: string[]): void {
+    if (names.some((name) => this.extensions.includes(name))) return;
     const message = `file must be one of ${this.extensions.join(', ')}`;
     throw new AppError('unsupported_media_type', { details: [{ field: 'file', rule: 'invalid_format', message }] });
   }

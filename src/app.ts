@@ -32,6 +32,8 @@ import { Settings } from './config/settings.js';
 const CHECK_INTERVAL_MS = 1000;
 /** Lets the body deadline, which answers 408, come before Node's timeout. */
 const BODY_DEADLINE_MARGIN_MS = 5000;
+/** Without a byte either way: otherwise a client that does not read its answers keeps the connection for ever. */
+const MAX_SILENCE_MS = 60_000;
 /** Node's own limit on the request line and headers. */
 const MAX_URL_CHARS = 16_384;
 
@@ -49,6 +51,7 @@ function createAdapter(requestTimeoutMs: number, refusalOf: (url: string) => App
     return503OnClosing: false,
     requestTimeout: MAX_UPLOAD_MS + BODY_DEADLINE_MARGIN_MS,
     keepAliveTimeout: 72_000,
+    connectionTimeout: MAX_SILENCE_MS,
     rewriteUrl: ({ url = '/' }) => withoutApiPrefix(url),
     // A malformed URL fails before Nest sees it.
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {

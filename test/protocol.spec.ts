@@ -114,6 +114,19 @@ describe('HEAD', () => {
   });
 });
 
+it('closes the connection of a client that does not read its answers', async () => {
+  const server = service.app.getHttpServer();
+  expect(server.timeout).toBeGreaterThan(30_000);
+  server.timeout = 300;
+  const socket = connect(port, '127.0.0.1').pause();
+  sockets.push(socket);
+  await once(socket, 'connect');
+  const peer = new Promise<Socket>((resolve) => server.once('request', (request: any) => resolve(request.socket)));
+  // More than the buffers of two sockets hold.
+  socket.write(`GET /nothing HTTP/1.1\r\n${HOST}\r\n`.repeat(30_000));
+  await once(await peer, 'close');
+});
+
 it('closes the connection after a response during shutdown', async () => {
   const draining = await TestApp.start();
   const { Lifecycle } = await import('../src/common/lifecycle.module.js');

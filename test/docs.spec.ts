@@ -17,6 +17,20 @@ it('the OpenAPI document passes the recommended rules of a public linter', async
   expect(String(stdout).split('\n').filter(Boolean)).toEqual([]);
 });
 
+it('is written to text once, not for each request without a token, and only as JSON', async () => {
+  const { text } = await service.get('/docs-json');
+  const write = jest.spyOn(JSON, 'stringify');
+  const again = await service.get('/docs-json');
+  const written = write.mock.calls.filter(([value]) => (value as { openapi?: string } | null)?.openapi !== undefined);
+  write.mockRestore();
+  expect([again.text === text, again.headers['content-type'], written.length]).toEqual([
+    true,
+    'application/json; charset=utf-8',
+    0,
+  ]);
+  expect((await service.get('/docs-yaml')).status).toBe(404);
+});
+
 it('describes every field of a form as text: generators make clients that do not compile of others', async () => {
   const { body: document } = await service.get('/docs-json');
   const forms = Object.values<any>(document.paths)

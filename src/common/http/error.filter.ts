@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { ArgumentsHost, Catch, ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { databaseError } from '../database-errors.js';
@@ -15,9 +16,13 @@ const BY_STATUS: Record<number, ErrorType> = {
   431: 'headers_too_large',
 };
 
+/** Node's error for a body whose client has left; its code is also that of a lost connection to PostgreSQL. */
+const isAborted = (thrown: unknown) => isNativeError(thrown) && thrown.message === 'aborted';
+
 /** Maps anything thrown to an AppError; unknown errors become `internal_error`. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
+  if (isAborted(thrown)) return new AppError('bad_request');
   const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: number })?.statusCode;
   const type = status === undefined ? undefined : BY_STATUS[status];
   if (type === 'bad_request' && /JSON/.test(String((thrown as Error).message))) return new AppError('invalid_json');
@@ -46,7 +51,7 @@ export class ErrorFilter implements ExceptionFilter {
     const fields = { request_id: request.id, route: request.routeOptions?.url };
     if (thrown instanceof AppError) return void (error.status >= 500 && this.logger.warn(fields, error.type));
     if (error.status >= 500 || error.type === 'busy') this.logger.error({ err: thrown, ...fields }, error.type);
-    else if (databaseError(thrown))
+    else if (!isAborted(thrown) && databaseError(thrown))
       this.logger.warn({ err: thrown, ...fields }, 'PostgreSQL refused a value that validation accepted');
   }
 }

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseEnv } from 'node:util';
 import { SECRETS } from '../../src/config/variables.js';
-import { freePort } from '../../src/dev/free-port.js';
+import { freePorts } from '../../scripts/services/tools.js';
 import { podOf, readDockerfile, renderedChart, resolveEnvironment } from '../support/chart.js';
 import { compiled, dropWorkerDatabase } from '../support/environment.js';
 import { form, FORM, picture } from '../support/images.js';
@@ -163,7 +163,8 @@ describe.each(['default', 'meetinity'])('the chart with its %s values', (name) =
 
     const env = resolveEnvironment(container, ofSecrets);
     // Ports that are free here, and addresses that are not of other machines.
-    const here: Record<string, string> = { APP_PORT: `${await freePort()}`, METRICS_PORT: `${await freePort()}` };
+    const [port, metricsPort] = await freePorts(0, 0);
+    const here: Record<string, string> = { APP_PORT: `${port}`, METRICS_PORT: `${metricsPort}` };
     if (env.KAFKA_BOOTSTRAP_SERVERS) here.KAFKA_BOOTSTRAP_SERVERS = NOWHERE;
     if (env.S3_BUCKET) Object.assign(here, s3?.variables ?? { S3_ENDPOINT: `http://${NOWHERE}` });
     const service = run(image.command, { ...env, ...here }, pod.securityContext);

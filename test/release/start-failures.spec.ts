@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import { freePorts } from '../../scripts/services/tools.js';
 import { freePort } from '../../src/dev/free-port.js';
 import { testValues } from '../support/app.js';
 import { dropWorkerDatabase, workerDatabase } from '../support/environment.js';
@@ -30,7 +31,7 @@ it('ends at once if the password is wrong, with a line of the log that names ser
 });
 
 it('waits for a database that refuses connections at first', async () => {
-  const [port, serverPort] = [await freePort(), await freePort()];
+  const [port, serverPort] = (await freePorts(0, 0)) as [number, number];
   const url = Object.assign(new URL(await workerDatabase()), { port: String(serverPort) });
   const values = testValues({ DATABASE_URL: url.href, APP_PORT: String(port) });
   const service = startService(values, ['ignore', 'pipe', 'inherit']);

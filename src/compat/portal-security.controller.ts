@@ -1,15 +1,13 @@
-import { applyDecorators, Controller, Get, Query } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { IsString } from 'class-validator';
 import { AdminReads } from '../admin/admin-reads.js';
 import { AdminRoute } from '../admin/admin.guard.js';
 import { AuditReader, AuditRow } from '../audit/audit-reader.js';
 import { DateTimeParam } from '../common/dto/date-time.js';
-import { IntParam, OptionalParam } from '../common/dto/query-params.js';
-import { CodePointLength } from '../common/dto/text-fields.js';
+import { IntParam } from '../common/dto/query-params.js';
 import { isUuid } from '../common/dto/uuid-param.js';
 import { Answers } from '../common/http/decorators.js';
-import { PortalFilterQuery, toUserFilter } from './portal-users.dto.js';
+import { PlainParam, PortalFilterQuery, toUserFilter } from './portal-users.dto.js';
 
 /** Entries up to which `total` is exact. */
 const MAX_COUNTED_ENTRIES = 10_000;
@@ -20,22 +18,14 @@ class PortalPageQuery extends PortalFilterQuery {
   @IntParam(1, 100, 50) pageSize = 50;
 }
 
-const ShortText = (description: string, example?: string) =>
-  applyDecorators(
-    ApiPropertyOptional({ maxLength: 100, description, example }),
-    OptionalParam(),
-    IsString(),
-    CodePointLength(0, 100),
-  );
-
 class PortalAuditQuery extends PortalPageQuery {
-  @ShortText('Id of who acted; anything else finds nothing') actor?: string;
-  @ShortText('Exactly this action', 'user.deactivated') action?: string;
+  @PlainParam(100, 'Id of who acted; anything else finds nothing') actor?: string;
+  @PlainParam(100, 'Exactly this action', 'user.deactivated') action?: string;
   @DateTimeParam('Entries from this day on') dateFrom?: Date;
   @DateTimeParam('Entries until this day, included') dateTo?: Date;
-  @ShortText('Without effect: always the newest first', '-timestamp') sort?: string;
-  @ShortText('Without effect: the audit log has none') resourceType?: string;
-  @ShortText('Without effect: the audit log has none') severity?: string;
+  @PlainParam(100, 'Without effect: always the newest first', '-timestamp') sort?: string;
+  @PlainParam(100, 'Without effect: the audit log has none') resourceType?: string;
+  @PlainParam(100, 'Without effect: the audit log has none') severity?: string;
 }
 
 class PortalLog {

@@ -18,14 +18,16 @@ const STATUSES = ['active', 'inactive'] as const;
 const BULK_ACTIONS = ['activate', 'deactivate', 'delete'] as const;
 const DAY_MS = 86_400_000;
 
-const TextParam = (max: number, description: string) =>
+/** A text taken as it is. */
+export const PlainParam = (max: number, description: string, example?: string) =>
   applyDecorators(
-    ApiPropertyOptional({ maxLength: max, description }),
-    NormalizedText(),
+    ApiPropertyOptional({ maxLength: max, description, example }),
     OptionalParam(),
     IsString(),
     CodePointLength(0, max),
   );
+
+const TextParam = (max: number, description: string) => applyDecorators(NormalizedText(), PlainParam(max, description));
 
 /** The portal sends every parameter, those without a filter empty. */
 export class PortalFilterQuery {

@@ -73,7 +73,10 @@ export class PreferencesService {
   async listOf(userIds: string[]): Promise<Map<string, PreferencesBody>> {
     const rows = await this.database.manager.findBy(Preferences, { userId: In(userIds) });
     const found = new Set(rows.map(({ userId }) => userId));
-    for (const id of userIds) if (!found.has(id)) rows.push(...(await this.rows(this.database.manager, id)));
+    for (const id of userIds.filter((each) => !found.has(each))) {
+      const made = await this.find(this.database.manager, id);
+      if (made) rows.push(made);
+    }
     return new Map(rows.map((row) => [row.userId, toPreferencesResponse(row)]));
   }
 
@@ -132,20 +135,20 @@ export class PreferencesService {
   }
 
   private async row(tx: EntityManager, userId: string): Promise<Preferences> {
-    const [row] = await this.rows(tx, userId);
+    const row = await this.find(tx, userId);
     if (!row) throw new AppError('not_found');
     return row;
   }
 
   /** The row of the user, if there is one; old data may lack it, then it is created with the defaults. */
-  private async rows(tx: EntityManager, userId: string): Promise<Preferences[]> {
-    const found = await tx.findBy(Preferences, { userId });
-    if (found.length > 0) return found;
+  private async find(tx: EntityManager, userId: string): Promise<Preferences | null> {
+    const found = await tx.findOneBy(Preferences, { userId });
+    if (found) return found;
     await tx.query(
       `INSERT INTO user_preferences (user_id) SELECT id FROM users WHERE id = $1 ON CONFLICT (user_id) DO NOTHING`,
       [userId],
     );
-    return tx.findBy(Preferences, { userId });
+    return tx.findOneBy(Preferences, { userId });
   }
 }
 

@@ -1,5 +1,5 @@
 import { Answer, Member, TestApp, uniqueEmail } from './support/app.js';
-import { BodyRoute, bodyOf, bodyRoutes, tryValues } from './support/body-routes.js';
+import { BodyRoute, bodyOf, bodyRoutes, callersOf, type TokenOf, tryValues } from './support/body-routes.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 const FORM_TYPE = { 'content-type': 'application/x-www-form-urlencoded' };
@@ -7,24 +7,19 @@ const MAX_ANSWER_BYTES = 8 * 1024;
 
 let service: TestApp;
 let routes: BodyRoute[];
-let admin: Member;
-let serviceToken: string;
+let tokenOf: TokenOf;
 let target: Member;
 /** The words that the interface document lists. */
 let words: string[];
 
 beforeAll(async () => {
   service = await TestApp.start();
-  admin = await service.memberWithRole('admin');
+  ({ tokenOf } = await callersOf(service));
   target = await service.member();
   routes = await bodyRoutes(service);
-  serviceToken = await service.serviceToken();
   words = (await service.get('/docs-json')).body.components.schemas.ErrorDetailBody.properties.rule.enum;
 });
 afterAll(() => service.stopAndDrop());
-
-const tokenOf = ({ caller }: BodyRoute, { access }: Member) =>
-  ({ staff: admin.access, service: serviceToken, member: access })[caller];
 
 function send(route: BodyRoute, payload: string | Buffer | undefined, headers: Record<string, string> = JSON_TYPE) {
   const access = tokenOf(route, target);

@@ -1,24 +1,20 @@
 import { provenMember } from './support/accounts.js';
 import { Member, TestApp } from './support/app.js';
-import { BodyRoute, bodyOf, bodyRoutes } from './support/body-routes.js';
+import { BodyRoute, bodyOf, bodyRoutes, callersOf, type TokenOf } from './support/body-routes.js';
 
 let service: TestApp;
 let routes: BodyRoute[];
 let admin: Member;
-let serviceToken: string;
+let tokenOf: TokenOf;
 let target: Member;
 
 beforeAll(async () => {
   service = await TestApp.start();
-  admin = await service.memberWithRole('admin');
+  ({ admin, tokenOf } = await callersOf(service));
   target = await provenMember(service);
   routes = await bodyRoutes(service);
-  serviceToken = await service.serviceToken();
 });
 afterAll(() => service.stopAndDrop());
-
-const tokenOf = ({ caller }: BodyRoute, { access }: Member) =>
-  ({ staff: admin.access, service: serviceToken, member: access })[caller];
 
 const APP_LINES = ['fullName', 'headline', 'availability', 'position'];
 const LINES = ['name', 'location', 'industry', 'job_title', 'company', 'gender', 'reason', ...APP_LINES];

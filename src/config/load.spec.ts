@@ -104,8 +104,6 @@ it('names all faults at once, a line for each', () => {
     APP_PORT: 'x',
     PUBLIC_BASE_URL: 'nowhere',
     JWT_SECRET: 'short',
-  });
-  Object.assign(process.env, {
     DATABASE_URL: 'postgres://u:100%@db/x',
     KAFKA_BOOTSTRAP_SERVERS: 'k',
     KAFKA_TOPIC_REPLICATION: '0',
@@ -143,19 +141,13 @@ describe('a secret in a file', () => {
       KAFKA_SECURITY_PROTOCOL: 'SASL_SSL',
       KAFKA_SASL_USERNAME: 'u',
       KAFKA_SASL_PASSWORD: 'p',
-    });
-    Object.assign(process.env, {
       KAFKA_BOOTSTRAP_SERVERS: 'k:1',
       S3_BUCKET: 'b',
       S3_ACCESS_KEY_ID: 'i',
       S3_SECRET_ACCESS_KEY: 's',
-    });
-    Object.assign(process.env, {
       OAUTH_GOOGLE_CLIENT_ID: 'i',
       OAUTH_GOOGLE_CLIENT_SECRET: 's',
       OAUTH_LINKEDIN_CLIENT_ID: 'i',
-    });
-    Object.assign(process.env, {
       OAUTH_LINKEDIN_CLIENT_SECRET: 's',
       DATABASE_URL: 'postgresql://o:p@db/x',
       [name]: value,
@@ -193,8 +185,6 @@ it('warns once of names of the old service, and of what production rarely wants'
     NODE_ENV: 'production',
     PUBLIC_BASE_URL: 'https://a.example',
     DATABASE_URL: 'postgres://db/x',
-  });
-  Object.assign(process.env, {
     JWT_SECRET: randomBytes(48).toString('base64'),
     ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
   });

@@ -1,27 +1,23 @@
 import { randomInt } from 'node:crypto';
 import { Answer, Member, TestApp } from '../support/app.js';
-import { BodyRoute, bodyOf, bodyRoutes, tryValues } from '../support/body-routes.js';
+import { BodyRoute, bodyOf, bodyRoutes, callersOf, type TokenOf, tryValues } from '../support/body-routes.js';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 let service: TestApp;
 let routes: BodyRoute[];
 let admin: Member;
-let serviceToken: string;
+let tokenOf: TokenOf;
 /** Whom administrators' requests are about. */
 let target: Member;
 
 beforeAll(async () => {
   service = await TestApp.start();
-  admin = await service.memberWithRole('admin');
+  ({ admin, tokenOf } = await callersOf(service));
   target = await service.member();
   routes = await bodyRoutes(service);
-  serviceToken = await service.serviceToken();
 });
 afterAll(() => service.stopAndDrop());
-
-const tokenOf = ({ caller }: BodyRoute, { access }: Member) =>
-  ({ staff: admin.access, service: serviceToken, member: access })[caller];
 
 /** Names that every object has. */
 const INHERITED = ['constructor', 'hasOwnProperty', 'toString', 'valueOf', 'isPrototypeOf', '__defineGetter__'];

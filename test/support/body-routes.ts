@@ -1,3 +1,5 @@
+import type { Member, TestApp } from './app.js';
+
 interface Schema {
   $ref?: string;
   maxLength?: number;
@@ -42,6 +44,16 @@ export async function bodyRoutes(service: Described): Promise<BodyRoute[]> {
     }),
   );
 }
+
+/** An administrator, and `tokenOf`: the token for a route, of the member where it is a member's. */
+export async function callersOf(service: TestApp) {
+  const admin = await service.memberWithRole('admin');
+  const serviceToken = await service.serviceToken();
+  const tokenOf = ({ caller }: BodyRoute, { access }: Member) =>
+    ({ staff: admin.access, service: serviceToken, member: access })[caller];
+  return { admin, tokenOf };
+}
+export type TokenOf = Awaited<ReturnType<typeof callersOf>>['tokenOf'];
 
 /** A body whose other fields are valid. */
 export function bodyOf({ fields }: BodyRoute, changes: Record<string, unknown>): Record<string, unknown> {

@@ -150,7 +150,7 @@ describeWith('redis', 'two processes on one port and an embedded database', () =
   }, 60_000);
 
   it.each([0, 1])(
-    'are replaced on SIGHUP also where process %i ends meanwhile',
+    'are replaced on SIGHUP also where process %i ends during the reload',
     async (n) => {
       const before = processesOf(service);
       const earlier = reloads();

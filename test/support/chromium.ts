@@ -7,7 +7,7 @@ import { chromiumPath } from './environment.js';
 export const launchChromium = (): Promise<Browser> =>
   chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox', '--disable-gpu'] });
 
-/** `PICTURES=docs/pictures npx jest test/release/page-pictures.spec.ts test/release/swagger-ui.spec.ts` renews those of the documentation. */
+/** `PICTURES=docs/pictures npx jest test/release/page-pictures test/release/swagger-ui` renews those of the documentation. */
 export class PictureFolder {
   private readonly folder = process.env.PICTURES ?? mkdtempSync(path.join(tmpdir(), 'meetinity-pictures-'));
 

@@ -18,8 +18,8 @@ const TRANSPORTS = new Set(['ble', 'cable', 'hybrid', 'internal', 'nfc', 'smart-
 export const CREDENTIAL_ID = /^[A-Za-z0-9_-]{1,1364}$/;
 
 /**
- * Of the public key and the extensions; a key of RSA with 4096 bits has 528. Each byte can be an item of CBOR, for which the library takes
- * the event loop 5 µs in all.
+ * Of the public key and the extensions; a key of RSA with 4096 bits has 528. Each byte can be an item of CBOR, for which the
+ * library takes the event loop 5 µs in all.
  */
 const MAX_CBOR_BYTES = 1024;
 /** With 1023 bytes for the id of the credential (WebAuthn Level 3 §6.5.1). */
